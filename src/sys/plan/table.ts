@@ -48,6 +48,11 @@ export const opTable = {
     by: 'monitor',
     args: { mode: 'u32', open_stdin: 'u32', stdin_once: 'u32', uid: 'u32', gid: 'u32', stdin: 'slot', stdout: 'slot', stderr: 'slot' },
   },
+  /**
+   * An attached client from the first byte on: one end of a connected stream socket, served like a connection to `attach.sock` whose
+   * first eight bytes were already read (`streams`: 1 stdin, 2 stdout, 4 stderr). Lets a caller attach before the process starts, losing nothing.
+   */
+  attach_client: { code: 13, by: 'monitor', args: { socket: 'slot', streams: 'u32' } },
 
   // Run plan, the stage. Paths called "target" are resolved below the new root with openat2(RESOLVE_IN_ROOT), never through the host.
   /** setsid(2). */
