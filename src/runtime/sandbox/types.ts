@@ -1,0 +1,117 @@
+import type { IdMapping, Process, Spec } from '#oci';
+import type { Addon, MonitorConnection } from '#sys';
+import type { Cgroup } from '../cgroups/types.ts';
+
+/** The kernel's names, as in /proc/PID/ns. */
+export type NamespaceName = 'user' | 'mnt' | 'pid' | 'net' | 'ipc' | 'uts' | 'cgroup' | 'time';
+
+/** Absent `join`: a new one. Otherwise a descriptor of the namespace to join, borrowed for the call. */
+export interface NamespaceRequest {
+  readonly name: NamespaceName;
+  readonly join?: number;
+}
+
+/** Lines of uid_map and gid_map (user_namespaces(7)). */
+export interface IdMap {
+  readonly uids: readonly IdMapping[];
+  readonly gids: readonly IdMapping[];
+}
+
+export interface SandboxOptions {
+  readonly addon: Addon;
+  /** Path of the bosun executable. */
+  readonly bosun: string;
+  readonly namespaces: readonly NamespaceRequest[];
+  /** For a new user namespace: needed. For a joined one: its maps, so that ids can be translated. */
+  readonly idMap?: IdMap;
+  /** Entered before the process does anything. */
+  readonly cgroup?: Cgroup;
+  /** `required`: fail when the kernel forbids it; otherwise the kernel's refusal is ignored. */
+  readonly oomScoreAdjust?: { readonly value: number; readonly required: boolean };
+  readonly timeOffsets?: Spec['linux'] extends infer L ? (L extends { timeOffsets?: infer T } ? T : never) : never;
+}
+
+/** A parked process in its namespaces and cgroup, and the monitor that is its parent. It waits for `startContainer`. */
+export interface Sandbox extends AsyncDisposable {
+  /** Of the parked process, in our pid namespace. */
+  readonly pid: number;
+  readonly monitor: { readonly pid: number; readonly pidfd: number };
+  readonly connection: MonitorConnection;
+  readonly namespaces: readonly NamespaceRequest[];
+  readonly idMap: IdMap | null;
+  readonly cgroup: Cgroup | null;
+  readonly addon: Addon;
+  /** A descriptor of one of the process's namespaces; the caller closes it. */
+  openNamespace(name: NamespaceName): number;
+  /** The host id that an id inside has; the same id without a user namespace; null when it is not mapped. */
+  hostUid(uid: number): number | null;
+  hostGid(gid: number): number | null;
+}
+
+/** Where the process's standard streams go. Ids of pipes are those of the process's user, translated. */
+export type Stdio =
+  | { readonly mode: 'null' }
+  | { readonly mode: 'pipes'; readonly openStdin: boolean; readonly stdinOnce: boolean }
+  /** The monitor holds the master, or it is sent over the connected socket `console` (OCI's console socket). */
+  | { readonly mode: 'terminal'; readonly rows: number; readonly columns: number; readonly console?: number }
+  | { readonly mode: 'inherit'; readonly stdin: number; readonly stdout: number; readonly stderr: number };
+
+/** A client served from the first byte: one end of a connected stream socket. */
+export interface AttachedClient {
+  readonly socket: number;
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+}
+
+interface CommonStart {
+  readonly stdio: Stdio;
+  /** Descriptor of a prepared monitor directory (control.sock, attach.sock, exit). Absent: none is kept. */
+  readonly monitorDirectory?: number;
+  /** Output is appended to this descriptor in Docker's json-file format. Absent: nothing is logged. */
+  readonly log?: number;
+  readonly clients?: readonly AttachedClient[];
+  /** A compiled filter used instead of compiling the spec's profile again. */
+  readonly seccomp?: { readonly filter: Uint8Array; readonly flags: number };
+}
+
+/** Descriptors are borrowed: the caller closes them after the call. */
+export interface StartOptions extends CommonStart {
+  /** The spec's namespaces, id mappings, cgroupsPath and resources are ignored here: the sandbox has them already. */
+  readonly spec: Spec;
+  /** A detached mount attached over the directory `at`, or a host path. */
+  readonly root: { readonly mount: number; readonly at: number } | { readonly path: string };
+  /** Detached mounts that replace the source of the spec's mount with this destination. */
+  readonly mounts?: ReadonlyMap<string, number>;
+  /** Stop before the program: state `created` until `connection.start()`. */
+  readonly waitForStart?: boolean;
+}
+
+export interface Started {
+  /** In our pid namespace. */
+  readonly pid: number;
+  readonly state: 'created' | 'running';
+  readonly connection: MonitorConnection;
+  readonly monitor: { readonly pid: number; readonly pidfd: number };
+}
+
+/** One more process in a running container. */
+export interface ExecSandboxOptions {
+  readonly addon: Addon;
+  readonly bosun: string;
+  /** The container's first process, in our pid namespace. */
+  readonly pid: number;
+  /** pidfd of it when the caller has one: safe against reuse of the id. Borrowed. */
+  readonly pidfd?: number;
+  /** Which of its namespaces to join: those that differ from ours when absent. */
+  readonly namespaces?: readonly NamespaceName[];
+  readonly idMap?: IdMap;
+  readonly cgroup?: Cgroup;
+  readonly oomScoreAdjust?: { readonly value: number; readonly required: boolean };
+}
+
+export interface ExecOptions extends CommonStart {
+  readonly process: Process;
+  /** The container's seccomp profile (spec.linux.seccomp), unless `seccomp` is given compiled. */
+  readonly profile?: NonNullable<Spec['linux']>['seccomp'];
+}
