@@ -1,0 +1,17 @@
+export {
+  DEFAULT_NETWORK,
+  type BridgeEndpoint,
+  type BridgeNetwork,
+  type Endpoint,
+  type EndpointWishes,
+  type HostNetwork,
+  type NetlinkCalls,
+  type NetworkRecord,
+  type NetworkState,
+  type Networks,
+  type NetworksOptions,
+  type NoneNetwork,
+  type PlainEndpoint,
+} from './types.ts';
+export { formatHosts, type HostsOptions } from './hosts-file.ts';
+export { formatResolvConf, readHostResolvConf, type ResolvConfOptions } from './resolv-conf.ts';
