@@ -1,0 +1,23 @@
+# Sourced by the launchers beside it, with $program and $self set. Starts no process of its own before exec: people wait for this.
+#   ORLOP_NODE=PATH    runs that Node instead of the executable or the chosen one
+#   ORLOP_SOURCE=1     runs the TypeScript under src/ instead of what was built from it
+root=${self%/*}/..
+build=$root/build
+node=${ORLOP_NODE:-$build/node}
+
+if [ -z "${ORLOP_SOURCE:-}" ]; then
+  # An executable older than its bundle is what a build left behind that could not compile.
+  if [ -z "${ORLOP_NODE:-}" ] && [ -x "$build/$program" ] && [ ! "$build/$program" -ot "$build/$program.mjs" ]; then
+    exec "$build/$program" "$@"
+  fi
+  [ -x "$node" ] && [ -f "$build/$program.mjs" ] && exec "$node" "$build/$program.mjs" "$@"
+fi
+[ -x "$node" ] && [ -f "$root/$source" ] && exec "$node" "$root/$source" "$@"
+
+folder=$(cd "$root" && pwd)
+if [ -n "${ORLOP_NODE:-}" ] && [ ! -x "$ORLOP_NODE" ]; then
+  echo "$program: ORLOP_NODE=$ORLOP_NODE is not a program: unset it or name another" >&2
+else
+  echo "$program: not set up yet: run \"npm run setup\" in $folder" >&2
+fi
+exit 125

@@ -1,0 +1,86 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { projectRoot } from './rooms.ts';
+
+interface Program {
+  readonly name: string;
+  readonly entry: string;
+  /** Start time matters and nothing needs Node itself: compiled to one executable as well. */
+  readonly executable: boolean;
+}
+
+const programs: readonly Program[] = [
+  { name: 'orlop', entry: 'src/main/orlop.ts', executable: true },
+  { name: 'orlopd', entry: 'src/main/orlopd.ts', executable: false },
+  { name: 'orlop-runtime', entry: 'src/main/runtime.ts', executable: true },
+];
+
+const output = join(projectRoot, 'build');
+
+/** One ES module per program. Built under another name and renamed, so that a running launcher never sees half a file. */
+async function bundle(program: Program, define: Readonly<Record<string, string>>): Promise<void> {
+  const outfile = join(output, `${program.name}.mjs`);
+  const temporary = `${outfile}.${process.pid}`;
+  await build({
+    entryPoints: [join(projectRoot, program.entry)],
+    outfile: temporary,
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    minifySyntax: true,
+    // An ES module has no require of its own; CommonJS dependencies ask for one.
+    banner: { js: `import { createRequire as __orlopRequire } from 'node:module'; const require = __orlopRequire(import.meta.url);` },
+    define: { ...define },
+    logLevel: 'warning',
+  });
+  renameSync(temporary, outfile);
+}
+
+/** Bun's own binary from the registry package of this machine's architecture; null where npm had none. */
+function findBun(): string | null {
+  const require = createRequire(import.meta.url);
+  const architecture = process.arch === 'arm64' ? 'aarch64' : 'x64';
+  try {
+    return require.resolve(`@oven/bun-linux-${architecture}/bin/bun`);
+  } catch {
+    return null;
+  }
+}
+
+/** Makes `build/NAME` out of `build/NAME.mjs`. Without it the launchers run the bundle on Node: slower to start, otherwise the same. */
+function compile(program: Program, bun: string): void {
+  const source = join(output, `${program.name}.mjs`);
+  const target = join(output, program.name);
+  const temporary = `${target}.${process.pid}`;
+  const done = spawnSync(bun, ['build', '--compile', source, '--outfile', temporary], { encoding: 'utf8', cwd: output });
+  if (done.status === 0 && existsSync(temporary) && answers(temporary)) {
+    chmodSync(temporary, 0o755);
+    renameSync(temporary, target);
+    return;
+  }
+  rmSync(temporary, { force: true });
+  rmSync(target, { force: true });
+  const why = done.status === 0 ? 'the executable does not start' : `${done.stderr}`.trim();
+  process.stderr.write(`${program.name} stays on Node, because Bun could not compile it: ${why}\n`);
+}
+
+function answers(executable: string): boolean {
+  return spawnSync(executable, ['--version'], { stdio: 'ignore', timeout: 20_000 }).status === 0;
+}
+
+const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { version: string };
+const define = {
+  'process.env.ORLOP_VERSION': JSON.stringify(version),
+  'process.env.ORLOP_BUILD_ID': JSON.stringify(process.env['ORLOP_BUILD_ID'] ?? 'unnamed'),
+};
+mkdirSync(output, { recursive: true });
+await Promise.all(programs.map((program) => bundle(program, define)));
+const bun = findBun();
+for (const program of programs.filter((one) => one.executable)) {
+  if (bun === null) rmSync(join(output, program.name), { force: true });
+  else compile(program, bun);
+}
