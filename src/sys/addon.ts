@@ -1,8 +1,31 @@
 /**
  * What `sys.node` (native/sys) exports: thin, typed system calls, no logic. A failing call throws an Error with
  * `code` (`ENOENT`), `errno` (positive number), `syscall` and, where it had one, `path`; `sys` turns it into an ErrnoError.
- * All descriptors that it returns are close-on-exec. Uses Node-API only, so Node and Bun load the same file.
+ * What the kernel itself said about a refused mount is in `said`. A wrong argument type throws a TypeError. All descriptors that it returns are
+ * close-on-exec. Uses Node-API only, so Node and Bun load the same file.
  */
+
+/** A path as text or, since Linux file names need not be UTF-8, as bytes. At most PATH_MAX with its NUL, without NUL inside. */
+export type PathText = string | Uint8Array;
+
+/** One fsconfig(2) parameter: a string, a flag (null) or a descriptor (number, FSCONFIG_SET_FD). The kernel takes strings up to 255 bytes. */
+export type MountOption = readonly [key: string, value: string | number | null];
+
+/** What stat(2) tells; times in nanoseconds since the epoch, `blocks` of 512 bytes. */
+export interface FileFacts {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly size: number;
+  readonly nlink: number;
+  readonly ino: bigint;
+  readonly dev: bigint;
+  readonly rdevMajor: number;
+  readonly rdevMinor: number;
+  readonly mtimeNs: bigint;
+  readonly blocks: number;
+}
+
 export interface Addon {
   // Processes
   /**
@@ -14,37 +37,44 @@ export interface Addon {
   pidfdSendSignal(pidfd: number, signal: number): void;
   /** waitid(P_PIDFD, WEXITED | WNOHANG). null while it runs or when it is not our child. `status` as in wait(2). */
   reap(pidfd: number): { status: number } | null;
-  /** Calls back once, from the addon's epoll thread, when the descriptor is readable or hung up. The handle keeps the event loop alive only if `keepAlive`. */
+  /**
+   * Calls back once, on the JavaScript thread, when the descriptor is readable or hung up, seen by the addon's own epoll thread. It watches a duplicate:
+   * closing the descriptor neither ends the watch nor shows the peer an end until `cancel`. The event loop is kept alive only if `keepAlive`.
+   */
   whenReadable(descriptor: number, keepAlive: boolean, callback: () => void): { cancel(): void };
 
   // Descriptors and sockets
   close(descriptor: number): void;
   dup(descriptor: number): number;
+  /** flock(2), never blocking (LOCK_NB is added): EWOULDBLOCK comes as EAGAIN. The lock ends with the last descriptor of this open file. */
+  flock(descriptor: number, operation: number): void;
   /** memfd_create(2) filled with data, sealed against change. */
   memfd(name: string, data: Uint8Array): number;
   /** AF_UNIX SOCK_STREAM pair. */
   socketPair(): [number, number];
   /** sendmsg(2) with SCM_RIGHTS; sends all of data (blocking). */
   sendDescriptors(socket: number, data: Uint8Array, descriptors: readonly number[]): void;
-  /** recvmsg(2), blocking unless timeoutMs passes (then ETIMEDOUT). Empty data: end of stream. */
+  /** recvmsg(2), blocking until timeoutMs has passed (then ETIMEDOUT; negative: no limit). Empty data: end of stream. More descriptors than asked for: all closed, EMSGSIZE. */
   receiveDescriptors(socket: number, maxBytes: number, maxDescriptors: number, timeoutMs: number): { data: Buffer; descriptors: number[] };
+  /** A blocking AF_UNIX SOCK_STREAM connection; the path may exceed the 107 bytes of sun_path. */
   connectUnix(path: string): number;
 
   // Files, below a directory descriptor
-  /** openat2(2). resolve: RESOLVE_* bits. */
-  openat2(directory: number, path: string, flags: number, mode: number, resolve: number): number;
-  mkdirat(directory: number, path: string, mode: number): void;
-  mknodat(directory: number, path: string, mode: number, major: number, minor: number): void;
-  symlinkat(target: string, directory: number, path: string): void;
-  linkat(fromDirectory: number, fromPath: string, toDirectory: number, toPath: string, flags: number): void;
-  unlinkat(directory: number, path: string, flags: number): void;
-  renameat2(fromDirectory: number, fromPath: string, toDirectory: number, toPath: string, flags: number): void;
-  readlinkat(directory: number, path: string): string;
-  fchownat(directory: number, path: string, uid: number, gid: number, flags: number): void;
-  fchmodat(directory: number, path: string, mode: number, flags: number): void;
+  /** openat2(2), repeated while a racing rename makes it answer EAGAIN. resolve: RESOLVE_* bits; mode is 0 unless the call creates. */
+  openat2(directory: number, path: PathText, flags: number, mode: number, resolve: number): number;
+  mkdirat(directory: number, path: PathText, mode: number): void;
+  mknodat(directory: number, path: PathText, mode: number, major: number, minor: number): void;
+  symlinkat(target: PathText, directory: number, path: PathText): void;
+  linkat(fromDirectory: number, fromPath: PathText, toDirectory: number, toPath: PathText, flags: number): void;
+  unlinkat(directory: number, path: PathText, flags: number): void;
+  renameat2(fromDirectory: number, fromPath: PathText, toDirectory: number, toPath: PathText, flags: number): void;
+  readlinkat(directory: number, path: PathText): string;
+  readlinkatBytes(directory: number, path: PathText): Buffer;
+  fchownat(directory: number, path: PathText, uid: number, gid: number, flags: number): void;
+  fchmodat(directory: number, path: PathText, mode: number, flags: number): void;
   /** utimensat(2); times are nanoseconds since the epoch. */
-  utimensat(directory: number, path: string, accessNs: bigint, modifyNs: bigint, flags: number): void;
-  fstatat(directory: number, path: string, flags: number): { mode: number; uid: number; gid: number; size: number; nlink: number; ino: bigint; dev: bigint; rdevMajor: number; rdevMinor: number; mtimeNs: bigint; blocks: number };
+  utimensat(directory: number, path: PathText, accessNs: bigint, modifyNs: bigint, flags: number): void;
+  fstatat(directory: number, path: PathText, flags: number): FileFacts;
   /** Extended attributes of what an O_PATH or ordinary descriptor refers to (through /proc/self/fd). */
   setxattr(descriptor: number, name: string, value: Uint8Array): void;
   getxattr(descriptor: number, name: string): Buffer | null;
@@ -52,18 +82,19 @@ export interface Addon {
   copyFileRange(from: number, fromOffset: number, to: number, toOffset: number, length: number): number;
   /** syncfs(2). */
   syncfs(descriptor: number): void;
+  /** `type`: the f_type magic; sizes in blocks of `blockSize` bytes. */
   statfs(path: string): { type: number; blockSize: number; blocks: number; available: number; files: number; filesFree: number };
 
   // Mounts (new mount API)
   openTree(directory: number, path: string, flags: number): number;
   moveMount(fromDirectory: number, fromPath: string, toDirectory: number, toPath: string, flags: number): void;
-  /** fsopen, one fsconfig a [key, value] (null value: flag), FSCONFIG_CMD_CREATE, fsmount(attributes). Returns the detached mount. The kernel's own message, when it gave one, is in the error's message. */
-  mountDetached(fstype: string, options: readonly (readonly [string, string | null])[], attributes: number): number;
+  /** fsopen, one fsconfig an option, FSCONFIG_CMD_CREATE, fsmount(attributes). Returns the detached mount. */
+  mountDetached(fstype: string, options: readonly MountOption[], attributes: number): number;
   /**
-   * The same for overlay, from a thread of the pool whose fsuid and fsgid are the given ids and whose SECBIT_NO_SETUID_FIXUP is set, so that
-   * what the overlay creates belongs to them; the thread is put back afterwards, or ended when it cannot be.
+   * The same for overlay, from a thread of its own whose fsuid and fsgid are the given ids and whose SECBIT_NO_SETUID_FIXUP is set, so that
+   * what the overlay creates belongs to them. The thread then ends: no other thread ever has that identity.
    */
-  mountOverlay(options: readonly (readonly [string, string | null])[], attributes: number, fsuid: number, fsgid: number): Promise<number>;
+  mountOverlay(options: readonly MountOption[], attributes: number, fsuid: number, fsgid: number): Promise<number>;
   mountSetattr(directory: number, path: string, flags: number, set: bigint, clear: bigint, propagation: bigint, userns: number): void;
   mount(source: string | null, target: string, fstype: string | null, flags: number, data: string | null): void;
   umount(target: string, flags: number): void;
@@ -72,7 +103,7 @@ export interface Addon {
   /** A netlink socket made inside the network namespace `netns` (-1: ours), by a short-lived thread that joins it. */
   netlinkOpen(protocol: number, netns: number): number;
   netlinkSend(socket: number, message: Uint8Array): void;
-  /** The next datagram, or null when none waits. */
+  /** The next datagram from the kernel, whole, or null when none waits. ENOBUFS: the kernel had to drop some. */
   netlinkReceive(socket: number): Buffer | null;
   /** socket(2) + bind(2) (+ listen for SOCK_STREAM) inside a network namespace; for the embedded DNS. address: IPv4 or IPv6 text. */
   bindInNamespace(netns: number, type: number, address: string, port: number): number;

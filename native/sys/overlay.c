@@ -1,0 +1,95 @@
+// mountOverlay: the overlay keeps the credentials of whoever configures it, so a thread of its own takes the wanted
+// fsuid and fsgid, mounts and ends. Identity, securebits and capabilities belong to the thread (credentials(7)).
+#include "sys.h"
+
+#include <errno.h>
+#include <linux/securebits.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+struct overlay_job {
+  struct job job;
+  struct mount_request request;
+  struct mount_outcome outcome;
+  uid_t fsuid;
+  gid_t fsgid;
+  napi_deferred deferred;
+};
+
+// setfsuid(2) reports no error: it returns the previous id, so an impossible id asks what the current one is.
+static bool take_identity(uid_t fsuid, gid_t fsgid) {
+  syscall(SYS_setfsgid, fsgid);
+  syscall(SYS_setfsuid, fsuid);
+  return (gid_t)syscall(SYS_setfsgid, (gid_t)-1) == fsgid && (uid_t)syscall(SYS_setfsuid, (uid_t)-1) == fsuid;
+}
+
+static void mount_as(struct job *base) {
+  struct overlay_job *job = (struct overlay_job *)base;
+  job->outcome = (struct mount_outcome){.fd = -1, .syscall = "prctl"};
+  // Without this bit the kernel drops CAP_DAC_OVERRIDE and its kin when the fsuid leaves 0 (capabilities(7)).
+  int bits = prctl(PR_GET_SECUREBITS);
+  if (bits < 0 || prctl(PR_SET_SECUREBITS, bits | SECBIT_NO_SETUID_FIXUP) < 0) {
+    job->outcome.error = errno;
+    return;
+  }
+  if (!take_identity(job->fsuid, job->fsgid)) {
+    job->outcome.syscall = "setfsuid";
+    job->outcome.error = EPERM;
+    return;
+  }
+  perform_mount(&job->request, &job->outcome);
+}
+
+static void free_job(struct overlay_job *job) {
+  release_mount_request(&job->request);
+  free(job);
+}
+
+static void deliver_mount(napi_env env, struct message *message) {
+  struct overlay_job *job = (struct overlay_job *)message;
+  if (env == NULL) {
+    if (job->outcome.fd >= 0) close(job->outcome.fd);
+    free_job(job);
+    return;
+  }
+  job_finish(env, &job->job);
+  struct mount_outcome *outcome = &job->outcome;
+  if (outcome->error == 0) {
+    napi_resolve_deferred(env, job->deferred, from_integer(env, outcome->fd));
+  } else {
+    napi_reject_deferred(env, job->deferred, make_errno(env, outcome->syscall, outcome->error, job->request.fstype, outcome->said));
+  }
+  free_job(job);
+}
+
+static napi_value mount_overlay(napi_env env, napi_callback_info info) {
+  struct call call = call_begin(env, info, "fsopen", 4);
+  struct overlay_job *job = calloc(1, sizeof *job);
+  char *fstype = job == NULL ? NULL : malloc(sizeof "overlay");
+  if (fstype == NULL) {
+    free(job);
+    return throw_errno(&call, ENOMEM, NULL);
+  }
+  job->request.fstype = fstype;
+  for (size_t i = 0; i < sizeof "overlay"; i++) fstype[i] = "overlay"[i];
+  read_mount_options(&call, 0, &job->request);
+  job->request.attributes = (unsigned)integer_at(&call, 1);
+  job->fsuid = (uid_t)integer_at(&call, 2);
+  job->fsgid = (gid_t)integer_at(&call, 3);
+  job->job.work = mount_as;
+  job->job.message.deliver = deliver_mount;
+  napi_value promise = NULL;
+  if (!call.failed) {
+    napi_create_promise(env, &job->deferred, &promise);
+    int error = job_start(env, loop_of(env), &job->job);
+    if (error == 0) return promise;
+    call.syscall = "pthread_create";
+    throw_errno(&call, error, NULL);
+  }
+  free_job(job);
+  return NULL;
+}
+
+const struct method overlay_methods[] = {{"mountOverlay", mount_overlay}, {NULL, NULL}};

@@ -1,0 +1,64 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
+import { ErrnoError, OrlopError } from '#errors';
+import type { Addon } from './addon.ts';
+
+/**
+ * Loads `sys.node`: the given file, else the one that `ORLOP_ADDON` names, else the one of this package. Failing calls of the result throw
+ * ErrnoErrors (mountOverlay rejects with them). Each thread loads its own instance; a second call in a thread shares the native part.
+ * Fails with failed-precondition `SYS_ADDON_MISSING` when there is no such file, `SYS_ADDON_UNUSABLE` when it cannot be loaded here.
+ */
+export function loadAddon(path?: string): Addon {
+  const file = path === undefined ? findAddon() : resolve(path);
+  if (!existsSync(file)) throw missing(file);
+  try {
+    return translateErrors(createRequire(file)(file) as Addon);
+  } catch (cause) {
+    throw new OrlopError('failed-precondition', 'SYS_ADDON_UNUSABLE', `the native addon ${file} cannot be loaded`, {
+      hint: 'rebuild it on this machine: npm run build',
+      cause,
+    });
+  }
+}
+
+function missing(file: string): OrlopError {
+  return new OrlopError('failed-precondition', 'SYS_ADDON_MISSING', `the native addon ${file} is missing`, { hint: 'build it: npm run build' });
+}
+
+/** This file runs as src/sys/load-addon.ts or inside a bundle in build/; a CommonJS bundle has no import.meta. */
+function findAddon(): string {
+  const named = process.env['ORLOP_ADDON'];
+  if (named !== undefined && named !== '') return resolve(named);
+  const here = (import.meta as { dirname?: string }).dirname ?? dirname(process.argv[1] ?? '.');
+  const places = [join(here, 'sys.node'), join(here, '../build/sys.node'), join(here, '../../build/sys.node')];
+  return places.find((place) => existsSync(place)) ?? join(here, '../../build/sys.node');
+}
+
+type AnyFunction = (...args: unknown[]) => unknown;
+
+function translateErrors(native: Addon): Addon {
+  const entries = Object.entries(native).map(([name, call]) => [name, translated(call as AnyFunction)] as const);
+  const addon = Object.fromEntries(entries) as unknown as Addon;
+  addon.mountOverlay = (...args) => native.mountOverlay(...args).catch((error: unknown) => Promise.reject(toErrnoError(error)));
+  return addon;
+}
+
+function translated(call: AnyFunction): AnyFunction {
+  return (...args) => {
+    try {
+      return call(...args);
+    } catch (error) {
+      throw toErrnoError(error);
+    }
+  };
+}
+
+function toErrnoError(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const { code, syscall, path, said } = error as NodeJS.ErrnoException & { said?: string };
+  if (code === undefined || syscall === undefined) return error;
+  const translation = new ErrnoError(path === undefined ? { errno: code, syscall } : { errno: code, syscall, path });
+  if (said !== undefined) translation.message += ` (${said})`;
+  return translation;
+}
