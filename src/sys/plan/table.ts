@@ -54,17 +54,27 @@ export const opTable = {
    */
   attach_client: { code: 13, by: 'monitor', args: { socket: 'slot', streams: 'u32' } },
 
+  /**
+   * The `memory.events` (v2) or `memory.oom_control` (v1) file of the container's cgroup: when its `oom_kill` count has grown by the end,
+   * the exit record says that memory ran out.
+   */
+  keep_memory_events: { code: 14, by: 'monitor', args: { events: 'slot' } },
+
   // Run plan, the stage. Paths called "target" are resolved below the new root with openat2(RESOLVE_IN_ROOT), never through the host.
   /** setsid(2). */
   new_session: { code: 20, by: 'stage', args: {} },
   /** setgroups(0), setresgid, setresuid: become this id of the joined or created user namespace, keeping capabilities. */
   become: { code: 21, by: 'stage', args: { uid: 'u32', gid: 'u32' } },
+  /** unshare(2). */
   unshare: { code: 22, by: 'stage', args: { flags: 'u64' } },
   /** mount(NULL, "/", NULL, flags): MS_REC | MS_PRIVATE, MS_SLAVE, … on the whole tree. */
   set_root_propagation: { code: 23, by: 'stage', args: { flags: 'u64' } },
-  /** Attaches a detached mount over the directory `at` and makes it the new root that targets resolve in. */
+  /**
+   * Attaches a detached mount and makes it the new root that targets resolve in. `at` is the host directory that it covers; with `noSlot` it covers
+   * `/` of the new mount namespace, which needs no directory at all. Either way nobody outside the namespace sees it.
+   */
   attach_root: { code: 24, by: 'stage', args: { mount: 'slot', at: 'slot' } },
-  /** Takes a host path as the new root: bound onto itself (recursively), made private. */
+  /** Takes a host directory as the new root: bound recursively over `/` of the new mount namespace, which is made private before. */
   open_root: { code: 25, by: 'stage', args: { path: 'string' } },
   /** fsopen, fsconfig for each "key=value" or "flag" of options, fsmount(attributes), move_mount. make: 0 nothing, 1 directory, 2 file. */
   mount: {
@@ -82,6 +92,7 @@ export const opTable = {
     by: 'stage',
     args: { target: 'string', set: 'u64', clear: 'u64', propagation: 'u64', recursive: 'u32', userns: 'slot' },
   },
+  /** mkdir with missing parents; mode and owner apply to a directory that was missing, an existing one is left as it is. */
   make_directory: { code: 30, by: 'stage', args: { target: 'string', mode: 'u32', uid: 'u32', gid: 'u32' } },
   /** symlink(2); an existing link or file at target is left as it is. */
   make_symlink: { code: 31, by: 'stage', args: { target: 'string', to: 'string' } },
@@ -91,7 +102,7 @@ export const opTable = {
   mask: { code: 33, by: 'stage', args: { target: 'string' } },
   /** Bind onto itself, read-only. A missing target is fine. */
   make_read_only: { code: 34, by: 'stage', args: { target: 'string' } },
-  /** mode 0: pivot_root(".", ".") and detach the old root · 1: MS_MOVE and chroot. */
+  /** mode 0: pivot_root(".", ".") and detach the old root · 1: chroot only (the root already covers `/`), for hosts that run from an initramfs. */
   enter_root: { code: 35, by: 'stage', args: { mode: 'u32' } },
   set_hostname: { code: 36, by: 'stage', args: { name: 'string' } },
   set_domainname: { code: 37, by: 'stage', args: { name: 'string' } },
@@ -103,8 +114,14 @@ export const opTable = {
    * Opens a pseudo-terminal in the container's devpts and makes it standard input, output and error and the controlling terminal;
    * the master goes to the monitor, or to the connected socket `console` (OCI console socket). `bind_console` 1 also binds it on /dev/console.
    */
-  open_terminal: { code: 41, by: 'stage', args: { rows: 'u32', columns: 'u32', uid: 'u32', gid: 'u32', bind_console: 'u32', console: 'slot' } },
+  open_terminal: {
+    code: 41,
+    by: 'stage',
+    args: { rows: 'u32', columns: 'u32', uid: 'u32', gid: 'u32', bind_console: 'u32', console: 'slot' },
+  },
+  /** chdir(2), never through a magic link; fails with ENOENT when the directory turns out to lie outside the root. */
   change_directory: { code: 42, by: 'stage', args: { path: 'string' } },
+  /** umask(2); without it the process gets 0022. */
   set_umask: { code: 43, by: 'stage', args: { mask: 'u32' } },
   /** setgroups, setresgid, setresuid; with PR_SET_KEEPCAPS so that set_capabilities can follow. groups: u32 little-endian each. */
   set_user: { code: 44, by: 'stage', args: { uid: 'u32', gid: 'u32', groups: 'bytes' } },
@@ -116,9 +133,12 @@ export const opTable = {
   load_seccomp: { code: 48, by: 'stage', args: { filter: 'bytes', flags: 'u32', listener: 'slot', state: 'bytes' } },
   /** Writes label to /proc/self/attr/<attribute> ("exec", "apparmor/exec", "keycreate"). */
   set_label: { code: 49, by: 'stage', args: { attribute: 'string', label: 'string' } },
-  /** Reports `created` and waits for `start`. */
-  wait_for_start: { code: 50, by: 'stage', args: {} },
-  /** Last op. Marks all but 0, 1, 2 and `keep` descriptors after them close-on-exec; looks argv[0] up in the PATH of env; execve. */
+  /**
+   * Looks up the program of the `execute` that follows, reports `created` and waits. `fifo` is a directory that holds `start.fifo`: whoever opens that for
+   * reading lets it go on, and reads nothing when execve succeeds, else the payload of a `failed` frame. With `noSlot` the control stream's `start` does.
+   */
+  wait_for_start: { code: 50, by: 'stage', args: { fifo: 'slot' } },
+  /** Last op. Closes all but 0, 1, 2 and `keep` descriptors after them; looks argv[0] up in the PATH of env when it has no slash; execve. */
   execute: { code: 51, by: 'stage', args: { argv: 'strings', env: 'strings', keep: 'u32' } },
   /** keyctl(KEYCTL_JOIN_SESSION_KEYRING, name); EPERM, ENOSYS are fine. */
   new_keyring: { code: 52, by: 'stage', args: { name: 'string' } },
@@ -134,7 +154,10 @@ export const opTable = {
   set_affinity: { code: 56, by: 'stage', args: { mask: 'bytes' } },
   /** Copies slot `source` (a host descriptor) to descriptor number 3 + index, for --preserve-fds and LISTEN_FDS. */
   pass_descriptor: { code: 57, by: 'stage', args: { source: 'slot', index: 'u32' } },
-  /** Runs a hook program and waits for it at most timeout_ms (0: no limit); `state` on its standard input. */
+  /**
+   * Runs a hook program and waits for it at most timeout_ms (0: no limit); `state` on its standard input. Fails with ECANCELED when it exits with another
+   * status than 0 (the detail holds the status and the first of what it wrote to standard error) and ETIMEDOUT when it was killed for the limit.
+   */
   run_hook: { code: 58, by: 'stage', args: { path: 'string', argv: 'strings', env: 'strings', state: 'bytes', timeout_ms: 'u32' } },
   /** mkdir -p of path (already inside the new root, after enter_root) owned uid:gid, for a working directory that is missing. */
   make_working_directory: { code: 59, by: 'stage', args: { path: 'string', uid: 'u32', gid: 'u32' } },
