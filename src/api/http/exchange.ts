@@ -1,0 +1,103 @@
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { OrlopError } from '#errors';
+import { readJson } from './body.ts';
+import { hijackSocket, readUpgradedBody } from './hijack.ts';
+import { createJsonReader, type JsonReader } from './json-reader.ts';
+import { createQuery, type Query } from './query.ts';
+
+/** An answer that is sent piece by piece. */
+export interface AnswerStream {
+  /** Resolves when the client takes more. Does nothing once the client has left. */
+  write(chunk: string | Uint8Array): Promise<void>;
+}
+
+/** One request and its answer. A handler answers with exactly one of the methods below the line. */
+export interface Exchange {
+  readonly method: string;
+  /** The version in the path, or the newest. */
+  readonly apiVersion: string;
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly query: Query;
+  readonly headers: IncomingMessage['headers'];
+  /** Aborted when the client leaves before the answer is whole. */
+  readonly signal: AbortSignal;
+  readonly body: AsyncIterable<Uint8Array>;
+  /** The body as an object; empty when there is none. */
+  readObject(): Promise<JsonReader>;
+
+  json(status: number, value: unknown): void;
+  text(status: number, value: string): void;
+  empty(status: number): void;
+  /** Sends the headers at once. The stream ends when the handler returns. */
+  stream(status: number, contentType: string): AnswerStream;
+  /** Takes the connection over; only on routes that say so. */
+  hijack(contentType: string): Socket;
+}
+
+export interface ExchangeFacts {
+  readonly apiVersion: string;
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly search: URLSearchParams;
+  readonly signal: AbortSignal;
+  /** Node's parser has let go of the connection already: the client asked to switch protocols. */
+  readonly upgraded: boolean;
+  onHijack(socket: Socket): void;
+}
+
+export interface ServedExchange extends Exchange {
+  readonly hijacked: boolean;
+  readonly answered: boolean;
+}
+
+export function createExchange(request: IncomingMessage, response: ServerResponse, facts: ExchangeFacts): ServedExchange {
+  let hijacked = false;
+  const body = facts.upgraded ? readUpgradedBody(request.socket, Number(request.headers['content-length'] ?? 0)) : request;
+  const send = (status: number, contentType: string, text: string): void => {
+    const bytes = Buffer.from(text);
+    response.writeHead(status, { 'Content-Type': contentType, 'Content-Length': bytes.length });
+    response.end(request.method === 'HEAD' ? undefined : bytes);
+  };
+  return {
+    method: request.method ?? 'GET',
+    apiVersion: facts.apiVersion,
+    parameters: facts.parameters,
+    query: createQuery(facts.search),
+    headers: request.headers,
+    signal: facts.signal,
+    body,
+    readObject: async () => createJsonReader(await readJson(body), 'body'),
+    json: (status, value) => send(status, 'application/json', `${JSON.stringify(value)}\n`),
+    text: (status, value) => send(status, 'text/plain; charset=utf-8', value),
+    empty: (status) => {
+      response.writeHead(status);
+      response.end();
+    },
+    stream: (status, contentType) => openAnswerStream(response, status, contentType, facts.signal),
+    hijack: (contentType) => {
+      if (response.headersSent || hijacked)
+        throw new OrlopError('internal', 'HTTP_ANSWERED_TWICE', 'the request has been answered already');
+      hijacked = true;
+      const socket = hijackSocket({ request, response, contentType, upgraded: facts.upgraded });
+      facts.onHijack(socket);
+      return socket;
+    },
+    get hijacked() {
+      return hijacked;
+    },
+    get answered() {
+      return hijacked || response.headersSent;
+    },
+  };
+}
+
+function openAnswerStream(response: ServerResponse, status: number, contentType: string, signal: AbortSignal): AnswerStream {
+  response.writeHead(status, { 'Content-Type': contentType });
+  response.flushHeaders();
+  const write = async (chunk: string | Uint8Array): Promise<void> => {
+    if (signal.aborted || response.destroyed) return;
+    if (!response.write(chunk)) await once(response, 'drain', { signal }).catch(() => undefined);
+  };
+  return { write };
+}

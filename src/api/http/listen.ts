@@ -1,0 +1,81 @@
+import { chmod, chown, lstat, mkdir, readFile, unlink } from 'node:fs/promises';
+import { connect, type Server } from 'node:net';
+import { dirname } from 'node:path';
+import { isErrno, OrlopError } from '#errors';
+import type { UnixEndpoint } from './endpoint.ts';
+
+/** Members of this group may use the engine without being root. */
+const socketGroup = 'orlop';
+
+/**
+ * Listens on a unix socket: mode 0660, group `orlop` where it exists. A socket file that nobody answers is left over from an engine that was killed and is
+ * removed; one that answers is failed-precondition. The file goes when the server closes.
+ */
+export async function listenUnix(server: Server, { path }: UnixEndpoint): Promise<void> {
+  await removeStaleSocket(path);
+  await mkdir(dirname(path), { recursive: true });
+  await bind(server, path);
+  const gid = await groupId(socketGroup);
+  if (gid !== null) await chown(path, process.getuid?.() ?? 0, gid);
+  await chmod(path, 0o660);
+}
+
+/** Born private: the mode is widened only after the group is right. */
+function bind(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: NodeJS.ErrnoException): void => reject(error.code === 'EADDRINUSE' ? engineAnswers(path) : unusable(path, error));
+    server.once('error', fail);
+    const mask = process.umask(0o177);
+    try {
+      server.listen({ path }, () => {
+        server.off('error', fail);
+        resolve();
+      });
+    } finally {
+      process.umask(mask);
+    }
+  });
+}
+
+async function removeStaleSocket(path: string): Promise<void> {
+  const found = await lstat(path).catch((error: unknown) => {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return null;
+    throw error;
+  });
+  if (found === null) return;
+  if (!found.isSocket())
+    throw new OrlopError('failed-precondition', 'HTTP_NOT_A_SOCKET', `${path} exists and is not a socket`, {
+      hint: 'remove it or listen elsewhere',
+    });
+  if (await answers(path)) throw engineAnswers(path);
+  await unlink(path).catch((error: unknown) => {
+    if (!isErrno(error, 'ENOENT')) throw error;
+  });
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ path });
+    socket.once('connect', () => resolve(true));
+    socket.once('error', (error) => resolve(!isErrno(error, 'ECONNREFUSED', 'ENOENT')));
+    socket.once('connect', () => socket.destroy());
+  });
+}
+
+async function groupId(name: string): Promise<number | null> {
+  const text = await readFile('/etc/group', 'utf8').catch(() => '');
+  const line = text.split('\n').find((candidate) => candidate.startsWith(`${name}:`));
+  const id = Number(line?.split(':')[2] ?? Number.NaN);
+  return Number.isInteger(id) ? id : null;
+}
+
+function engineAnswers(path: string): OrlopError {
+  return new OrlopError('failed-precondition', 'HTTP_SOCKET_IN_USE', `another engine answers on unix://${path}`, {
+    hint: 'stop it, or give this one its own --exec-root and -H',
+  });
+}
+
+function unusable(path: string, cause: NodeJS.ErrnoException): OrlopError {
+  const kind = cause.code === 'EACCES' || cause.code === 'EPERM' ? 'permission-denied' : 'failed-precondition';
+  return new OrlopError(kind, 'HTTP_CANNOT_LISTEN', `cannot listen on unix://${path}: ${cause.code ?? cause.message}`, { cause });
+}

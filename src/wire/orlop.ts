@@ -1,0 +1,36 @@
+import type { CreateRequest, EngineInfo, Progress, TemplateView } from './views.ts';
+
+/** JSON of Orlop's own API below `/orlop/v1`: what Docker's lacks. */
+export interface PingBody {
+  readonly version: string;
+  readonly buildId: string;
+}
+
+export type InfoBody = EngineInfo;
+
+export interface TemplatesBody {
+  readonly templates: readonly TemplateView[];
+}
+
+export interface TemplateBuildBody {
+  readonly name: string;
+  readonly rebuild?: boolean;
+}
+
+/** `source` names a template (`debian/trixie`) or an image (`debian:trixie-systemd`). */
+export type LaunchBody = Omit<CreateRequest, 'image' | 'kind'> & { readonly source: string };
+
+export interface LaunchResult {
+  readonly id: string;
+  readonly name: string;
+}
+
+export interface TemplateBuildResult {
+  readonly images: readonly string[];
+}
+
+/** One line of a progress stream; the last is a result or an error (an ErrorBody with its status). */
+export type ProgressLine<Result> =
+  | { readonly progress: Progress }
+  | { readonly result: Result }
+  | { readonly error: { readonly status: number; readonly message: string } & Record<string, unknown> };

@@ -1,0 +1,214 @@
+/**
+ * What the route groups and the engine say to each other: shapes only, so that an edge depends on no engine.
+ * Times are ns since the epoch, sizes bytes. The engine's own model satisfies these structurally.
+ */
+export type Kind = 'app' | 'system';
+export type NetworkMode = 'bridge' | 'none' | 'host';
+export type ContainerStatus = 'created' | 'running' | 'paused' | 'exited' | 'removing' | 'dead';
+export type WaitCondition = 'not-running' | 'next-exit' | 'removed';
+
+export interface Limits {
+  readonly memoryBytes?: number;
+  /** Memory and swap together; -1: unlimited swap. */
+  readonly memorySwapBytes?: number;
+  readonly memoryReservationBytes?: number;
+  readonly nanoCpus?: number;
+  readonly cpuShares?: number;
+  readonly cpuQuotaUs?: number;
+  readonly cpuPeriodUs?: number;
+  readonly cpusetCpus?: string;
+  readonly cpusetMems?: string;
+  /** -1: unlimited. */
+  readonly pids?: number;
+}
+
+export interface Ulimit {
+  readonly name: string;
+  readonly soft: number;
+  readonly hard: number;
+}
+
+/** What a client asks for. Absent fields take the image's value, then the kind's default. */
+export interface CreateRequest {
+  readonly name?: string;
+  readonly kind: Kind;
+  readonly image: string;
+  readonly entrypoint?: readonly string[] | null;
+  readonly command?: readonly string[] | null;
+  readonly env?: readonly string[];
+  readonly workingDirectory?: string;
+  readonly user?: string;
+  readonly hostname?: string;
+  readonly domainname?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly terminal?: boolean;
+  readonly openStdin?: boolean;
+  readonly stdinOnce?: boolean;
+  readonly attachStdin?: boolean;
+  readonly attachStdout?: boolean;
+  readonly attachStderr?: boolean;
+  readonly consoleSize?: readonly [rows: number, columns: number];
+  readonly stopSignal?: string;
+  readonly stopTimeoutS?: number;
+  readonly autoRemove?: boolean;
+  readonly init?: boolean;
+  readonly privileged?: boolean;
+  readonly userNamespace?: 'auto' | 'host';
+  readonly network?: NetworkMode;
+  readonly readOnlyRoot?: boolean;
+  readonly capAdd?: readonly string[];
+  readonly capDrop?: readonly string[];
+  readonly noNewPrivileges?: boolean;
+  readonly seccompProfile?: string;
+  readonly groupAdd?: readonly string[];
+  readonly sysctls?: Readonly<Record<string, string>>;
+  readonly ulimits?: readonly Ulimit[];
+  readonly shmSizeBytes?: number;
+  readonly tmpfs?: Readonly<Record<string, string>>;
+  readonly oomScoreAdjust?: number;
+  readonly limits?: Limits;
+  readonly extraHosts?: readonly string[];
+}
+
+export interface EndpointView {
+  readonly ip: string;
+  readonly prefixLength: number;
+  readonly gateway: string;
+  readonly mac: string;
+  readonly endpointId: string;
+}
+
+export interface ContainerView {
+  readonly id: string;
+  readonly name: string;
+  readonly kind: Kind;
+  readonly createdAtNs: bigint;
+  readonly imageName: string;
+  readonly imageId: string;
+  readonly entrypoint: readonly string[];
+  readonly command: readonly string[];
+  readonly request: CreateRequest;
+  readonly env: readonly string[];
+  readonly workingDirectory: string;
+  readonly user: string;
+  readonly hostname: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly stopSignal: string;
+  readonly networkMode: NetworkMode;
+  readonly exposedPorts: readonly string[];
+  readonly status: ContainerStatus;
+  readonly pid: number;
+  readonly exitCode: number;
+  readonly outOfMemory: boolean;
+  readonly error: string;
+  readonly startedAtNs: bigint;
+  readonly finishedAtNs: bigint;
+  readonly restartCount: number;
+  readonly logPath: string;
+  readonly cgroupPath: string;
+  readonly hostsPath: string;
+  readonly hostnamePath: string;
+  readonly resolvConfPath: string;
+  readonly execIds: readonly string[];
+  readonly address: EndpointView | null;
+}
+
+export interface ContainerFilter {
+  readonly all?: boolean;
+  readonly limit?: number;
+  readonly filters?: Readonly<Record<string, readonly string[]>>;
+}
+
+export interface ExecRequest {
+  readonly command: readonly string[];
+  readonly env?: readonly string[];
+  readonly user?: string;
+  readonly workingDirectory?: string;
+  readonly privileged?: boolean;
+  readonly terminal: boolean;
+  readonly attachStdin: boolean;
+  readonly attachStdout: boolean;
+  readonly attachStderr: boolean;
+  readonly consoleSize?: readonly [rows: number, columns: number];
+}
+
+export interface ExecView {
+  readonly id: string;
+  readonly containerId: string;
+  readonly request: ExecRequest;
+  readonly running: boolean;
+  readonly exitCode: number | null;
+  readonly pid: number;
+}
+
+export interface ImageView {
+  readonly id: string;
+  readonly names: readonly string[];
+  readonly digests: readonly string[];
+  readonly createdAtNs: bigint;
+  readonly sizeBytes: number;
+  readonly kind: Kind;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly containers: number;
+  readonly architecture: string;
+  readonly os: string;
+  readonly config: {
+    readonly entrypoint: readonly string[];
+    readonly command: readonly string[];
+    readonly env: readonly string[];
+    readonly workingDirectory: string;
+    readonly user: string;
+    readonly exposedPorts: readonly string[];
+    readonly volumes: readonly string[];
+    readonly stopSignal: string;
+  };
+  readonly diffIds: readonly string[];
+  readonly history: readonly {
+    readonly createdAtNs: bigint;
+    readonly createdBy: string;
+    readonly comment: string;
+    readonly empty: boolean;
+  }[];
+}
+
+export interface TemplateView {
+  readonly name: string;
+  readonly description: string;
+  readonly variants: readonly { readonly name: string; readonly kind: Kind; readonly image: string; readonly built: boolean }[];
+}
+
+/** One step of a long operation. */
+export interface Progress {
+  readonly id?: string;
+  readonly status: string;
+  readonly current?: number;
+  readonly total?: number;
+}
+
+export interface EngineEvent {
+  readonly type: 'container' | 'image' | 'network' | 'volume' | 'daemon';
+  readonly action: string;
+  readonly id: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly timeNs: bigint;
+}
+
+export interface EngineInfo {
+  readonly id: string;
+  readonly version: string;
+  readonly buildId: string;
+  readonly containers: { readonly running: number; readonly paused: number; readonly stopped: number };
+  readonly images: number;
+  readonly dataRoot: string;
+  readonly execRoot: string;
+  readonly cgroupVersion: '1' | '2' | 'hybrid';
+  readonly cgroupDriver: 'cgroupfs';
+  readonly kernel: string;
+  readonly operatingSystem: string;
+  readonly architecture: string;
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  readonly hostname: string;
+  readonly storageDriver: string;
+  readonly warnings: readonly string[];
+}
