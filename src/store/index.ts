@@ -1,0 +1,33 @@
+export type {
+  ContainerRow,
+  Containers,
+  EndpointRow,
+  Endpoints,
+  ImageRow,
+  Images,
+  Metadata,
+  NetworkRow,
+  Networks,
+  Settings,
+} from './metadata/types.ts';
+export { chainIdOf } from './layers/chain.ts';
+export type {
+  ApplyLayerOptions,
+  Blob,
+  ChainId,
+  ContentStore,
+  DiskSize,
+  DiskUsage,
+  GarbageReport,
+  IngestOptions,
+  Layer,
+  LayerSource,
+  LayerStore,
+  Lease,
+  LeaseResource,
+  Leases,
+  ReconcileReport,
+  Snapshot,
+  Snapshotter,
+  Store,
+} from './types.ts';

@@ -1,0 +1,104 @@
+import type { Digest } from '#oci';
+
+/** A name and the manifest it points to. */
+export interface ImageRow {
+  /** Complete reference, `docker.io/library/debian:trixie`. */
+  readonly name: string;
+  readonly manifest: Digest;
+  /** What the image is made for, where it is known: `app` or `system`. */
+  readonly kind: string;
+  /** Nanoseconds since the epoch: when the name was last set. */
+  readonly createdNs: bigint;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface ContainerRow {
+  readonly id: string;
+  readonly name: string;
+  readonly kind: string;
+  readonly createdNs: bigint;
+  /** The manifest it was made from; keeps the image's content alive. */
+  readonly image: Digest | null;
+  /** The chain it stands on; keeps the layers alive. */
+  readonly chain: Digest | null;
+  /** The engine's own record, JSON text; the store never reads it. */
+  readonly record: string;
+}
+
+export interface NetworkRow {
+  readonly id: string;
+  readonly name: string;
+  readonly record: string;
+}
+
+export interface EndpointRow {
+  readonly containerId: string;
+  readonly network: string;
+  readonly address: string | null;
+  readonly mac: string | null;
+  readonly record: string;
+}
+
+export interface Images {
+  /** Sets a name, moving it when it exists. */
+  put(row: ImageRow): void;
+  get(name: string): ImageRow | null;
+  byManifest(manifest: Digest): ImageRow[];
+  /** By name. */
+  list(): ImageRow[];
+  remove(name: string): boolean;
+}
+
+export interface Containers {
+  /** Already-exists `STORE_NAME_IN_USE` naming the holder; failed-precondition when `chain` is not here. */
+  insert(row: ContainerRow): void;
+  /** Not-found `STORE_CONTAINER_NOT_FOUND`; `STORE_NAME_IN_USE` as above. */
+  update(
+    id: string,
+    change: { readonly name?: string; readonly record?: string; readonly chain?: Digest | null; readonly image?: Digest | null },
+  ): void;
+  get(id: string): ContainerRow | null;
+  byName(name: string): ContainerRow | null;
+  /** Those whose id starts so, at most `limit` (default 2: enough to tell "ambiguous"). */
+  byIdPrefix(prefix: string, limit?: number): ContainerRow[];
+  /** Oldest first. */
+  list(): ContainerRow[];
+  /** Its endpoints go with it. */
+  remove(id: string): boolean;
+}
+
+export interface Networks {
+  insert(row: NetworkRow): void;
+  update(id: string, record: string): void;
+  get(id: string): NetworkRow | null;
+  byName(name: string): NetworkRow | null;
+  list(): NetworkRow[];
+  remove(id: string): boolean;
+}
+
+export interface Endpoints {
+  /** Sets the container's endpoint in that network. */
+  put(row: EndpointRow): void;
+  get(containerId: string, network: string): EndpointRow | null;
+  ofContainer(containerId: string): EndpointRow[];
+  ofNetwork(network: string): EndpointRow[];
+  list(): EndpointRow[];
+  remove(containerId: string, network: string): boolean;
+}
+
+export interface Settings {
+  get(key: string): string | null;
+  set(key: string, value: string): void;
+  delete(key: string): boolean;
+}
+
+/** The database. Calls are synchronous and take microseconds; a change takes one fsync (about 0.3 ms) unless it is in a transaction. */
+export interface Metadata {
+  readonly images: Images;
+  readonly containers: Containers;
+  readonly networks: Networks;
+  readonly endpoints: Endpoints;
+  readonly settings: Settings;
+  /** All or nothing; `change` must be synchronous. Nested calls join the outer one. */
+  transaction<T>(change: () => T): T;
+}

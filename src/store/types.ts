@@ -1,0 +1,168 @@
+import type { Digest } from '#oci';
+import type { Metadata } from './metadata/types.ts';
+
+/** SHA-256 over a layer's diff-id and its ancestors' (image-spec config, "Layer ChainID"). */
+export type ChainId = Digest;
+
+/** What a lease can keep from garbage collection. `image` keeps a manifest and all it refers to, blobs and layers. */
+export type LeaseResource = { readonly blob: Digest } | { readonly layer: ChainId } | { readonly image: Digest };
+
+/**
+ * Keeps content that nothing names yet. Take one before a change of several steps, dispose it after the last. A lease ends with
+ * the engine, unless it was given a time to live.
+ */
+export interface Lease extends Disposable {
+  readonly id: string;
+  hold(resource: LeaseResource): void;
+}
+
+export interface Leases {
+  /** `ttlMs`: survives the engine and ends by itself after so long (for downloads that may be resumed). */
+  create(options?: { readonly ttlMs?: number }): Lease;
+}
+
+export interface IngestOptions {
+  /** Checked: anything else fails with data-loss `STORE_BLOB_CORRUPT` and leaves nothing. Also chooses the algorithm (sha256 without it). */
+  readonly digest?: Digest;
+  /** Bytes; checked likewise, and before more than these are written. */
+  readonly size?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface Blob {
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** Immutable bytes by digest: manifests, configs, packed layers. Nothing is visible before it is verified and on disk. */
+export interface ContentStore {
+  /** Resource-exhausted when the disk is full; the lease holds the blob from then on. */
+  ingest(lease: Lease, source: AsyncIterable<Uint8Array> | Uint8Array | string, options?: IngestOptions): Promise<Blob>;
+  has(digest: Digest): Promise<boolean>;
+  /** Bytes. Not-found `STORE_BLOB_NOT_FOUND`. */
+  size(digest: Digest): Promise<number>;
+  /** Streams the blob, or part of it, unverified. Not-found `STORE_BLOB_NOT_FOUND` on the first read. */
+  read(digest: Digest, range?: { readonly start: number; readonly end: number }): AsyncIterable<Buffer>;
+  /** The whole of a small blob, verified against its digest. At most `maxBytes` (default 16 MiB), else resource-exhausted. */
+  readBytes(digest: Digest, maxBytes?: number): Promise<Buffer>;
+  /** Absolute path, for those who need a file. */
+  path(digest: Digest): string;
+  list(): Promise<Blob[]>;
+  /** True when it was there. Garbage collection does this; others rarely should. */
+  delete(digest: Digest): Promise<boolean>;
+}
+
+export interface Layer {
+  readonly chainId: ChainId;
+  readonly parent: ChainId | null;
+  /** Digest of the uncompressed tar. */
+  readonly diffId: Digest;
+  /** Bytes of file content when unpacked. */
+  readonly size: number;
+}
+
+/** Where a layer's tar comes from: bytes, a blob of this store, or a file. Plain, gzip or zstd: told apart by content. */
+export type LayerSource = AsyncIterable<Uint8Array> | { readonly blob: Digest } | { readonly file: string };
+
+export interface ApplyLayerOptions {
+  /** The chain it goes on top of; null for a base layer. Not-found `STORE_LAYER_NOT_FOUND`. */
+  readonly parent: ChainId | null;
+  /** Checked: anything else fails with data-loss `STORE_LAYER_CORRUPT` and leaves nothing. An existing layer is returned at once. */
+  readonly diffId?: Digest;
+  readonly signal?: AbortSignal;
+  /** Bytes read of the packed source so far. */
+  readonly onProgress?: (bytes: number) => void;
+}
+
+export interface LayerStore {
+  /**
+   * Unpacks a layer, off the event loop, as `layers/<chain>/fs` in overlay format. Fails with data-loss (damaged tar or digest),
+   * invalid-argument `STORE_BAD_TAR` (a tar that makes no sense), resource-exhausted (naming the file system); nothing is left then.
+   */
+  apply(lease: Lease, source: LayerSource, options: ApplyLayerOptions): Promise<Layer>;
+  get(chainId: ChainId): Layer | null;
+  /** The layer and its ancestors, top first. Not-found `STORE_LAYER_NOT_FOUND`. */
+  ancestry(chainId: ChainId): Layer[];
+  list(): Layer[];
+  /** Unpacked trees of a chain, relative to the store's root, top first. */
+  directories(chainId: ChainId): string[];
+  /** An overlay upper directory (path relative to the store's root, or absolute) as the tar of an OCI layer. Same tree, same bytes. */
+  pack(directory: string): AsyncIterable<Buffer>;
+}
+
+/** A writable stack for overlayfs. Paths are relative to the store's root. */
+export interface Snapshot {
+  /** Top first; never empty. */
+  readonly lower: readonly string[];
+  readonly upper: string;
+  readonly work: string;
+}
+
+export interface DiskSize {
+  /** Allocated on disk. */
+  readonly bytes: number;
+  readonly inodes: number;
+}
+
+/** Makes what a container's root is mounted from. Nothing is mounted here. */
+export interface Snapshotter {
+  /** Makes `containers/<id>/{upper,work}`. Already-exists when the container has one; not-found for an unknown chain. */
+  prepare(containerId: string, chain: ChainId | null): Promise<Snapshot>;
+  /** The paths of an existing snapshot. Not-found `STORE_SNAPSHOT_NOT_FOUND`. */
+  locate(containerId: string, chain: ChainId | null): Promise<Snapshot>;
+  /** The read-only stack of a chain. */
+  view(chain: ChainId | null): { readonly lower: readonly string[] };
+  /** Takes `containers/<id>` away at once and deletes it in the background. True when it was there. */
+  remove(containerId: string): Promise<boolean>;
+  /** What the writable part takes. */
+  usage(containerId: string): Promise<DiskSize>;
+}
+
+export interface GarbageReport {
+  readonly blobs: readonly Blob[];
+  readonly layers: readonly ChainId[];
+  /** Container directories that no container owned. */
+  readonly containers: readonly string[];
+  /** Of the blobs and unpacked layers. */
+  readonly freedBytes: number;
+}
+
+/** What opening the store had to mend after a crash. */
+export interface ReconcileReport {
+  /** Half-made or half-deleted things in `ingest/`. */
+  readonly leftovers: number;
+  /** Unpacked layers that the database did not know: removed. */
+  readonly unknownLayers: readonly string[];
+  /** Layers of the database whose files are gone (with those stacked on them): forgotten. */
+  readonly lostLayers: readonly ChainId[];
+  /** Containers of the database whose directory is gone: kept and reported. */
+  readonly lostContainers: readonly string[];
+  /** Container directories that the database did not know: removed. */
+  readonly unknownContainers: readonly string[];
+}
+
+export interface DiskUsage {
+  readonly blobs: { readonly count: number; readonly bytes: number };
+  readonly layers: { readonly count: number; readonly bytes: number };
+  readonly containers: { readonly count: number; readonly bytes: number };
+  readonly images: { readonly count: number };
+}
+
+export interface Store extends AsyncDisposable {
+  /** Absolute. */
+  readonly root: string;
+  readonly content: ContentStore;
+  readonly layers: LayerStore;
+  readonly snapshots: Snapshotter;
+  readonly metadata: Metadata;
+  readonly leases: Leases;
+  readonly reconciled: ReconcileReport;
+  /** `containers/<id>/<part>`, absolute; `logs` and `monitor` are made by `prepare`. */
+  containerDirectory(containerId: string, part?: 'upper' | 'work' | 'logs' | 'monitor'): string;
+  /** Deletes what no image, container or lease needs. */
+  collectGarbage(): Promise<GarbageReport>;
+  diskUsage(): Promise<DiskUsage>;
+  /** Waits for deletions in the background, then closes the database. */
+  close(): Promise<void>;
+}
