@@ -1,0 +1,16 @@
+export { type MonitorConnection } from './connection.ts';
+export { parseExitRecord, prepareMonitorDirectory, readExitRecord } from './exit-record.ts';
+export { planFailure, planFailureOf, type PlanFailureDetails } from './failure.ts';
+export { decodeFailure, type ExitRecord, type FailureFacts, type MonitorState, type MonitorStatus } from './frames.ts';
+export {
+  attachMonitor,
+  connectMonitor,
+  createAttachment,
+  spawnMonitor,
+  streamBits,
+  type Attachment,
+  type SpawnOptions,
+  type SpawnedMonitor,
+  type WantedStreams,
+} from './monitor.ts';
+export { spawnCreatorSync, type BlockingCreator, type ProcessPlans } from './sync.ts';
