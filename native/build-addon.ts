@@ -23,7 +23,10 @@ export interface AddonBuild {
  */
 export function buildAddon(build: AddonBuild): { built: boolean } {
   const compiler = build.compiler ?? process.env['CC'] ?? 'cc';
-  const sources = readdirSync(sourceDirectory).filter((name) => /\.[ch]$/.test(name)).sort().map((name) => join(sourceDirectory, name));
+  const sources = readdirSync(sourceDirectory)
+    .filter((name) => /\.[ch]$/.test(name))
+    .sort()
+    .map((name) => join(sourceDirectory, name));
   const headers = (createRequire(import.meta.url)('node-api-headers') as { include_dir: string }).include_dir;
   const command = [...flags, ...(build.extraFlags ?? []), `-I${headers}`, ...sources.filter((name) => name.endsWith('.c'))];
   const stampFile = `${build.output}.stamp`;

@@ -32,7 +32,13 @@ export interface Addon {
    * posix_spawn(3). Child descriptor i is `descriptors[i]` (-1: /dev/null). Signals are reset, `session` calls setsid.
    * Only the listed descriptors are inherited.
    */
-  spawn(file: string, argv: readonly string[], env: readonly string[], descriptors: readonly number[], session: boolean): { pid: number; pidfd: number };
+  spawn(
+    file: string,
+    argv: readonly string[],
+    env: readonly string[],
+    descriptors: readonly number[],
+    session: boolean,
+  ): { pid: number; pidfd: number };
   pidfdOpen(pid: number): number;
   pidfdSendSignal(pidfd: number, signal: number): void;
   /** waitid(P_PIDFD, WEXITED | WNOHANG). null while it runs or when it is not our child. `status` as in wait(2). */

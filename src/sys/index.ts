@@ -1,2 +1,40 @@
 export type { Addon, FileFacts, MountOption, PathText } from './addon.ts';
 export { loadAddon } from './load-addon.ts';
+export { toErrnoError, withErrno } from './errno.ts';
+export * from './constants.ts';
+export { formatSignal, parseSignal, signals } from './signals.ts';
+export { syncDirectory, writeFileAtomic, type AtomicWriteOptions } from './atomic-file.ts';
+export { removeTree } from './remove-tree.ts';
+export {
+  childrenOf,
+  commandLine,
+  isAlive,
+  namespaceId,
+  parseProcessCgroups,
+  parseProcessStat,
+  parseProcessStatus,
+  readProcessCgroups,
+  readProcessStat,
+  readProcessStatus,
+  type NamespaceKind,
+  type ProcessStat,
+} from './procfs.ts';
+export { parseMountinfo, readMountinfo, type Mount } from './mountinfo.ts';
+export { cgroupProcesses, childCgroups, makeCgroup, parseFlatKeyed, readCgroupFile, removeCgroup, writeCgroupFile } from './cgroupfs.ts';
+export { lockFile, type LockFile } from './lock-file.ts';
+export { openNamespace, openNamespaces, type Namespaces } from './namespaces.ts';
+export { openInRoot, readFileInRoot, statInRoot } from './in-root.ts';
+export { idmappedView, mountOverlayRoot, planOverlayOptions, type OverlayRoot } from './overlay.ts';
+export {
+  findCgroupMounts,
+  isAtLeast,
+  kernelRelease,
+  knownFileSystems,
+  parseKernelRelease,
+  readCgroupMounts,
+  userNamespacesEnabled,
+  type CgroupMounts,
+  type KernelRelease,
+} from './kernel.ts';
+export * from './plan/index.ts';
+export * from './bosun/index.ts';

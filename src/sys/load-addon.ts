@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
-import { ErrnoError, OrlopError } from '#errors';
+import { OrlopError } from '#errors';
 import type { Addon } from './addon.ts';
+import { toErrnoError } from './errno.ts';
 
 /**
  * Loads `sys.node`: the given file, else the one that `ORLOP_ADDON` names, else the one of this package. Failing calls of the result throw
@@ -23,7 +24,9 @@ export function loadAddon(path?: string): Addon {
 }
 
 function missing(file: string): OrlopError {
-  return new OrlopError('failed-precondition', 'SYS_ADDON_MISSING', `the native addon ${file} is missing`, { hint: 'build it: npm run build' });
+  return new OrlopError('failed-precondition', 'SYS_ADDON_MISSING', `the native addon ${file} is missing`, {
+    hint: 'build it: npm run build',
+  });
 }
 
 /** This file runs as src/sys/load-addon.ts or inside a bundle in build/; a CommonJS bundle has no import.meta. */
@@ -52,13 +55,4 @@ function translated(call: AnyFunction): AnyFunction {
       throw toErrnoError(error);
     }
   };
-}
-
-function toErrnoError(error: unknown): unknown {
-  if (!(error instanceof Error)) return error;
-  const { code, syscall, path, said } = error as NodeJS.ErrnoException & { said?: string };
-  if (code === undefined || syscall === undefined) return error;
-  const translation = new ErrnoError(path === undefined ? { errno: code, syscall } : { errno: code, syscall, path });
-  if (said !== undefined) translation.message += ` (${said})`;
-  return translation;
 }

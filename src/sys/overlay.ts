@@ -1,0 +1,94 @@
+import { OrlopError } from '#errors';
+import type { Addon, MountOption } from './addon.ts';
+import * as k from './constants.ts';
+
+/**
+ * A detached view of the directory tree at `path` in which owners are shifted by the mapping of the user namespace `usernsFd`: what is owned by
+ * 0 on disk belongs to the namespace's root. The caller closes it. Mounts below `path` are not part of it. mount_setattr(2), "ID-mapped mounts".
+ * Fails with failed-precondition `SYS_IDMAP_UNSUPPORTED` when the file system cannot be mapped, else with ErrnoError.
+ */
+export function idmappedView(addon: Addon, path: string, usernsFd: number): number {
+  const view = addon.openTree(k.AT_FDCWD, path, k.OPEN_TREE_CLONE);
+  try {
+    addon.mountSetattr(view, '', k.AT_EMPTY_PATH, BigInt(k.MOUNT_ATTR_IDMAP), 0n, 0n, usernsFd);
+    return view;
+  } catch (cause) {
+    addon.close(view);
+    throw cannotMap(path, cause);
+  }
+}
+
+/** EINVAL: the file system lacks FS_ALLOW_IDMAP. EPERM: it belongs to another user namespace, or it is mapped already. */
+function cannotMap(path: string, cause: unknown): unknown {
+  const errno = (cause as { errno?: unknown } | null)?.errno;
+  if (errno !== 'EINVAL' && errno !== 'EPERM') return cause;
+  return new OrlopError('failed-precondition', 'SYS_IDMAP_UNSUPPORTED', `the file system of ${path} cannot be mounted with mapped owners`, {
+    hint: 'use ext4, xfs, btrfs or tmpfs, or run without a user namespace',
+    cause,
+  });
+}
+
+export interface OverlayRoot {
+  /** The data root's directory descriptor, or its idmapped view for the container's range. */
+  readonly base: number;
+  /** Layer directories relative to `base`, top first; at least one, at most 500. */
+  readonly lower: readonly string[];
+  /** Writable directory and its work directory on the same file system, relative to `base`; both or none (then the mount is read-only). */
+  readonly upper?: { readonly directory: string; readonly work: string };
+  /** Skip syncing: an unclean end may lose the upper directory's recent changes. */
+  readonly volatile?: boolean;
+  /** Who owns what the overlay itself makes: the host ids of the container's root (0 without a user namespace). */
+  readonly fsuid: number;
+  readonly fsgid: number;
+  /** MOUNT_ATTR_* of the resulting mount. */
+  readonly attributes?: number;
+}
+
+/** fsconfig(2) copies strings of at most 255 bytes. */
+const longestOption = 255;
+
+/**
+ * Mounts an overlay as a detached mount and returns its descriptor; the caller closes it. Nothing appears in any mount table. Owners on disk stay as the
+ * container sees them when `base` is an idmapped view and fsuid, fsgid are its range's first ids; with other ids the overlay cannot write its work directory
+ * and the kernel would silently make it read-only, which fails here instead. Documentation/filesystems/overlayfs.rst.
+ * Fails with ErrnoError carrying the kernel's words, or invalid-argument `SYS_OVERLAY_INVALID`.
+ */
+export async function mountOverlayRoot(addon: Addon, root: OverlayRoot): Promise<number> {
+  const options = planOverlayOptions(root);
+  if (root.volatile === true && root.upper !== undefined) forgetVolatile(addon, root.base, root.upper.work);
+  return addon.mountOverlay(options, root.attributes ?? 0, root.fsuid, root.fsgid);
+}
+
+/** The parameters, in order (`lowerdir+` appends, Linux 6.5). Paths go through the descriptor, so that they need no place in a mount namespace. */
+export function planOverlayOptions(root: OverlayRoot): MountOption[] {
+  if (root.lower.length === 0) throw invalid('an overlay needs at least one lower directory');
+  const at = (path: string): string => below(root.base, path);
+  const options: MountOption[] = [['source', 'orlop'], ...root.lower.map((path): MountOption => ['lowerdir+', at(path)])];
+  if (root.upper !== undefined) options.push(['upperdir', at(root.upper.directory)], ['workdir', at(root.upper.work)]);
+  if (root.volatile === true && root.upper !== undefined) options.push(['volatile', null]);
+  return options;
+}
+
+function below(base: number, path: string): string {
+  const parts = path.split('/');
+  if (parts.some((part) => part === '' || part === '.' || part === '..'))
+    throw invalid(`${JSON.stringify(path)} is not a plain relative path`);
+  const option = `/proc/self/fd/${base}/${path}`;
+  if (Buffer.byteLength(option) > longestOption) throw invalid(`${JSON.stringify(path)} is too long for a layer's path`);
+  return option;
+}
+
+function invalid(message: string): OrlopError {
+  return new OrlopError('invalid-argument', 'SYS_OVERLAY_INVALID', message);
+}
+
+/** A volatile overlay leaves work/incompat/volatile behind and refuses to mount over it again; whoever asks for volatile again accepts what that warns of. */
+function forgetVolatile(addon: Addon, base: number, work: string): void {
+  for (const path of [`${work}/work/incompat/volatile`, `${work}/work/incompat`]) {
+    try {
+      addon.unlinkat(base, path, k.AT_REMOVEDIR);
+    } catch (error) {
+      if ((error as { errno?: unknown }).errno !== 'ENOENT') throw error;
+    }
+  }
+}
