@@ -64,7 +64,7 @@ function compile(program: Program, bun: string): void {
   }
   rmSync(temporary, { force: true });
   rmSync(target, { force: true });
-  const why = done.status === 0 ? 'the executable does not start' : `${done.stderr}`.trim();
+  const why = done.status === 0 ? 'the executable does not start' : done.stderr.trim();
   process.stderr.write(`${program.name} stays on Node, because Bun could not compile it: ${why}\n`);
 }
 

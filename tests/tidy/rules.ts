@@ -30,7 +30,7 @@ export function judgeText({ path, text }: SourceFile): string[] {
   for (const [index, line] of text.split('\n').entries()) {
     const at = `${path}:${index + 1}`;
     if (/^export default\b/.test(line)) complaints.push(`${at}: default export`);
-    if (/\b(TODO|FIXME|XXX)\b(?!\(#\d+\))/.test(line)) complaints.push(`${at}: a note without an issue; write it as ${'TO'}DO(#N)`);
+    if (/\b(TODO|FIXME|XXX)\b(?!\(#\d+\))/.test(line)) complaints.push(`${at}: a note without the number of an issue`);
     if (/(^|[\s'"`(=:])\/work\/|\.\.\/shared\b/.test(line)) complaints.push(`${at}: names a path outside the project`);
     if (path.startsWith('src/') && /^(export )?(let|var)\b/.test(line)) complaints.push(`${at}: module state`);
   }
