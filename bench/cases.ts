@@ -23,7 +23,11 @@ const busy = ['sleep', 'infinity'];
 
 /** The same verb and flags for us and for each peer. */
 function everyone({ engine, peers }: Bench, ...args: readonly string[]): Contender[] {
-  const others = peers.map(({ who, prefix }) => ({ who, command: [...prefix, ...args] }));
+  const [verb = '', ...rest] = args;
+  const others = peers.map(({ who, prefix, runFlags }) => ({
+    who,
+    command: [...prefix, verb, ...(verb === 'run' ? runFlags : []), ...rest],
+  }));
   return [{ who: 'orlop', command: engine.orlop(...args) }, ...others];
 }
 

@@ -19,16 +19,30 @@ export function timeCommand(command: readonly string[]): number {
   return spent;
 }
 
-/** Takes turns, one round after the other, so that whatever the machine does meanwhile hits all alike. The first round warms up and does not count. */
+/**
+ * Takes turns, one round after the other, so that whatever the machine does meanwhile hits all alike. The first round warms up and does
+ * not count; a peer that fails in it is said and left out.
+ */
 export function compare(contenders: readonly Contender[], rounds: number): Series[] {
-  const values = contenders.map((): number[] => []);
+  const able = contenders.filter((contender, index) => index === 0 || works(contender));
+  const values = able.map((): number[] => []);
   for (let round = 0; round <= rounds; round++) {
-    for (const [index, { command }] of contenders.entries()) {
+    for (const [index, { command }] of able.entries()) {
       const spent = timeCommand(command);
       if (round > 0) values[index]?.push(spent);
     }
   }
-  return contenders.map(({ who }, index) => ({ who, values: values[index] ?? [] }));
+  return able.map(({ who }, index) => ({ who, values: values[index] ?? [] }));
+}
+
+function works({ who, command }: Contender): boolean {
+  try {
+    timeCommand(command);
+    return true;
+  } catch (error) {
+    process.stdout.write(`${who} left out: ${error instanceof Error ? error.message : String(error)}\n`);
+    return false;
+  }
 }
 
 /** How many of these commands per second, `total` of them, `atOnce` at a time. */

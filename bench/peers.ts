@@ -11,6 +11,8 @@ export interface Peer {
   readonly who: string;
   /** `docker …` or `podman …` up to the verb; their verbs and flags are ours. */
   readonly prefix: readonly string[];
+  /** What its `run` needs besides, here: Podman's default limits are above what a root without CAP_SYS_RESOURCE may set. */
+  readonly runFlags: readonly string[];
   /** Whether it has a bridge: the daemon that bench/peers starts has none, so as not to touch the host's firewall. */
   readonly bridge: boolean;
   /** Of its Docker API, when it has a daemon. */
@@ -24,10 +26,24 @@ export function findPeers(tar: string): Peer[] {
   const peers: Peer[] = [];
   const socket = `${running}/docker.sock`;
   if (installed('docker') && existsSync(socket))
-    peers.push({ who: 'docker', prefix: ['docker', '-H', `unix://${socket}`], bridge: false, socket });
+    peers.push({ who: 'docker', prefix: ['docker', '-H', `unix://${socket}`], runFlags: [], bridge: false, socket });
   if (installed('podman')) {
-    const roots = ['--root', `${state}/podman`, '--runroot', `${running}/podman`, '--cgroup-manager', 'cgroupfs'];
-    peers.push({ who: 'podman', prefix: ['podman', ...roots], bridge: false, socket: null });
+    const roots = [
+      '--root',
+      `${state}/podman`,
+      '--runroot',
+      `${running}/podman`,
+      '--cgroup-manager',
+      'cgroupfs',
+      ...(installed('runc') ? ['--runtime', 'runc'] : []),
+    ];
+    peers.push({
+      who: 'podman',
+      prefix: ['podman', ...roots],
+      runFlags: ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=1024:1024'],
+      bridge: false,
+      socket: null,
+    });
   }
   for (const { prefix } of peers) {
     const [command = '', ...args] = prefix;
