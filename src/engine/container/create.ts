@@ -1,0 +1,107 @@
+import { OrlopError } from '#errors';
+import { nowNs, publishContainerEvent, type EngineContext } from '../context.ts';
+import type { ContainerId, CreateRequest, ImageView, NetworkMode } from '../model.ts';
+import { resolveImageForUse } from '../image/images.ts';
+import { createLive } from './live.ts';
+import { resolveProcess } from './effective.ts';
+import { parseExtraHost } from './host-files.ts';
+import { createContainerId, createName, parseContainerName } from './names.ts';
+import { formatRecord, initialState, type ContainerRecord } from './record.ts';
+import { parseSignal } from './signals.ts';
+
+/**
+ * Makes a container that can be started: its row, its place in a network, its writable layer. Undone whole when a step fails; the row comes
+ * first, so that a kill between two steps leaves nothing that a removal does not find.
+ */
+export async function createContainer(context: EngineContext, request: CreateRequest): Promise<{ id: ContainerId; warnings: string[] }> {
+  const { view, manifest, chain } = await resolveImageForUse(context, request.image);
+  const record = planRecord(context, request, view, { manifest, chain });
+  await using undo = new AsyncDisposableStack();
+  reserveName(context, record);
+  undo.defer(() => void context.store.metadata.containers.remove(record.id));
+  const container = createLive(context.dataRoot, record);
+  context.table.add(container);
+  undo.defer(() => context.table.drop(record.id));
+  await context.store.snapshots.prepare(record.id, chain);
+  undo.defer(async () => void (await context.store.snapshots.remove(record.id)));
+  if (record.network === 'bridge') {
+    await context.networks.reserve(record.id, 'bridge');
+    undo.defer(() => context.networks.release(record.id));
+  }
+  undo.move();
+  publishContainerEvent(context, container, 'create');
+  return { id: record.id, warnings: [] };
+}
+
+function planRecord(
+  context: EngineContext,
+  request: CreateRequest,
+  image: ImageView,
+  content: Pick<ContainerRecord['image'], 'manifest' | 'chain'>,
+): ContainerRecord {
+  const id = createContainerId();
+  const isTaken = (name: string): boolean => context.table.holderOf(name) !== undefined;
+  const name = request.name === undefined || request.name === '' ? createName(isTaken) : parseContainerName(request.name);
+  const process = resolveProcess(image, request);
+  parseSignal(process.stopSignal);
+  for (const entry of request.extraHosts ?? []) parseExtraHost(entry, '0.0.0.0');
+  const network = networkOf(request);
+  return {
+    id,
+    name,
+    kind: request.kind,
+    createdAtNs: nowNs(),
+    request: { ...request, name },
+    image: { name: request.image, id: image.id, ...content },
+    process,
+    hostname: hostnameOf(request, network, name, id, context),
+    labels: { ...image.labels, ...request.labels, ...(request.kind === 'system' ? { 'orlop.kind': 'system' } : {}) },
+    exposedPorts: image.config.exposedPorts,
+    network,
+    state: initialState,
+    run: null,
+  };
+}
+
+function networkOf(request: CreateRequest): NetworkMode {
+  const network = request.network ?? 'bridge';
+  if (network === 'host' && request.userNamespace === 'auto') {
+    throw new OrlopError('invalid-argument', 'ENGINE_NETWORK_USERNS', "network host cannot be combined with an own user namespace: the host's network belongs to the host's", {
+      hint: 'leave out one of them',
+    });
+  }
+  if (network === 'host' && request.kind === 'system' && request.privileged !== true) {
+    throw new OrlopError('invalid-argument', 'ENGINE_NETWORK_SYSTEM', 'a system container has a network of its own', { hint: 'use the network bridge or none' });
+  }
+  return network;
+}
+
+function hostnameOf(request: CreateRequest, network: NetworkMode, name: string, id: string, context: EngineContext): string {
+  if (request.hostname !== undefined && request.hostname !== '') return request.hostname;
+  if (network === 'host') return context.hostname;
+  return request.kind === 'system' ? name.replaceAll('_', '-') : id.slice(0, 12);
+}
+
+function reserveName(context: EngineContext, record: ContainerRecord): void {
+  const holder = context.table.holderOf(record.name);
+  if (holder !== undefined) throw nameInUse(record.name, holder.record.id);
+  context.store.metadata.containers.insert({
+    id: record.id,
+    name: record.name,
+    kind: record.kind,
+    createdNs: record.createdAtNs,
+    image: record.image.manifest,
+    chain: record.image.chain,
+    record: formatRecord(record),
+  });
+}
+
+/** Docker's words for it, which clients look for. */
+export function nameInUse(name: string, holder: string): OrlopError {
+  return new OrlopError(
+    'conflict',
+    'ENGINE_NAME_IN_USE',
+    `Conflict. The container name "/${name}" is already in use by container "${holder}". You have to remove (or rename) that container to be able to reuse that name.`,
+  );
+}
+

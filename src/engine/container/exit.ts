@@ -1,0 +1,67 @@
+import { isOrlopError } from '#errors';
+import { openCgroup } from '#runtime';
+import { readExitRecord, type ExitRecord, type MonitorConnection } from '#sys';
+import { nowNs, publishContainerEvent, saveState, type EngineContext } from '../context.ts';
+import { removeWhole } from './remove.ts';
+import { notify, type LiveContainer } from './table.ts';
+
+/** What is written down when a process's end was seen by nobody: the host went down, or the monitor was killed. */
+const unknownExitCode = 255;
+
+/** Follows a running container to its end, whichever engine started it. */
+export function followExit(context: EngineContext, container: LiveContainer, connection: MonitorConnection): void {
+  container.connection = connection;
+  const ended = connection.exited.catch((error: unknown) => {
+    context.logger.warn('the monitor went away without a word', { container: container.record.name, error });
+    return readExitRecord(container.files.monitor);
+  });
+  void ended
+    .then((exit) => context.queues.run(container.record.id, () => settleExit(context, container, connection, exit)))
+    .catch((error: unknown) => context.logger.error('an ended container could not be settled', { container: container.record.name, error }));
+}
+
+async function settleExit(context: EngineContext, container: LiveContainer, connection: MonitorConnection, exit: ExitRecord | null): Promise<void> {
+  if (container.connection !== connection) return;
+  await recordExit(context, container, exit);
+}
+
+/** Writes the end down, gives back what the run held, tells those who wait, and removes a container that was to be removed. */
+export async function recordExit(context: EngineContext, container: LiveContainer, exit: ExitRecord | null): Promise<void> {
+  container.connection?.close();
+  container.connection = null;
+  await releaseRun(context, container);
+  saveState(
+    context,
+    container,
+    {
+      status: 'exited',
+      pid: 0,
+      exitCode: exit?.exitCode ?? unknownExitCode,
+      outOfMemory: exit?.outOfMemory ?? false,
+      error: exit === null ? 'its end was seen by nobody: the host or its monitor went down' : '',
+      finishedAtNs: exit?.finishedAtNs ?? nowNs(),
+    },
+    null,
+  );
+  container.stopping = false;
+  if (exit?.outOfMemory === true) publishContainerEvent(context, container, 'oom');
+  publishContainerEvent(context, container, 'die', { exitCode: String(container.record.state.exitCode) });
+  notify(container.onExit);
+  if (container.record.request.autoRemove === true) await removeWhole(context, container);
+}
+
+/** Gives back the cgroup, the network link and the id range. What is stuck is reported and left for the next start's sweep. */
+export async function releaseRun(context: EngineContext, container: LiveContainer): Promise<void> {
+  const { run, name } = container.record;
+  for (const endpoint of context.networks.endpoints(container.record.id)) await context.networks.detach(endpoint);
+  if (run === null) return;
+  const cgroup = openCgroup(context.cgroups, run.cgroup);
+  try {
+    await cgroup.killAll();
+    await cgroup.remove();
+  } catch (error) {
+    if (!isOrlopError(error)) throw error;
+    context.logger.warn('a cgroup could not be removed', { container: name, cgroup: run.cgroup, error });
+  }
+  if (run.idRange !== null) context.idRanges.release(run.idRange);
+}

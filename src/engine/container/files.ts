@@ -1,0 +1,33 @@
+import { join } from 'node:path';
+
+/**
+ * Where a container's files are.
+ *
+ *   <data-root>/containers/<id>/
+ *     upper/ work/           the overlay's writable side (made by the store)
+ *     logs/container.log     output, Docker's json-file format, written by the monitor
+ *     monitor/               control.sock, attach.sock, exit (native/README.md)
+ *     hosts hostname resolv.conf   bound over /etc of the container
+ */
+export interface ContainerFiles {
+  readonly directory: string;
+  readonly monitor: string;
+  readonly logs: string;
+  readonly log: string;
+  readonly hosts: string;
+  readonly hostname: string;
+  readonly resolvConf: string;
+}
+
+export function containerFiles(dataRoot: string, id: string): ContainerFiles {
+  const directory = join(dataRoot, 'containers', id);
+  return {
+    directory,
+    monitor: join(directory, 'monitor'),
+    logs: join(directory, 'logs'),
+    log: join(directory, 'logs', 'container.log'),
+    hosts: join(directory, 'hosts'),
+    hostname: join(directory, 'hostname'),
+    resolvConf: join(directory, 'resolv.conf'),
+  };
+}

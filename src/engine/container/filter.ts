@@ -1,0 +1,86 @@
+import { OrlopError } from '#errors';
+import type { ContainerFilter, ContainerView } from '../model.ts';
+
+type Predicate = (view: ContainerView) => boolean;
+type Filters = Readonly<Record<string, readonly string[]>>;
+
+const statuses = new Set(['created', 'running', 'paused', 'restarting', 'exited', 'removing', 'dead']);
+
+/** Docker's `ps` filters over views, newest first. Values of one filter are alternatives (labels: all must hold); filters add up. */
+export function filterContainers(views: readonly ContainerView[], filter: ContainerFilter): ContainerView[] {
+  const filters = filter.filters ?? {};
+  const newestFirst = [...views].sort((a, b) => (a.createdAtNs < b.createdAtNs ? 1 : -1));
+  const everyState = filter.all === true || filter.limit !== undefined || 'status' in filters || 'exited' in filters;
+  const predicates: Predicate[] = Object.entries(filters).map(([name, values]) => predicateOf(name, values, views));
+  if (!everyState) predicates.push((view) => view.status === 'running' || view.status === 'paused');
+  const kept = newestFirst.filter((view) => predicates.every((holds) => holds(view)));
+  return filter.limit !== undefined && filter.limit > 0 ? kept.slice(0, filter.limit) : kept;
+}
+
+function predicateOf(name: string, values: Filters[string], all: readonly ContainerView[]): Predicate {
+  switch (name) {
+    case 'id':
+      return (view) => values.some((value) => view.id.startsWith(value));
+    case 'name':
+      return nameMatches(values);
+    case 'status':
+      return statusIn(values);
+    case 'kind':
+      return (view) => values.includes(view.kind);
+    case 'label':
+      return (view) => values.every((value) => hasLabel(view, value));
+    case 'ancestor':
+      return (view) => values.some((value) => isAncestor(view, value));
+    case 'exited':
+      return (view) => view.status === 'exited' && values.some((value) => Number(value) === view.exitCode);
+    case 'network':
+      return (view) => values.includes(view.networkMode);
+    case 'before':
+    case 'since':
+      return aroundContainer(name, values, all);
+    default:
+      throw new OrlopError('invalid-argument', 'ENGINE_FILTER_UNKNOWN', `invalid filter '${name}'`, {
+        hint: 'filters are: ancestor, before, exited, id, kind, label, name, network, since, status',
+      });
+  }
+}
+
+function nameMatches(values: readonly string[]): Predicate {
+  const patterns = values.map((value) => {
+    try {
+      return new RegExp(value);
+    } catch (cause) {
+      throw new OrlopError('invalid-argument', 'ENGINE_FILTER_INVALID', `invalid name filter '${value}'`, { hint: 'it is a regular expression', cause });
+    }
+  });
+  return (view) => patterns.some((pattern) => pattern.test(view.name) || pattern.test(`/${view.name}`));
+}
+
+function statusIn(values: readonly string[]): Predicate {
+  const unknown = values.find((value) => !statuses.has(value));
+  if (unknown !== undefined) {
+    throw new OrlopError('invalid-argument', 'ENGINE_FILTER_INVALID', `invalid filter 'status=${unknown}'`, { hint: `one of ${[...statuses].join(', ')}` });
+  }
+  return (view) => values.includes(view.status);
+}
+
+function hasLabel(view: ContainerView, wanted: string): boolean {
+  const at = wanted.indexOf('=');
+  if (at < 0) return wanted in view.labels;
+  return view.labels[wanted.slice(0, at)] === wanted.slice(at + 1);
+}
+
+function isAncestor(view: ContainerView, wanted: string): boolean {
+  const plain = (name: string): string => (name.includes(':', name.lastIndexOf('/') + 1) ? name : `${name}:latest`);
+  const id = view.imageId.replace('sha256:', '');
+  return plain(view.imageName) === plain(wanted) || (wanted.length >= 4 && id.startsWith(wanted.replace('sha256:', '')));
+}
+
+function aroundContainer(name: 'before' | 'since', values: readonly string[], all: readonly ContainerView[]): Predicate {
+  const marks = values.map((value) => {
+    const mark = all.find((view) => view.name === value || view.id.startsWith(value));
+    if (mark === undefined) throw new OrlopError('not-found', 'ENGINE_CONTAINER_NOT_FOUND', `No such container: ${value}`);
+    return mark.createdAtNs;
+  });
+  return (view) => marks.every((mark) => (name === 'before' ? view.createdAtNs < mark : view.createdAtNs > mark));
+}

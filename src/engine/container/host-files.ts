@@ -1,0 +1,39 @@
+import { writeFile } from 'node:fs/promises';
+import { OrlopError } from '#errors';
+import { formatHosts, formatResolvConf, readHostResolvConf, type Endpoint } from '#network';
+import type { ContainerFiles } from './files.ts';
+import type { ContainerRecord } from './record.ts';
+
+/** Writes the files that are bound over the container's /etc/hosts, /etc/hostname and /etc/resolv.conf. */
+export async function writeHostFiles(files: ContainerFiles, record: ContainerRecord, endpoint: Endpoint | null): Promise<void> {
+  const bridge = endpoint !== null && endpoint.driver === 'bridge' ? endpoint : null;
+  const hosts = formatHosts({
+    hostname: fullHostname(record),
+    ...(bridge === null ? {} : { address: bridge.address }),
+    extra: (record.request.extraHosts ?? []).map((entry) => parseExtraHost(entry, bridge?.gateway)),
+  });
+  const mode = 0o644;
+  await Promise.all([
+    writeFile(files.hostname, `${record.hostname}\n`, { mode }),
+    writeFile(files.hosts, hosts, { mode }),
+    writeFile(files.resolvConf, formatResolvConf(await readHostResolvConf()), { mode }),
+  ]);
+}
+
+function fullHostname(record: ContainerRecord): string {
+  const { domainname } = record.request;
+  return domainname === undefined || domainname === '' ? record.hostname : `${record.hostname}.${domainname} ${record.hostname}`;
+}
+
+/** `name:address` or `name=address`; the address `host-gateway` is the bridge's own. */
+export function parseExtraHost(entry: string, gateway: string | undefined): readonly [name: string, address: string] {
+  const at = entry.search(/[:=]/);
+  const name = entry.slice(0, at);
+  const address = entry.slice(at + 1).replace(/^\[(.*)\]$/, '$1');
+  if (at <= 0 || address === '') {
+    throw new OrlopError('invalid-argument', 'ENGINE_EXTRA_HOST_INVALID', `bad format for add-host: "${entry}"`, { hint: 'write NAME:ADDRESS' });
+  }
+  if (address !== 'host-gateway') return [name, address];
+  if (gateway !== undefined) return [name, gateway];
+  throw new OrlopError('invalid-argument', 'ENGINE_EXTRA_HOST_INVALID', `add-host ${name}: host-gateway needs the bridge network`);
+}

@@ -1,0 +1,17 @@
+import { containerFiles } from './files.ts';
+import type { ContainerRecord } from './record.ts';
+import type { LiveContainer } from './table.ts';
+
+/** A container as this engine begins to hold it: nothing connected, nobody waiting. */
+export function createLive(dataRoot: string, record: ContainerRecord): LiveContainer {
+  return {
+    record,
+    files: containerFiles(dataRoot, record.id),
+    connection: null,
+    execs: new Set(),
+    waitingClients: [],
+    onExit: new Set(),
+    onRemove: new Set(),
+    stopping: false,
+  };
+}

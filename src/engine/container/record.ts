@@ -1,0 +1,93 @@
+import { OrlopError } from '#errors';
+import type { Digest } from '#oci';
+import type { ChainId } from '#store';
+import type { IdRange } from '../id-ranges.ts';
+import type { ContainerId, ContainerStatus, CreateRequest, Kind, NetworkMode } from '../model.ts';
+
+/** What the process is, after image and request are merged. */
+export interface EffectiveProcess {
+  readonly entrypoint: readonly string[];
+  readonly command: readonly string[];
+  readonly env: readonly string[];
+  readonly workingDirectory: string;
+  /** As text: `name|uid[:group|gid]`; '' is root. */
+  readonly user: string;
+  readonly stopSignal: string;
+}
+
+export interface ContainerState {
+  readonly status: ContainerStatus;
+  readonly pid: number;
+  readonly exitCode: number;
+  readonly outOfMemory: boolean;
+  readonly error: string;
+  readonly startedAtNs: bigint;
+  readonly finishedAtNs: bigint;
+  readonly restartCount: number;
+}
+
+/** What a started container holds on the host: written before its process runs, so that a new engine can find or clear all of it. */
+export interface RunFacts {
+  readonly cgroup: string;
+  readonly idRange: IdRange | null;
+}
+
+/** The engine's truth about one container; a row of the database. */
+export interface ContainerRecord {
+  readonly id: ContainerId;
+  readonly name: string;
+  readonly kind: Kind;
+  readonly createdAtNs: bigint;
+  readonly request: CreateRequest;
+  /** As asked for; the config's digest; the manifest's; the layers it stands on (null: an empty root). */
+  readonly image: { readonly name: string; readonly id: string; readonly manifest: Digest; readonly chain: ChainId | null };
+  readonly process: EffectiveProcess;
+  readonly hostname: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly exposedPorts: readonly string[];
+  readonly network: NetworkMode;
+  readonly state: ContainerState;
+  readonly run: RunFacts | null;
+}
+
+export const initialState: ContainerState = {
+  status: 'created',
+  pid: 0,
+  exitCode: 0,
+  outOfMemory: false,
+  error: '',
+  startedAtNs: 0n,
+  finishedAtNs: 0n,
+  restartCount: 0,
+};
+
+/** Big integers travel as decimal text with an `n` behind. */
+export function formatRecord(record: ContainerRecord): string {
+  return JSON.stringify(record, (_key, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value));
+}
+
+const bigintFields = new Set(['createdAtNs', 'startedAtNs', 'finishedAtNs']);
+
+/** Reads a row back; a row that is no record is data-loss naming the container. */
+export function parseRecord(id: string, text: string): ContainerRecord {
+  try {
+    const value: unknown = JSON.parse(text, (key, field: unknown) =>
+      bigintFields.has(key) && typeof field === 'string' ? BigInt(field.slice(0, -1)) : field,
+    );
+    if (typeof value === 'object' && value !== null && 'id' in value && value.id === id && 'state' in value) return value as ContainerRecord;
+  } catch (cause) {
+    throw unreadable(id, cause);
+  }
+  throw unreadable(id, undefined);
+}
+
+function unreadable(id: string, cause: unknown): OrlopError {
+  return new OrlopError('data-loss', 'ENGINE_RECORD_UNREADABLE', `the record of container ${id} cannot be read`, {
+    hint: `remove it with: orlop rm -f ${id.slice(0, 12)}`,
+    cause,
+  });
+}
+
+export function isActive(status: ContainerStatus): boolean {
+  return status === 'running' || status === 'paused';
+}

@@ -1,0 +1,37 @@
+import { OrlopError } from '#errors';
+import { publishContainerEvent, saveState, type EngineContext } from '../context.ts';
+import { isActive } from './record.ts';
+import { endNow } from './stop.ts';
+import { notify, type LiveContainer } from './table.ts';
+
+/** Removes a container; a running one only by force, which kills it first. */
+export async function removeContainer(context: EngineContext, ref: string, options: { force?: boolean }): Promise<void> {
+  const container = context.table.find(ref);
+  const { id, name } = container.record;
+  if (isActive(container.record.state.status)) {
+    if (options.force !== true) {
+      throw new OrlopError('conflict', 'ENGINE_CONTAINER_RUNNING', `cannot remove container "${name}": container is running`, {
+        hint: `stop it before removing it, or force: orlop rm -f ${name}`,
+      });
+    }
+    await endNow(context, container);
+  }
+  await context.queues.run(id, async () => {
+    // An auto-removed container may be gone by the time its end is settled.
+    if (context.table.get(id) === container) await removeWhole(context, container);
+  });
+}
+
+/** Takes away all of a container that is not running. Inside the container's queue. Can be repeated after a crash at any step. */
+export async function removeWhole(context: EngineContext, container: LiveContainer): Promise<void> {
+  const { id } = container.record;
+  saveState(context, container, { status: 'removing' });
+  for (const client of container.waitingClients.splice(0)) context.addon.close(client.socket);
+  await context.networks.release(id);
+  await context.store.snapshots.remove(id);
+  context.store.metadata.containers.remove(id);
+  context.table.drop(id);
+  publishContainerEvent(context, container, 'destroy');
+  notify(container.onExit);
+  notify(container.onRemove);
+}

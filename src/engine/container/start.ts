@@ -1,0 +1,155 @@
+import { constants, openSync } from 'node:fs';
+import { OrlopError, toOrlopError } from '#errors';
+import type { Endpoint } from '#network';
+import { startContainer as startProcess, type Started, type Stdio } from '#runtime';
+import { mountOverlayRoot, openTreeClone, prepareMonitorDirectory } from '#sys';
+import { nowNs, publishContainerEvent, saveState, type EngineContext } from '../context.ts';
+import type { ReadySandbox, SandboxShape } from '../sandbox-pool.ts';
+import { buildSpec, hostFileTargets } from '../spec/build-spec.ts';
+import { limitsToResources } from '../spec/resources.ts';
+import { exitCodeOfFailure } from '../exec/exit-code.ts';
+import { followExit } from './exit.ts';
+import { writeHostFiles } from './host-files.ts';
+import type { ContainerRecord } from './record.ts';
+import { removeWhole } from './remove.ts';
+import type { LiveContainer } from './table.ts';
+
+/** Starts a container that does not run. false: it runs already. A failure is written into its record and leaves nothing of the run behind. */
+export async function startContainer(context: EngineContext, ref: string): Promise<boolean> {
+  const container = context.table.find(ref);
+  return context.queues.run(container.record.id, async () => {
+    const { status } = container.record.state;
+    if (status === 'running') return false;
+    if (status !== 'created' && status !== 'exited') {
+      throw new OrlopError('conflict', 'ENGINE_CONTAINER_BUSY', `container ${container.record.name} cannot be started: it is ${status}`, {
+        hint: status === 'paused' ? `unpause it with: orlop unpause ${container.record.name}` : 'remove it',
+      });
+    }
+    try {
+      await launch(context, container);
+    } catch (error) {
+      await settleFailure(context, container, error);
+      throw error;
+    }
+    publishContainerEvent(context, container, 'start');
+    return true;
+  });
+}
+
+async function settleFailure(context: EngineContext, container: LiveContainer, error: unknown): Promise<void> {
+  for (const endpoint of context.networks.endpoints(container.record.id)) await context.networks.detach(endpoint);
+  for (const client of container.waitingClients.splice(0)) context.addon.close(client.socket);
+  saveState(context, container, { error: toOrlopError(error).message, exitCode: exitCodeOfFailure(error), pid: 0 }, null);
+  if (container.record.request.autoRemove === true) await removeWhole(context, container);
+}
+
+async function launch(context: EngineContext, container: LiveContainer): Promise<void> {
+  const { record, files } = container;
+  await using undo = new AsyncDisposableStack();
+  using borrowed = new DisposableStack();
+  const borrow = (descriptor: number): number => {
+    borrowed.defer(() => context.addon.close(descriptor));
+    return descriptor;
+  };
+
+  const ready = await context.pool.take(shapeOf(record));
+  undo.defer(() => ready.discard());
+  borrowed.defer(() => ready.release());
+  const endpoint = context.networks.endpoints(record.id)[0] ?? null;
+  const network = attachNetwork(context, ready, endpoint);
+  const run = { cgroup: ready.cgroup.path, idRange: ready.idRange };
+  // From here on a new engine can find what this run holds.
+  saveState(context, container, { error: '' }, run);
+  ready.cgroup.apply(limitsToResources(record.request.limits ?? {}));
+  if (record.kind === 'system' && ready.idRange !== null) ready.cgroup.delegate(ready.idRange.first, ready.idRange.first);
+  prepareMonitorDirectory(files.monitor);
+  await writeHostFiles(files, record, endpoint);
+  const root = borrow(await mountRoot(context, record, ready));
+  await network;
+
+  const spec = buildSpec(record, { addon: context.addon, root, ownUsers: ready.idRange !== null, cgroupMode: context.cgroups.mode, seccomp: context.seccomp });
+  const clients = container.waitingClients.splice(0);
+  for (const client of clients) borrow(client.socket);
+  const started = await startProcess(ready.sandbox, {
+    spec: spec.spec,
+    root: { mount: root, at: context.rootAnchor },
+    mounts: mountHostFiles(context, record, ready, borrow),
+    stdio: stdioOf(record),
+    monitorDirectory: borrow(openDirectory(files.monitor)),
+    log: borrow(openLog(files.log)),
+    clients,
+    ...(spec.filter === null ? {} : { seccomp: spec.filter }),
+  });
+  undo.move();
+  settleStart(context, container, started);
+}
+
+function settleStart(context: EngineContext, container: LiveContainer, started: Started): void {
+  saveState(context, container, { status: 'running', pid: started.pid, exitCode: 0, outOfMemory: false, startedAtNs: nowNs(), finishedAtNs: 0n });
+  reapMonitor(context, started.monitor.pidfd);
+  followExit(context, container, started.connection);
+}
+
+/** The monitor is our child as long as we live: takes its status when it ends, so that no zombie stays. */
+export function reapMonitor(context: EngineContext, pidfd: number): void {
+  context.addon.whenReadable(pidfd, false, () => {
+    context.addon.reap(pidfd);
+    context.addon.close(pidfd);
+  });
+}
+
+function shapeOf(record: ContainerRecord): SandboxShape {
+  if (record.network === 'host') return 'shared-network';
+  const shared = record.request.userNamespace === 'host' || (record.request.privileged === true && record.request.userNamespace !== 'auto');
+  return shared ? 'shared-users' : 'own';
+}
+
+async function attachNetwork(context: EngineContext, ready: ReadySandbox, endpoint: Endpoint | null): Promise<void> {
+  if (endpoint === null || endpoint.driver !== 'bridge') return;
+  const namespace = ready.sandbox.openNamespace('net');
+  try {
+    await context.networks.attach(endpoint, namespace);
+  } finally {
+    context.addon.close(namespace);
+  }
+}
+
+async function mountRoot(context: EngineContext, record: ContainerRecord, ready: ReadySandbox): Promise<number> {
+  const snapshot = await context.store.snapshots.locate(record.id, record.image.chain);
+  const base = ready.view ?? context.dataRootDescriptor;
+  const first = ready.idRange?.first ?? 0;
+  return mountOverlayRoot(context.addon, {
+    base,
+    lower: snapshot.lower,
+    upper: snapshot.upper,
+    work: snapshot.work,
+    volatile: record.request.autoRemove === true,
+    fsuid: first,
+    fsgid: first,
+  });
+}
+
+function mountHostFiles(context: EngineContext, record: ContainerRecord, ready: ReadySandbox, borrow: (descriptor: number) => number): Map<string, number> {
+  const base = ready.view ?? context.dataRootDescriptor;
+  return new Map(
+    Object.entries(hostFileTargets).map(([target, file]) => [target, borrow(openTreeClone(context.addon, base, `containers/${record.id}/${file}`))]),
+  );
+}
+
+function stdioOf(record: ContainerRecord): Stdio {
+  const { request } = record;
+  if (request.terminal === true || record.kind === 'system') {
+    const [rows, columns] = request.consoleSize ?? [24, 80];
+    return { mode: 'terminal', rows, columns };
+  }
+  return { mode: 'pipes', openStdin: request.openStdin === true, stdinOnce: request.stdinOnce === true };
+}
+
+function openDirectory(path: string): number {
+  return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+}
+
+function openLog(path: string): number {
+  return openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, 0o640);
+}
+

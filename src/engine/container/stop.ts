@@ -1,0 +1,116 @@
+import { OrlopError } from '#errors';
+import { openCgroup } from '#runtime';
+import { publishContainerEvent, saveState, type EngineContext } from '../context.ts';
+import { isActive } from './record.ts';
+import { parseSignal } from './signals.ts';
+import type { LiveContainer } from './table.ts';
+
+const defaultStopTimeoutS = { app: 10, system: 60 } as const;
+const sigkill = 9;
+
+/** Asks the process to end; kills it when it has not within the timeout. false: it was not running. */
+export async function stopContainer(context: EngineContext, ref: string, options: { timeoutS?: number; signal?: string }): Promise<boolean> {
+  const container = context.table.find(ref);
+  const { record } = container;
+  if (!isActive(record.state.status)) return false;
+  const signal = parseSignal(options.signal ?? record.process.stopSignal);
+  const timeoutS = options.timeoutS ?? record.request.stopTimeoutS ?? defaultStopTimeoutS[record.kind];
+  container.stopping = true;
+  if (record.state.status === 'paused') await unpauseContainer(context, ref);
+  const ended = nextExit(container);
+  sendSignal(context, container, signal);
+  publishContainerEvent(context, container, 'kill', { signal: String(signal) });
+  if (timeoutS < 0) await ended;
+  else if (!(await endsWithin(ended, timeoutS * 1000))) await endNow(context, container);
+  publishContainerEvent(context, container, 'stop');
+  return true;
+}
+
+/** Sends a signal to the first process; KILL ends everything in the container. */
+export async function killContainer(context: EngineContext, ref: string, signalText: string): Promise<void> {
+  const container = context.table.find(ref);
+  const signal = parseSignal(signalText);
+  requireRunning(container, 'kill');
+  if (signal === sigkill) {
+    const frozen = container.record.state.status === 'paused';
+    sendSignal(context, container, signal);
+    if (frozen) await cgroupOf(context, container).thaw();
+  } else {
+    sendSignal(context, container, signal);
+  }
+  publishContainerEvent(context, container, 'kill', { signal: String(signal) });
+}
+
+/** Kills and waits until the end is settled. */
+export async function endNow(context: EngineContext, container: LiveContainer): Promise<void> {
+  if (!isActive(container.record.state.status)) return;
+  container.stopping = true;
+  const ended = nextExit(container);
+  sendSignal(context, container, sigkill);
+  if (container.record.state.status === 'paused') await cgroupOf(context, container).thaw();
+  await ended;
+}
+
+export async function pauseContainer(context: EngineContext, ref: string): Promise<void> {
+  const container = context.table.find(ref);
+  await context.queues.run(container.record.id, async () => {
+    requireRunning(container, 'pause');
+    if (container.record.state.status === 'paused') {
+      throw new OrlopError('conflict', 'ENGINE_CONTAINER_PAUSED', `container ${container.record.name} is already paused`);
+    }
+    await cgroupOf(context, container).freeze();
+    saveState(context, container, { status: 'paused' });
+    publishContainerEvent(context, container, 'pause');
+  });
+}
+
+export async function unpauseContainer(context: EngineContext, ref: string): Promise<void> {
+  const container = context.table.find(ref);
+  await context.queues.run(container.record.id, async () => {
+    if (container.record.state.status !== 'paused') {
+      throw new OrlopError('conflict', 'ENGINE_CONTAINER_NOT_PAUSED', `container ${container.record.name} is not paused`);
+    }
+    await cgroupOf(context, container).thaw();
+    saveState(context, container, { status: 'running' });
+    publishContainerEvent(context, container, 'unpause');
+  });
+}
+
+export function requireRunning(container: LiveContainer, verb: string): void {
+  if (isActive(container.record.state.status)) return;
+  const { name } = container.record;
+  throw new OrlopError('conflict', 'ENGINE_CONTAINER_NOT_RUNNING', `cannot ${verb} container ${name}: it is not running`, { hint: `start it with: orlop start ${name}` });
+}
+
+function cgroupOf(context: EngineContext, container: LiveContainer) {
+  const { run, name } = container.record;
+  if (run === null) throw new OrlopError('internal', 'ENGINE_NO_CGROUP', `container ${name} runs without a cgroup`);
+  return openCgroup(context.cgroups, run.cgroup);
+}
+
+function sendSignal(context: EngineContext, container: LiveContainer, signal: number): void {
+  const { connection } = container;
+  if (connection !== null) {
+    connection.signal(signal);
+    return;
+  }
+  throw new OrlopError('unavailable', 'ENGINE_MONITOR_GONE', `the monitor of container ${container.record.name} cannot be reached`, {
+    hint: `see ${context.dataRoot}/containers/${container.record.id}/monitor`,
+  });
+}
+
+function nextExit(container: LiveContainer): Promise<void> {
+  return new Promise((resolve) => container.onExit.add(resolve));
+}
+
+async function endsWithin(ended: Promise<void>, timeoutMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs, false);
+  });
+  try {
+    return await Promise.race([ended.then(() => true as const), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,69 @@
+import { OrlopError } from '#errors';
+import type { MonitorConnection } from '#sys';
+import type { ContainerId, ExecId } from '../model.ts';
+import type { ContainerFiles } from './files.ts';
+import type { ContainerRecord } from './record.ts';
+
+/** A client that attached before the start: the other end of its stream, and what it wants. */
+export interface WaitingClient {
+  readonly socket: number;
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+}
+
+/** A container as the running engine holds it. `record` is replaced whole at each change. */
+export interface LiveContainer {
+  record: ContainerRecord;
+  readonly files: ContainerFiles;
+  connection: MonitorConnection | null;
+  readonly execs: Set<ExecId>;
+  readonly waitingClients: WaitingClient[];
+  /** Called once at the next end of its process. */
+  readonly onExit: Set<() => void>;
+  /** Called once when it is gone. */
+  readonly onRemove: Set<() => void>;
+  /** A stop was asked for: the end that follows is no failure. */
+  stopping: boolean;
+}
+
+export interface ContainerTable {
+  add(container: LiveContainer): void;
+  drop(id: ContainerId): void;
+  all(): LiveContainer[];
+  get(id: ContainerId): LiveContainer | undefined;
+  holderOf(name: string): LiveContainer | undefined;
+  /** By whole id, name, or unambiguous prefix of an id, in this order, as Docker does. */
+  find(ref: string): LiveContainer;
+}
+
+export function createContainerTable(): ContainerTable {
+  const byId = new Map<ContainerId, LiveContainer>();
+  const holderOf = (name: string): LiveContainer | undefined => byId.values().find((container) => container.record.name === name);
+  return {
+    add: (container) => void byId.set(container.record.id, container),
+    drop: (id) => void byId.delete(id),
+    all: () => [...byId.values()],
+    get: (id) => byId.get(id),
+    holderOf,
+    find(ref) {
+      const name = ref.startsWith('/') ? ref.slice(1) : ref;
+      const exact = byId.get(ref as ContainerId) ?? holderOf(name);
+      if (exact !== undefined) return exact;
+      const candidates = /^[0-9a-f]+$/.test(ref) ? [...byId.values()].filter((container) => container.record.id.startsWith(ref)) : [];
+      if (candidates.length === 1 && candidates[0] !== undefined) return candidates[0];
+      if (candidates.length > 1) {
+        throw new OrlopError('invalid-argument', 'ENGINE_CONTAINER_AMBIGUOUS', `multiple IDs found with provided prefix: ${ref}`, { hint: 'give more digits' });
+      }
+      throw new OrlopError('not-found', 'ENGINE_CONTAINER_NOT_FOUND', `No such container: ${ref}`, { hint: 'see them all with: orlop ps -a' });
+    },
+  };
+}
+
+/** Calls each listener once. */
+export function notify(listeners: Set<() => void>): void {
+  for (const listener of [...listeners]) {
+    listeners.delete(listener);
+    listener();
+  }
+}

@@ -1,0 +1,39 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { OrlopError } from '#errors';
+import { openCgroup } from '#runtime';
+import type { EngineContext } from '../context.ts';
+import { requireRunning } from './stop.ts';
+
+const run = promisify(execFile);
+
+/** The container's processes as the host's ps(1) prints them; only lines whose PID is in its cgroup are kept, as Docker does. */
+export async function containerTop(context: EngineContext, ref: string, psArguments: string): Promise<{ titles: string[]; processes: string[][] }> {
+  const container = context.table.find(ref);
+  requireRunning(container, 'list the processes of');
+  const wanted = psArguments === '' ? ['-ef'] : psArguments.split(/\s+/).filter((word) => word !== '');
+  const members = new Set(openCgroup(context.cgroups, container.record.run?.cgroup ?? '').pids());
+  const output = await runPs(wanted);
+  const [header = '', ...lines] = output.split('\n').filter((line) => line !== '');
+  const titles = header.trim().split(/\s+/);
+  const pidColumn = titles.indexOf('PID');
+  if (pidColumn < 0) throw new OrlopError('invalid-argument', 'ENGINE_TOP_NO_PID', `ps ${wanted.join(' ')} prints no column PID`, { hint: 'add pid to the columns' });
+  const processes = lines.map((line) => splitColumns(line, titles.length)).filter((columns) => members.has(Number(columns[pidColumn])));
+  return { titles, processes };
+}
+
+async function runPs(wanted: readonly string[]): Promise<string> {
+  try {
+    const { stdout } = await run('ps', wanted, { maxBuffer: 64 * 1024 * 1024 });
+    return stdout;
+  } catch (cause) {
+    const said = (cause as { stderr?: string }).stderr?.trim().split('\n')[0] ?? String(cause);
+    throw new OrlopError('invalid-argument', 'ENGINE_TOP_FAILED', `ps ${wanted.join(' ')} failed: ${said}`, { hint: 'see ps(1) of procps', cause });
+  }
+}
+
+/** The last column takes the rest of the line. */
+function splitColumns(line: string, count: number): string[] {
+  const words = line.trim().split(/\s+/);
+  return words.length <= count ? words : [...words.slice(0, count - 1), words.slice(count - 1).join(' ')];
+}

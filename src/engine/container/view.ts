@@ -1,0 +1,40 @@
+import type { ContainerView, ExecId } from '../model.ts';
+import type { ContainerRecord } from './record.ts';
+import type { ContainerFiles } from './files.ts';
+
+export interface ViewFacts {
+  readonly files: ContainerFiles;
+  readonly execIds: readonly ExecId[];
+  readonly address: ContainerView['address'];
+}
+
+/** What clients are shown of a record. */
+export function viewOf(record: ContainerRecord, facts: ViewFacts): ContainerView {
+  return {
+    id: record.id,
+    name: record.name,
+    kind: record.kind,
+    createdAtNs: record.createdAtNs,
+    imageName: record.image.name,
+    imageId: record.image.id,
+    entrypoint: record.process.entrypoint,
+    command: record.process.command,
+    request: record.request,
+    env: record.process.env,
+    workingDirectory: record.process.workingDirectory,
+    user: record.process.user,
+    hostname: record.hostname,
+    labels: record.labels,
+    stopSignal: record.process.stopSignal,
+    networkMode: record.network,
+    exposedPorts: record.exposedPorts,
+    ...record.state,
+    logPath: facts.files.log,
+    cgroupPath: record.run?.cgroup ?? '',
+    hostsPath: facts.files.hosts,
+    hostnamePath: facts.files.hostname,
+    resolvConfPath: facts.files.resolvConf,
+    execIds: facts.execIds,
+    address: facts.address,
+  };
+}

@@ -1,0 +1,75 @@
+import type { Logger } from '#log';
+import type { Networks } from '#network';
+import type { CgroupLayout, SeccompCache } from '#runtime';
+import type { Store } from '#store';
+import type { Addon } from '#sys';
+import type { ContainerTable, LiveContainer } from './container/table.ts';
+import { formatRecord, type ContainerRecord, type ContainerState } from './container/record.ts';
+import type { EventBus } from './events.ts';
+import type { IdRanges } from './id-ranges.ts';
+import type { SandboxPool } from './sandbox-pool.ts';
+import type { SerialQueues } from './serial.ts';
+
+/** What the composition root hands the engine. */
+export interface EngineOptions {
+  readonly addon: Addon;
+  /** Path of the bosun executable. */
+  readonly bosun: string;
+  readonly dataRoot: string;
+  readonly execRoot: string;
+  readonly store: Store;
+  readonly networks: Networks;
+  readonly cgroups: CgroupLayout;
+  /** Name of our own cgroup below each hierarchy's root. */
+  readonly cgroupParent: string;
+  readonly version: string;
+  readonly buildId: string;
+  readonly logger: Logger;
+  /** How many sandboxes are kept ready; 0 makes each when it is needed. */
+  readonly sandboxesReady: number;
+  /** What this host lacks and what follows from it, one sentence each. */
+  readonly warnings: readonly string[];
+}
+
+/** What every part of the engine works on. */
+export interface EngineContext extends EngineOptions {
+  /** The host's own name. */
+  readonly hostname: string;
+  readonly table: ContainerTable;
+  readonly events: EventBus;
+  readonly pool: SandboxPool;
+  readonly idRanges: IdRanges;
+  /** One change of a container at a time. */
+  readonly queues: SerialQueues;
+  /** An empty directory that stages attach their root over, in their own mount namespace. */
+  readonly rootAnchor: number;
+  readonly dataRootDescriptor: number;
+  /** Compiled filters by profile. */
+  readonly seccomp: SeccompCache;
+}
+
+/** Replaces the record, in the database first: what clients see is durable. */
+export function saveRecord(context: EngineContext, container: LiveContainer, record: ContainerRecord): void {
+  const renamed = record.name === container.record.name ? {} : { name: record.name };
+  context.store.metadata.containers.update(record.id, { ...renamed, record: formatRecord(record) });
+  container.record = record;
+}
+
+export function saveState(context: EngineContext, container: LiveContainer, change: Partial<ContainerState>, run?: ContainerRecord['run']): void {
+  const { record } = container;
+  saveRecord(context, container, { ...record, state: { ...record.state, ...change }, run: run === undefined ? record.run : run });
+}
+
+export function publishContainerEvent(context: EngineContext, container: LiveContainer, action: string, attributes: Readonly<Record<string, string>> = {}): void {
+  const { record } = container;
+  context.events.publish({
+    type: 'container',
+    action,
+    id: record.id,
+    attributes: { ...record.labels, image: record.image.name, name: record.name, ...attributes },
+  });
+}
+
+export function nowNs(): bigint {
+  return BigInt(Date.now()) * 1_000_000n;
+}

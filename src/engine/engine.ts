@@ -1,0 +1,142 @@
+import { closeSync, constants, mkdirSync, openSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { createSeccompCache } from '#runtime';
+import { attachContainer } from './attach.ts';
+import { createContainer, nameInUse } from './container/create.ts';
+import { filterContainers } from './container/filter.ts';
+import { readLog } from './container/logs.ts';
+import { parseContainerName } from './container/names.ts';
+import { isActive } from './container/record.ts';
+import { removeContainer } from './container/remove.ts';
+import { startContainer } from './container/start.ts';
+import { killContainer, pauseContainer, requireRunning, stopContainer, unpauseContainer } from './container/stop.ts';
+import { createContainerTable, type LiveContainer } from './container/table.ts';
+import { containerTop } from './container/top.ts';
+import { viewOf } from './container/view.ts';
+import { waitFor } from './container/wait.ts';
+import { nowNs, publishContainerEvent, saveRecord, type EngineContext, type EngineOptions } from './context.ts';
+import { createEventBus } from './events.ts';
+import { createExecs } from './exec/sessions.ts';
+import { createIdRanges } from './id-ranges.ts';
+import { createImages } from './image/images.ts';
+import { createTemplates } from './image/templates.ts';
+import { engineInfo } from './info.ts';
+import { launchSystem } from './system/launch.ts';
+import type { ContainerView, Engine } from './model.ts';
+import { recoverContainers } from './recover.ts';
+import { createSandboxPool } from './sandbox-pool.ts';
+import { createSerialQueues } from './serial.ts';
+
+/**
+ * Opens the engine over its data root: takes up what an earlier one left, then serves. Disposing of it leaves running containers alone
+ * and gives back only what was kept ready.
+ */
+export async function openEngine(options: EngineOptions): Promise<Engine> {
+  await using undo = new AsyncDisposableStack();
+  const context = createContext(options, undo);
+  await recoverContainers(context);
+  const parts = undo.move();
+  return {
+    containers: containersOf(context),
+    execs: createExecs(context),
+    images: createImages(context),
+    templates: createTemplates(context),
+    launch: (source, request, follow) => launchSystem(context, source, request, follow),
+    info: () => engineInfo(context),
+    events: (window, signal) => context.events.subscribe(window, signal),
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  };
+}
+
+function createContext(options: EngineOptions, undo: AsyncDisposableStack): EngineContext {
+  const anchor = join(options.execRoot, 'root');
+  mkdirSync(anchor, { recursive: true, mode: 0o755 });
+  const openDirectory = (path: string): number => undo.adopt(openSync(path, constants.O_RDONLY | constants.O_DIRECTORY), closeSync);
+  const idRanges = createIdRanges(options.dataRoot);
+  const context = {
+    ...options,
+    hostname: hostname(),
+    table: createContainerTable(),
+    events: createEventBus(nowNs),
+    queues: createSerialQueues(),
+    seccomp: createSeccompCache(),
+    idRanges,
+    rootAnchor: openDirectory(anchor),
+    dataRootDescriptor: openDirectory(options.dataRoot),
+  };
+  undo.defer(() => closeConnections(context.table.all()));
+  const pool = undo.use(createSandboxPool({ ...options, idRanges, size: options.sandboxesReady }));
+  return { ...context, pool };
+}
+
+function closeConnections(containers: readonly LiveContainer[]): void {
+  for (const container of containers) {
+    const { connection } = container;
+    container.connection = null;
+    connection?.close();
+  }
+}
+
+function containersOf(context: EngineContext): Engine['containers'] {
+  const view = (container: LiveContainer): ContainerView => {
+    const endpoint = context.networks.endpoints(container.record.id).find((candidate) => candidate.driver === 'bridge');
+    const { address: ip, prefixLength, gateway, mac, id: endpointId } = endpoint ?? {};
+    const address =
+      ip === undefined || prefixLength === undefined || gateway === undefined || mac === undefined || endpointId === undefined
+        ? null
+        : { ip, prefixLength, gateway, mac, endpointId };
+    return viewOf(container.record, { files: container.files, execIds: [...container.execs], address });
+  };
+  return {
+    create: (request) => createContainer(context, request),
+    start: (ref) => startContainer(context, ref),
+    stop: (ref, options) => stopContainer(context, ref, options),
+    async restart(ref, options) {
+      await stopContainer(context, ref, options);
+      await startContainer(context, ref);
+    },
+    kill: (ref, signal) => killContainer(context, ref, signal),
+    pause: (ref) => pauseContainer(context, ref),
+    unpause: (ref) => unpauseContainer(context, ref),
+    rename: (ref, name) => renameContainer(context, ref, name),
+    remove: (ref, options) => removeContainer(context, ref, options),
+    wait: (ref, condition, signal) => waitFor(context, ref, condition, signal),
+    list: (filter) => filterContainers(context.table.all().map(view), filter),
+    inspect: (ref) => view(context.table.find(ref)),
+    attach: (ref, request) => attachContainer(context, ref, request),
+    logs: (ref, request, signal) => {
+      const container = context.table.find(ref);
+      return readLog(
+        {
+          path: container.files.log,
+          isLive: () => isActive(container.record.state.status),
+          onEnd(callback) {
+            container.onExit.add(callback);
+            return () => container.onExit.delete(callback);
+          },
+        },
+        request,
+        signal,
+      );
+    },
+    async resize(ref, rows, columns) {
+      const container = context.table.find(ref);
+      requireRunning(container, 'resize');
+      container.connection?.resize(rows, columns);
+    },
+    top: (ref, psArguments) => containerTop(context, ref, psArguments),
+  };
+}
+
+async function renameContainer(context: EngineContext, ref: string, wanted: string): Promise<void> {
+  const container = context.table.find(ref);
+  const name = parseContainerName(wanted);
+  await context.queues.run(container.record.id, async () => {
+    const holder = context.table.holderOf(name);
+    if (holder !== undefined) throw nameInUse(name, holder.record.id);
+    const oldName = container.record.name;
+    saveRecord(context, container, { ...container.record, name });
+    publishContainerEvent(context, container, 'rename', { oldName: `/${oldName}` });
+  });
+}

@@ -1,0 +1,137 @@
+import { OrlopError } from '#errors';
+import { openCgroup, openExecSandbox, startExec, type AttachedClient, type Stdio } from '#runtime';
+import type { MonitorConnection } from '#sys';
+import { createClientPair } from '../attach.ts';
+import { createExecId } from '../container/names.ts';
+import { requireRunning } from '../container/stop.ts';
+import type { LiveContainer } from '../container/table.ts';
+import { publishContainerEvent, type EngineContext } from '../context.ts';
+import type { AttachedStream, Engine, ExecId, ExecRequest, ExecView } from '../model.ts';
+import { exitCodeOfFailure } from './exit-code.ts';
+import { execProcess } from './process.ts';
+
+interface ExecSession {
+  readonly id: ExecId;
+  readonly container: LiveContainer;
+  readonly request: ExecRequest;
+  state: 'created' | 'running' | 'ended';
+  pid: number;
+  exitCode: number | null;
+  connection: MonitorConnection | null;
+}
+
+/** How many ended sessions stay to be inspected. */
+const endedKept = 512;
+
+/** More processes in running containers. Sessions live in memory: a new engine does not know them, their processes end with their container. */
+export function createExecs(context: EngineContext): Engine['execs'] {
+  const sessions = new Map<string, ExecSession>();
+  const find = (id: string): ExecSession => {
+    const session = sessions.get(id) ?? [...sessions.values()].find((candidate) => id.length >= 4 && candidate.id.startsWith(id));
+    if (session !== undefined) return session;
+    throw new OrlopError('not-found', 'ENGINE_EXEC_NOT_FOUND', `No such exec instance: ${id}`);
+  };
+  return {
+    create(ref, request) {
+      const container = context.table.find(ref);
+      requireRunning(container, 'exec in');
+      requireThawed(container);
+      if (request.command.length === 0) throw new OrlopError('invalid-argument', 'ENGINE_NO_COMMAND', 'no exec command specified');
+      const session: ExecSession = { id: createExecId(), container, request, state: 'created', pid: 0, exitCode: null, connection: null };
+      dropOldest(sessions);
+      sessions.set(session.id, session);
+      container.execs.add(session.id);
+      publishContainerEvent(context, container, `exec_create: ${request.command.join(' ')}`, { execID: session.id });
+      return session.id;
+    },
+    start: (id, options) => startSession(context, find(id), options),
+    async resize(id, rows, columns) {
+      const session = find(id);
+      if (session.connection === null) throw new OrlopError('conflict', 'ENGINE_EXEC_NOT_RUNNING', `exec ${id} is not running`);
+      session.connection.resize(rows, columns);
+    },
+    inspect: (id) => viewOf(find(id)),
+  };
+}
+
+function viewOf(session: ExecSession): ExecView {
+  const { id, request, pid, exitCode, container, state } = session;
+  return { id, containerId: container.record.id, request, running: state === 'running', exitCode, pid };
+}
+
+function dropOldest(sessions: Map<string, ExecSession>): void {
+  const ended = [...sessions.values()].filter((session) => session.state === 'ended');
+  for (const session of ended.slice(0, Math.max(0, ended.length - endedKept))) {
+    sessions.delete(session.id);
+    session.container.execs.delete(session.id);
+  }
+}
+
+function requireThawed(container: LiveContainer): void {
+  if (container.record.state.status !== 'paused') return;
+  throw new OrlopError('conflict', 'ENGINE_CONTAINER_PAUSED', `container ${container.record.name} is paused`, {
+    hint: `unpause the container before exec: orlop unpause ${container.record.name}`,
+  });
+}
+
+async function startSession(
+  context: EngineContext,
+  session: ExecSession,
+  options: Parameters<Engine['execs']['start']>[1],
+): Promise<AttachedStream | null> {
+  const { container, request } = session;
+  if (session.state !== 'created') throw new OrlopError('conflict', 'ENGINE_EXEC_STARTED', `exec ${session.id} has already run`);
+  requireRunning(container, 'exec in');
+  requireThawed(container);
+  session.state = 'running';
+  const pair = options.detach ? null : createClientPair(context);
+  try {
+    const client: AttachedClient[] =
+      pair === null ? [] : [{ socket: pair.socket, stdin: request.attachStdin, stdout: request.attachStdout, stderr: request.attachStderr }];
+    await runProcess(context, session, client, options.consoleSize ?? request.consoleSize ?? [24, 80]);
+  } catch (error) {
+    pair?.stream.destroy();
+    endSession(session, exitCodeOfFailure(error));
+    throw error;
+  } finally {
+    if (pair !== null) context.addon.close(pair.socket);
+  }
+  publishContainerEvent(context, container, `exec_start: ${request.command.join(' ')}`, { execID: session.id });
+  return pair === null ? null : { stream: pair.stream, terminal: request.terminal };
+}
+
+async function runProcess(context: EngineContext, session: ExecSession, clients: AttachedClient[], size: readonly [number, number]): Promise<void> {
+  const { container, request } = session;
+  const { run, state } = container.record;
+  if (run === null) throw new OrlopError('internal', 'ENGINE_NO_CGROUP', `container ${container.record.name} runs without a cgroup`);
+  const { process, profile, idMap } = await execProcess(context, container, request);
+  const sandbox = await openExecSandbox({
+    addon: context.addon,
+    bosun: context.bosun,
+    pid: state.pid,
+    cgroup: openCgroup(context.cgroups, run.cgroup),
+    ...(idMap === null ? {} : { idMap }),
+  });
+  const stdio: Stdio = request.terminal
+    ? { mode: 'terminal', rows: size[0], columns: size[1] }
+    : { mode: 'pipes', openStdin: request.attachStdin, stdinOnce: true };
+  const started = await startExec(sandbox, { process, stdio, clients, ...(profile === null ? {} : { seccomp: profile }) });
+  session.pid = started.pid;
+  session.connection = started.connection;
+  void started.connection.exited
+    .then((exit) => exit.exitCode)
+    .catch(() => 255)
+    .then((exitCode) => {
+      started.connection.close();
+      endSession(session, exitCode);
+      publishContainerEvent(context, container, 'exec_die', { execID: session.id, exitCode: String(exitCode) });
+    });
+}
+
+function endSession(session: ExecSession, exitCode: number): void {
+  session.state = 'ended';
+  session.connection = null;
+  session.pid = 0;
+  session.exitCode = exitCode;
+  session.container.execs.delete(session.id);
+}

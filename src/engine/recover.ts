@@ -1,0 +1,119 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { isErrno, isOrlopError } from '#errors';
+import { openCgroup } from '#runtime';
+import { connectMonitor, readExitRecord } from '#sys';
+import { followExit, recordExit, releaseRun } from './container/exit.ts';
+import { createLive } from './container/live.ts';
+import { isActive, parseRecord } from './container/record.ts';
+import { removeWhole } from './container/remove.ts';
+import type { LiveContainer } from './container/table.ts';
+import { saveState, type EngineContext } from './context.ts';
+
+/**
+ * Finds what an earlier engine left: takes up running containers, writes down ends that nobody saw, finishes removals, and clears what a
+ * kill between two steps left behind. Says how many containers run.
+ */
+export async function recoverContainers(context: EngineContext): Promise<void> {
+  for (const row of context.store.metadata.containers.list()) {
+    try {
+      context.table.add(createLive(context.dataRoot, parseRecord(row.id, row.record)));
+    } catch (error) {
+      if (!isOrlopError(error, 'data-loss')) throw error;
+      context.logger.error('a container is left out', { container: row.name, error });
+    }
+  }
+  const containers = context.table.all();
+  for (const { record } of containers) if (record.run?.idRange != null) context.idRanges.hold(record.run.idRange);
+  await Promise.all(containers.map((container) => recoverContainer(context, container)));
+  await sweepCgroups(context);
+  await context.networks.reconcile(context.table.all().map((container) => container.record.id));
+}
+
+async function recoverContainers(context: EngineContext): Promise<void> {
+  for (const row of context.store.metadata.containers.list()) {
+    try {
+      context.table.add(createLive(context.dataRoot, parseRecord(row.id, row.record)));
+    } catch (error) {
+      if (!isOrlopError(error, 'data-loss')) throw error;
+      context.logger.error('a container is left out', { container: row.name, error });
+    }
+  }
+  const containers = context.table.all();
+  for (const { record } of containers) if (record.run?.idRange != null) context.idRanges.hold(record.run.idRange);
+  await Promise.all(containers.map((container) => recoverContainer(context, container)));
+  await sweepCgroups(context);
+  await context.networks.reconcile(context.table.all().map((container) => container.record.id));
+}
+
+export function createLive(context: EngineContext, record: LiveContainer['record']): LiveContainer {
+  return {
+    record,
+    files: containerFiles(context.dataRoot, record.id),
+    connection: null,
+    execs: new Set(),
+    waitingClients: [],
+    onExit: new Set(),
+    onRemove: new Set(),
+    stopping: false,
+  };
+}
+
+async function recoverContainer(context: EngineContext, container: LiveContainer): Promise<void> {
+  const { record, files } = container;
+  if (record.state.status === 'removing') return removeWhole(context, container);
+  if (record.run === null) return;
+  const monitor = existsSync(join(files.monitor, 'control.sock')) ? await tryConnect(files.monitor) : null;
+  if (monitor !== null && monitor.status.state !== 'exited') {
+    const { connection, status } = monitor;
+    if (!isActive(record.state.status)) {
+      saveState(context, container, { status: 'running', pid: status.pid, startedAtNs: status.startedAtNs, exitCode: 0, error: '' });
+    }
+    followExit(context, container, connection);
+    // A process that still waits for its start belongs to a start that was cut off.
+    if (status.state !== 'running') connection.signal(9);
+    return;
+  }
+  monitor?.connection.close();
+  const exit = readExitRecord(files.monitor);
+  if (exit !== null || isActive(record.state.status)) return recordExit(context, container, exit);
+  await releaseRun(context, container);
+  saveState(context, container, { error: 'its start was cut off by the end of the engine' }, null);
+}
+
+async function tryConnect(directory: string) {
+  try {
+    return await connectMonitor(directory);
+  } catch (error) {
+    if (isOrlopError(error, 'unavailable') || isErrno(error, 'ECONNREFUSED', 'ENOENT', 'ECONNRESET', 'EPIPE')) return null;
+    throw error;
+  }
+}
+
+/** Ends and removes what is in our parent cgroup and belongs to no container: sandboxes that an earlier engine had ready. */
+async function sweepCgroups(context: EngineContext): Promise<void> {
+  const known = new Set(context.table.all().map((container) => container.record.run?.cgroup));
+  const found = new Set(context.cgroups.hierarchies.flatMap((hierarchy) => childCgroups(join(hierarchy.mountPoint, context.cgroupParent))));
+  for (const name of found) {
+    const path = `${context.cgroupParent}/${name}`;
+    if (known.has(path)) continue;
+    const cgroup = openCgroup(context.cgroups, path);
+    try {
+      await cgroup.killAll();
+      await cgroup.remove();
+    } catch (error) {
+      context.logger.warn('a cgroup of an earlier engine could not be removed', { cgroup: path, error });
+    }
+  }
+}
+
+function childCgroups(directory: string): string[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => entry.name);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,164 @@
+import { randomBytes } from 'node:crypto';
+import type { Logger } from '#log';
+import { createCgroup, openSandbox, type Cgroup, type CgroupLayout, type NamespaceName, type Sandbox } from '#runtime';
+import { idmappedView, type Addon } from '#sys';
+import type { IdRange, IdRanges } from './id-ranges.ts';
+
+/**
+ * `own`: all namespaces new, with a user namespace and a range · `shared-users`: the host's user namespace, the rest new ·
+ * `shared-network`: the host's user and network namespaces.
+ */
+export type SandboxShape = 'own' | 'shared-users' | 'shared-network';
+
+/** A parked process and what it holds on the host, ready to become any container of its shape. */
+export interface ReadySandbox {
+  readonly shape: SandboxShape;
+  readonly sandbox: Sandbox;
+  readonly cgroup: Cgroup;
+  readonly idRange: IdRange | null;
+  /** The data root as the container's ids see it (idmapped); null without a user namespace. Closed by `release` and `discard`. */
+  readonly view: number | null;
+  /** Lets go of what only the start needed. */
+  release(): void;
+  /** Ends the process and removes all it holds. */
+  discard(): Promise<void>;
+}
+
+export interface SandboxPool extends AsyncDisposable {
+  take(shape: SandboxShape): Promise<ReadySandbox>;
+  /** Resolves when as many sandboxes are ready as should be. */
+  filled(): Promise<void>;
+}
+
+export interface SandboxPoolOptions {
+  readonly addon: Addon;
+  readonly bosun: string;
+  readonly dataRoot: string;
+  readonly cgroups: CgroupLayout;
+  /** Below this each sandbox has its own cgroup. */
+  readonly cgroupParent: string;
+  readonly idRanges: IdRanges;
+  /** How many sandboxes of shape `own` are kept ready. */
+  readonly size: number;
+  readonly logger: Logger;
+}
+
+const namespacesOf: Readonly<Record<SandboxShape, readonly NamespaceName[]>> = {
+  own: ['user', 'mnt', 'pid', 'net', 'ipc', 'uts', 'cgroup'],
+  'shared-users': ['mnt', 'pid', 'net', 'ipc', 'uts', 'cgroup'],
+  'shared-network': ['mnt', 'pid', 'ipc', 'uts', 'cgroup'],
+};
+
+/**
+ * Keeps sandboxes ready, because the slow part of a start is waiting for the kernel: a move into a v1 cgroup waits for an RCU grace period
+ * (about 7 ms), a network namespace takes up to 3 ms.
+ */
+export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
+  const ready: ReadySandbox[] = [];
+  let making = 0;
+  let closed = false;
+  let whenFilled: (() => void)[] = [];
+
+  const refill = (): void => {
+    while (!closed && ready.length + making < options.size) {
+      making++;
+      void makeSandbox(options, 'own').then(
+        (sandbox) => {
+          making--;
+          if (closed) void sandbox.discard();
+          else ready.push(sandbox);
+          settle();
+        },
+        (error: unknown) => {
+          making--;
+          options.logger.warn('no sandbox could be made ready', { error });
+          settle();
+        },
+      );
+    }
+  };
+  const settle = (): void => {
+    if (making > 0) return;
+    for (const resolve of whenFilled) resolve();
+    whenFilled = [];
+  };
+
+  refill();
+  return {
+    async take(shape) {
+      if (shape !== 'own') return makeSandbox(options, shape);
+      let candidate = ready.shift();
+      while (candidate !== undefined && !isAlive(options.addon, candidate)) {
+        void candidate.discard().catch((error: unknown) => options.logger.warn('a dead sandbox could not be cleared', { error }));
+        candidate = ready.shift();
+      }
+      setImmediate(refill);
+      return candidate ?? makeSandbox(options, 'own');
+    },
+    filled: () => (making === 0 ? Promise.resolve() : new Promise((resolve) => whenFilled.push(resolve))),
+    async [Symbol.asyncDispose]() {
+      closed = true;
+      await Promise.all(ready.splice(0).map((sandbox) => sandbox.discard()));
+      if (making > 0) await new Promise<void>((resolve) => whenFilled.push(resolve));
+    },
+  };
+}
+
+function isAlive(addon: Addon, candidate: ReadySandbox): boolean {
+  try {
+    addon.pidfdSendSignal(candidate.sandbox.monitor.pidfd, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function makeSandbox(options: SandboxPoolOptions, shape: SandboxShape): Promise<ReadySandbox> {
+  await using undo = new AsyncDisposableStack();
+  const cgroup = createCgroup(options.cgroups, `${options.cgroupParent}/${randomBytes(8).toString('hex')}`);
+  undo.defer(() => cgroup.remove());
+  const idRange = shape === 'own' ? options.idRanges.take() : null;
+  if (idRange !== null) undo.defer(() => options.idRanges.release(idRange));
+  const sandbox = undo.use(
+    await openSandbox({
+      addon: options.addon,
+      bosun: options.bosun,
+      namespaces: namespacesOf[shape].map((name) => ({ name })),
+      cgroup,
+      ...(idRange === null ? {} : { idMap: idMapOf(idRange) }),
+    }),
+  );
+  const view = idRange === null ? null : openView(options, sandbox);
+  const parts = undo.move();
+  let viewOpen = view !== null;
+  const release = (): void => {
+    if (viewOpen && view !== null) options.addon.close(view);
+    viewOpen = false;
+  };
+  return {
+    shape,
+    sandbox,
+    cgroup,
+    idRange,
+    view,
+    release,
+    async discard() {
+      release();
+      await parts.disposeAsync();
+    },
+  };
+}
+
+function openView(options: SandboxPoolOptions, sandbox: Sandbox): number {
+  const users = sandbox.openNamespace('user');
+  try {
+    return idmappedView(options.addon, options.dataRoot, users);
+  } finally {
+    options.addon.close(users);
+  }
+}
+
+function idMapOf(range: IdRange) {
+  const lines = [{ containerID: 0, hostID: range.first, size: range.count }];
+  return { uids: lines, gids: lines };
+}

@@ -1,0 +1,94 @@
+import type { LinuxCapabilities, LinuxSeccomp, PosixRlimit, Process, Spec } from '#oci';
+import { allCapabilities, defaultCapabilities, maskedPaths, readonlyPaths, type ResolvedUser } from '#runtime';
+import type { ContainerRecord } from '../container/record.ts';
+import type { CreateRequest } from '../model.ts';
+import { capabilitiesOf } from './capabilities.ts';
+import { planMounts } from './mounts.ts';
+
+export interface SpecFacts {
+  /** The process's user, looked up in the container's own /etc. */
+  readonly user: ResolvedUser;
+  /** The container has a user namespace of its own. */
+  readonly ownUsers: boolean;
+  readonly seccomp: LinuxSeccomp | null;
+  /** Host path of bosun, when the container asked for an init of ours. */
+  readonly init: string | null;
+}
+
+/** Where our own init is bound in the container, as Docker's. */
+const initTarget = '/sbin/docker-init';
+
+/** A container's record as an OCI spec (runtime-spec config). Pure. Namespaces, ids and cgroup are the sandbox's and are not repeated. */
+export function buildSpec(record: ContainerRecord, facts: SpecFacts): Spec {
+  const { request } = record;
+  const confined = request.privileged !== true && record.kind === 'app';
+  const init = facts.init === null ? [] : [{ destination: initTarget, type: 'bind', source: facts.init, options: ['bind', 'ro'] }];
+  return {
+    ociVersion: '1.2.0',
+    hostname: record.hostname,
+    ...(request.domainname === undefined || request.domainname === '' ? {} : { domainname: request.domainname }),
+    root: { path: 'rootfs', readonly: request.readOnlyRoot === true },
+    mounts: [...planMounts(record.kind, request), ...init],
+    process: planProcess(record, facts),
+    annotations: { 'org.opencontainers.image.stopSignal': record.process.stopSignal },
+    linux: {
+      sysctl: { ...defaultSysctls(record, facts), ...request.sysctls },
+      rootfsPropagation: 'rprivate',
+      ...(confined ? { maskedPaths: [...maskedPaths], readonlyPaths: [...readonlyPaths] } : {}),
+      ...(facts.seccomp === null ? {} : { seccomp: facts.seccomp }),
+    },
+  };
+}
+
+function planProcess(record: ContainerRecord, facts: SpecFacts): Process {
+  const { request, process } = record;
+  const argv = [...process.entrypoint, ...process.command];
+  const terminal = request.terminal === true || record.kind === 'system';
+  return {
+    terminal,
+    args: facts.init === null ? argv : [initTarget, 'init', '--', ...argv],
+    env: environmentOf(record, facts.user, terminal),
+    cwd: process.workingDirectory,
+    user: { uid: facts.user.uid, gid: facts.user.gid, additionalGids: [...facts.user.groups] },
+    capabilities: capabilitiesFor(record, facts.user),
+    noNewPrivileges: request.noNewPrivileges === true,
+    rlimits: (request.ulimits ?? []).map(rlimitOf),
+    ...(request.oomScoreAdjust === undefined ? {} : { oomScoreAdj: request.oomScoreAdjust }),
+  };
+}
+
+/** Docker's additions, each only where image and request are silent. */
+function environmentOf(record: ContainerRecord, user: ResolvedUser, terminal: boolean): string[] {
+  const names = new Set(record.process.env.map((entry) => entry.slice(0, entry.indexOf('='))));
+  const additions = [
+    `HOSTNAME=${record.hostname}`,
+    ...(terminal ? ['TERM=xterm'] : []),
+    ...(record.kind === 'system' ? ['container=orlop'] : []),
+    `HOME=${user.home}`,
+  ];
+  return [...record.process.env, ...additions.filter((entry) => !names.has(entry.slice(0, entry.indexOf('='))))];
+}
+
+function capabilitiesFor(record: ContainerRecord, user: ResolvedUser): LinuxCapabilities {
+  const { request } = record;
+  const base = request.privileged === true || record.kind === 'system' ? allCapabilities : defaultCapabilities;
+  const names = capabilitiesOf(base, request.capAdd ?? [], request.capDrop ?? []);
+  // A process that is not root keeps only the bounding set, as Docker's does.
+  const held = user.uid === 0 ? names : [];
+  return { bounding: names, effective: held, permitted: held, inheritable: [], ambient: [] };
+}
+
+function rlimitOf(limit: NonNullable<CreateRequest['ulimits']>[number]): PosixRlimit {
+  const number = (value: number): number | bigint => (value < 0 ? 0xffff_ffff_ffff_ffffn : value);
+  return { type: `RLIMIT_${limit.name.toUpperCase()}`, soft: number(limit.soft), hard: number(limit.hard) };
+}
+
+/** Docker's: anyone in the container may ping and listen on low ports of its own network. */
+function defaultSysctls(record: ContainerRecord, facts: SpecFacts): Record<string, string> {
+  if (record.network === 'host') return {};
+  return {
+    'net.ipv4.ip_unprivileged_port_start': '0',
+    // The group ids must be mapped in the container's user namespace.
+    'net.ipv4.ping_group_range': facts.ownUsers ? '0 65535' : '0 2147483647',
+  };
+}

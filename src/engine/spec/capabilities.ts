@@ -1,0 +1,20 @@
+import { OrlopError } from '#errors';
+import { allCapabilities } from '#runtime';
+
+/** Docker's --cap-add and --cap-drop: ALL, names with or without CAP_, in any case; dropping ALL first, then adding, then dropping by name. */
+export function capabilitiesOf(base: readonly string[], add: readonly string[], drop: readonly string[]): string[] {
+  const added = add.map(parseCapability);
+  const dropped = drop.map(parseCapability);
+  const start = added.includes('ALL') ? allCapabilities : dropped.includes('ALL') ? [] : base;
+  const wanted = new Set([...start, ...added.filter((name) => name !== 'ALL')]);
+  for (const name of dropped) wanted.delete(name);
+  return allCapabilities.filter((name) => wanted.has(name));
+}
+
+function parseCapability(text: string): string {
+  const upper = text.toUpperCase();
+  if (upper === 'ALL') return upper;
+  const name = upper.startsWith('CAP_') ? upper : `CAP_${upper}`;
+  if (allCapabilities.includes(name)) return name;
+  throw new OrlopError('invalid-argument', 'ENGINE_CAPABILITY_UNKNOWN', `unknown capability: "${text}"`, { hint: 'see capabilities(7)' });
+}

@@ -1,0 +1,67 @@
+import type { SpecMount } from '#oci';
+import type { CreateRequest, Kind } from '../model.ts';
+
+/** Where the files that the engine writes for a container are bound, and their names in its directory. */
+export const hostFileTargets: Readonly<Record<string, string>> = {
+  '/etc/resolv.conf': 'resolv.conf',
+  '/etc/hostname': 'hostname',
+  '/etc/hosts': 'hosts',
+};
+
+const defaultShmBytes = 64 * 1024 * 1024;
+const quiet = ['nosuid', 'noexec', 'nodev'] as const;
+
+/** The file systems of a container, in the order in which they are mounted. */
+export function planMounts(kind: Kind, request: CreateRequest): SpecMount[] {
+  const mounts = kind === 'system' ? systemMounts(request) : appMounts(request);
+  const hostFiles = Object.keys(hostFileTargets).map((destination) => ({ destination, type: 'bind', source: destination, options: ['bind', 'rprivate'] }));
+  return [...mounts, ...temporaryMounts(request.tmpfs ?? {}), ...hostFiles];
+}
+
+function appMounts(request: CreateRequest): SpecMount[] {
+  const sysOptions = request.privileged === true ? [...quiet, 'rw'] : [...quiet, 'ro'];
+  return [
+    { destination: '/proc', type: 'proc', source: 'proc', options: [...quiet] },
+    { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'] },
+    terminals,
+    { destination: '/sys', type: 'sysfs', source: 'sysfs', options: sysOptions },
+    { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: sysOptions },
+    { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: [...quiet] },
+    sharedMemory(request),
+  ];
+}
+
+/** What an init expects to find (systemd, "The Container Interface"): /run empty, /sys read-only so that udev stays away, an own cgroup2 tree to write. */
+function systemMounts(request: CreateRequest): SpecMount[] {
+  return [
+    { destination: '/proc', type: 'proc', source: 'proc', options: [...quiet] },
+    { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'] },
+    terminals,
+    { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...quiet, 'ro'] },
+    { destination: '/sys/fs/cgroup', type: 'cgroup2', source: 'cgroup2', options: [...quiet, 'rw', 'nsdelegate'] },
+    { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: [...quiet] },
+    sharedMemory(request),
+    { destination: '/run', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'nodev', 'strictatime', 'mode=755'] },
+  ];
+}
+
+const terminals: SpecMount = {
+  destination: '/dev/pts',
+  type: 'devpts',
+  source: 'devpts',
+  options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
+};
+
+function sharedMemory(request: CreateRequest): SpecMount {
+  const size = request.shmSizeBytes ?? defaultShmBytes;
+  return { destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: [...quiet, 'mode=1777', `size=${size}`] };
+}
+
+function temporaryMounts(tmpfs: Readonly<Record<string, string>>): SpecMount[] {
+  return Object.entries(tmpfs).map(([destination, options]) => ({
+    destination,
+    type: 'tmpfs',
+    source: 'tmpfs',
+    options: [...quiet, ...options.split(',').filter((option) => option !== '')],
+  }));
+}

@@ -1,0 +1,80 @@
+import { parseArgs } from 'node:util';
+import { OrlopError } from '#errors';
+import type { LogLevel } from '#log';
+
+export interface EngineArguments {
+  readonly dataRoot: string;
+  readonly execRoot: string;
+  readonly hosts: readonly string[];
+  readonly pidfile: string | null;
+  readonly logLevel: LogLevel;
+  readonly sandboxesReady: number;
+  /** What to print instead of serving. */
+  readonly show: 'help' | 'version' | null;
+}
+
+export const usage = `Usage: orlopd [OPTIONS]
+
+The engine: serves the Docker Engine API and Orlop's own on unix sockets, and keeps containers.
+
+      --data-root DIR       images, layers, containers and the database (default /var/lib/orlop)
+      --exec-root DIR       what lives until the next boot (default /run/orlop)
+  -H, --host unix://PATH    where to listen; may be given several times (default unix://EXEC-ROOT/orlop.sock)
+      --pidfile FILE        write the process id here
+      --log-level LEVEL     debug, info, warn or error (default info)
+      --sandboxes N         how many sandboxes are kept ready for fast starts, 0 to 64 (default 3)
+  -h, --help
+  -v, --version
+`;
+
+const levels: readonly string[] = ['debug', 'info', 'warn', 'error'];
+
+/** Parses the command line. Unknown flags and values fail with invalid-argument naming them. */
+export function parseEngineArguments(argv: readonly string[]): EngineArguments {
+  const { values } = parseFlags(argv);
+  const execRoot = absolute('--exec-root', values['exec-root'] ?? '/run/orlop');
+  const logLevel = values['log-level'] ?? 'info';
+  if (!levels.includes(logLevel)) throw invalid(`--log-level ${logLevel} is none of ${levels.join(', ')}`);
+  const sandboxes = values.sandboxes ?? '3';
+  if (!/^\d{1,2}$/.test(sandboxes) || Number(sandboxes) > 64) throw invalid(`--sandboxes ${sandboxes} is not a number from 0 to 64`);
+  return {
+    dataRoot: absolute('--data-root', values['data-root'] ?? '/var/lib/orlop'),
+    execRoot,
+    hosts: values.host ?? [`unix://${execRoot}/orlop.sock`],
+    pidfile: values.pidfile ?? null,
+    logLevel: logLevel as LogLevel,
+    sandboxesReady: Number(sandboxes),
+    show: values.help === true ? 'help' : values.version === true ? 'version' : null,
+  };
+}
+
+function parseFlags(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      allowPositionals: false,
+      options: {
+        'data-root': { type: 'string' },
+        'exec-root': { type: 'string' },
+        host: { type: 'string', short: 'H', multiple: true },
+        pidfile: { type: 'string' },
+        'log-level': { type: 'string' },
+        sandboxes: { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+        version: { type: 'boolean', short: 'v' },
+      },
+    });
+  } catch (cause) {
+    // Node explains at length how to pass such a value; the first sentence names it.
+    throw invalid(cause instanceof Error ? (cause.message.split('. ')[0] ?? cause.message) : String(cause));
+  }
+}
+
+function absolute(flag: string, path: string): string {
+  if (!path.startsWith('/')) throw invalid(`${flag} ${path} is not an absolute path`);
+  return path.length > 1 ? path.replace(/\/+$/, '') : path;
+}
+
+function invalid(message: string): OrlopError {
+  return new OrlopError('invalid-argument', 'ORLOPD_ARGUMENT', message, { hint: 'see orlopd --help' });
+}
