@@ -51,6 +51,7 @@ export interface Assembler {
 
 export function createAssembler(): Assembler {
   const reversed: Instruction[] = [];
+  const returned = new Map<number, Label>();
   const put = (code: number, k: number, jt = 0, jf = 0): Label => reversed.push({ code, jt, jf, k: k >>> 0 }) - 1;
 
   /** A place that continues at `target` and that a conditional jump written next, or next but one, still reaches. */
@@ -68,8 +69,11 @@ export function createAssembler(): Assembler {
 
   return {
     returns(value) {
-      const near = reversed.findLastIndex((instruction) => instruction.code === opcode.return && instruction.k === value >>> 0);
-      return near >= 0 && reversed.length - near < farthest - 2 ? near : put(opcode.return, value);
+      const near = returned.get(value);
+      if (near !== undefined && reversed.length - near < farthest - 2) return near;
+      const label = put(opcode.return, value);
+      returned.set(value, label);
+      return label;
     },
     branch(test, k, whenTrue, whenFalse) {
       const [yes, no] = [within(whenTrue), within(whenFalse)];

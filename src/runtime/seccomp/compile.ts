@@ -1,10 +1,10 @@
 import { OrlopError } from '#errors';
 import type { LinuxSeccomp, SeccompArch, SeccompFlag } from '#oci';
-import { foreignVerdict, isPermissive, newerVerdict, refusal, verdictOf } from './actions.ts';
-import { type Assembler, createAssembler, type Label, maxInstructions } from './bpf.ts';
-import { writeCondition } from './conditions.ts';
-import { type AbiRules, type Decision, rulesOf } from './rules.ts';
-import { type Abi, x32Bit } from './syscalls/table.ts';
+import { foreignVerdict, isPermissive, newerVerdict, refusal } from './actions.ts';
+import { createAssembler, maxInstructions } from './bpf.ts';
+import { mergeRanges, rangesOf } from './ranges.ts';
+import type { Abi } from './syscalls/table.ts';
+import { writeTree } from './tree.ts';
 
 export interface SeccompHost {
   /** The kernel's native interface, as Node names it: `process.arch`. */
@@ -36,16 +36,27 @@ interface Entry {
   readonly abis: readonly Abi[];
 }
 
-const entries = {
-  x64: [
-    { audit: 0xc000_003e, abis: ['x86_64', 'x32'] },
-    { audit: 0x4000_0003, abis: ['x86'] },
-  ],
-  arm64: [
-    { audit: 0xc000_00b7, abis: ['aarch64'] },
-    { audit: 0x4000_0028, abis: ['arm'] },
-  ],
-} as const satisfies Record<string, readonly Entry[]>;
+interface Processor {
+  readonly native: Abi;
+  readonly entries: readonly Entry[];
+}
+
+const processors: Readonly<Record<string, Processor>> = {
+  x64: {
+    native: 'x86_64',
+    entries: [
+      { audit: 0xc000_003e, abis: ['x86_64', 'x32'] },
+      { audit: 0x4000_0003, abis: ['x86'] },
+    ],
+  },
+  arm64: {
+    native: 'aarch64',
+    entries: [
+      { audit: 0xc000_00b7, abis: ['aarch64'] },
+      { audit: 0x4000_0028, abis: ['arm'] },
+    ],
+  },
+};
 
 const abiOfArch: Partial<Record<SeccompArch, Abi>> = {
   SCMP_ARCH_X86_64: 'x86_64',
@@ -61,6 +72,9 @@ const flagBits: Readonly<Record<SeccompFlag, number>> = {
   SECCOMP_FILTER_FLAG_SPEC_ALLOW: 4,
   SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: 32,
 };
+/** Where `nr` and `arch` lie in struct seccomp_data. */
+const numberOffset = 0;
+const archOffset = 4;
 const newListenerFlag = 8;
 const tsyncEsrchFlag = 16;
 
@@ -102,13 +116,8 @@ function listenerOf(profile: LinuxSeccomp): SeccompListener | undefined {
 }
 
 function writeFilter(profile: LinuxSeccomp, host: SeccompHost): Uint8Array {
-  const known: readonly Entry[] | undefined = Object.hasOwn(entries, host.arch) ? entries[host.arch as keyof typeof entries] : undefined;
-  if (known === undefined) {
-    throw new OrlopError('unimplemented', 'RUNTIME_SECCOMP_ARCH', `no system call table for the processor "${host.arch}"`, {
-      hint: 'run without a seccomp profile, or on x64 or arm64',
-    });
-  }
-  const wanted = new Set<Abi>([known[0]?.abis[0] as Abi]);
+  const { native, entries } = processorOf(host.arch);
+  const wanted = new Set<Abi>([native]);
   for (const name of profile.architectures ?? []) {
     const abi = abiOfArch[name];
     if (abi !== undefined) wanted.add(abi);
@@ -116,90 +125,26 @@ function writeFilter(profile: LinuxSeccomp, host: SeccompHost): Uint8Array {
   const newer = host.answerNewer !== false && !isPermissive(profile.defaultAction) ? newerVerdict : undefined;
   const out = createAssembler();
   let next = out.returns(foreignVerdict);
-  for (const { audit, abis } of known.toReversed()) {
+  for (const { audit, abis } of entries.toReversed()) {
     if (!abis.some((abi) => wanted.has(abi))) continue;
     const ranges = abis.flatMap((abi) => rangesOf(profile, abi, wanted.has(abi), newer));
-    const start = out.load(0, writeTree(out, mergeRanges(ranges)));
+    const start = out.load(numberOffset, writeTree(out, mergeRanges(ranges)));
     next = out.branch('equal', audit, start, next);
   }
-  out.load(4, next);
+  out.load(archOffset, next);
   if (out.length <= maxInstructions) return out.finish();
   throw new OrlopError(
     'resource-exhausted',
     'RUNTIME_SECCOMP_TOO_LONG',
-    `seccomp profile needs ${out.length} instructions, at most 4096 fit`,
-    {
-      hint: 'use fewer conditions',
-    },
+    `seccomp profile needs ${out.length} instructions, the kernel takes ${maxInstructions}`,
+    { hint: 'use fewer conditions' },
   );
 }
 
-/** From `start` to the next range's start, all calls meet the same decision. */
-interface Range {
-  readonly start: number;
-  readonly decision: Decision;
-  /** Equal keys mean equal decisions. */
-  readonly key: string;
-  readonly wide: boolean;
-}
-
-function rangesOf(profile: LinuxSeccomp, abi: Abi, wanted: boolean, newer: number | undefined): Range[] {
-  const [first, last] = abi === 'x32' ? [x32Bit, 0xffff_fffe] : [0, abi === 'x86_64' ? x32Bit - 1 : 0xffff_fffe];
-  const wide = abi === 'x86_64' || abi === 'aarch64';
-  const otherwise = verdictOf(profile.defaultAction, profile.defaultErrnoRet);
-  const range = (start: number, decision: Decision): Range => ({ start, decision, wide, key: `${wide}${JSON.stringify(decision)}` });
-  const constant = (start: number, verdict: number): Range => range(start, { rules: [], otherwise: verdict });
-  // -1 is what a tracer writes to skip a call: it gets the default action, never the foreign one.
-  const skipped = last === 0xffff_fffe ? [constant(0xffff_ffff, otherwise)] : [];
-  if (!wanted) return [constant(first, foreignVerdict), ...skipped];
-
-  const { decisions, newest }: AbiRules = rulesOf(profile, abi);
-  const ranges = [constant(first, otherwise)];
-  for (const [nr, decision] of [...decisions].toSorted(([one], [other]) => one - other)) {
-    ranges.push(range(nr, decision), constant(nr + 1, otherwise));
-  }
-  if (newer !== undefined && newest >= 0) ranges.push(constant(newest + 1, newer));
-  return [...ranges, ...skipped];
-}
-
-/** Drops empty ranges and joins neighbours that decide alike. */
-function mergeRanges(ranges: readonly Range[]): Range[] {
-  const merged: Range[] = [];
-  for (const range of ranges) {
-    if (merged.at(-1)?.start === range.start) merged.pop();
-    if (merged.at(-1)?.key !== range.key) merged.push(range);
-  }
-  return merged;
-}
-
-/** A binary search over the ranges with the call's number in the accumulator. Decisions that occur twice are written once. */
-function writeTree(out: Assembler, ranges: readonly Range[]): Label {
-  const written = new Map<string, Label>();
-  const leaf = (range: Range): Label => {
-    if (range.decision.rules.length === 0) return out.returns(range.decision.otherwise);
-    const label = written.get(range.key) ?? writeDecision(out, range);
-    written.set(range.key, label);
-    return label;
-  };
-  const tree = (from: number, to: number): Label => {
-    const middle = (from + to) >> 1;
-    const [here, before, after] = [ranges[middle], ranges[middle - 1], ranges[middle + 1]];
-    if (here === undefined) throw new RangeError('no ranges');
-    if (to - from === 1) return leaf(here);
-    const isHole = to - from === 3 && before?.key === after?.key && after?.start === here.start + 1;
-    if (isHole && before !== undefined) return out.branch('equal', here.start, leaf(here), leaf(before));
-    const above = tree(middle, to);
-    return out.branch('greaterOrEqual', here.start, above, tree(from, middle));
-  };
-  return tree(0, ranges.length);
-}
-
-function writeDecision(out: Assembler, { decision, wide }: Range): Label {
-  let next = out.returns(decision.otherwise);
-  for (const { conditions, verdict } of decision.rules.toReversed()) {
-    let start = out.returns(verdict);
-    for (const condition of conditions.toReversed()) start = writeCondition(out, condition, wide, start, next);
-    next = start;
-  }
-  return next;
+function processorOf(arch: string): Processor {
+  const processor = Object.hasOwn(processors, arch) ? processors[arch] : undefined;
+  if (processor !== undefined) return processor;
+  throw new OrlopError('unimplemented', 'RUNTIME_SECCOMP_ARCH', `no system call table for the processor "${arch}"`, {
+    hint: 'run without a seccomp profile, or on x64 or arm64',
+  });
 }
