@@ -1,0 +1,45 @@
+import type { Duplex } from 'node:stream';
+import type { ContainerFilter, ContainerView, CreateRequest, WaitCondition } from '#wire';
+
+export interface LogRequest {
+  readonly follow: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  readonly sinceNs?: bigint;
+  readonly untilNs?: bigint;
+  readonly tail?: number;
+}
+
+export interface LogRecord {
+  readonly stream: 'stdout' | 'stderr';
+  readonly timeNs: bigint;
+  readonly data: Buffer;
+}
+
+/** A byte pipe to the process: raw with a terminal, else Docker's frames from it and raw bytes to it. */
+export interface AttachedStream {
+  readonly stream: Duplex;
+  readonly terminal: boolean;
+}
+
+/** What the container routes need of the engine. `ref` is an id, the start of one, or a name. */
+export interface ContainerBackend {
+  readonly containers: {
+    create(request: CreateRequest): Promise<{ id: string; warnings: string[] }>;
+    start(ref: string): Promise<boolean>;
+    stop(ref: string, options: { timeoutS?: number; signal?: string }): Promise<boolean>;
+    restart(ref: string, options: { timeoutS?: number; signal?: string }): Promise<void>;
+    kill(ref: string, signal: string): Promise<void>;
+    pause(ref: string): Promise<void>;
+    unpause(ref: string): Promise<void>;
+    rename(ref: string, name: string): Promise<void>;
+    remove(ref: string, options: { force?: boolean; volumes?: boolean }): Promise<void>;
+    wait(ref: string, condition: WaitCondition, signal: AbortSignal): Promise<{ exitCode: number; error?: string }>;
+    list(filter: ContainerFilter): ContainerView[];
+    inspect(ref: string): ContainerView;
+    attach(ref: string, request: { stdin: boolean; stdout: boolean; stderr: boolean }): Promise<AttachedStream>;
+    logs(ref: string, request: LogRequest, signal: AbortSignal): AsyncIterable<LogRecord>;
+    resize(ref: string, rows: number, columns: number): Promise<void>;
+    top(ref: string, psArguments: string): Promise<{ titles: string[]; processes: string[][] }>;
+  };
+}

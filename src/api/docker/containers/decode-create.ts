@@ -1,0 +1,184 @@
+import { OrlopError } from '#errors';
+import type { JsonReader } from '#api/http';
+import type { CreateRequest, Limits, NetworkMode } from '#wire';
+import { refuseEndpoints, refuseUnsupported } from './refused-fields.ts';
+import { parseSecurityOptions } from './security-options.ts';
+
+/** `POST /containers/create`: Docker's Config with HostConfig and NetworkingConfig. What Orlop cannot do is unimplemented, by name. */
+export function decodeCreate(config: JsonReader, name: string): CreateRequest {
+  const host = config.object('HostConfig');
+  refuseUnsupported(config, host);
+  const network = decodeNetwork(config, host);
+  const image = config.text('Image');
+  if (image === '')
+    throw new OrlopError('invalid-argument', 'DOCKER_NO_IMAGE', 'no image specified', { hint: 'name one in the field Image' });
+  return compact({
+    kind: 'app',
+    image,
+    name: name === '' ? undefined : name.replace(/^\//, ''),
+    ...decodeProcess(config),
+    ...decodeStreams(config, host),
+    ...decodeSecurity(host),
+    ...decodeFiles(host),
+    network,
+    limits: decodeLimits(host),
+    labels: config.textMap('Labels') ?? undefined,
+    hostname: nonEmpty(config.text('Hostname')),
+    domainname: nonEmpty(config.text('Domainname')),
+    stopSignal: nonEmpty(config.text('StopSignal')),
+    stopTimeoutS: optionalInteger(config, 'StopTimeout'),
+    autoRemove: host.flag('AutoRemove'),
+    init: host.raw('Init') === undefined || host.raw('Init') === null ? undefined : host.flag('Init'),
+    extraHosts: nonEmptyList(host.texts('ExtraHosts')),
+  });
+}
+
+/** Fields that may be undefined while a request is put together. */
+type Draft = { readonly [Key in keyof CreateRequest]: CreateRequest[Key] | undefined };
+
+function decodeProcess(config: JsonReader): Partial<Draft> {
+  const command = config.words('Cmd');
+  return {
+    entrypoint: config.words('Entrypoint') ?? undefined,
+    command: command === null || command.length === 0 ? undefined : command,
+    env: nonEmptyList(config.texts('Env')),
+    workingDirectory: nonEmpty(config.text('WorkingDir')),
+    user: nonEmpty(config.text('User')),
+  };
+}
+
+function decodeStreams(config: JsonReader, host: JsonReader): Partial<Draft> {
+  return {
+    terminal: config.flag('Tty'),
+    openStdin: config.flag('OpenStdin'),
+    stdinOnce: config.flag('StdinOnce'),
+    attachStdin: config.flag('AttachStdin'),
+    attachStdout: config.flag('AttachStdout'),
+    attachStderr: config.flag('AttachStderr'),
+    consoleSize: decodeConsoleSize(host),
+  };
+}
+
+function decodeSecurity(host: JsonReader): Partial<Draft> {
+  return {
+    privileged: host.flag('Privileged'),
+    userNamespace: decodeUserNamespace(host.text('UsernsMode')),
+    capAdd: nonEmptyList(host.texts('CapAdd')),
+    capDrop: nonEmptyList(host.texts('CapDrop')),
+    groupAdd: nonEmptyList(host.texts('GroupAdd')),
+    sysctls: nonEmptyMap(host.textMap('Sysctls')),
+    oomScoreAdjust: host.integer('OomScoreAdj') === 0 ? undefined : host.integer('OomScoreAdj'),
+    ...parseSecurityOptions(host.texts('SecurityOpt') ?? []),
+  };
+}
+
+function decodeFiles(host: JsonReader): Partial<Draft> {
+  const ulimits = host
+    .objects('Ulimits')
+    .map((entry) => ({ name: entry.text('Name'), soft: entry.integer('Soft'), hard: entry.integer('Hard') }));
+  const shmSizeBytes = host.integer('ShmSize');
+  if (shmSizeBytes < 0) throw new OrlopError('invalid-argument', 'DOCKER_BAD_SHM_SIZE', 'SHM size can not be less than 0');
+  return {
+    readOnlyRoot: host.flag('ReadonlyRootfs'),
+    tmpfs: nonEmptyMap(host.textMap('Tmpfs')),
+    shmSizeBytes: shmSizeBytes === 0 ? undefined : shmSizeBytes,
+    ulimits: ulimits.length === 0 ? undefined : ulimits,
+  };
+}
+
+function decodeLimits(host: JsonReader): Limits | undefined {
+  const limits: Record<string, number | string> = {};
+  const numbers = {
+    memoryBytes: 'Memory',
+    memorySwapBytes: 'MemorySwap',
+    memoryReservationBytes: 'MemoryReservation',
+    nanoCpus: 'NanoCpus',
+    cpuShares: 'CpuShares',
+    cpuQuotaUs: 'CpuQuota',
+    cpuPeriodUs: 'CpuPeriod',
+    pids: 'PidsLimit',
+  } as const;
+  for (const [name, field] of Object.entries(numbers)) {
+    const value = host.integer(field);
+    if (value !== 0) limits[name] = name === 'pids' ? Math.max(value, -1) : value;
+  }
+  for (const [name, field] of [
+    ['cpusetCpus', 'CpusetCpus'],
+    ['cpusetMems', 'CpusetMems'],
+  ] as const) {
+    if (host.text(field) !== '') limits[name] = host.text(field);
+  }
+  checkLimits(limits as Limits);
+  return Object.keys(limits).length === 0 ? undefined : (limits as Limits);
+}
+
+/** The combinations that Docker's daemon turns down before anything is made. */
+function checkLimits({ memoryBytes, memorySwapBytes, memoryReservationBytes, nanoCpus, cpuQuotaUs, cpuPeriodUs }: Limits): void {
+  const invalid = (message: string): OrlopError => new OrlopError('invalid-argument', 'DOCKER_BAD_LIMITS', message);
+  const memory = memoryBytes ?? 0;
+  const swap = memorySwapBytes ?? 0;
+  if (memory !== 0 && memory < 6 * 1024 * 1024) throw invalid('Minimum memory limit allowed is 6MB');
+  if (memory > 0 && swap > 0 && swap < memory) throw invalid('Minimum memoryswap limit should be larger than memory limit, see usage');
+  if (memory === 0 && swap > 0) throw invalid('You should always set the Memory limit when using Memoryswap limit, see usage');
+  if (memory > 0 && (memoryReservationBytes ?? 0) > memory)
+    throw invalid('Minimum memory limit can not be less than memory reservation limit, see usage');
+  if (nanoCpus !== undefined && (cpuQuotaUs !== undefined || cpuPeriodUs !== undefined)) {
+    throw invalid('Conflicting options: Nano CPUs and CPU Period or Quota cannot both be set');
+  }
+  if ((nanoCpus ?? 0) < 0) throw invalid('Invalid value for NanoCPUs: it must be positive');
+}
+
+function decodeNetwork(config: JsonReader, host: JsonReader): NetworkMode {
+  const asked = host.text('NetworkMode');
+  const mode = asked === '' || asked === 'default' ? 'bridge' : asked;
+  if (mode !== 'bridge' && mode !== 'none' && mode !== 'host') {
+    throw new OrlopError('unimplemented', 'DOCKER_UNSUPPORTED_NETWORK', `network ${asked} is not supported yet`, {
+      hint: 'use bridge, host or none',
+    });
+  }
+  refuseEndpoints(config.object('NetworkingConfig'), mode);
+  return config.flag('NetworkDisabled') ? 'none' : mode;
+}
+
+function decodeUserNamespace(mode: string): CreateRequest['userNamespace'] {
+  if (mode === '') return undefined;
+  if (mode === 'host' || mode === 'auto') return mode;
+  throw new OrlopError('invalid-argument', 'DOCKER_BAD_USERNS', `invalid user namespace mode ${JSON.stringify(mode)}`, {
+    hint: 'give host or auto',
+  });
+}
+
+function decodeConsoleSize(host: JsonReader): readonly [number, number] | undefined {
+  const size = host.raw('ConsoleSize') ?? null;
+  if (size === null) return undefined;
+  const [rows, columns] = Array.isArray(size) && size.length === 2 ? (size as unknown[]) : [];
+  if (!isDimension(rows) || !isDimension(columns)) {
+    throw new OrlopError('invalid-argument', 'DOCKER_BAD_CONSOLE_SIZE', 'HostConfig.ConsoleSize must be two numbers, rows and columns');
+  }
+  return rows === 0 || columns === 0 ? undefined : [rows, columns];
+}
+
+function isDimension(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 65535;
+}
+
+function optionalInteger(reader: JsonReader, key: string): number | undefined {
+  const value = reader.raw(key);
+  return value === undefined || value === null ? undefined : reader.integer(key);
+}
+
+function nonEmpty(text: string): string | undefined {
+  return text === '' ? undefined : text;
+}
+
+function nonEmptyList(list: string[] | null): string[] | undefined {
+  return list === null || list.length === 0 ? undefined : list;
+}
+
+function nonEmptyMap(map: Record<string, string> | null): Record<string, string> | undefined {
+  return map === null || Object.keys(map).length === 0 ? undefined : map;
+}
+
+function compact(draft: Draft): CreateRequest {
+  return Object.fromEntries(Object.entries(draft).filter(([, value]) => value !== undefined)) as unknown as CreateRequest;
+}

@@ -1,0 +1,120 @@
+import { OrlopError } from '#errors';
+import type { JsonReader } from '#api/http';
+
+/** A field of Docker's that Orlop has no meaning for yet: what people call it, and the values that ask for nothing. */
+interface RefusedField {
+  readonly words: string;
+  readonly harmless?: readonly unknown[];
+}
+
+const hostFields: Readonly<Record<string, RefusedField>> = {
+  Binds: { words: 'bind mounts and volumes' },
+  Mounts: { words: 'mounts' },
+  VolumesFrom: { words: 'volumes of other containers' },
+  VolumeDriver: { words: 'volume drivers', harmless: ['local'] },
+  PortBindings: { words: 'published ports' },
+  PublishAllPorts: { words: 'publishing all ports' },
+  RestartPolicy: { words: 'restart policies' },
+  LogConfig: { words: 'log drivers and their options' },
+  Dns: { words: 'name servers of a container' },
+  DnsOptions: { words: 'resolver options' },
+  DnsSearch: { words: 'search domains' },
+  Links: { words: 'links' },
+  Cgroup: { words: 'sharing a cgroup' },
+  CgroupParent: { words: 'a parent cgroup' },
+  CgroupnsMode: { words: 'a cgroup namespace other than private', harmless: ['private'] },
+  IpcMode: { words: 'an IPC namespace other than private', harmless: ['private'] },
+  PidMode: { words: 'a PID namespace other than private', harmless: ['private'] },
+  UTSMode: { words: "the host's UTS namespace", harmless: ['private'] },
+  Isolation: { words: 'isolation technologies', harmless: ['default'] },
+  Runtime: { words: 'other runtimes', harmless: ['orlop'] },
+  Annotations: { words: 'annotations' },
+  StorageOpt: { words: 'storage options' },
+  DiskQuota: { words: 'disk quotas' },
+  BlkioWeight: { words: 'block I/O weights' },
+  BlkioWeightDevice: { words: 'block I/O weights' },
+  BlkioDeviceReadBps: { words: 'block I/O limits' },
+  BlkioDeviceWriteBps: { words: 'block I/O limits' },
+  BlkioDeviceReadIOps: { words: 'block I/O limits' },
+  BlkioDeviceWriteIOps: { words: 'block I/O limits' },
+  Devices: { words: 'devices' },
+  DeviceCgroupRules: { words: 'device rules' },
+  DeviceRequests: { words: 'device requests such as GPUs' },
+  KernelMemory: { words: 'kernel memory limits' },
+  KernelMemoryTCP: { words: 'kernel memory limits' },
+  MemorySwappiness: { words: 'swappiness', harmless: [-1] },
+  OomKillDisable: { words: 'switching the out-of-memory killer off' },
+  CpuRealtimePeriod: { words: 'real-time scheduling' },
+  CpuRealtimeRuntime: { words: 'real-time scheduling' },
+  CpuCount: { words: 'CPU counts of Windows' },
+  CpuPercent: { words: 'CPU shares of Windows' },
+  IOMaximumIOps: { words: 'I/O limits of Windows' },
+  IOMaximumBandwidth: { words: 'I/O limits of Windows' },
+};
+
+/** Empty lists mean something here: they unmask. */
+const pathFields = ['MaskedPaths', 'ReadonlyPaths'] as const;
+
+const configFields: Readonly<Record<string, RefusedField>> = {
+  ExposedPorts: { words: 'exposed ports' },
+  Volumes: { words: 'anonymous volumes' },
+  Healthcheck: { words: 'health checks' },
+  OnBuild: { words: 'build triggers' },
+  Shell: { words: 'a shell for the shell form' },
+  MacAddress: { words: 'a chosen MAC address' },
+};
+
+/** unimplemented, naming the first field that asks for what Orlop cannot do. Fields that Docker does not know either are ignored, as Docker does. */
+export function refuseUnsupported(config: JsonReader, host: JsonReader): void {
+  for (const [field, facts] of Object.entries(hostFields)) {
+    if (!isHarmless(field, host.raw(field), facts)) throw refused(facts.words, `HostConfig.${field}`);
+  }
+  for (const field of pathFields) {
+    if ((host.raw(field) ?? null) !== null) throw refused('a choice of masked or read-only paths', `HostConfig.${field}`);
+  }
+  for (const [field, facts] of Object.entries(configFields)) {
+    if (!isHarmless(field, config.raw(field), facts)) throw refused(facts.words, field);
+  }
+}
+
+/** The parts of an endpoint's settings that ask for more than to be connected. */
+const endpointFields = ['IPAMConfig', 'Links', 'Aliases', 'MacAddress', 'DriverOpts'] as const;
+
+/** One network, the one that NetworkMode names, without wishes. */
+export function refuseEndpoints(networking: JsonReader, networkMode: string): void {
+  const endpoints = networking.object('EndpointsConfig');
+  for (const name of endpoints.keys) {
+    if (name !== networkMode && !(name === 'default' && networkMode === 'bridge') && !(name === 'bridge' && networkMode === 'default')) {
+      throw new OrlopError('unimplemented', 'DOCKER_UNSUPPORTED_NETWORK', `network ${name} is not supported yet`, {
+        hint: 'use bridge, host or none',
+      });
+    }
+    const endpoint = endpoints.object(name);
+    for (const field of endpointFields) {
+      if (!isEmpty(endpoint.raw(field)))
+        throw refused('wishes about a place in a network', `NetworkingConfig.EndpointsConfig.${name}.${field}`);
+    }
+  }
+}
+
+function isHarmless(field: string, value: unknown, { harmless }: RefusedField): boolean {
+  if (isEmpty(value) || harmless?.includes(value) === true) return true;
+  if (typeof value !== 'object' || value === null) return false;
+  const record = value as Record<string, unknown>;
+  if (field === 'RestartPolicy') return isEmpty(record['Name']) || record['Name'] === 'no';
+  if (field === 'LogConfig') return (isEmpty(record['Type']) || record['Type'] === 'json-file') && isEmpty(record['Config']);
+  if (field === 'Healthcheck') return isEmpty(record['Test']) || (Array.isArray(record['Test']) && record['Test'][0] === 'NONE');
+  return false;
+}
+
+/** Null, and the zero values of Go's types. */
+function isEmpty(value: unknown): boolean {
+  if (value === undefined || value === null || value === '' || value === 0 || value === false) return true;
+  if (Array.isArray(value)) return value.length === 0;
+  return typeof value === 'object' && Object.values(value).every((item) => isEmpty(item));
+}
+
+function refused(words: string, field: string): OrlopError {
+  const verb = words.endsWith('s') && !words.endsWith('ss') ? 'are' : 'is';
+  return new OrlopError('unimplemented', 'DOCKER_UNSUPPORTED_FIELD', `${words} (${field}) ${verb} not supported yet`);
+}

@@ -1,0 +1,144 @@
+import { OrlopError } from '#errors';
+import type { Exchange, Query, Route } from '#api/http';
+import type { DockerCreated, DockerTop } from '#wire';
+import { asStartFailure } from '../start-failure.ts';
+import { attachContainer } from './attach.ts';
+import type { ContainerBackend } from './backend.ts';
+import { decodeCreate } from './decode-create.ts';
+import { sendLogs } from './logs.ts';
+import { inspectionOf, summaryOf } from './view.ts';
+import { waitForContainer } from './wait.ts';
+
+/** Docker's storage driver name for what Orlop does with layers. */
+const storageDriver = 'overlay2';
+
+/** `/containers/…` */
+export function containerRoutes(backend: ContainerBackend): Route[] {
+  const { containers } = backend;
+  return [
+    { method: 'POST', path: '/containers/create', handle: (exchange) => create(backend, exchange) },
+    { method: 'GET', path: '/containers/json', handle: (exchange) => list(backend, exchange) },
+    {
+      method: 'GET',
+      path: '/containers/{id}/json',
+      handle: (exchange) => exchange.json(200, inspectionOf(containers.inspect(idOf(exchange)), storageDriver)),
+    },
+    { method: 'GET', path: '/containers/{id}/logs', handle: (exchange) => sendLogs(backend, exchange) },
+    { method: 'GET', path: '/containers/{id}/top', handle: (exchange) => top(backend, exchange) },
+    { method: 'POST', path: '/containers/{id}/start', handle: (exchange) => start(backend, exchange) },
+    { method: 'POST', path: '/containers/{id}/stop', handle: (exchange) => stop(backend, exchange) },
+    { method: 'POST', path: '/containers/{id}/restart', handle: (exchange) => restart(backend, exchange) },
+    { method: 'POST', path: '/containers/{id}/kill', handle: (exchange) => kill(backend, exchange) },
+    { method: 'POST', path: '/containers/{id}/pause', handle: (exchange) => done(exchange, containers.pause(idOf(exchange))) },
+    { method: 'POST', path: '/containers/{id}/unpause', handle: (exchange) => done(exchange, containers.unpause(idOf(exchange))) },
+    { method: 'POST', path: '/containers/{id}/rename', handle: (exchange) => rename(backend, exchange) },
+    { method: 'POST', path: '/containers/{id}/resize', handle: (exchange) => resize(backend, exchange) },
+    { method: 'POST', path: '/containers/{id}/wait', handle: (exchange) => waitForContainer(backend, exchange) },
+    { method: 'POST', path: '/containers/{id}/attach', hijacks: true, handle: (exchange) => attachContainer(backend, exchange) },
+    { method: 'DELETE', path: '/containers/{id}', handle: (exchange) => remove(backend, exchange) },
+  ];
+}
+
+function idOf(exchange: Exchange): string {
+  return (exchange.parameters['id'] ?? '').replace(/^\//, '');
+}
+
+async function done(exchange: Exchange, work: Promise<void>): Promise<void> {
+  await work;
+  exchange.empty(204);
+}
+
+async function create({ containers }: ContainerBackend, exchange: Exchange): Promise<void> {
+  checkPlatform(exchange.query.text('platform'));
+  const request = decodeCreate(await exchange.readObject(), exchange.query.text('name'));
+  const { id, warnings } = await containers.create(request);
+  exchange.json(201, { Id: id, Warnings: warnings } satisfies DockerCreated);
+}
+
+/** Only this machine's processors run: there is no emulation to promise. */
+function checkPlatform(platform: string): void {
+  const architecture = process.arch === 'x64' ? 'amd64' : process.arch;
+  if (['', 'linux', `linux/${architecture}`].includes(platform)) return;
+  throw new OrlopError(
+    'unimplemented',
+    'DOCKER_UNSUPPORTED_PLATFORM',
+    `platform ${platform} is not supported: this engine runs linux/${architecture}`,
+  );
+}
+
+function list({ containers }: ContainerBackend, exchange: Exchange): void {
+  const limit = exchange.query.integer('limit') ?? 0;
+  const views = containers.list({
+    all: exchange.query.flag('all'),
+    filters: exchange.query.filters(),
+    ...(limit > 0 ? { limit } : {}),
+  });
+  const nowNs = BigInt(Date.now()) * 1_000_000n;
+  exchange.json(
+    200,
+    views.map((view) => summaryOf(view, nowNs)),
+  );
+}
+
+async function top({ containers }: ContainerBackend, exchange: Exchange): Promise<void> {
+  const { titles, processes } = await containers.top(idOf(exchange), exchange.query.text('ps_args') || '-ef');
+  exchange.json(200, { Titles: titles, Processes: processes } satisfies DockerTop);
+}
+
+async function start({ containers }: ContainerBackend, exchange: Exchange): Promise<void> {
+  try {
+    exchange.empty((await containers.start(idOf(exchange))) ? 204 : 304);
+  } catch (error) {
+    throw asStartFailure(error);
+  }
+}
+
+async function stop({ containers }: ContainerBackend, exchange: Exchange): Promise<void> {
+  exchange.empty((await containers.stop(idOf(exchange), stopOptions(exchange.query))) ? 204 : 304);
+}
+
+async function restart({ containers }: ContainerBackend, exchange: Exchange): Promise<void> {
+  await containers.restart(idOf(exchange), stopOptions(exchange.query));
+  exchange.empty(204);
+}
+
+function stopOptions(query: Query): { timeoutS?: number; signal?: string } {
+  const timeoutS = query.integer('t');
+  const signal = query.text('signal');
+  return { ...(timeoutS === undefined ? {} : { timeoutS }), ...(signal === '' ? {} : { signal }) };
+}
+
+async function kill({ containers }: ContainerBackend, exchange: Exchange): Promise<void> {
+  await containers.kill(idOf(exchange), exchange.query.text('signal') || 'KILL');
+  exchange.empty(204);
+}
+
+async function rename({ containers }: ContainerBackend, exchange: Exchange): Promise<void> {
+  const name = exchange.query.text('name').replace(/^\//, '');
+  if (name === '') throw new OrlopError('invalid-argument', 'DOCKER_NO_NAME', 'Neither old nor new names may be empty');
+  await containers.rename(idOf(exchange), name);
+  exchange.empty(204);
+}
+
+async function resize({ containers }: ContainerBackend, exchange: Exchange): Promise<void> {
+  const { rows, columns } = decodeSize(exchange.query);
+  await containers.resize(idOf(exchange), rows, columns);
+  exchange.empty(200);
+}
+
+/** `h` and `w` of a terminal. */
+export function decodeSize(query: Query): { rows: number; columns: number } {
+  const rows = query.integer('h');
+  const columns = query.integer('w');
+  if (rows === undefined || columns === undefined || Math.min(rows, columns) < 0 || Math.max(rows, columns) > 65535) {
+    throw new OrlopError('invalid-argument', 'DOCKER_BAD_SIZE', 'a terminal size needs h and w from 0 to 65535');
+  }
+  return { rows, columns };
+}
+
+async function remove({ containers }: ContainerBackend, exchange: Exchange): Promise<void> {
+  const { query } = exchange;
+  if (query.flag('link')) throw new OrlopError('unimplemented', 'DOCKER_UNSUPPORTED_LINKS', 'links are not supported');
+  await containers.remove(idOf(exchange), { force: query.flag('force'), volumes: query.flag('v') });
+  exchange.empty(204);
+}

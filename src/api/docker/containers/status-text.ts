@@ -1,0 +1,20 @@
+import { formatAge, type ContainerView } from '#wire';
+
+/** The STATUS column of `ps`: `Up 3 seconds`, `Exited (0) 2 minutes ago`. */
+export function formatStatus(view: ContainerView, nowNs: bigint): string {
+  const since = (timeNs: bigint): string => formatAge(nowNs > timeNs ? nowNs - timeNs : 0n);
+  switch (view.status) {
+    case 'created':
+      return 'Created';
+    case 'running':
+      return `Up ${since(view.startedAtNs)}`;
+    case 'paused':
+      return `Up ${since(view.startedAtNs)} (Paused)`;
+    case 'removing':
+      return 'Removal In Progress';
+    case 'dead':
+      return 'Dead';
+    case 'exited':
+      return view.finishedAtNs === 0n ? 'Created' : `Exited (${view.exitCode}) ${since(view.finishedAtNs)} ago`;
+  }
+}

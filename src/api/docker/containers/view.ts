@@ -1,0 +1,109 @@
+import {
+  formatTime,
+  kindLabel,
+  toSeconds,
+  zeroTime,
+  type ContainerView,
+  type DockerContainer,
+  type DockerContainerConfig,
+  type DockerContainerState,
+  type DockerContainerSummary,
+} from '#wire';
+import { hostConfigOf } from './host-config-view.ts';
+import { endpointsOf, networkSettingsOf } from './network-settings.ts';
+import { formatStatus } from './status-text.ts';
+
+/** One entry of `GET /containers/json`. */
+export function summaryOf(view: ContainerView, nowNs: bigint): DockerContainerSummary {
+  return {
+    Id: view.id,
+    Names: [`/${view.name}`],
+    Image: view.imageName,
+    ImageID: view.imageId,
+    Command: [...view.entrypoint, ...view.command].join(' '),
+    Created: toSeconds(view.createdAtNs),
+    Ports: [],
+    Labels: labelsOf(view),
+    State: view.status,
+    Status: formatStatus(view, nowNs),
+    HostConfig: { NetworkMode: view.networkMode },
+    NetworkSettings: { Networks: endpointsOf(view) },
+    Mounts: [],
+  };
+}
+
+/** `GET /containers/{id}/json`. */
+export function inspectionOf(view: ContainerView, storageDriver: string): DockerContainer {
+  const [path = '', ...words] = [...view.entrypoint, ...view.command];
+  return {
+    Id: view.id,
+    Created: formatTime(view.createdAtNs),
+    Path: path,
+    Args: words,
+    State: stateOf(view),
+    Image: view.imageId,
+    ResolvConfPath: view.resolvConfPath,
+    HostnamePath: view.hostnamePath,
+    HostsPath: view.hostsPath,
+    LogPath: view.logPath,
+    Name: `/${view.name}`,
+    RestartCount: view.restartCount,
+    Driver: storageDriver,
+    Platform: 'linux',
+    MountLabel: '',
+    ProcessLabel: '',
+    AppArmorProfile: '',
+    ExecIDs: view.execIds.length === 0 ? null : [...view.execIds],
+    HostConfig: hostConfigOf(view),
+    GraphDriver: { Name: storageDriver, Data: null },
+    Mounts: [],
+    Config: configOf(view),
+    NetworkSettings: networkSettingsOf(view),
+  };
+}
+
+function stateOf(view: ContainerView): DockerContainerState {
+  return {
+    Status: view.status,
+    Running: view.status === 'running' || view.status === 'paused',
+    Paused: view.status === 'paused',
+    Restarting: false,
+    OOMKilled: view.outOfMemory,
+    Dead: view.status === 'dead',
+    Pid: view.pid,
+    ExitCode: view.exitCode,
+    Error: view.error,
+    StartedAt: view.startedAtNs === 0n ? zeroTime : formatTime(view.startedAtNs),
+    FinishedAt: view.finishedAtNs === 0n ? zeroTime : formatTime(view.finishedAtNs),
+  };
+}
+
+function configOf(view: ContainerView): DockerContainerConfig {
+  const { request } = view;
+  return {
+    Hostname: view.hostname,
+    Domainname: request.domainname ?? '',
+    User: view.user,
+    AttachStdin: request.attachStdin ?? false,
+    AttachStdout: request.attachStdout ?? false,
+    AttachStderr: request.attachStderr ?? false,
+    ...(view.exposedPorts.length === 0 ? {} : { ExposedPorts: Object.fromEntries(view.exposedPorts.map((port) => [port, {}])) }),
+    Tty: request.terminal ?? false,
+    OpenStdin: request.openStdin ?? false,
+    StdinOnce: request.stdinOnce ?? false,
+    Env: [...view.env],
+    Cmd: view.command.length === 0 ? null : [...view.command],
+    Image: view.imageName,
+    Volumes: null,
+    WorkingDir: view.workingDirectory,
+    Entrypoint: view.entrypoint.length === 0 ? null : [...view.entrypoint],
+    OnBuild: null,
+    Labels: labelsOf(view),
+    ...(view.stopSignal === '' ? {} : { StopSignal: view.stopSignal }),
+    ...(request.stopTimeoutS === undefined ? {} : { StopTimeout: request.stopTimeoutS }),
+  };
+}
+
+function labelsOf(view: ContainerView): Record<string, string> {
+  return view.kind === 'system' ? { ...view.labels, [kindLabel]: 'system' } : { ...view.labels };
+}

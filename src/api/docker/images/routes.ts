@@ -1,0 +1,89 @@
+import { OrlopError, toOrlopError } from '#errors';
+import type { Exchange, Route } from '#api/http';
+import type { DockerDeleted, DockerProgress } from '#wire';
+import type { ImageBackend } from './backend.ts';
+import { historyOf, imageInspectionOf, imageSummaryOf } from './view.ts';
+
+/** `/images/…`; names may hold slashes. */
+export function imageRoutes(backend: ImageBackend): Route[] {
+  const { images } = backend;
+  return [
+    { method: 'GET', path: '/images/json', handle: (exchange) => list(backend, exchange) },
+    { method: 'POST', path: '/images/create', handle: (exchange) => create(backend, exchange) },
+    {
+      method: 'GET',
+      path: '/images/{name...}/json',
+      handle: (exchange) => exchange.json(200, imageInspectionOf(images.inspect(nameOf(exchange)), 'overlay2')),
+    },
+    {
+      method: 'GET',
+      path: '/images/{name...}/history',
+      handle: (exchange) => exchange.json(200, historyOf(images.inspect(nameOf(exchange)))),
+    },
+    { method: 'POST', path: '/images/{name...}/tag', handle: (exchange) => tag(backend, exchange) },
+    { method: 'DELETE', path: '/images/{name...}', handle: (exchange) => remove(backend, exchange) },
+  ];
+}
+
+function nameOf(exchange: Exchange): string {
+  return exchange.parameters['name'] ?? '';
+}
+
+function list({ images }: ImageBackend, exchange: Exchange): void {
+  exchange.json(200, images.list({ all: exchange.query.flag('all'), filters: exchange.query.filters() }).map(imageSummaryOf));
+}
+
+async function tag({ images }: ImageBackend, exchange: Exchange): Promise<void> {
+  const repository = exchange.query.text('repo');
+  if (repository === '') throw new OrlopError('invalid-argument', 'DOCKER_NO_REPOSITORY', 'a tag needs the parameter repo');
+  await images.tag(nameOf(exchange), joinTag(repository, exchange.query.text('tag')));
+  exchange.empty(201);
+}
+
+async function remove({ images }: ImageBackend, exchange: Exchange): Promise<void> {
+  const { untagged, deleted } = await images.remove(nameOf(exchange), { force: exchange.query.flag('force') });
+  const answer: DockerDeleted[] = [...untagged.map((name) => ({ Untagged: name })), ...deleted.map((id) => ({ Deleted: id }))];
+  exchange.json(200, answer);
+}
+
+/** `POST /images/create`: `fromSrc=-` imports the root tar in the body; a pull is refused, since registries are not spoken to yet. */
+async function create({ images }: ImageBackend, exchange: Exchange): Promise<void> {
+  const { query } = exchange;
+  if (query.has('fromImage')) throw pullRefused(joinTag(query.text('fromImage'), query.text('tag')));
+  const source = query.text('fromSrc');
+  if (source !== '-') {
+    const message =
+      source === '' ? 'an import needs the parameter fromSrc' : `cannot import from ${source}: the engine fetches nothing by itself`;
+    throw new OrlopError(source === '' ? 'invalid-argument' : 'unimplemented', 'DOCKER_BAD_IMPORT', message, {
+      hint: 'send the tar as the body with fromSrc=-',
+    });
+  }
+  const repository = query.text('repo');
+  const message = query.text('message');
+  const out = exchange.stream(200, 'application/json');
+  const send = (line: DockerProgress): Promise<void> => out.write(`${JSON.stringify(line)}\r\n`);
+  try {
+    const id = await images.importRoot(exchange.body, {
+      changes: query.all('changes'),
+      ...(repository === '' ? {} : { name: joinTag(repository, query.text('tag')) }),
+      ...(message === '' ? {} : { message }),
+    });
+    await send({ status: id });
+  } catch (thrown) {
+    const error = toOrlopError(thrown);
+    const text = error.hint === undefined ? error.message : `${error.message}. ${error.hint}`;
+    await send({ errorDetail: { message: text }, error: text });
+  }
+}
+
+export function pullRefused(name: string): OrlopError {
+  return new OrlopError('unimplemented', 'DOCKER_NO_PULL', `cannot pull ${name}: registries are not supported yet`, {
+    hint: 'make an image with orlop template build debian/trixie, or bring one in with orlop import',
+  });
+}
+
+/** A tag that is a digest is joined by @, as Docker's clients split it. */
+function joinTag(repository: string, tagName: string): string {
+  if (tagName === '') return repository;
+  return tagName.includes(':') ? `${repository}@${tagName}` : `${repository}:${tagName}`;
+}

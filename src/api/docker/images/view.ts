@@ -1,0 +1,86 @@
+import { formatTime, toSeconds, zeroTime, type DockerHistoryEntry, type DockerImage, type DockerImageSummary, type ImageView } from '#wire';
+
+/** One entry of `GET /images/json`. */
+export function imageSummaryOf(view: ImageView): DockerImageSummary {
+  return {
+    Id: view.id,
+    ParentId: '',
+    RepoTags: [...view.names],
+    RepoDigests: [...view.digests],
+    Created: toSeconds(view.createdAtNs),
+    Size: view.sizeBytes,
+    SharedSize: -1,
+    Labels: Object.keys(view.labels).length === 0 ? null : { ...view.labels },
+    Containers: view.containers,
+  };
+}
+
+/** `GET /images/{name}/json`. */
+export function imageInspectionOf(view: ImageView, storageDriver: string): DockerImage {
+  const { config } = view;
+  return {
+    Id: view.id,
+    RepoTags: [...view.names],
+    RepoDigests: [...view.digests],
+    Parent: '',
+    Comment: view.history.at(-1)?.comment ?? '',
+    Created: formatTime(view.createdAtNs),
+    DockerVersion: '',
+    Author: '',
+    Config: {
+      Hostname: '',
+      Domainname: '',
+      User: config.user,
+      AttachStdin: false,
+      AttachStdout: false,
+      AttachStderr: false,
+      ...(config.exposedPorts.length === 0 ? {} : { ExposedPorts: keysOf(config.exposedPorts) }),
+      Tty: false,
+      OpenStdin: false,
+      StdinOnce: false,
+      Env: listOf(config.env),
+      Cmd: listOf(config.command),
+      Image: '',
+      Volumes: config.volumes.length === 0 ? null : keysOf(config.volumes),
+      WorkingDir: config.workingDirectory,
+      Entrypoint: listOf(config.entrypoint),
+      OnBuild: null,
+      Labels: Object.keys(view.labels).length === 0 ? null : { ...view.labels },
+      ...(config.stopSignal === '' ? {} : { StopSignal: config.stopSignal }),
+    },
+    Architecture: view.architecture,
+    Os: view.os,
+    Size: view.sizeBytes,
+    GraphDriver: { Name: storageDriver, Data: null },
+    RootFS: { Type: 'layers', Layers: [...view.diffIds] },
+    Metadata: { LastTagTime: zeroTime },
+  };
+}
+
+/** `GET /images/{name}/history`, newest step first; only the newest has an id of its own. */
+export function historyOf(view: ImageView): DockerHistoryEntry[] {
+  return view.history
+    .map((step, at) => ({
+      Id: at === view.history.length - 1 ? view.id : '<missing>',
+      Created: toSeconds(step.createdAtNs),
+      CreatedBy: step.createdBy,
+      Tags: at === view.history.length - 1 && view.names.length > 0 ? [...view.names] : null,
+      Size: sizeOfStep(view, at),
+      Comment: step.comment,
+    }))
+    .toReversed();
+}
+
+/** The store knows the size of the whole; it is one step's when there is one layer, else it is not told apart. */
+function sizeOfStep(view: ImageView, at: number): number {
+  const layers = view.history.filter((step) => !step.empty).length;
+  return layers === 1 && view.history[at]?.empty === false ? view.sizeBytes : 0;
+}
+
+function listOf(items: readonly string[]): string[] | null {
+  return items.length === 0 ? null : [...items];
+}
+
+function keysOf(items: readonly string[]): Record<string, Record<string, never>> {
+  return Object.fromEntries(items.map((item) => [item, {}]));
+}

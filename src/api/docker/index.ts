@@ -1,0 +1,27 @@
+import type { Route, VersionWindow } from '#api/http';
+import { apiVersion, minimumApiVersion } from '#wire';
+import type { ContainerBackend } from './containers/backend.ts';
+import { containerRoutes } from './containers/routes.ts';
+import type { ExecBackend } from './execs/backend.ts';
+import { execRoutes } from './execs/routes.ts';
+import type { ImageBackend } from './images/backend.ts';
+import { imageRoutes } from './images/routes.ts';
+import { notYetRoutes } from './not-yet.ts';
+import type { SystemBackend } from './system/backend.ts';
+import { systemRoutes } from './system/routes.ts';
+
+export type { ContainerBackend, ExecBackend, ImageBackend, SystemBackend };
+/** What an engine must offer to be served as Docker's. */
+export type DockerBackend = ContainerBackend & ExecBackend & ImageBackend & SystemBackend;
+
+/** All routes of Docker's API that Orlop has, and named refusals for those that it will have. */
+export function dockerRoutes(backend: DockerBackend): Route[] {
+  return [...systemRoutes(backend), ...imageRoutes(backend), ...execRoutes(backend), ...containerRoutes(backend), ...notYetRoutes()];
+}
+
+export const dockerVersions: VersionWindow = { oldest: minimumApiVersion, newest: apiVersion };
+
+/** Headers by which Docker's clients know an engine, with each answer. */
+export function dockerHeaders(engineVersion: string): Record<string, string> {
+  return { 'Api-Version': apiVersion, 'Docker-Experimental': 'false', Ostype: 'linux', Server: `Orlop/${engineVersion} (linux)` };
+}

@@ -1,0 +1,45 @@
+import { OrlopError } from '#errors';
+import type { Route } from '#api/http';
+
+/** Parts of Docker's API that Orlop does not serve yet, and what they are called. */
+const nouns = {
+  networks: 'user networks',
+  volumes: 'volumes',
+  build: 'builds',
+  commit: 'commits',
+  session: 'build sessions',
+  plugins: 'plugins',
+  swarm: 'swarm mode',
+  nodes: 'swarm mode',
+  services: 'swarm mode',
+  tasks: 'swarm mode',
+  secrets: 'swarm mode',
+  configs: 'swarm mode',
+  distribution: 'registries',
+  auth: 'registries',
+} as const;
+
+const containerVerbs = ['archive', 'changes', 'export', 'stats', 'update', 'attach/ws', 'prune'] as const;
+
+/** 501 with the noun's name for all of them, so that nobody takes a missing part for a wrong address. */
+export function notYetRoutes(): Route[] {
+  const methods = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'] as const;
+  const routes: Route[] = [];
+  for (const method of methods) {
+    for (const [noun, words] of Object.entries(nouns)) {
+      routes.push(refusing(method, `/${noun}`, words), refusing(method, `/${noun}/{rest...}`, words));
+    }
+    for (const verb of containerVerbs) routes.push(refusing(method, `/containers/{id}/${verb}`, `containers/${verb}`));
+    routes.push(refusing(method, '/containers/prune', 'pruning'), refusing(method, '/system/{rest...}', 'system calls of this kind'));
+    for (const verb of ['search', 'prune', 'load', 'get']) routes.push(refusing(method, `/images/${verb}`, `images/${verb}`));
+    for (const verb of ['push', 'get']) routes.push(refusing(method, `/images/{name...}/${verb}`, `images/${verb}`));
+  }
+  return routes;
+}
+
+function refusing(method: Route['method'], path: string, words: string): Route {
+  const handle = (): never => {
+    throw new OrlopError('unimplemented', 'DOCKER_NOT_YET', `${words}: not supported by this engine yet`);
+  };
+  return { method, path, handle };
+}

@@ -1,0 +1,23 @@
+import { isOrlopError, OrlopError } from '#errors';
+
+/** Why a process could not be started, in the words by which Docker's clients choose exit code 127 or 126. */
+const words: Readonly<Record<string, string>> = {
+  RUNTIME_COMMAND_NOT_FOUND: 'executable file not found in $PATH',
+  RUNTIME_COMMAND_NOT_EXECUTABLE: 'permission denied',
+};
+
+/** True when the image, not the engine, is at fault: the command cannot be executed. */
+export function isCommandFailure(error: unknown): error is OrlopError {
+  return isOrlopError(error) && error.code in words;
+}
+
+/** The same error as Docker's clients expect it: a bad argument whose text says which of the two it is. */
+export function asStartFailure(error: unknown): unknown {
+  if (!isCommandFailure(error)) return error;
+  const known = words[error.code] ?? '';
+  const message = error.message.includes(known) ? error.message : `${error.message}: ${known}`;
+  return new OrlopError('invalid-argument', error.code, message, {
+    cause: error,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  });
+}

@@ -1,0 +1,13 @@
+import type { CreateRequest, EngineInfo, Progress, TemplateView } from '#wire';
+
+type Steps = { progress: (step: Progress) => void; signal: AbortSignal };
+
+/** What Orlop's own routes need of the engine. */
+export interface OrlopBackend {
+  readonly templates: {
+    list(): TemplateView[];
+    build(name: string, options: Steps & { rebuild?: boolean }): Promise<string[]>;
+  };
+  launch(source: string, request: Omit<CreateRequest, 'image' | 'kind'>, options: Steps): Promise<{ id: string; name: string }>;
+  info(): EngineInfo;
+}

@@ -1,0 +1,88 @@
+import { OrlopError } from '#errors';
+import type { JsonReader } from '#api/http';
+import type { CreateRequest, Limits } from '#wire';
+
+export interface LaunchRequest {
+  readonly source: string;
+  readonly request: Omit<CreateRequest, 'image' | 'kind'>;
+}
+
+type Decoder = (body: JsonReader, key: string) => unknown;
+
+const text: Decoder = (body, key) => body.text(key);
+const flag: Decoder = (body, key) => body.flag(key);
+const integer: Decoder = (body, key) => body.integer(key);
+const texts: Decoder = (body, key) => body.texts(key) ?? [];
+const textMap: Decoder = (body, key) => body.textMap(key) ?? {};
+
+const limitFields: Readonly<Record<keyof Limits, Decoder>> = {
+  memoryBytes: integer,
+  memorySwapBytes: integer,
+  memoryReservationBytes: integer,
+  nanoCpus: integer,
+  cpuShares: integer,
+  cpuQuotaUs: integer,
+  cpuPeriodUs: integer,
+  cpusetCpus: text,
+  cpusetMems: text,
+  pids: integer,
+};
+
+/** Every field of a create request that makes sense for a whole system, and how it is read. */
+const fields: Readonly<Record<string, Decoder>> = {
+  name: text,
+  env: texts,
+  hostname: text,
+  domainname: text,
+  labels: textMap,
+  stopSignal: text,
+  stopTimeoutS: integer,
+  autoRemove: flag,
+  privileged: flag,
+  userNamespace: oneOf('auto', 'host'),
+  network: oneOf('bridge', 'none', 'host'),
+  readOnlyRoot: flag,
+  capAdd: texts,
+  capDrop: texts,
+  seccompProfile: text,
+  sysctls: textMap,
+  ulimits: (body, key) =>
+    body.objects(key).map((entry) => ({ name: entry.text('name'), soft: entry.integer('soft'), hard: entry.integer('hard') })),
+  shmSizeBytes: integer,
+  tmpfs: textMap,
+  oomScoreAdjust: integer,
+  limits: (body, key) => decodeFields(body.object(key), limitFields),
+  extraHosts: texts,
+  entrypoint: texts,
+  command: texts,
+};
+
+/** `POST /orlop/v1/launch`. Our own API is strict: an unknown field is invalid-argument. */
+export function decodeLaunch(body: JsonReader): LaunchRequest {
+  const source = body.text('source');
+  if (source === '') {
+    throw new OrlopError('invalid-argument', 'ORLOP_NO_SOURCE', 'nothing to launch', {
+      hint: 'name a template such as debian/trixie, or an image',
+    });
+  }
+  return { source, request: decodeFields(body, fields, 'source') };
+}
+
+function decodeFields(body: JsonReader, decoders: Readonly<Record<string, Decoder>>, also?: string): Record<string, unknown> {
+  const decoded: Record<string, unknown> = {};
+  for (const key of body.keys) {
+    if (key === also) continue;
+    const decode = Object.hasOwn(decoders, key) ? decoders[key] : undefined;
+    if (decode === undefined) throw new OrlopError('invalid-argument', 'ORLOP_UNKNOWN_FIELD', `unknown field ${JSON.stringify(key)}`);
+    decoded[key] = decode(body, key);
+  }
+  return decoded;
+}
+
+function oneOf(...values: readonly string[]): Decoder {
+  return (body, key) => {
+    const value = body.text(key);
+    if (values.includes(value)) return value;
+    throw new OrlopError('invalid-argument', 'ORLOP_BAD_FIELD', `${key} must be one of ${values.join(', ')}`);
+  };
+}

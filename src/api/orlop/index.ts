@@ -1,0 +1,2 @@
+export type { OrlopBackend } from './backend.ts';
+export { orlopRoutes } from './routes.ts';
