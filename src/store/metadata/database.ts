@@ -1,0 +1,158 @@
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import { OrlopError } from '#errors';
+import { migrations } from './migrations.ts';
+
+type Row = Readonly<Record<string, unknown>>;
+
+/** A prepared statement. Integers come back as bigint: none is ever rounded. */
+export interface Statement {
+  /** How many rows changed. */
+  run(...values: SQLInputValue[]): number;
+  get(...values: SQLInputValue[]): Row | null;
+  all(...values: SQLInputValue[]): Row[];
+}
+
+/** The ten methods of SQLite that the store uses; errors are OrlopErrors. */
+export interface Database extends Disposable {
+  prepare(sql: string): Statement;
+  /** All or nothing; inner calls join the outer transaction. */
+  transaction<T>(change: () => T): T;
+}
+
+/** WAL-reset corruption is fixed from here on (sqlite.org/wal.html, "The WAL-Reset Bug"). */
+const oldestVersion = [3, 51, 3];
+
+/**
+ * Opens the database and locks it for this process until it is closed or the process ends; brings the schema up to date. Fails with
+ * failed-precondition `STORE_IN_USE` (another engine has it), `STORE_NEWER_SCHEMA`, `STORE_SQLITE_TOO_OLD`, data-loss `STORE_DATABASE_CORRUPT`.
+ */
+export function openDatabase(path: string): Database {
+  const db = translating(path, () => new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: true }));
+  try {
+    translating(path, () => {
+      requireVersion(db);
+      db.exec('PRAGMA locking_mode = EXCLUSIVE');
+      db.exec('PRAGMA journal_mode = WAL');
+      db.exec('PRAGMA synchronous = FULL');
+      db.exec('BEGIN EXCLUSIVE; COMMIT');
+      checkIntegrity(db, path);
+      migrate(db, path);
+    });
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+  return wrap(db, path);
+}
+
+function wrap(db: DatabaseSync, path: string): Database {
+  return {
+    prepare(sql) {
+      const statement = translating(path, () => db.prepare(sql));
+      statement.setReadBigInts(true);
+      return {
+        run: (...values) => translating(path, () => Number(statement.run(...values).changes)),
+        get: (...values) => translating(path, () => (statement.get(...values) as Row | undefined) ?? null),
+        all: (...values) => translating(path, () => statement.all(...values) as Row[]),
+      };
+    },
+    transaction(change) {
+      if (db.isTransaction) return change();
+      translating(path, () => db.exec('BEGIN IMMEDIATE'));
+      try {
+        const result = change();
+        if (result instanceof Promise) throw new OrlopError('internal', 'STORE_ASYNC_TRANSACTION', 'a transaction must be synchronous');
+        translating(path, () => db.exec('COMMIT'));
+        return result;
+      } catch (error) {
+        if (db.isTransaction) db.exec('ROLLBACK');
+        throw error;
+      }
+    },
+    [Symbol.dispose]: () => db.close(),
+  };
+}
+
+function requireVersion(db: DatabaseSync): void {
+  const text = String(db.prepare('SELECT sqlite_version() AS version').get()?.['version']);
+  const parts = text.split('.').map(Number);
+  for (const [index, wanted] of oldestVersion.entries()) {
+    const part = parts[index] ?? 0;
+    if (part > wanted) return;
+    if (part < wanted) {
+      throw new OrlopError('failed-precondition', 'STORE_SQLITE_TOO_OLD', `SQLite ${text} is older than ${oldestVersion.join('.')}`, {
+        hint: 'use Node 24.15 or newer',
+      });
+    }
+  }
+}
+
+function checkIntegrity(db: DatabaseSync, path: string): void {
+  const found = db.prepare('PRAGMA quick_check(1)').get()?.['quick_check'];
+  if (found !== 'ok') throw corrupt(path, String(found));
+}
+
+function migrate(db: DatabaseSync, path: string): void {
+  const version = Number(db.prepare('PRAGMA user_version').get()?.['user_version']);
+  if (version > migrations.length) {
+    throw new OrlopError('failed-precondition', 'STORE_NEWER_SCHEMA', `${path} was written by a newer version (schema ${version})`, {
+      hint: 'use that version, or another data root',
+    });
+  }
+  for (const [index, sql] of migrations.entries()) {
+    if (index >= version) db.exec(`BEGIN; ${sql}; PRAGMA user_version = ${index + 1}; COMMIT`);
+  }
+}
+
+function translating<T>(path: string, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw translate(path, error);
+  }
+}
+
+/** Result codes: sqlite.org/rescode.html. */
+function translate(path: string, error: unknown): unknown {
+  if (!(error instanceof Error) || (error as NodeJS.ErrnoException).code !== 'ERR_SQLITE_ERROR') return error;
+  const code = (error as Error & { errcode?: number }).errcode ?? 0;
+  switch (code & 0xff) {
+    case 5:
+    case 6:
+      return new OrlopError('failed-precondition', 'STORE_IN_USE', `${path} is in use by another engine`, {
+        hint: 'stop it, or choose another --data-root',
+        cause: error,
+      });
+    case 13:
+      return new OrlopError('resource-exhausted', 'STORE_DISK_FULL', `no space left for ${path}`, {
+        hint: 'free some space',
+        cause: error,
+      });
+    case 10:
+      return new OrlopError('data-loss', 'STORE_DATABASE_IO', `reading or writing ${path} failed: ${error.message}`, { cause: error });
+    case 8:
+    case 14:
+      return new OrlopError('permission-denied', 'STORE_DATABASE_IO', `${path} cannot be opened for writing: ${error.message}`, {
+        cause: error,
+      });
+    case 11:
+    case 26:
+      return corrupt(path, error.message, error);
+    case 19:
+      return new OrlopError('conflict', 'STORE_CONSTRAINT', `${path}: ${error.message}`, { cause: error, details: { errcode: code } });
+    default:
+      return new OrlopError('internal', 'STORE_DATABASE', `${path}: ${error.message}`, { cause: error });
+  }
+}
+
+/** True when a row could not be written because it names one that is not there. */
+export function isForeignKeyError(error: unknown): boolean {
+  return error instanceof OrlopError && error.code === 'STORE_CONSTRAINT' && error.details?.['errcode'] === 787;
+}
+
+function corrupt(path: string, what: string, cause?: unknown): OrlopError {
+  return new OrlopError('data-loss', 'STORE_DATABASE_CORRUPT', `the database ${path} is damaged: ${what}`, {
+    hint: 'restore it from a backup, or move the data root away and import images again',
+    cause,
+  });
+}
