@@ -5,7 +5,7 @@ export {
   type Endpoint,
   type EndpointWishes,
   type HostNetwork,
-  type NetlinkCalls,
+  type NetworkCalls,
   type NetworkRecord,
   type NetworkState,
   type Networks,
@@ -13,5 +13,6 @@ export {
   type NoneNetwork,
   type PlainEndpoint,
 } from './types.ts';
+export { openNetworks } from './networks.ts';
 export { formatHosts, type HostsOptions } from './hosts-file.ts';
 export { formatResolvConf, readHostResolvConf, type ResolvConfOptions } from './resolv-conf.ts';

@@ -1,4 +1,4 @@
-import { addressAt, contains, formatAddress, lastAddress, type Address, type Subnet } from './addresses.ts';
+import { addressAt, addressToBytes, contains, formatAddress, lastAddress, type Address, type Subnet } from './addresses.ts';
 import { OrlopError } from '#errors';
 
 /** The address that the bridge itself takes: the first of its subnet. */
@@ -26,12 +26,11 @@ export function allocateAddress(subnet: Subnet, used: Iterable<bigint>, wanted?:
 }
 
 /**
- * A locally administered unicast address that follows from the IPv4 address, so that neighbours' caches stay right when a container comes
+ * A locally administered unicast hardware address that follows from the IPv4 address, so that neighbours' caches stay right when a container comes
  * back: 02:4f and the four bytes.
  */
-export function macOf(address: Address): string {
-  const bytes = [0x02, 0x4f, ...[24n, 16n, 8n, 0n].map((shift) => Number((address.value >> shift) & 0xffn))];
-  return formatMac(Uint8Array.from(bytes));
+export function macOf(address: Address): Uint8Array {
+  return Uint8Array.of(0x02, 0x4f, ...addressToBytes(address).subarray(-4));
 }
 
 /** Six bytes of `02:4f:ac:11:00:02`; null when malformed. */

@@ -89,7 +89,7 @@ export interface NetworkState {
   removeEndpoint(containerId: string, network: string): Awaitable<void>;
 }
 
-/** The networks of one engine. */
+/** The networks of one engine. Disposing closes the room's sockets and leaves links, table and endpoints to the running containers. */
 export interface Networks extends AsyncDisposable {
   /** The default bridge, `host` and `none`. */
   list(): NetworkRecord[];
@@ -108,7 +108,12 @@ export interface Networks extends AsyncDisposable {
    * Fails with `resource-exhausted` when the bridge has no port left (1,023).
    */
   attach(endpoint: Endpoint, netnsFd: number): Promise<void>;
-  /** Removes the host's end when it is still there, and with it the container's; else does nothing. The address stays reserved. */
+  /** The kernel settings (`net.ipv6.conf.eth0.disable_ipv6`) that the runtime makes inside an attached namespace before the container's process runs. */
+  sysctls(endpoint: Endpoint): Readonly<Record<string, string>>;
+  /**
+   * Cuts the pair off from the bridge, at once, and sees to it that it disappears: with its namespace, or soon after. Does nothing when it is
+   * gone already. The address stays reserved.
+   */
   detach(endpoint: Endpoint): Promise<void>;
   /** Detaches and forgets all of a container's endpoints; their addresses are free again. Idempotent. */
   release(containerId: string): Promise<void>;
@@ -121,18 +126,19 @@ export interface Networks extends AsyncDisposable {
   removeAll(): Promise<void>;
 }
 
-/** What this room needs of the addon: raw netlink sockets in any network namespace (netlink(7)). */
-export interface NetlinkCalls {
+/** What this room needs of the addon: raw netlink sockets in any network namespace (netlink(7)), and files without a name. */
+export interface NetworkCalls {
   /** A netlink socket made inside the network namespace `netns` (-1: ours). */
   netlinkOpen(protocol: number, netns: number): number;
   netlinkSend(socket: number, message: Uint8Array): void;
   /** The next datagram, or null when none waits. */
   netlinkReceive(socket: number): Uint8Array | null;
+  memfd(name: string, data: Uint8Array): number;
   close(descriptor: number): void;
 }
 
 export interface NetworksOptions {
-  readonly addon: NetlinkCalls;
+  readonly addon: NetworkCalls;
   /** Begins the name of every link and table of this engine, derived from its root: at most 9 letters and digits, `orl3fa2b1`. */
   readonly prefix: string;
   readonly state: NetworkState;

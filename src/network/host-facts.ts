@@ -1,0 +1,37 @@
+import { subnetOf, type Address, type Subnet } from './addresses.ts';
+import type { Link, LinkAddress, Route } from './netlink/replies.ts';
+
+/** What the host's own network looks like, as the kernel lists it. */
+export interface HostFacts {
+  readonly links: readonly Link[];
+  readonly addresses: readonly LinkAddress[];
+  readonly routes: readonly Route[];
+}
+
+const mainTable = 254;
+const usualMtu = 1500;
+
+/** VPNs write "everything" as 0.0.0.0/1 and 128.0.0.0/1, or finer: routes that short say nothing about a subnet's being in use. */
+const shortestTelling = 8;
+
+/**
+ * The MTU that containers must have for their packets to reach the outside whole: that of the link by which the host's best IPv4 default
+ * route leaves, 1500 when there is none. Pure.
+ */
+export function outgoingMtu(facts: HostFacts): number {
+  const defaults = facts.routes.filter(
+    ({ table, destination }) => table === mainTable && destination.family === 4 && destination.prefixLength === 0,
+  );
+  const best = defaults.toSorted((a, b) => a.metric - b.metric)[0];
+  return facts.links.find((link) => link.index === best?.index)?.mtu ?? usualMtu;
+}
+
+/** The subnets that the host uses other than by the link `except`: its routes, its addresses, and the nameservers it asks. Pure. */
+export function usedSubnets(facts: HostFacts, nameservers: readonly Address[], except: number | undefined): Subnet[] {
+  const routes = facts.routes.filter(({ index }) => index === 0 || index !== except).map(({ destination }) => destination);
+  const addresses = facts.addresses
+    .filter(({ index }) => index !== except)
+    .map(({ address, prefixLength }) => subnetOf(address, prefixLength));
+  const servers = nameservers.map((address) => subnetOf(address, address.family === 4 ? 32 : 128));
+  return [...routes.filter(({ prefixLength }) => prefixLength >= shortestTelling), ...addresses, ...servers];
+}

@@ -1,0 +1,114 @@
+import { OrlopError } from '#errors';
+import { parseAddress, type Address } from './addresses.ts';
+import { parseMac } from './ipam.ts';
+import { buriedGroup, buriedLink } from './naming.ts';
+import type { Link } from './netlink/replies.ts';
+import { addAddress, addDefaultRoute, addVeth, deleteGroup, setLink, type Request } from './netlink/requests.ts';
+import { isRefusal, openRouteSocket, type RouteSocket } from './netlink/socket.ts';
+import type { BridgeEndpoint, NetworkCalls } from './types.ts';
+
+/** What a pair is connected with. */
+export interface PairPlace {
+  readonly prefix: string;
+  /** Index of the bridge. */
+  readonly bridge: number;
+  readonly mtu: number;
+  /** Whether the kernel has IPv6. */
+  readonly ipv6: boolean;
+  readonly netnsFd: number;
+}
+
+/** Makes the pair and configures the container's end; on failure the pair is gone again. A pair of this name that is still there is buried. */
+export function attachPair(addon: NetworkCalls, host: RouteSocket, endpoint: BridgeEndpoint, place: PairPlace): void {
+  using undo = new DisposableStack();
+  undo.defer(() => buryPair(host, place.prefix, endpoint.hostLink));
+  createPair(host, endpoint, place);
+  configureInside(addon, endpoint, place.netnsFd);
+  undo.move();
+}
+
+/**
+ * Takes the host's end out of its bridge and out of use: down, renamed so that its name is free, and in the group that `sweepBuried` removes.
+ * Removing it right away would stop the whole event loop for tens of milliseconds while the kernel waits for all processors, and mostly the
+ * pair is about to go with its namespace anyway. Returns whether there was one.
+ */
+export function buryPair(host: RouteSocket, prefix: string, name: string): boolean {
+  const link = host.link({ name });
+  if (link === null) return false;
+  try {
+    host.change(...planBurial(prefix, link));
+  } catch (error) {
+    // Its namespace may have ended at this very moment.
+    if (host.link({ index: link.index }) !== null) throw error;
+  }
+  return true;
+}
+
+/** Pure. A link keeps its name while it is up on kernels before 6.2, hence two steps. */
+export function planBurial(prefix: string, link: Pick<Link, 'index'>): Request[] {
+  const ref = { index: link.index };
+  return [setLink(ref, { master: 0, up: false, group: buriedGroup(prefix) }), setLink(ref, { name: buriedLink(prefix, link.index) })];
+}
+
+/** Removes the buried pairs that did not go by themselves; blocks for as long as the kernel takes, whatever their number. */
+export function sweepBuried(host: RouteSocket, prefix: string): number {
+  const group = buriedGroup(prefix);
+  const count = host.links().filter((link) => link.group === group).length;
+  if (count === 0) return 0;
+  try {
+    host.change(deleteGroup(group));
+  } catch (error) {
+    if (!isRefusal(error, 'ENODEV')) throw error;
+  }
+  return count;
+}
+
+function createPair(host: RouteSocket, endpoint: BridgeEndpoint, place: PairPlace): void {
+  const peer = { name: endpoint.containerLink, mac: parseMac(endpoint.mac) ?? new Uint8Array(6), netnsFd: place.netnsFd };
+  const requests = [
+    addVeth({ name: endpoint.hostLink, mtu: place.mtu, master: place.bridge, peer }),
+    setLink({ name: endpoint.hostLink }, { up: true, noIpv6Address: place.ipv6 }),
+  ];
+  try {
+    host.change(...requests);
+  } catch (error) {
+    if (isRefusal(error, 'EXFULL')) throw describeFullBridge(endpoint, error);
+    if (!isRefusal(error, 'EEXIST') || !buryPair(host, place.prefix, endpoint.hostLink)) throw error;
+    host.change(...requests);
+  }
+}
+
+function configureInside(addon: NetworkCalls, endpoint: BridgeEndpoint, netnsFd: number): void {
+  using inside = openRouteSocket(addon, netnsFd);
+  const link = inside.link({ name: endpoint.containerLink });
+  if (link === null) {
+    throw new OrlopError(
+      'internal',
+      'NETWORK_LINK_LOST',
+      `link ${endpoint.containerLink} of container ${endpoint.containerId} disappeared`,
+    );
+  }
+  inside.change(
+    setLink({ index: link.index }, { up: true }),
+    addAddress(link.index, addressOf(endpoint.address), endpoint.prefixLength),
+    addDefaultRoute(link.index, addressOf(endpoint.gateway)),
+  );
+}
+
+function addressOf(text: string): Address {
+  const address = parseAddress(text);
+  if (address === null) throw new OrlopError('data-loss', 'NETWORK_ENDPOINT_BAD', `a stored endpoint has the address '${text}'`);
+  return address;
+}
+
+function describeFullBridge(endpoint: BridgeEndpoint, cause: unknown): OrlopError {
+  return new OrlopError(
+    'resource-exhausted',
+    'NETWORK_BRIDGE_FULL',
+    `bridge ${endpoint.bridge} has no port left for container ${endpoint.containerId}`,
+    {
+      hint: 'stop a container of this network: the kernel gives a bridge 1,023 ports',
+      cause,
+    },
+  );
+}
