@@ -19,13 +19,19 @@ export function formatDuration(ms) {
  * @param {string} command
  * @param {readonly string[]} args
  * @param {{ cwd?: string, env?: NodeJS.ProcessEnv }} [options]
- * @returns {{ ok: boolean, said: string }} its last lines
+ * @returns {{ ok: boolean, said: string }} what it said, shortened
  */
 export function run(command, args, options = {}) {
   const result = spawnSync(command, args, { ...options, encoding: 'utf8', maxBuffer: 64 << 20, stdio: ['ignore', 'pipe', 'pipe'] });
   const said = `${result.stdout ?? ''}${result.stderr ?? ''}`.trimEnd();
   const fallback = result.error?.message ?? `${command} ended with ${result.status ?? result.signal}`;
-  return { ok: result.status === 0, said: said === '' ? fallback : said.split('\n').slice(-30).join('\n') };
+  return { ok: result.status === 0, said: said === '' ? fallback : shorten(said) };
+}
+
+/** Tools say what is wrong either first or last. @param {string} text */
+function shorten(text) {
+  const lines = text.split('\n');
+  return lines.length <= 40 ? text : [...lines.slice(0, 15), '…', ...lines.slice(-20)].join('\n');
 }
 
 /**

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { completeLock, type Lock } from '../../scripts/lock.ts';
 import { planProjects, projectRoot, readRooms } from '../../scripts/rooms.ts';
 import { listFiles, readFiles } from './files.ts';
 import { judgeImports, judgeRooms } from './imports.ts';
@@ -69,4 +70,10 @@ test('dependencies have exact versions, a line that says why, and no install scr
     ),
     ...(/^ignore-scripts=true$/m.test(read('.npmrc')) ? [] : ['.npmrc: install scripts may run']),
   ]);
+});
+
+test('the lock file names the optional packages of every platform, without which "npm ci" refuses it', () => {
+  const lock = JSON.parse(read('package-lock.json')) as Lock;
+  const missing = Object.keys(completeLock(lock).packages).filter((path) => !(path in lock.packages));
+  none(missing.map((path) => `package-lock.json lacks ${path}: run "npm run fix"`));
 });
