@@ -202,6 +202,7 @@ static napi_value statfs_method(napi_env env, napi_callback_info info) {
   set_property(env, result, "available", from_integer(env, (int64_t)facts.f_bavail));
   set_property(env, result, "files", from_integer(env, (int64_t)facts.f_files));
   set_property(env, result, "filesFree", from_integer(env, (int64_t)facts.f_ffree));
+  set_property(env, result, "flags", from_integer(env, facts.f_flags));
   return result;
 }
 

@@ -88,8 +88,16 @@ export interface Addon {
   copyFileRange(from: number, fromOffset: number, to: number, toOffset: number, length: number): number;
   /** syncfs(2). */
   syncfs(descriptor: number): void;
-  /** `type`: the f_type magic; sizes in blocks of `blockSize` bytes. */
-  statfs(path: string): { type: number; blockSize: number; blocks: number; available: number; files: number; filesFree: number };
+  /** `type`: the f_type magic; sizes in blocks of `blockSize` bytes; `flags`: ST_* bits of mount and file system (statvfs(3)). */
+  statfs(path: string): {
+    type: number;
+    blockSize: number;
+    blocks: number;
+    available: number;
+    files: number;
+    filesFree: number;
+    flags: number;
+  };
 
   // Mounts (new mount API)
   openTree(directory: number, path: string, flags: number): number;

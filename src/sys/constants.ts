@@ -156,6 +156,9 @@ export const rlimits = {
 /** No limit (RLIM_INFINITY). */
 export const RLIM_INFINITY = 0xffff_ffff_ffff_ffffn;
 
+// statvfs(3), statfs(2): linux/statfs.h
+export const ST_RDONLY = 1;
+
 // statfs(2): linux/magic.h
 export const CGROUP2_SUPER_MAGIC = 0x6367_7270;
 export const OVERLAYFS_SUPER_MAGIC = 0x794c_7630;

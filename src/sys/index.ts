@@ -25,6 +25,7 @@ export { lockFile, type LockFile } from './lock-file.ts';
 export { openNamespace, openNamespaces, type Namespaces } from './namespaces.ts';
 export { openInRoot, readFileInRoot, statInRoot } from './in-root.ts';
 export { idmappedView, mountOverlayRoot, planOverlayOptions, type OverlayRoot } from './overlay.ts';
+export { probeMappedOverlay, type ProbeResult } from './overlay-probe.ts';
 export {
   findCgroupMounts,
   isAtLeast,

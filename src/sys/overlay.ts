@@ -1,4 +1,4 @@
-import { OrlopError } from '#errors';
+import { OrlopError, isErrno } from '#errors';
 import type { Addon, MountOption } from './addon.ts';
 import * as k from './constants.ts';
 
@@ -20,8 +20,7 @@ export function idmappedView(addon: Addon, path: string, usernsFd: number): numb
 
 /** EINVAL: the file system lacks FS_ALLOW_IDMAP. EPERM: it belongs to another user namespace, or it is mapped already. */
 function cannotMap(path: string, cause: unknown): unknown {
-  const errno = (cause as { errno?: unknown } | null)?.errno;
-  if (errno !== 'EINVAL' && errno !== 'EPERM') return cause;
+  if (!isErrno(cause, 'EINVAL', 'EPERM')) return cause;
   return new OrlopError('failed-precondition', 'SYS_IDMAP_UNSUPPORTED', `the file system of ${path} cannot be mounted with mapped owners`, {
     hint: 'use ext4, xfs, btrfs or tmpfs, or run without a user namespace',
     cause,
@@ -50,13 +49,29 @@ const longestOption = 255;
 /**
  * Mounts an overlay as a detached mount and returns its descriptor; the caller closes it. Nothing appears in any mount table. Owners on disk stay as the
  * container sees them when `base` is an idmapped view and fsuid, fsgid are its range's first ids; with other ids the overlay cannot write its work directory
- * and the kernel would silently make it read-only, which fails here instead. Documentation/filesystems/overlayfs.rst.
- * Fails with ErrnoError carrying the kernel's words, or invalid-argument `SYS_OVERLAY_INVALID`.
+ * and the kernel would silently make it read-only, which fails here. Documentation/filesystems/overlayfs.rst.
+ * Fails with ErrnoError carrying the kernel's words, failed-precondition `SYS_OVERLAY_READ_ONLY` or invalid-argument `SYS_OVERLAY_INVALID`.
  */
 export async function mountOverlayRoot(addon: Addon, root: OverlayRoot): Promise<number> {
   const options = planOverlayOptions(root);
   if (root.volatile === true && root.upper !== undefined) forgetVolatile(addon, root.base, root.upper.work);
-  return addon.mountOverlay(options, root.attributes ?? 0, root.fsuid, root.fsgid);
+  const mount = await addon.mountOverlay(options, root.attributes ?? 0, root.fsuid, root.fsgid);
+  if (isAsWritableAsAsked(addon, root, mount)) return mount;
+  addon.close(mount);
+  throw new OrlopError(
+    'failed-precondition',
+    'SYS_OVERLAY_READ_ONLY',
+    `the overlay cannot write its work directory ${root.upper?.work ?? ''}`,
+    {
+      hint: 'mount it with the ids that own the directory in this view, on a file system that is writable',
+    },
+  );
+}
+
+/** The kernel only logs it when it cannot use the work directory, and mounts read-only. */
+function isAsWritableAsAsked(addon: Addon, root: OverlayRoot, mount: number): boolean {
+  if (root.upper === undefined || ((root.attributes ?? 0) & k.MOUNT_ATTR_RDONLY) !== 0) return true;
+  return (addon.statfs(`/proc/self/fd/${mount}`).flags & k.ST_RDONLY) === 0;
 }
 
 /** The parameters, in order (`lowerdir+` appends, Linux 6.5). Paths go through the descriptor, so that they need no place in a mount namespace. */
@@ -88,7 +103,7 @@ function forgetVolatile(addon: Addon, base: number, work: string): void {
     try {
       addon.unlinkat(base, path, k.AT_REMOVEDIR);
     } catch (error) {
-      if ((error as { errno?: unknown }).errno !== 'ENOENT') throw error;
+      if (!isErrno(error, 'ENOENT')) throw error;
     }
   }
 }

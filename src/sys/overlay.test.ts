@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { isErrno, isOrlopError } from '#errors';
+import * as k from './constants.ts';
+import { loadAddon } from './load-addon.ts';
+import { openNamespace } from './namespaces.ts';
+import { probeMappedOverlay } from './overlay-probe.ts';
+import { idmappedView, mountOverlayRoot, planOverlayOptions, type OverlayRoot } from './overlay.ts';
+
+const addon = loadAddon();
+const first = 300_000;
+
+test('the plan names layers in order, below the descriptor', () => {
+  const root: OverlayRoot = {
+    base: 7,
+    lower: ['layers/b', 'layers/a'],
+    upper: { directory: 'c/upper', work: 'c/work' },
+    volatile: true,
+    fsuid: 0,
+    fsgid: 0,
+  };
+  assert.deepEqual(planOverlayOptions(root), [
+    ['source', 'orlop'],
+    ['lowerdir+', '/proc/self/fd/7/layers/b'],
+    ['lowerdir+', '/proc/self/fd/7/layers/a'],
+    ['upperdir', '/proc/self/fd/7/c/upper'],
+    ['workdir', '/proc/self/fd/7/c/work'],
+    ['volatile', null],
+  ]);
+});
+
+test('paths that leave the base, or that the kernel would cut, are refused', () => {
+  for (const lower of [[], [''], ['/etc'], ['a/../..'], ['a//b'], ['./a'], ['x'.repeat(300)]]) {
+    assert.throws(
+      () => planOverlayOptions({ base: 3, lower, fsuid: 0, fsgid: 0 }),
+      (error) => isOrlopError(error, 'invalid-argument'),
+      JSON.stringify(lower),
+    );
+  }
+});
+
+interface Guest {
+  readonly pid: number;
+  readonly userns: number;
+}
+
+/** A process alone in a user namespace that maps 0 … 65535 to `first` and up. */
+async function startGuest(undo: AsyncDisposableStack): Promise<Guest> {
+  const child = spawn('unshare', ['-U', 'sh', '-c', 'echo ready; exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const pid = child.pid ?? 0;
+  await once(child.stdout, 'data');
+  writeFileSync(`/proc/${pid}/uid_map`, `0 ${first} 65536`);
+  writeFileSync(`/proc/${pid}/gid_map`, `0 ${first} 65536`);
+  const userns = openNamespace(pid, 'user');
+  undo.defer(() => {
+    addon.close(userns);
+    child.stdin.end();
+  });
+  return { pid, userns };
+}
+
+/** A data root with two layers, an upper and a work directory, all owned by 0. */
+function dataRoot(undo: AsyncDisposableStack): string {
+  // Not tmpfs-only: trusted attributes and whiteouts need a file system that the engine would use.
+  const directory = mkdtempSync('/var/tmp/orlop-overlay-');
+  undo.defer(() => rmSync(directory, { recursive: true, force: true }));
+  chmodSync(directory, 0o755);
+  for (const name of ['top', 'bottom/etc', 'upper', 'work', 'point']) mkdirSync(join(directory, name), { recursive: true });
+  writeFileSync(join(directory, 'top/both'), 'from the top');
+  writeFileSync(join(directory, 'bottom/both'), 'from the bottom');
+  writeFileSync(join(directory, 'bottom/etc/passwd'), 'root');
+  writeFileSync(join(directory, 'bottom/gone'), '');
+  return directory;
+}
+
+function attach(undo: AsyncDisposableStack, directory: string, mount: number): void {
+  const point = join(directory, 'point');
+  addon.moveMount(mount, '', k.AT_FDCWD, point, k.MOVE_MOUNT_F_EMPTY_PATH);
+  undo.defer(() => addon.umount(point, k.MNT_DETACH));
+}
+
+function inGuest(guest: Guest, directory: string, script: string): string {
+  const run = spawnSync('nsenter', ['-t', String(guest.pid), '-U', '-S', '0', '-G', '0', 'sh', '-euc', script], {
+    cwd: directory,
+    encoding: 'utf8',
+  });
+  assert.equal(run.status, 0, run.stderr);
+  return run.stdout;
+}
+
+async function mountMapped(undo: AsyncDisposableStack, directory: string, guest: Guest, more: Partial<OverlayRoot> = {}): Promise<number> {
+  const base = idmappedView(addon, directory, guest.userns);
+  undo.defer(() => addon.close(base));
+  const upper = { directory: 'upper', work: 'work' };
+  const mount = await mountOverlayRoot(addon, { base, lower: ['top', 'bottom'], upper, fsuid: first, fsgid: first, ...more });
+  undo.defer(() => addon.close(mount));
+  return mount;
+}
+
+const rootOnly =
+  process.getuid?.() !== 0 ? 'needs root' : spawnSync('nsenter', ['--version']).error !== undefined ? 'needs nsenter and unshare' : false;
+
+test('a guest creates, copies up, chowns, deletes and replaces; on disk owners are unshifted', { skip: rootOnly }, async () => {
+  await using undo = new AsyncDisposableStack();
+  const guest = await startGuest(undo);
+  const directory = dataRoot(undo);
+  attach(undo, directory, await mountMapped(undo, directory, guest));
+  const seen = inGuest(
+    guest,
+    join(directory, 'point'),
+    `stat -c '%u:%g %n' both etc etc/passwd; cat both
+     echo new > made; echo more >> etc/passwd; chown 7:8 both; rm gone
+     mkdir -m 750 fresh; rm -r etc; mkdir etc; echo again > etc/group; chown 65535:1 etc/group; ls etc; stat -c '%u:%g' made both etc/group`,
+  );
+  assert.equal(seen, '0:0 both\n0:0 etc\n0:0 etc/passwd\nfrom the topgroup\n0:0\n7:8\n65535:1\n');
+
+  const upper = addon.openat2(k.AT_FDCWD, join(directory, 'upper'), k.O_RDONLY | k.O_DIRECTORY, 0, 0);
+  undo.defer(() => addon.close(upper));
+  const owner = (path: string): number[] => {
+    const facts = addon.fstatat(upper, path, k.AT_SYMLINK_NOFOLLOW);
+    return [facts.uid, facts.gid];
+  };
+  assert.deepEqual(owner('made'), [0, 0]);
+  assert.deepEqual(owner('fresh'), [0, 0]);
+  assert.deepEqual(owner('both'), [7, 8]);
+  assert.deepEqual(owner('etc/group'), [65535, 1]);
+  const whiteout = addon.fstatat(upper, 'gone', k.AT_SYMLINK_NOFOLLOW);
+  assert.deepEqual([whiteout.mode & k.S_IFMT, whiteout.rdevMajor, whiteout.rdevMinor, whiteout.uid], [k.S_IFCHR, 0, 0, 0]);
+  const etc = addon.openat2(upper, 'etc', k.O_RDONLY | k.O_DIRECTORY, 0, 0);
+  undo.defer(() => addon.close(etc));
+  assert.equal(addon.getxattr(etc, 'trusted.overlay.opaque')?.toString(), 'y');
+  assert.deepEqual(
+    addon.listxattr(etc).filter((name) => name.includes('overlay.opaque')),
+    ['trusted.overlay.opaque'],
+  );
+  assert.equal(readFileSync(join(directory, 'bottom/etc/passwd'), 'utf8'), 'root', 'layers never change');
+});
+
+test('the same upper directory under another range shows the same owners', { skip: rootOnly }, async () => {
+  await using undo = new AsyncDisposableStack();
+  const guest = await startGuest(undo);
+  const directory = dataRoot(undo);
+  const mount = await mountMapped(undo, directory, guest);
+  // Through the descriptor alone, attached nowhere.
+  const made = addon.openat2(mount, 'etc/passwd', k.O_RDWR, 0, 0);
+  assert.equal(addon.fstatat(made, '', k.AT_EMPTY_PATH).uid, first, 'seen from the host the view is shifted');
+  addon.close(made);
+  const plain = addon.openat2(k.AT_FDCWD, directory, k.O_PATH | k.O_DIRECTORY, 0, 0);
+  undo.defer(() => addon.close(plain));
+  const host = await mountOverlayRoot(addon, { base: plain, lower: ['upper', 'bottom'], fsuid: 0, fsgid: 0 });
+  undo.defer(() => addon.close(host));
+  assert.equal(addon.fstatat(host, 'etc/passwd', 0).uid, 0);
+});
+
+test('ids that do not own the view are refused instead of a silently read-only root', { skip: rootOnly }, async () => {
+  await using undo = new AsyncDisposableStack();
+  const guest = await startGuest(undo);
+  const directory = dataRoot(undo);
+  await assert.rejects(
+    mountMapped(undo, directory, guest, { fsuid: 0, fsgid: 0 }),
+    (error) => isOrlopError(error, 'failed-precondition') && error.code === 'SYS_OVERLAY_READ_ONLY',
+  );
+});
+
+test('a volatile root mounts again after an unclean end', { skip: rootOnly }, async () => {
+  await using undo = new AsyncDisposableStack();
+  const guest = await startGuest(undo);
+  const directory = dataRoot(undo);
+  mkdirSync(join(directory, 'work/work/incompat/volatile'), { recursive: true });
+  await mountMapped(undo, directory, guest, { volatile: true });
+  assert.deepEqual(readdirSync(join(directory, 'work/work/incompat')), ['volatile']);
+});
+
+test('a missing layer fails with the errno', { skip: rootOnly }, async () => {
+  await using undo = new AsyncDisposableStack();
+  const guest = await startGuest(undo);
+  await assert.rejects(mountMapped(undo, dataRoot(undo), guest, { lower: ['top', 'none'] }), (error) => isErrno(error, 'ENOENT'));
+});
+
+test('a file system that cannot be mapped is named with a way out', { skip: rootOnly }, async () => {
+  await using undo = new AsyncDisposableStack();
+  const guest = await startGuest(undo);
+  assert.throws(
+    () => idmappedView(addon, '/proc/sys', guest.userns),
+    (error) => isOrlopError(error, 'failed-precondition') && error.message.includes('/proc/sys'),
+  );
+});
+
+test('the probe says yes here, or why not, and leaves nothing', { skip: rootOnly }, async () => {
+  await using undo = new AsyncDisposableStack();
+  const guest = await startGuest(undo);
+  const directory = dataRoot(undo);
+  const before = readdirSync(directory);
+  assert.deepEqual(await probeMappedOverlay(addon, directory, guest.userns, first, first), { supported: true });
+  const refused = await probeMappedOverlay(addon, directory, guest.userns, 0, 0);
+  assert.equal(refused.supported, false);
+  assert.deepEqual(readdirSync(directory), before);
+});
