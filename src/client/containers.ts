@@ -1,0 +1,138 @@
+import type {
+  DockerContainer,
+  DockerContainerSummary,
+  DockerCreateBody,
+  DockerCreated,
+  DockerTop,
+  DockerWait,
+  Frame,
+  WaitCondition,
+} from '#wire';
+import { readJson, readText } from './answers.ts';
+import { openProcessStream, readFrames, type ProcessStream } from './process-stream.ts';
+import type { Transport } from './transport/transport.ts';
+
+export interface StopOptions {
+  /** Seconds before KILL; -1: never. */
+  readonly timeoutS?: number | undefined;
+  readonly signal?: string | undefined;
+}
+
+export interface AttachOptions {
+  readonly stdin?: boolean;
+  readonly stdout?: boolean;
+  readonly stderr?: boolean;
+  /** First what it has said before. */
+  readonly logs?: boolean;
+  readonly detachKeys?: string | undefined;
+}
+
+export interface LogOptions {
+  readonly follow?: boolean;
+  readonly stdout?: boolean;
+  readonly stderr?: boolean;
+  readonly timestamps?: boolean;
+  /** Seconds since the epoch or RFC 3339. */
+  readonly since?: string | undefined;
+  readonly until?: string | undefined;
+  readonly tail?: number | undefined;
+  readonly signal?: AbortSignal;
+}
+
+export interface ListOptions {
+  readonly all?: boolean;
+  readonly limit?: number | undefined;
+  readonly filters?: Readonly<Record<string, readonly string[]>>;
+}
+
+/** A wait that is in place: a start after this cannot be missed. */
+export interface ExpectedExit {
+  readonly exit: Promise<DockerWait>;
+}
+
+/** Containers of both kinds. `ref` is an id, an unambiguous start of one, or a name. Errors are the engine's own, with their kind. */
+export interface ContainersClient {
+  create(body: DockerCreateBody, name?: string): Promise<DockerCreated>;
+  /** false: it was running already. */
+  start(ref: string): Promise<boolean>;
+  /** false: it was not running. */
+  stop(ref: string, options?: StopOptions): Promise<boolean>;
+  restart(ref: string, options?: StopOptions): Promise<void>;
+  kill(ref: string, signal?: string): Promise<void>;
+  pause(ref: string): Promise<void>;
+  unpause(ref: string): Promise<void>;
+  rename(ref: string, name: string): Promise<void>;
+  remove(ref: string, options?: { force?: boolean; volumes?: boolean }): Promise<void>;
+  list(options?: ListOptions): Promise<DockerContainerSummary[]>;
+  inspect(ref: string): Promise<DockerContainer>;
+  wait(ref: string, options?: { condition?: WaitCondition; signal?: AbortSignal }): Promise<DockerWait>;
+  /** Resolves when the engine waits; the exit follows. */
+  expectExit(ref: string, options: { condition: WaitCondition; signal?: AbortSignal }): Promise<ExpectedExit>;
+  attach(ref: string, options: AttachOptions): Promise<ProcessStream>;
+  /** What it has said, piece by piece; of a terminal all is stdout. Leaving the loop closes the connection. */
+  logs(ref: string, options: LogOptions): AsyncGenerator<Frame>;
+  resize(ref: string, rows: number, columns: number): Promise<void>;
+  top(ref: string, psArguments?: string): Promise<DockerTop>;
+}
+
+export function createContainersClient(transport: Transport): ContainersClient {
+  const at = (ref: string, rest = ''): string => `/containers/${encodeURIComponent(ref)}${rest}`;
+  const act = async (ref: string, verb: string, query: Record<string, string | number | undefined> = {}): Promise<number> => {
+    const answer = await transport.request({ method: 'POST', path: at(ref, `/${verb}`), query });
+    await readText(answer);
+    return answer.status;
+  };
+  const stopQuery = ({ timeoutS, signal }: StopOptions): Record<string, string | number | undefined> => ({ t: timeoutS, signal });
+  const expectExit: ContainersClient['expectExit'] = async (ref, { condition, signal }) => {
+    const answer = await transport.request({
+      method: 'POST',
+      path: at(ref, '/wait'),
+      query: { condition },
+      ...(signal === undefined ? {} : { signal }),
+    });
+    const exit = readJson<DockerWait>(answer);
+    // Whoever gives the wait up need not hear how it ended.
+    exit.catch(() => undefined);
+    return { exit };
+  };
+  return {
+    create: async (body, name) =>
+      readJson(await transport.request({ method: 'POST', path: '/containers/create', query: { name }, json: body })),
+    start: async (ref) => (await act(ref, 'start')) !== 304,
+    stop: async (ref, options = {}) => (await act(ref, 'stop', stopQuery(options))) !== 304,
+    restart: async (ref, options = {}) => void (await act(ref, 'restart', stopQuery(options))),
+    kill: async (ref, signal) => void (await act(ref, 'kill', { signal })),
+    pause: async (ref) => void (await act(ref, 'pause')),
+    unpause: async (ref) => void (await act(ref, 'unpause')),
+    rename: async (ref, name) => void (await act(ref, 'rename', { name })),
+    remove: async (ref, options = {}) => {
+      await readText(await transport.request({ method: 'DELETE', path: at(ref), query: { force: options.force, v: options.volumes } }));
+    },
+    list: async (options = {}) => {
+      const { all, limit, filters } = options;
+      const query = { all, limit, filters: filters === undefined ? undefined : JSON.stringify(filters) };
+      return readJson(await transport.request({ method: 'GET', path: '/containers/json', query }));
+    },
+    inspect: async (ref) => readJson(await transport.request({ method: 'GET', path: at(ref, '/json') })),
+    wait: async (ref, { condition = 'not-running', signal } = {}) => {
+      const { exit } = await expectExit(ref, { condition, ...(signal === undefined ? {} : { signal }) });
+      return exit;
+    },
+    expectExit,
+    attach: async (ref, { stdin, stdout, stderr, logs, detachKeys }) => {
+      const query = { stream: true, stdin, stdout, stderr, logs, detachKeys };
+      return openProcessStream(await transport.hijack({ method: 'POST', path: at(ref, '/attach'), query }));
+    },
+    logs: (ref, options) => streamLogs(transport, at(ref, '/logs'), options),
+    resize: async (ref, rows, columns) => void (await act(ref, 'resize', { h: rows, w: columns })),
+    top: async (ref, psArguments) =>
+      readJson(await transport.request({ method: 'GET', path: at(ref, '/top'), query: { ps_args: psArguments } })),
+  };
+}
+
+async function* streamLogs(transport: Transport, path: string, options: LogOptions): AsyncGenerator<Frame> {
+  const { signal, ...wanted } = options;
+  const query = { stdout: true, stderr: true, ...wanted };
+  const answer = await transport.request({ method: 'GET', path, query, ...(signal === undefined ? {} : { signal }) });
+  yield* readFrames(answer.body, answer.contentType);
+}

@@ -1,0 +1,68 @@
+import type { DockerDeleted, DockerHistoryEntry, DockerImage, DockerImageSummary, DockerProgress } from '#wire';
+import { OrlopError } from '#errors';
+import { readJson, readLines, readText } from './answers.ts';
+import type { Transport } from './transport/transport.ts';
+
+export interface ImportOptions {
+  /** `name` or `name:tag`. */
+  readonly name?: string | undefined;
+  readonly message?: string | undefined;
+  /** Dockerfile instructions such as `CMD ["/bin/sh"]`. */
+  readonly changes?: readonly string[];
+  readonly signal?: AbortSignal;
+}
+
+export interface ImagesClient {
+  list(options?: { all?: boolean; filters?: Readonly<Record<string, readonly string[]>> }): Promise<DockerImageSummary[]>;
+  inspect(name: string): Promise<DockerImage>;
+  history(name: string): Promise<DockerHistoryEntry[]>;
+  remove(name: string, options?: { force?: boolean }): Promise<DockerDeleted[]>;
+  /** `target` is `name` or `name:tag`. */
+  tag(name: string, target: string): Promise<void>;
+  /** A root tar becomes an image; resolves with its id. */
+  importRoot(source: AsyncIterable<Uint8Array>, options?: ImportOptions): Promise<string>;
+}
+
+export function createImagesClient(transport: Transport): ImagesClient {
+  const at = (name: string, rest = ''): string => `/images/${name.split('/').map(encodeURIComponent).join('/')}${rest}`;
+  return {
+    list: async ({ all, filters } = {}) => {
+      const query = { all, filters: filters === undefined ? undefined : JSON.stringify(filters) };
+      return readJson(await transport.request({ method: 'GET', path: '/images/json', query }));
+    },
+    inspect: async (name) => readJson(await transport.request({ method: 'GET', path: at(name, '/json') })),
+    history: async (name) => readJson(await transport.request({ method: 'GET', path: at(name, '/history') })),
+    remove: async (name, { force } = {}) => readJson(await transport.request({ method: 'DELETE', path: at(name), query: { force } })),
+    tag: async (name, target) => {
+      const { repository, tag } = splitTag(target);
+      await readText(await transport.request({ method: 'POST', path: at(name, '/tag'), query: { repo: repository, tag } }));
+    },
+    importRoot: (source, options = {}) => importRoot(transport, source, options),
+  };
+}
+
+async function importRoot(transport: Transport, upload: AsyncIterable<Uint8Array>, options: ImportOptions): Promise<string> {
+  const { name, message, changes, signal } = options;
+  const { repository, tag } = name === undefined ? { repository: undefined, tag: undefined } : splitTag(name);
+  const query = { fromSrc: '-', repo: repository, tag, message, changes };
+  const answer = await transport.request({
+    method: 'POST',
+    path: '/images/create',
+    query,
+    upload,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  let id = '';
+  for await (const line of readLines<DockerProgress>(answer.body)) {
+    if (line.error !== undefined) throw new OrlopError('invalid-argument', 'CLIENT_IMPORT_FAILED', line.error);
+    id = line.status ?? id;
+  }
+  return id;
+}
+
+/** A tag follows the last colon behind the last slash; before that, a colon is a registry's port. */
+function splitTag(name: string): { repository: string; tag: string | undefined } {
+  const colon = name.lastIndexOf(':');
+  if (colon < 0 || colon < name.lastIndexOf('/')) return { repository: name, tag: undefined };
+  return { repository: name.slice(0, colon), tag: name.slice(colon + 1) };
+}

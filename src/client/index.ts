@@ -1,0 +1,47 @@
+import { createContainersClient, type ContainersClient } from './containers.ts';
+import { createExecsClient, type ExecsClient } from './execs.ts';
+import { defaultHost, parseHost } from './host.ts';
+import { createImagesClient, type ImagesClient } from './images.ts';
+import { createSystemClient, type SystemClient } from './system.ts';
+import { createTransport } from './transport/transport.ts';
+
+export type { AttachOptions, ContainersClient, ExpectedExit, ListOptions, LogOptions, StopOptions } from './containers.ts';
+export type { ExecsClient } from './execs.ts';
+export type { ImagesClient, ImportOptions } from './images.ts';
+export type { ProcessStream } from './process-stream.ts';
+export type { EventOptions, FollowOptions, SystemClient } from './system.ts';
+export { defaultHost } from './host.ts';
+
+/** An engine, from a program's side. Nothing is sent before the first call. */
+export interface Client extends SystemClient, Disposable {
+  readonly host: string;
+  readonly containers: ContainersClient;
+  readonly execs: ExecsClient;
+  readonly images: ImagesClient;
+  /** Closes resting connections; open streams stay. */
+  close(): void;
+}
+
+export interface ConnectOptions {
+  /** `unix:///path`; the default engine's when left out. */
+  readonly host?: string | undefined;
+}
+
+/**
+ * A client of the engine at `host`. Calls reject with an OrlopError: the engine's own, `unavailable` when nobody answers, `permission-denied` when the
+ * socket is not ours to use, `cancelled` when their signal fired. invalid-argument at once for an address that is none.
+ */
+export function connect(options: ConnectOptions = {}): Client {
+  const host = options.host ?? defaultHost;
+  const transport = createTransport(host, parseHost(host));
+  const close = (): void => transport.close();
+  return {
+    host,
+    containers: createContainersClient(transport),
+    execs: createExecsClient(transport),
+    images: createImagesClient(transport),
+    ...createSystemClient(transport),
+    close,
+    [Symbol.dispose]: close,
+  };
+}

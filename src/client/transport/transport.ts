@@ -1,0 +1,154 @@
+import type { Duplex } from 'node:stream';
+import { isErrno, isOrlopError } from '#errors';
+import { parseErrorBody } from '#wire';
+import { keepsAlive, readBody } from './body.ts';
+import { openConnection, type Connection } from './connection.ts';
+import { badAnswer, cancelled, engineGone } from './failures.ts';
+import { readHead, type AnswerHead } from './head.ts';
+import { formatRequest, sendUpload, type RequestOptions } from './request.ts';
+
+export interface Answer {
+  readonly status: number;
+  readonly contentType: string;
+  /** To be read to its end, or left: then the connection is closed. */
+  readonly body: AsyncGenerator<Buffer>;
+}
+
+export interface Hijacked {
+  readonly stream: Duplex;
+  readonly contentType: string;
+}
+
+/**
+ * HTTP/1.1 over a unix socket, as little as an engine's client needs: it starts in no time, half-closes, hands connections over and works alike in
+ * Node and Bun. Connections are used again one after the other.
+ */
+export interface Transport {
+  /** Resolves with the head. An answer of 400 or more rejects with the error that its body stands for. */
+  request(options: RequestOptions): Promise<Answer>;
+  /** Asks to switch protocols; what follows is a byte stream both ways. */
+  hijack(options: RequestOptions): Promise<Hijacked>;
+  close(): void;
+}
+
+export function createTransport(host: string, path: string): Transport {
+  const idle: Connection[] = [];
+  const take = (): Connection | undefined => {
+    for (let held = idle.pop(); held !== undefined; held = idle.pop()) {
+      held.socket.ref();
+      if (!held.reader.ended && held.reader.empty && !held.socket.destroyed) return held;
+      held.socket.destroy();
+    }
+    return undefined;
+  };
+  const keep = (connection: Connection): void => {
+    connection.socket.unref();
+    idle.push(connection);
+  };
+  const exchange = async (options: RequestOptions, upgrade: boolean): Promise<{ connection: Connection; head: AnswerHead }> => {
+    const used = take();
+    const first = used ?? (await openConnection(host, path));
+    const head = await converse(host, first, options, upgrade);
+    if (head !== null) return { connection: first, head };
+    // A resting connection was closed just when it was needed. Whether the engine saw the request is unknown, so only what changes nothing is asked again.
+    if (used === undefined || options.method === 'POST' || options.method === 'DELETE') throw engineGone(host);
+    const second = await openConnection(host, path);
+    const again = await converse(host, second, options, upgrade);
+    if (again === null) throw engineGone(host);
+    return { connection: second, head: again };
+  };
+  const request = async (options: RequestOptions): Promise<Answer> => {
+    const { connection, head } = await exchange(options, false);
+    const body = deliver({ host, connection, head, options, keep });
+    if (head.status >= 400) throw parseErrorBody(head.status, await collect(body));
+    return { status: head.status, contentType: head.headers.get('content-type') ?? '', body };
+  };
+  const hijack = async (options: RequestOptions): Promise<Hijacked> => {
+    const { connection, head } = await exchange(options, true);
+    if (head.status >= 400) throw parseErrorBody(head.status, await collect(deliver({ host, connection, head, options, keep })));
+    if (head.status !== 101) {
+      connection.socket.destroy();
+      throw badAnswer(host, `status ${head.status} where the connection was to be handed over`);
+    }
+    connection.reader.release();
+    return { stream: connection.socket, contentType: head.headers.get('content-type') ?? '' };
+  };
+  const close = (): void => {
+    for (const connection of idle.splice(0)) connection.socket.destroy();
+  };
+  return { request, hijack, close };
+}
+
+/** All bytes of a body as text. */
+export async function collect(body: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** Sends the request and reads the head; null when a connection that had rested was closed before a byte came. */
+async function converse(host: string, connection: Connection, options: RequestOptions, upgrade: boolean): Promise<AnswerHead | null> {
+  const { socket, reader } = connection;
+  const release = abortable(connection, options.signal);
+  try {
+    socket.write(formatRequest(options, upgrade));
+    const upload = options.upload === undefined ? undefined : sendUpload(socket, options.upload);
+    // A failing source ends the request; the engine's answer to a cut upload is not waited for.
+    const failed = upload?.then(
+      () => new Promise<never>(() => {}),
+      (error: unknown) => {
+        socket.destroy();
+        throw error;
+      },
+    );
+    return await Promise.race([readHead(reader), ...(failed === undefined ? [] : [failed])]);
+  } catch (error) {
+    socket.destroy();
+    if (options.signal?.aborted === true) throw cancelled();
+    if (isErrno(error, 'EPIPE', 'ECONNRESET')) return null;
+    throw asFailure(host, error, true);
+  } finally {
+    release();
+  }
+}
+
+interface Delivery {
+  readonly host: string;
+  readonly connection: Connection;
+  readonly head: AnswerHead;
+  readonly options: RequestOptions;
+  readonly keep: (connection: Connection) => void;
+}
+
+async function* deliver({ host, connection, head, options, keep }: Delivery): AsyncGenerator<Buffer> {
+  const release = abortable(connection, options.signal);
+  let whole = false;
+  try {
+    yield* readBody(connection.reader, head, options.method);
+    whole = true;
+  } catch (error) {
+    if (options.signal?.aborted === true) throw cancelled();
+    throw asFailure(host, error, false);
+  } finally {
+    release();
+    if (whole && keepsAlive(head, options.method) && options.upload === undefined) keep(connection);
+    else connection.socket.destroy();
+  }
+}
+
+function abortable({ socket }: Connection, signal: AbortSignal | undefined): () => void {
+  if (signal === undefined) return () => {};
+  const abort = (): void => {
+    socket.destroy();
+  };
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort, { once: true });
+  return () => signal.removeEventListener('abort', abort);
+}
+
+function asFailure(host: string, error: unknown, beforeBody: boolean): unknown {
+  if (isOrlopError(error)) return error;
+  if (error instanceof RangeError && beforeBody && error.message !== 'half an answer') return badAnswer(host, error.message);
+  if (error instanceof RangeError || (error instanceof Error && 'code' in error)) return engineGone(host, error);
+  return error;
+}
