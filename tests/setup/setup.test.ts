@@ -121,9 +121,9 @@ test('missing Debian packages are installed, with fresh lists when the old ones 
 test('a plain user is told the command that installs what is missing', asRoot, (t) => {
   const { folder, install } = makeCheckout(t);
   install('gcc');
-  // Nobody must be able to read the checkout, wherever the temporary folder is.
   chmodSync(folder, 0o755);
   const options = { cwd: '/', env: { PATH: join(folder, 'commands') }, encoding: 'utf8', uid: 65534, gid: 65534 } as const;
+  if (spawnSync(process.execPath, ['--version'], options).status !== 0) return t.skip('this Node lies where a plain user cannot reach it');
   const { status, stderr } = spawnSync(process.execPath, [join(folder, 'scripts/setup.mjs')], options);
   assert.equal(status, 1);
   assert.match(
