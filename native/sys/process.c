@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -42,7 +43,8 @@ static int plan_descriptors(posix_spawn_file_actions_t *actions, const struct in
 
 static int plan_attributes(posix_spawnattr_t *attributes, bool session) {
   sigset_t all, none;
-  sigfillset(&all);
+  // Not sigfillset: that leaves out 32 and 33, which glibc's posix_spawn then has the child ignore.
+  memset(&all, 0xff, sizeof all);
   sigemptyset(&none);
   int error = posix_spawnattr_setsigdefault(attributes, &all);
   if (error == 0) error = posix_spawnattr_setsigmask(attributes, &none);
