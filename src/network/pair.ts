@@ -69,13 +69,25 @@ function createPair(host: RouteSocket, endpoint: BridgeEndpoint, place: PairPlac
     addVeth({ name: endpoint.hostLink, mtu: place.mtu, master: place.bridge, peer }),
     setLink({ name: endpoint.hostLink }, { up: true, noIpv6Address: place.ipv6 }),
   ];
-  try {
-    host.change(...requests);
-  } catch (error) {
-    if (isRefusal(error, 'EXFULL')) throw describeFullBridge(endpoint, error);
-    if (!isRefusal(error, 'EEXIST') || !buryPair(host, place.prefix, endpoint.hostLink)) throw error;
-    host.change(...requests);
+  // Who may be in the way: a pair of this name, from before a quick restart; or the inner end of a buried pair, in the same namespace.
+  const remedies = [() => buryPair(host, place.prefix, endpoint.hostLink), () => sweepBuried(host, place.prefix) > 0];
+  for (;;) {
+    try {
+      host.change(...requests);
+      return;
+    } catch (error) {
+      if (isRefusal(error, 'EXFULL')) throw describeFullBridge(endpoint, error);
+      if (!isRefusal(error, 'EEXIST') || !applyNext(remedies)) throw error;
+    }
   }
+}
+
+/** Applies remedies, each once, until one had something to do. */
+function applyNext(remedies: (() => boolean)[]): boolean {
+  for (let remedy = remedies.shift(); remedy !== undefined; remedy = remedies.shift()) {
+    if (remedy()) return true;
+  }
+  return false;
 }
 
 function configureInside(addon: NetworkCalls, endpoint: BridgeEndpoint, netnsFd: number): void {
