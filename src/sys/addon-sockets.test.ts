@@ -49,7 +49,12 @@ test('too many descriptors are closed and refused; impossible sends too', () => 
     (error) => isErrno(error, 'EINVAL'),
   );
   assert.throws(
-    () => addon.sendDescriptors(a, Buffer.from('x'), new Array<number>(254).fill(file)),
+    () =>
+      addon.sendDescriptors(
+        a,
+        Buffer.from('x'),
+        Array.from({ length: 254 }, () => file),
+      ),
     (error) => isErrno(error, 'EINVAL'),
   );
   assert.throws(

@@ -14,7 +14,7 @@ test('every number is the one in the headers of this machine', (t) => {
   const includes = [...headers, ...kernelHeaders].map((name) => `#include <${name}>`);
   // A name that these headers are too old for is left out; a name with another value stops the compiler.
   const checks = numbers.map(
-    ([name, value]) => `#ifdef ${name}\n_Static_assert((long long)${name} == ${String(value)}LL, "${name}");\n#endif`,
+    ([name, value]) => `#ifdef ${name}\n_Static_assert((long long)${name} == ${Number(value)}LL, "${name}");\n#endif`,
   );
   const source = ['#define _GNU_SOURCE', ...includes, ...checks, ''].join('\n');
   const run = spawnSync('cc', ['-fsyntax-only', '-x', 'c', '-'], { input: source, encoding: 'utf8' });

@@ -8,11 +8,14 @@ import { isErrno, isOrlopError } from '#errors';
 import * as k from './constants.ts';
 import { loadAddon } from './load-addon.ts';
 import { openNamespace } from './namespaces.ts';
+import { parseProcessStatus } from './procfs.ts';
 import { probeMappedOverlay } from './overlay-probe.ts';
 import { idmappedView, mountOverlayRoot, planOverlayOptions, type OverlayRoot } from './overlay.ts';
 
 const addon = loadAddon();
 const first = 300_000;
+const PR_GET_SECUREBITS = 27;
+const SECBIT_NO_SETUID_FIXUP = 4;
 
 test('the plan names layers in order, below the descriptor', () => {
   const root: OverlayRoot = {
@@ -173,6 +176,16 @@ test('a volatile root mounts again after an unclean end', { skip: rootOnly }, as
   mkdirSync(join(directory, 'work/work/incompat/volatile'), { recursive: true });
   await mountMapped(undo, directory, guest, { volatile: true });
   assert.deepEqual(readdirSync(join(directory, 'work/work/incompat')), ['volatile']);
+});
+
+test('no thread of this process keeps the identity that mounted', { skip: rootOnly }, async () => {
+  await using undo = new AsyncDisposableStack();
+  await mountMapped(undo, dataRoot(undo), await startGuest(undo));
+  for (const thread of readdirSync('/proc/self/task')) {
+    const status = parseProcessStatus(readFileSync(`/proc/self/task/${thread}/status`, 'utf8'));
+    assert.deepEqual([status.get('Uid'), status.get('Gid')], ['0\t0\t0\t0', '0\t0\t0\t0']);
+  }
+  assert.equal(addon.prctl(PR_GET_SECUREBITS, 0) & SECBIT_NO_SETUID_FIXUP, 0);
 });
 
 test('a missing layer fails with the errno', { skip: rootOnly }, async () => {
