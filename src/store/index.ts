@@ -10,7 +10,10 @@ export type {
   Networks,
   Settings,
 } from './metadata/types.ts';
+export { openStore, type OpenStoreOptions } from './store.ts';
 export { chainIdOf } from './layers/chain.ts';
+export { layerFromTrees } from './layers/layer-from-trees.ts';
+export type { TreeSource } from './layers/tree-index.ts';
 export type {
   ApplyLayerOptions,
   Blob,
@@ -31,3 +34,7 @@ export type {
   Snapshotter,
   Store,
 } from './types.ts';
+export { type ByteText, byteTextOf, fromByteText, toByteText } from './tar/byte-text.ts';
+export type { Extent, TarEntry, TarType } from './tar/header.ts';
+export { createTarReader, type TarHandlers, type TarReader } from './tar/reader.ts';
+export { createTarEntry, endOfArchive, formatTarEntry, padding } from './tar/writer.ts';

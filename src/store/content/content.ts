@@ -47,9 +47,13 @@ export function createContentStore(layout: Layout): ContentStore {
     path: (digest) => layout.blob(digest),
     list: () => listBlobs(layout),
     async delete(digest) {
-      const had = await this.has(digest);
-      await rm(layout.blob(digest), { force: true });
-      return had;
+      try {
+        await rm(layout.blob(digest));
+        return true;
+      } catch (error) {
+        if (isErrno(error, 'ENOENT')) return false;
+        throw error;
+      }
     },
   };
 }

@@ -2,6 +2,7 @@ import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { isErrno, OrlopError } from '#errors';
 import { type Digest, digestAlgorithm } from '#oci';
+import { syncDirectory } from '#sys';
 import { diskError } from '../disk-errors.ts';
 import type { Layout } from '../layout.ts';
 import type { Blob, IngestOptions, Lease } from '../types.ts';
@@ -85,10 +86,4 @@ function corrupt(what: string, how: string): OrlopError {
   return new OrlopError('data-loss', 'STORE_BLOB_CORRUPT', `${what} arrived damaged: ${how}`, {
     hint: 'try again; the source may be broken',
   });
-}
-
-/** Makes a rename in it durable. */
-export async function syncDirectory(path: string): Promise<void> {
-  await using directory = await open(path, 'r');
-  await directory.sync();
 }

@@ -1,0 +1,99 @@
+import { createReadStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import { constants, createGunzip, createZstdDecompress } from 'node:zlib';
+import { OrlopError } from '#errors';
+import type { LayerCompression } from '#oci';
+
+const zstdMagic = 0xfd2fb528;
+const magics: readonly (readonly [bytes: string, name: string])[] = [
+  ['\xfd7zXZ\0', 'xz'],
+  ['BZh', 'bzip2'],
+  ['\x04\x22\x4d\x18', 'lz4'],
+];
+
+/** Tells by the first bytes. Fails with unimplemented `STORE_UNKNOWN_COMPRESSION` for one that is known but not supported. */
+export function detectCompression(head: Uint8Array): LayerCompression {
+  if (head[0] === 0x1f && head[1] === 0x8b) return 'gzip';
+  const start = Buffer.from(head.subarray(0, 8));
+  if (start.length >= 4) {
+    const word = start.readUInt32LE(0);
+    // A skippable frame may come first (RFC 8878, 3.1.2).
+    if (word === zstdMagic || (word & 0xfffffff0) >>> 0 === 0x184d2a50) return 'zstd';
+  }
+  const other = magics.find(([bytes]) => start.toString('latin1').startsWith(bytes));
+  if (other === undefined) return 'none';
+  throw new OrlopError('unimplemented', 'STORE_UNKNOWN_COMPRESSION', `${other[1]} compression is not supported`, {
+    hint: 'use gzip, zstd or none',
+  });
+}
+
+/**
+ * The bytes unpacked, whatever they were packed with. Inflating happens on the thread pool. Damaged input fails with data-loss
+ * `STORE_BAD_COMPRESSION`.
+ */
+export async function* decompress(source: AsyncIterable<Uint8Array>): AsyncIterable<Buffer> {
+  const iterator = source[Symbol.asyncIterator]();
+  try {
+    const head = await readHead(iterator);
+    const compression = detectCompression(head);
+    const whole = prepend(head, iterator);
+    if (compression === 'none') yield* whole;
+    else yield* inflate(whole, compression);
+  } finally {
+    await iterator.return?.();
+  }
+}
+
+/** Big reads: hashing and inflating cost less a byte. */
+export function readFileChunks(path: string): AsyncIterable<Buffer> {
+  return createReadStream(path, { highWaterMark: 512 * 1024 }) as AsyncIterable<Buffer>;
+}
+
+async function* inflate(source: AsyncIterable<Buffer>, compression: 'gzip' | 'zstd'): AsyncIterable<Buffer> {
+  const chunkSize = 256 * 1024;
+  // Layers packed with `zstd --long` need a window of up to 128 MiB.
+  const decoder =
+    compression === 'gzip'
+      ? createGunzip({ chunkSize })
+      : createZstdDecompress({ chunkSize, params: { [constants.ZSTD_d_windowLogMax]: 27 } });
+  const input = Readable.from(source, { objectMode: false, highWaterMark: 1024 * 1024 });
+  let sourceError: unknown;
+  input.on('error', (error) => {
+    sourceError = error;
+    decoder.destroy(error);
+  });
+  input.pipe(decoder);
+  try {
+    yield* decoder as AsyncIterable<Buffer>;
+  } catch (error) {
+    if (sourceError !== undefined) throw sourceError;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new OrlopError('data-loss', 'STORE_BAD_COMPRESSION', `damaged ${compression} data: ${reason}`, { cause: error });
+  } finally {
+    input.destroy();
+    decoder.destroy();
+  }
+}
+
+async function readHead(iterator: AsyncIterator<Uint8Array>): Promise<Buffer> {
+  let head: Buffer = Buffer.alloc(0);
+  while (head.length < 8) {
+    const { done, value } = await iterator.next();
+    if (done === true) break;
+    head = head.length === 0 ? asBuffer(value) : Buffer.concat([head, value]);
+  }
+  return head;
+}
+
+async function* prepend(head: Buffer, iterator: AsyncIterator<Uint8Array>): AsyncIterable<Buffer> {
+  if (head.length > 0) yield head;
+  for (;;) {
+    const { done, value } = await iterator.next();
+    if (done === true) return;
+    yield asBuffer(value);
+  }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

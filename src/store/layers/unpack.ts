@@ -1,0 +1,356 @@
+import { ftruncateSync, writeSync } from 'node:fs';
+import { isErrno, isOrlopError, OrlopError } from '#errors';
+import {
+  type Addon,
+  AT_EMPTY_PATH,
+  AT_SYMLINK_NOFOLLOW,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_PATH,
+  O_WRONLY,
+  RESOLVE_BENEATH,
+  RESOLVE_IN_ROOT,
+  RESOLVE_NO_MAGICLINKS,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFMT,
+  withErrno,
+} from '#sys';
+import { type ByteText, fromByteText, showByteText } from '../tar/byte-text.ts';
+import { badTar, type TarEntry } from '../tar/header.ts';
+import type { TarHandlers } from '../tar/reader.ts';
+import { checkOwner, setFileAttributes, setNamedAttributes } from './attributes.ts';
+import { copyUpDirectory, copyUpFile } from './copy-up.ts';
+import { isWhiteout, opaqueAttribute } from './lower-lookup.ts';
+import { ancestorsOf, joinTreePath, parseTreePath, type TreePath } from './tree-path.ts';
+
+export interface UnpackOptions {
+  readonly addon: Addon;
+  /** Descriptor of the empty directory to fill. */
+  readonly root: number;
+  /** Descriptor of a directory on the same file system for what entries replace; the caller deletes it. */
+  readonly trash: number;
+  /** Trees of the layers below, top first. Without any, whiteouts have nothing to hide and are dropped. */
+  readonly lower: readonly number[];
+}
+
+export interface Unpacked {
+  /** Bytes of file content, without holes. */
+  readonly size: number;
+  /** Extended attributes that the file system does not take. */
+  readonly skippedXattrs: number;
+}
+
+/** Tar handlers that fill a directory; `finish` sets the directories' times. */
+export interface Unpacker extends TarHandlers {
+  finish(): Unpacked;
+  /** Closes what is open, at any time. */
+  close(): void;
+}
+
+const inRoot = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+const whiteoutPrefix = '.wh.';
+const opaqueMarker = '.wh..wh..opq';
+
+/** State of one unpacking. */
+interface Unpacking extends UnpackOptions {
+  /** The directory last used: archives come directory by directory. */
+  parent: { readonly path: ByteText; readonly descriptor: number } | null;
+  file: { readonly descriptor: number; readonly entry: TarEntry } | null;
+  readonly directoryTimes: { readonly path: ByteText; readonly mtimeNs: bigint }[];
+  size: number;
+  skippedXattrs: number;
+  trashed: number;
+}
+
+/**
+ * Unpacks an OCI layer in overlay format. Each path is resolved inside `root` (openat2(2), RESOLVE_IN_ROOT): links of the archive, whether
+ * absolute or with `..`, lead nowhere else. Entries replace earlier ones of their name. Errors name the entry: invalid-argument `STORE_BAD_TAR`
+ * for what makes no sense, ErrnoErrors of the disk as they are.
+ */
+export function createUnpacker(options: UnpackOptions): Unpacker {
+  const state: Unpacking = { ...options, parent: null, file: null, directoryTimes: [], size: 0, skippedXattrs: 0, trashed: 0 };
+  return {
+    entry: (entry) => naming(entry, () => makeEntry(state, entry)),
+    data(chunk, offset) {
+      const file = state.file;
+      if (file === null) return;
+      for (let at = 0; at < chunk.length; ) {
+        at += withErrno(showByteText(file.entry.path), () => writeSync(file.descriptor, chunk, at, chunk.length - at, offset + at));
+      }
+      state.size += chunk.length;
+    },
+    endOfFile: () => finishFile(state),
+    finish() {
+      setDirectoryTimes(state);
+      return { size: state.size, skippedXattrs: state.skippedXattrs };
+    },
+    close() {
+      if (state.file !== null) state.addon.close(state.file.descriptor);
+      state.file = null;
+      forgetParent(state);
+    },
+  };
+}
+
+function makeEntry(state: Unpacking, entry: TarEntry): void {
+  checkOwner(entry);
+  const path = parseTreePath(entry.path);
+  if (path.name === '') {
+    if (entry.type !== 'directory') throw badTar(`the root ${showByteText(entry.path)} is no directory`);
+    setRootAttributes(state, entry);
+  } else if (path.name.startsWith(whiteoutPrefix)) makeWhiteout(state, path);
+  else if (entry.type === 'directory') makeDirectory(state, path, entry);
+  else if (entry.type === 'file') openFile(state, path, entry);
+  else if (entry.type === 'link') makeLink(state, path, entry);
+  else makeSpecial(state, path, entry);
+}
+
+function openFile(state: Unpacking, path: TreePath, entry: TarEntry): void {
+  const parent = openParent(state, path.parent);
+  const name = fromByteText(path.name);
+  const create = (): number => state.addon.openat2(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600, RESOLVE_BENEATH);
+  state.file = { descriptor: replacing(state, parent, name, create), entry };
+}
+
+function finishFile(state: Unpacking): void {
+  const file = state.file;
+  if (file === null) return;
+  naming(file.entry, () => {
+    // Holes: the end of the file may be one.
+    if (file.entry.extents !== undefined) withErrno('file', () => ftruncateSync(file.descriptor, file.entry.size));
+    state.skippedXattrs += setFileAttributes(state.addon, file.descriptor, file.entry);
+  });
+  state.addon.close(file.descriptor);
+  state.file = null;
+}
+
+function makeDirectory(state: Unpacking, path: TreePath, entry: TarEntry): void {
+  const { addon } = state;
+  const parent = openParent(state, path.parent);
+  const name = fromByteText(path.name);
+  makeOrKeepDirectory(state, parent, name);
+  state.skippedXattrs += setNamedAttributes(addon, parent, name, entry, false);
+  state.directoryTimes.push({ path: joinTreePath(path), mtimeNs: entry.mtimeNs });
+}
+
+/** A whiteout in its place becomes an opaque directory: the archive hides what was there and makes something new. */
+function makeOrKeepDirectory(state: Unpacking, parent: number, name: string | Buffer): void {
+  const { addon } = state;
+  try {
+    addon.mkdirat(parent, name, 0o700);
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST')) throw error;
+    const facts = addon.fstatat(parent, name, AT_SYMLINK_NOFOLLOW);
+    if ((facts.mode & S_IFMT) === S_IFDIR) return;
+    discard(state, parent, name);
+    addon.mkdirat(parent, name, 0o700);
+    if (isWhiteout(facts)) setOpaque(addon, parent, name);
+  }
+}
+
+function makeLink(state: Unpacking, path: TreePath, entry: TarEntry): void {
+  const { addon } = state;
+  const target = parseTreePath(entry.linkTarget);
+  if (target.name === '') throw badTar(`entry ${showByteText(entry.path)} links to the root`);
+  // Both directories are needed at once, so the target's gets a descriptor of its own.
+  const targetParent = addon.dup(openParent(state, target.parent));
+  try {
+    const targetName = fromByteText(target.name);
+    copyUpFile(state, targetParent, target);
+    const parent = openParent(state, path.parent);
+    const name = fromByteText(path.name);
+    if (isSameFile(addon, targetParent, targetName, parent, name)) return;
+    replacing(state, parent, name, () => addon.linkat(targetParent, targetName, parent, name, 0));
+  } finally {
+    addon.close(targetParent);
+  }
+}
+
+function isSameFile(addon: Addon, parent: number, name: string | Buffer, otherParent: number, otherName: string | Buffer): boolean {
+  try {
+    const [one, other] = [addon.fstatat(parent, name, AT_SYMLINK_NOFOLLOW), addon.fstatat(otherParent, otherName, AT_SYMLINK_NOFOLLOW)];
+    return one.ino === other.ino && one.dev === other.dev;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+function makeSpecial(state: Unpacking, path: TreePath, entry: TarEntry): void {
+  const { addon } = state;
+  const parent = openParent(state, path.parent);
+  const name = fromByteText(path.name);
+  replacing(state, parent, name, () => {
+    if (entry.type === 'symlink') addon.symlinkat(fromByteText(entry.linkTarget), parent, name);
+    else if (entry.type === 'fifo') addon.mknodat(parent, name, S_IFIFO | 0o600, 0, 0);
+    else addon.mknodat(parent, name, (entry.type === 'block' ? S_IFBLK : S_IFCHR) | 0o600, entry.major, entry.minor);
+  });
+  state.skippedXattrs += setNamedAttributes(addon, parent, name, entry, true);
+}
+
+/** image-spec layer, "Whiteouts": they hide lower layers only, wherever they stand in the archive. */
+function makeWhiteout(state: Unpacking, path: TreePath): void {
+  const { addon } = state;
+  if (state.lower.length === 0) return;
+  const parent = openParent(state, path.parent);
+  if (path.name === opaqueMarker) return setOpaque(addon, parent, null);
+  // aufs kept its own files under this prefix.
+  if (path.name.startsWith(whiteoutPrefix + whiteoutPrefix)) return;
+  const hidden = path.name.slice(whiteoutPrefix.length) as ByteText;
+  if (hidden === '' || hidden === '.' || hidden === '..') throw badTar(`whiteout ${showByteText(joinTreePath(path))} names nothing`);
+  const name = fromByteText(hidden);
+  try {
+    addon.mknodat(parent, name, S_IFCHR, 0, 0);
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST')) throw error;
+    const facts = addon.fstatat(parent, name, AT_SYMLINK_NOFOLLOW);
+    if ((facts.mode & S_IFMT) === S_IFDIR) setOpaque(addon, parent, name);
+  }
+}
+
+/** null: the directory itself. */
+function setOpaque(addon: Addon, directory: number, name: string | Buffer | null): void {
+  const descriptor =
+    name === null ? addon.dup(directory) : addon.openat2(directory, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, RESOLVE_BENEATH);
+  try {
+    addon.setxattr(descriptor, opaqueAttribute, Buffer.from('y'));
+  } finally {
+    addon.close(descriptor);
+  }
+}
+
+/** Makes something; what already has its name goes first. */
+function replacing<T>(state: Unpacking, parent: number, name: string | Buffer, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST')) throw error;
+    discard(state, parent, name);
+    return make();
+  }
+}
+
+/** Directories are moved away whole: deleting them can wait. */
+function discard(state: Unpacking, parent: number, name: string | Buffer): void {
+  const { addon } = state;
+  // What is held open may have been reached through the thing that goes.
+  if (parent !== state.parent?.descriptor) forgetParent(state);
+  try {
+    addon.unlinkat(parent, name, 0);
+  } catch (error) {
+    if (!isErrno(error, 'EISDIR', 'EPERM')) throw error;
+    addon.renameat2(parent, name, state.trash, String(state.trashed++), 0);
+  }
+}
+
+/** The directory that holds an entry. Those the archive does not mention look as in the layers below, or are root's and 0755. */
+function openParent(state: Unpacking, path: ByteText): number {
+  if (path === '') return state.root;
+  if (state.parent?.path === path) return state.parent.descriptor;
+  forgetParent(state);
+  const descriptor = tryOpen(state, path) ?? makeParents(state, path);
+  state.parent = { path, descriptor };
+  return descriptor;
+}
+
+function tryOpen(state: Unpacking, path: ByteText): number | null {
+  try {
+    return state.addon.openat2(state.root, fromByteText(path), O_PATH | O_DIRECTORY, 0, inRoot);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return null;
+    throw error;
+  }
+}
+
+function makeParents(state: Unpacking, path: ByteText): number {
+  let parent = state.addon.dup(state.root);
+  try {
+    for (const prefix of [...ancestorsOf(path), path]) {
+      const next = tryOpen(state, prefix) ?? makeParent(state, parent, prefix);
+      state.addon.close(parent);
+      parent = next;
+    }
+    return parent;
+  } catch (error) {
+    state.addon.close(parent);
+    throw error;
+  }
+}
+
+function makeParent(state: Unpacking, parent: number, path: ByteText): number {
+  const { addon } = state;
+  const name = fromByteText(parseTreePath(path).name);
+  let opaque = false;
+  try {
+    const facts = addon.fstatat(parent, name, AT_SYMLINK_NOFOLLOW);
+    if (!isWhiteout(facts)) throw badTar(`${showByteText(path)} is used as a directory but is none`);
+    addon.unlinkat(parent, name, 0);
+    opaque = true;
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
+  }
+  addon.mkdirat(parent, name, 0o755);
+  const descriptor = addon.openat2(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, RESOLVE_BENEATH);
+  addon.fchmodat(parent, name, 0o755, 0);
+  addon.fchownat(parent, name, 0, 0, AT_SYMLINK_NOFOLLOW);
+  if (opaque) setOpaque(addon, descriptor, null);
+  else {
+    const mtimeNs = copyUpDirectory(addon, state.lower, path, descriptor);
+    if (mtimeNs !== null) state.directoryTimes.push({ path, mtimeNs });
+  }
+  return descriptor;
+}
+
+function setRootAttributes(state: Unpacking, entry: TarEntry): void {
+  state.skippedXattrs += setNamedAttributes(state.addon, state.root, '.', entry, false);
+  state.directoryTimes.push({ path: '' as ByteText, mtimeNs: entry.mtimeNs });
+}
+
+/** Last, because making entries changes them; in order, so that a directory's last mention counts. */
+function setDirectoryTimes(state: Unpacking): void {
+  const { addon } = state;
+  for (const { path, mtimeNs } of state.directoryTimes) {
+    let descriptor: number;
+    try {
+      descriptor = addon.openat2(state.root, path === '' ? '.' : fromByteText(path), O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, inRoot);
+    } catch (error) {
+      // A later entry took its place.
+      if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) continue;
+      throw error;
+    }
+    try {
+      addon.utimensat(descriptor, '', mtimeNs, mtimeNs, AT_EMPTY_PATH);
+    } finally {
+      addon.close(descriptor);
+    }
+  }
+}
+
+function forgetParent(state: Unpacking): void {
+  if (state.parent !== null) state.addon.close(state.parent.descriptor);
+  state.parent = null;
+}
+
+function naming(entry: TarEntry, make: () => void): void {
+  try {
+    make();
+  } catch (error) {
+    if (isErrno(error, 'ENOSPC', 'EDQUOT', 'EFBIG', 'EIO', 'EROFS', 'EMFILE', 'ENFILE', 'ENOMEM')) throw error;
+    const what = `entry ${showByteText(entry.path)}`;
+    if (isErrno(error, 'ENAMETOOLONG', 'ELOOP', 'ENOTDIR', 'ENOENT', 'EISDIR', 'EINVAL', 'EEXIST', 'EXDEV', 'EMLINK')) {
+      throw new OrlopError('invalid-argument', 'STORE_BAD_TAR', `tar archive: ${what} cannot be made: ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
+    if (isOrlopError(error) && !error.code.startsWith('ERRNO_')) throw error;
+    const kind = isOrlopError(error) ? error.kind : 'internal';
+    throw new OrlopError(kind, 'STORE_UNPACK_FAILED', `${what} cannot be made: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,71 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from '#log';
+import { type Addon, removeTree } from '#sys';
+import { layerName, layerTree, type Layout } from './layout.ts';
+import type { LayerRows } from './metadata/layer-rows.ts';
+import type { Metadata } from './metadata/types.ts';
+import type { ChainId, Layer, ReconcileReport } from './types.ts';
+import type { BackgroundTasks } from './background.ts';
+
+export interface ReconcilerParts {
+  readonly layout: Layout;
+  readonly addon: Addon;
+  readonly metadata: Metadata;
+  readonly layerRows: LayerRows;
+  readonly background: BackgroundTasks;
+  readonly logger: Logger | undefined;
+}
+
+/**
+ * Makes database and directories agree after whatever happened: the database is right about what should be, the directories about what is.
+ * Only names are changed before this returns; deleting goes on in the background.
+ */
+export async function reconcile(parts: ReconcilerParts): Promise<ReconcileReport> {
+  const { layout, addon, metadata, layerRows, background, logger } = parts;
+  const leftovers = readdirSync(layout.ingest);
+  const lost = lostLayers(layout, layerRows.list());
+  layerRows.remove(lost);
+  const known = new Set(layerRows.list().map(({ chainId }) => layerName(chainId)));
+  const unknownLayers = readdirSync(layout.layers).filter((name) => name !== 'empty' && !known.has(name));
+  for (const name of unknownLayers) await rename(join(layout.layers, name), layout.temporary('layer'));
+
+  const rows = new Set(metadata.containers.list().map(({ id }) => id));
+  const directories = readdirSync(layout.containers);
+  const unknownContainers = directories.filter((id) => !rows.has(id));
+  for (const id of unknownContainers) await rename(join(layout.containers, id), layout.temporary('container'));
+  const present = new Set(directories);
+
+  for (const name of readdirSync(layout.ingest)) {
+    background.add(removeTree(addon, join(layout.ingest, name)), (error) =>
+      logger?.warn('a leftover could not be deleted', { name, error }),
+    );
+  }
+  const report: ReconcileReport = {
+    leftovers: leftovers.length,
+    unknownLayers,
+    lostLayers: lost,
+    lostContainers: [...rows].filter((id) => !present.has(id)),
+    unknownContainers,
+  };
+  say(logger, report);
+  return report;
+}
+
+/** Those whose tree is gone, and all that stand on them. */
+function lostLayers(layout: Layout, layers: readonly Layer[]): ChainId[] {
+  const byId = new Map(layers.map((layer) => [layer.chainId, layer]));
+  const isWhole = (chainId: ChainId): boolean => {
+    const layer = byId.get(chainId);
+    return layer !== undefined && existsSync(join(layout.layer(chainId), layerTree)) && (layer.parent === null || isWhole(layer.parent));
+  };
+  return layers.filter(({ chainId }) => !isWhole(chainId)).map(({ chainId }) => chainId);
+}
+
+function say(logger: Logger | undefined, report: ReconcileReport): void {
+  if (report.lostLayers.length > 0) logger?.error('unpacked layers are missing and were forgotten', { layers: report.lostLayers });
+  if (report.lostContainers.length > 0) logger?.error('directories of containers are missing', { containers: report.lostContainers });
+  const mended = report.leftovers + report.unknownLayers.length + report.unknownContainers.length;
+  if (mended > 0) logger?.info('cleared what an interrupted change left', { count: mended });
+}

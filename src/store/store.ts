@@ -1,0 +1,99 @@
+import { join, resolve } from 'node:path';
+import { isErrno, OrlopError } from '#errors';
+import type { Logger } from '#log';
+import type { Addon } from '#sys';
+import { createBackgroundTasks } from './background.ts';
+import { createContentStore } from './content/content.ts';
+import { measureStore } from './disk-usage.ts';
+import { createCollector } from './gc/collect.ts';
+import { createLayerStore } from './layers/layers.ts';
+import { createUnpackPool } from './layers/unpack-pool.ts';
+import { createDirectories, createLayout, type Layout } from './layout.ts';
+import { createLeaseBook } from './leases.ts';
+import { createContainers } from './metadata/containers.ts';
+import { type Database, openDatabase } from './metadata/database.ts';
+import { createImages } from './metadata/images.ts';
+import { createLayerRows } from './metadata/layer-rows.ts';
+import { createLeaseRows } from './metadata/lease-rows.ts';
+import { createEndpoints, createNetworks } from './metadata/networks.ts';
+import { createSettings } from './metadata/settings.ts';
+import type { Metadata } from './metadata/types.ts';
+import { reconcile } from './reconcile.ts';
+import { createOverlaySnapshotter } from './snapshots/overlay.ts';
+import type { Store } from './types.ts';
+
+export interface OpenStoreOptions {
+  /** The data root; made when missing. */
+  readonly root: string;
+  readonly addon: Addon;
+  readonly logger?: Logger;
+  /** The bundled worker thread (`src/store/layers/worker.ts`); found by itself when run from source or beside the bundle as `store-worker.mjs`. */
+  readonly workerUrl?: URL;
+}
+
+/**
+ * Opens the store, alone: it stays locked for this process until it is closed or the process ends. Mends what a crash left. Fails with
+ * failed-precondition `STORE_IN_USE` or `STORE_NEWER_SCHEMA`, permission-denied `STORE_ROOT_UNUSABLE`, data-loss `STORE_DATABASE_CORRUPT`.
+ */
+export async function openStore({ root, addon, logger, workerUrl }: OpenStoreOptions): Promise<Store> {
+  const layout = createLayout(resolve(root));
+  makeDirectories(layout);
+  await using opened = new AsyncDisposableStack();
+  const db = opened.use(openDatabase(layout.database));
+  const metadata = createMetadata(db);
+  const layerRows = createLayerRows(db);
+  const leases = createLeaseBook(createLeaseRows(db));
+  const background = createBackgroundTasks();
+  opened.defer(() => background.settled());
+  const pool = opened.use(createUnpackPool({ workerUrl }));
+  const reconciled = await reconcile({ layout, addon, metadata, layerRows, background, logger });
+
+  const content = createContentStore(layout);
+  const layers = createLayerStore({ layout, addon, rows: layerRows, pool, logger });
+  const { inUse, ...snapshots } = createOverlaySnapshotter({ layout, addon, background, directories: layers.directories, logger });
+  const collectGarbage = createCollector({ layout, addon, metadata, layerRows, leases, containersInUse: inUse });
+  const resources = opened.move();
+  const close = (): Promise<void> => resources.disposeAsync();
+  return {
+    root: layout.root,
+    content,
+    layers,
+    snapshots,
+    metadata,
+    leases,
+    reconciled,
+    containerDirectory: (id, part) => (part === undefined ? layout.container(id) : join(layout.container(id), part)),
+    collectGarbage,
+    diskUsage: () => measureStore(layout, addon, content, metadata),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function createMetadata(db: Database): Metadata {
+  return {
+    images: createImages(db),
+    containers: createContainers(db),
+    networks: createNetworks(db),
+    endpoints: createEndpoints(db),
+    settings: createSettings(db),
+    transaction: (change) => db.transaction(change),
+  };
+}
+
+function makeDirectories(layout: Layout): void {
+  try {
+    createDirectories(layout);
+  } catch (error) {
+    if (!isErrno(error, 'EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST')) throw error;
+    throw new OrlopError(
+      'permission-denied',
+      'STORE_ROOT_UNUSABLE',
+      `the data root ${layout.root} cannot be used: ${(error as Error).message}`,
+      {
+        hint: 'run as root, or choose another --data-root',
+        cause: error,
+      },
+    );
+  }
+}
