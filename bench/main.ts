@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { projectRoot } from '../scripts/rooms.ts';
 import { cases } from './cases.ts';
 import { openEngine, prepareRootTar } from './engine.ts';
-import { findPeers, findRuntimes } from './peers.ts';
+import { findEngines, findRuntimes, ourEngine } from './peers.ts';
 import { formatRows, type Row } from './samples.ts';
 
 const { values: options } = parseArgs({ options: { rounds: { type: 'string', default: '20' }, only: { type: 'string', default: '' } } });
@@ -15,7 +15,7 @@ if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds ${options
 if (process.getuid?.() !== 0) throw new Error('the engine needs root: run "sudo npm run bench"');
 
 const tar = prepareRootTar();
-const peers = findPeers(tar);
+const peers = findEngines(tar);
 const runtimes = findRuntimes();
 const scratch = mkdtempSync('/var/tmp/orlop-bench-bundle-');
 const rows: Row[] = [];
@@ -28,7 +28,7 @@ try {
     if (wanted.length > 0 && !wanted.includes(name)) continue;
     process.stderr.write(`${name} …\n`);
     try {
-      rows.push(...(await measure({ engine, peers, runtimes, rounds, tar, scratch })));
+      rows.push(...(await measure({ engine, engines: [ourEngine(engine), ...peers], runtimes, rounds, tar, scratch })));
     } catch (error) {
       // One thing that cannot be measured is said and does not hide the others.
       process.stdout.write(`${name}: not measured: ${error instanceof Error ? error.message : String(error)}\n`);
