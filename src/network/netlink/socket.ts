@@ -35,6 +35,8 @@ export function openRouteSocket(addon: NetworkCalls, netnsFd = -1): RouteSocket 
   let sequence = 0;
   let open = true;
   const send = (requests: readonly Request[]): number => {
+    // The number of a closed descriptor soon belongs to something else.
+    if (!open) throw new OrlopError('internal', 'NETWORK_SOCKET_CLOSED', 'the netlink socket is closed');
     const first = sequence + 1;
     sequence += requests.length;
     addon.netlinkSend(socket, encodeMessages(requests.map((request, index) => ({ ...request, sequence: first + index }))));

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { isOrlopError } from '#errors';
+import { checkSameWishes, parseWishes, planBridgeEndpoint, planPlainEndpoint } from './endpoints.ts';
+import { bridgeLink, buriedGroup, buriedLink, checkPrefix, isHostLink, networkId, newHostLink } from './naming.ts';
+import type { BridgeNetwork, Endpoint } from './types.ts';
+
+const network: BridgeNetwork = { id: 'x', name: 'bridge', driver: 'bridge', link: 'orlbr0', subnet: '10.5.0.0/24', gateway: '10.5.0.1' };
+const prefix = fc.stringMatching(/^[a-z][a-z0-9]{0,8}$/);
+
+test('wishes that cannot be are refused', () => {
+  for (const wanted of [{ address: '10.5.0' }, { address: 'fd00::1' }, { address: '' }, { mac: 'x' }, { mac: '01:00:00:00:00:01' }]) {
+    assert.throws(
+      () => parseWishes(wanted),
+      (error) => isOrlopError(error, 'invalid-argument'),
+      JSON.stringify(wanted),
+    );
+  }
+});
+
+test('endpoints of one network never share an address or a link', () => {
+  const endpoints: Endpoint[] = [];
+  for (let index = 0; index < 50; index += 1) endpoints.push(planBridgeEndpoint('orl', `c${index}`, network, endpoints, parseWishes({})));
+  const of = (key: 'address' | 'hostLink' | 'mac' | 'id'): number =>
+    new Set(endpoints.map((one) => (one.driver === 'bridge' ? one[key] : ''))).size;
+  assert.deepEqual([of('address'), of('hostLink'), of('mac'), of('id')], [50, 50, 50, 50]);
+});
+
+test('another network has its own addresses', () => {
+  const first = planBridgeEndpoint('orl', 'c', network, [], parseWishes({}));
+  const second = planBridgeEndpoint('orl', 'c', { ...network, name: 'other' }, [first], parseWishes({}));
+  assert.equal(second.address, first.address);
+});
+
+test('asking again with the same wishes or none is the same, with others a conflict', () => {
+  const endpoint = planBridgeEndpoint('orl', 'c', network, [], parseWishes({ address: '10.5.0.9', mac: '02:00:00:00:00:AA' }));
+  for (const wanted of [{}, { address: '10.5.0.9' }, { mac: '02:00:00:00:00:aa' }]) checkSameWishes(endpoint, parseWishes(wanted));
+  for (const wanted of [{ address: '10.5.0.8' }, { mac: '02:00:00:00:00:bb' }]) {
+    assert.throws(
+      () => checkSameWishes(endpoint, parseWishes(wanted)),
+      (error) => isOrlopError(error, 'conflict'),
+    );
+  }
+  const plain = planPlainEndpoint('c', 'none', 'none', parseWishes({}));
+  assert.throws(
+    () => checkSameWishes(plain, parseWishes({ mac: '02:00:00:00:00:bb' })),
+    (error) => isOrlopError(error, 'conflict'),
+  );
+});
+
+test('every name of a link fits into 15 bytes and is known as its engine made it', () => {
+  fc.assert(
+    fc.property(prefix, fc.nat(), (name, index) => {
+      checkPrefix(name);
+      const links = [newHostLink(name, new Set()), buriedLink(name, index), bridgeLink(name)];
+      assert.ok(
+        links.every((link) => link.length <= 15),
+        links.join(),
+      );
+      assert.deepEqual(
+        links.map((link) => isHostLink(name, link)),
+        [true, true, false],
+      );
+      assert.notEqual(buriedGroup(name), 0);
+    }),
+  );
+  for (const bad of ['', 'a'.repeat(10), 'Orl', '1orl', 'orl-', 'orl/x', 'orl x'])
+    assert.throws(
+      () => checkPrefix(bad),
+      (error) => isOrlopError(error, 'invalid-argument'),
+    );
+});
+
+test('the id of a network depends on the engine and the name only', () => {
+  assert.equal(networkId('a', 'bridge'), networkId('a', 'bridge'));
+  assert.notEqual(networkId('a', 'bridge'), networkId('b', 'bridge'));
+  assert.match(networkId('a', 'bridge'), /^[0-9a-f]{64}$/);
+});
