@@ -172,7 +172,7 @@ async function removeAll(context: Context): Promise<void> {
   socket.change(...links.flatMap((link) => planBurial(prefix, link)));
   sweepBuried(socket, prefix);
   await bridges.remove();
-  for (const endpoint of [...endpoints.values()]) await forget(context, endpoint);
+  for (const endpoint of endpoints.values()) await forget(context, endpoint);
 }
 
 function bridgeEndpoints(context: Context): BridgeEndpoint[] {

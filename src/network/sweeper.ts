@@ -24,8 +24,8 @@ export function createSweeper(work: () => void, logger: Logger): Sweeper {
   };
   return {
     soon() {
-      if (timer === undefined) timer = setTimeout(run, delayMs).unref();
-      else timer.refresh();
+      clearTimeout(timer);
+      timer = setTimeout(run, delayMs).unref();
     },
     [Symbol.dispose]() {
       if (timer === undefined) return;
