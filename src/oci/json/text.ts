@@ -28,18 +28,11 @@ export function parseJson(text: string | Uint8Array, options: ParseJsonOptions):
 
 /** The inverse: bigints are printed as numbers. `indent` 0 prints on one line. */
 export function formatJson(value: unknown, indent = 0): string {
-  let found = false;
-  const text = JSON.stringify(
-    value,
-    (_key, inner: unknown) => {
-      if (typeof inner !== 'bigint') return inner;
-      found = true;
-      return `\u0001${inner}\u0001`;
-    },
-    indent,
-  );
-  return found ? text.replace(/"\\u0001(-?\d+)\\u0001"/g, '$1') : text;
+  return JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'bigint' ? rawJson.rawJSON(String(inner)) : inner), indent);
 }
+
+/** In V8 and JavaScriptCore, not yet in TypeScript's library (proposal "JSON.parse source text access"). */
+const rawJson = JSON as unknown as { rawJSON(text: string): unknown };
 
 function keepLongIntegers(_key: string, value: unknown, context?: ReviverContext): unknown {
   if (typeof value !== 'number' || Number.isSafeInteger(value)) return value;
