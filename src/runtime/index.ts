@@ -1,6 +1,10 @@
 export type { Cgroup, CgroupController, CgroupHierarchy, CgroupLayout, CgroupStats } from './cgroups/types.ts';
 export { detectCgroupLayout } from './cgroups/layout.ts';
 export { createCgroup, openCgroup } from './cgroups/cgroup.ts';
+export { allCapabilities, defaultCapabilities } from './capabilities.ts';
+export { maskedPaths, readonlyPaths } from './defaults.ts';
+export { clampRlimits, type HardLimits } from './plan/limits.ts';
+export { availableCapabilities } from './sandbox/host-facts.ts';
 export type {
   AttachedClient,
   ExecOptions,
@@ -17,3 +21,13 @@ export type {
 export { openSandbox } from './sandbox/open.ts';
 export { startContainer } from './sandbox/start.ts';
 export { openExecSandbox, startExec } from './sandbox/exec.ts';
+export {
+  compileSeccomp,
+  createSeccompCache,
+  defaultProfile,
+  systemProfile,
+  type CompiledSeccomp,
+  type SeccompCache,
+  type SeccompHost,
+} from './seccomp/index.ts';
+export { findUser, resolveUser, type ResolvedUser } from './users.ts';

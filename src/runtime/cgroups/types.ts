@@ -1,7 +1,21 @@
 import type { LinuxResources } from '#oci';
 
 /** The controllers that we set or read. On v1 each is a hierarchy of its own or shares one (`cpu,cpuacct`). */
-export type CgroupController = 'cpu' | 'cpuacct' | 'cpuset' | 'memory' | 'pids' | 'devices' | 'freezer' | 'blkio' | 'hugetlb' | 'io' | 'rdma' | 'net_cls' | 'net_prio' | 'perf_event';
+export type CgroupController =
+  | 'cpu'
+  | 'cpuacct'
+  | 'cpuset'
+  | 'memory'
+  | 'pids'
+  | 'devices'
+  | 'freezer'
+  | 'blkio'
+  | 'hugetlb'
+  | 'io'
+  | 'rdma'
+  | 'net_cls'
+  | 'net_prio'
+  | 'perf_event';
 
 /** One mounted cgroup hierarchy. */
 export interface CgroupHierarchy {
@@ -26,6 +40,12 @@ export interface CgroupLayout {
   readonly unifiedControllers: readonly string[];
 }
 
+/** Where a controller's files of one cgroup are. */
+export interface Place {
+  readonly directory: string;
+  readonly version: 1 | 2;
+}
+
 /** Figures of one cgroup. Times are microseconds of CPU, sizes are bytes; a limit of null means none. */
 export interface CgroupStats {
   readonly cpu: {
@@ -48,7 +68,14 @@ export interface CgroupStats {
     readonly detail: Readonly<Record<string, number>>;
   };
   readonly pids: { readonly current: number; readonly limit: number | null };
-  readonly io: readonly { readonly major: number; readonly minor: number; readonly readBytes: number; readonly writtenBytes: number; readonly reads: number; readonly writes: number }[];
+  readonly io: readonly {
+    readonly major: number;
+    readonly minor: number;
+    readonly readBytes: number;
+    readonly writtenBytes: number;
+    readonly reads: number;
+    readonly writes: number;
+  }[];
 }
 
 /** One cgroup: the directory `path` in each hierarchy of the layout. Plain handle, holds no descriptor. */

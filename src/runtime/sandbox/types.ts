@@ -1,4 +1,4 @@
-import type { IdMapping, Process, Spec } from '#oci';
+import type { IdMapping, LinuxSeccomp, Process, Spec, State, TimeOffset } from '#oci';
 import type { Addon, MonitorConnection } from '#sys';
 import type { Cgroup } from '../cgroups/types.ts';
 
@@ -28,15 +28,19 @@ export interface SandboxOptions {
   readonly cgroup?: Cgroup;
   /** `required`: fail when the kernel forbids it; otherwise the kernel's refusal is ignored. */
   readonly oomScoreAdjust?: { readonly value: number; readonly required: boolean };
-  readonly timeOffsets?: Spec['linux'] extends infer L ? (L extends { timeOffsets?: infer T } ? T : never) : never;
+  /** time_namespaces(7); needs a new time namespace. */
+  readonly timeOffsets?: Readonly<Record<string, TimeOffset>>;
 }
 
 /** A parked process in its namespaces and cgroup, and the monitor that is its parent. It waits for `startContainer`. */
 export interface Sandbox extends AsyncDisposable {
   /** Of the parked process, in our pid namespace. */
   readonly pid: number;
-  readonly monitor: { readonly pid: number; readonly pidfd: number };
+  /** The monitor. It is reaped here when it ends: nobody else needs to wait for it. */
+  readonly monitor: { readonly pid: number };
   readonly connection: MonitorConnection;
+  /** False once the process or its monitor has ended. */
+  isAlive(): boolean;
   readonly namespaces: readonly NamespaceRequest[];
   readonly idMap: IdMap | null;
   readonly cgroup: Cgroup | null;
@@ -46,6 +50,8 @@ export interface Sandbox extends AsyncDisposable {
   /** The host id that an id inside has; the same id without a user namespace; null when it is not mapped. */
   hostUid(uid: number): number | null;
   hostGid(gid: number): number | null;
+  /** The process is somebody else's from now on: disposing does nothing. */
+  release(): void;
 }
 
 /** Where the process's standard streams go. Ids of pipes are those of the process's user, translated. */
@@ -64,7 +70,7 @@ export interface AttachedClient {
   readonly stderr: boolean;
 }
 
-interface CommonStart {
+export interface CommonStart {
   readonly stdio: Stdio;
   /** Descriptor of a prepared monitor directory (control.sock, attach.sock, exit). Absent: none is kept. */
   readonly monitorDirectory?: number;
@@ -73,18 +79,28 @@ interface CommonStart {
   readonly clients?: readonly AttachedClient[];
   /** A compiled filter used instead of compiling the spec's profile again. */
   readonly seccomp?: { readonly filter: Uint8Array; readonly flags: number };
+  /** Name of the new session keyring; null keeps ours. Absent: a new one without a name. */
+  readonly keyring?: string | null;
+  /** The process gets these as descriptors 3, 4, …. */
+  readonly passed?: readonly number[];
 }
 
 /** Descriptors are borrowed: the caller closes them after the call. */
 export interface StartOptions extends CommonStart {
   /** The spec's namespaces, id mappings, cgroupsPath and resources are ignored here: the sandbox has them already. */
   readonly spec: Spec;
-  /** A detached mount attached over the directory `at`, or a host path. */
-  readonly root: { readonly mount: number; readonly at: number } | { readonly path: string };
+  /** A detached mount (over the host directory `at`, else over `/` of the new mount namespace), or a host path. */
+  readonly root: { readonly mount: number; readonly at?: number } | { readonly path: string };
   /** Detached mounts that replace the source of the spec's mount with this destination. */
   readonly mounts?: ReadonlyMap<string, number>;
   /** Stop before the program: state `created` until `connection.start()`. */
   readonly waitForStart?: boolean;
+  /** Descriptor of a directory with a FIFO `start.fifo`: with `waitForStart`, opening that for reading lets the program go on. */
+  readonly startFifo?: number;
+  /** chroot(2) instead of pivot_root(2). */
+  readonly noPivot?: boolean;
+  /** What hooks are told; the pid is filled in. */
+  readonly state?: State;
 }
 
 export interface Started {
@@ -92,7 +108,7 @@ export interface Started {
   readonly pid: number;
   readonly state: 'created' | 'running';
   readonly connection: MonitorConnection;
-  readonly monitor: { readonly pid: number; readonly pidfd: number };
+  readonly monitor: { readonly pid: number };
 }
 
 /** One more process in a running container. */
@@ -113,5 +129,5 @@ export interface ExecSandboxOptions {
 export interface ExecOptions extends CommonStart {
   readonly process: Process;
   /** The container's seccomp profile (spec.linux.seccomp), unless `seccomp` is given compiled. */
-  readonly profile?: NonNullable<Spec['linux']>['seccomp'];
+  readonly profile?: LinuxSeccomp;
 }

@@ -1,0 +1,46 @@
+import type { LinuxResources } from '#oci';
+import { planBlockIo } from './blkio.ts';
+import { planCpu } from './cpu.ts';
+import { planCpuset } from './cpuset.ts';
+import { allowsEverything, alwaysAllowedDevices, planDevicesV1 } from './devices.ts';
+import { planHugetlb } from './hugetlb.ts';
+import { type MemoryFacts, planMemory } from './memory.ts';
+import { planNetworkTags } from './network.ts';
+import { planPids } from './pids.ts';
+import { planRdma } from './rdma.ts';
+import type { CgroupController } from './types.ts';
+import { type CgroupVersion, type CgroupWrite, refuseResource } from './writes.ts';
+
+export interface ResourceFacts {
+  readonly versionOf: (controller: CgroupController) => CgroupVersion | null;
+  readonly memory: MemoryFacts;
+}
+
+/**
+ * The writes that make these resources hold, in order. A controller that the host lacks is refused by name, as is what its version cannot
+ * express; nothing is passed over in silence.
+ */
+export function planResources(resources: LinuxResources, facts: ResourceFacts): CgroupWrite[] {
+  const versionOf = (controller: CgroupController): CgroupVersion => facts.versionOf(controller) ?? 1;
+  const writes = [
+    ...planDevices(resources.devices ?? [], versionOf('devices')),
+    ...(resources.memory === undefined ? [] : planMemory(resources.memory, versionOf('memory'), facts.memory)),
+    ...(resources.cpu === undefined ? [] : [...planCpuset(resources.cpu), ...planCpu(resources.cpu, versionOf('cpu'))]),
+    ...(resources.pids === undefined ? [] : planPids(resources.pids)),
+    ...(resources.blockIO === undefined ? [] : planBlockIo(resources.blockIO, versionOf('blkio'))),
+    ...(resources.hugepageLimits === undefined ? [] : planHugetlb(resources.hugepageLimits, versionOf('hugetlb'))),
+    ...(resources.network === undefined ? [] : planNetworkTags(resources.network, versionOf('net_cls'))),
+    ...(resources.rdma === undefined ? [] : planRdma(resources.rdma)),
+  ];
+  for (const write of writes) {
+    if (facts.versionOf(write.controller) === null) throw refuseResource(write.about, `this host has no ${write.controller} controller`);
+  }
+  return writes;
+}
+
+function planDevices(rules: NonNullable<LinuxResources['devices']>, version: CgroupVersion): CgroupWrite[] {
+  if (rules.length === 0) return [];
+  if (version === 1) return planDevicesV1([...rules, ...alwaysAllowedDevices]);
+  if (allowsEverything(rules)) return [];
+  throw refuseResource('linux.resources.devices', 'device rules need the v1 devices controller here');
+}

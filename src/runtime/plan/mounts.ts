@@ -1,0 +1,144 @@
+import { posix } from 'node:path';
+import type { SpecMount } from '#oci';
+import * as k from '#sys';
+import type { Op } from '#sys';
+import type { CgroupLayout } from '../cgroups/types.ts';
+import { planCgroupMount } from './cgroup-mount.ts';
+import { type MountOptions, parseMountOptions } from './mount-options.ts';
+import { refuseField, rejectField } from './refuse.ts';
+import type { Slots } from './slots.ts';
+
+/** A mount that was made before, detached, and is only moved into place. */
+export interface PreparedMount {
+  readonly descriptor: number;
+  /** Its root is a file, not a directory. */
+  readonly file: boolean;
+}
+
+export interface MountFacts {
+  /** By index into spec.mounts: every bind mount and every tmpfs that is copied into. */
+  readonly prepared: ReadonlyMap<number, PreparedMount>;
+  readonly slots: Slots;
+  readonly cgroups: CgroupLayout | null;
+  /** Path of the container's cgroup in each hierarchy, for hosts without cgroup namespaces. */
+  readonly cgroupPath: string | null;
+  readonly ownCgroupNamespace: boolean;
+  /** SELinux context for file systems made here, or null. */
+  readonly label: string | null;
+}
+
+export interface PlannedMounts {
+  readonly mounting: readonly Op[];
+  /** What makes a tmpfs read-only once all that lies in it has been made. */
+  readonly sealing: readonly Op[];
+}
+
+export function planMounts(mounts: readonly SpecMount[], facts: MountFacts): PlannedMounts {
+  const mounting: Op[] = [];
+  const sealing: Op[] = [];
+  mounts.forEach((mount, index) => {
+    const planned = planMount(mount, index, facts);
+    mounting.push(...planned.mounting);
+    sealing.push(...planned.sealing);
+  });
+  return { mounting, sealing };
+}
+
+export function isBind(mount: SpecMount): boolean {
+  return mount.type === 'bind' || (mount.options ?? []).some((option) => option === 'bind' || option === 'rbind');
+}
+
+function planMount(mount: SpecMount, index: number, facts: MountFacts): PlannedMounts {
+  const at = `mounts[${index}]`;
+  const target = checkTarget(mount, at);
+  const options = parseMountOptions(mount.options ?? []);
+  checkOptions(mount, options, at);
+  const prepared = facts.prepared.get(index);
+  if (prepared !== undefined) return { mounting: planPrepared(target, options, prepared, facts), sealing: [] };
+  if (isBind(mount)) throw rejectField(`${at}.source`, 'was not opened');
+  if (mount.type === 'cgroup') return planCgroupMount(target, options, facts, at);
+  return planFileSystem(mount, target, options, facts);
+}
+
+/**
+ * Where a mount may go. Inside /proc only what stands in for a kernel's report about resources (lxcfs) is allowed: anything else could
+ * make the runtime itself believe a forged /proc (CVE-2019-16884 and its kin); the list is runc's.
+ */
+function checkTarget(mount: SpecMount, at: string): string {
+  const target = posix.normalize(posix.join('/', mount.destination));
+  if (target === '/') throw rejectField(`${at}.destination`, 'is the root itself', 'mount on a directory below it');
+  if (target.startsWith('/proc/') && !(isBind(mount) && maskableReports.has(target))) {
+    throw rejectField(`${at}.destination`, `${JSON.stringify(mount.destination)} lies inside /proc`, 'mount it elsewhere');
+  }
+  return target;
+}
+
+const maskableReports = new Set(
+  [
+    'cpuinfo',
+    'diskstats',
+    'meminfo',
+    'stat',
+    'swaps',
+    'uptime',
+    'loadavg',
+    'slabinfo',
+    'sys/kernel/ns_last_pid',
+    'sys/crypto/fips_enabled',
+  ].map((name) => `/proc/${name}`),
+);
+
+function checkOptions(mount: SpecMount, options: MountOptions, at: string): void {
+  const list = JSON.stringify(options.data);
+  if (isBind(mount) && options.data.length > 0) throw rejectField(`${at}.options`, `${list} mean nothing for a bind mount`);
+  if (options.data.includes('remount'))
+    throw refuseField(`${at}.options`, 'a container starts from fresh mounts, "remount" has nothing to change');
+  if (options.copyUp && mount.type !== 'tmpfs') throw rejectField(`${at}.options`, '"tmpcopyup" is for tmpfs only');
+  const mapped = (mount.uidMappings ?? mount.gidMappings) !== undefined || options.idmap !== 'no';
+  if (mapped && !isBind(mount)) throw refuseField(`${at}.uidMappings`, 'only bind mounts can map ids');
+}
+
+function planPrepared(target: string, options: MountOptions, prepared: PreparedMount, facts: MountFacts): Op[] {
+  const attach: Op = { op: 'attach_mount', mount: facts.slots.add(prepared.descriptor), target, make: prepared.file ? 2 : 1 };
+  return [
+    attach,
+    ...planAttributes(target, options.own, false),
+    ...planAttributes(target, options.tree, true),
+    ...planPropagation(target, options),
+  ];
+}
+
+/** A file system of its own: the attributes come with it, so there is no moment at which it lies there without them. */
+function planFileSystem(mount: SpecMount, target: string, options: MountOptions, facts: MountFacts): PlannedMounts {
+  const fstype = mount.type ?? '';
+  const late = fstype === 'tmpfs' && (options.own.set & k.MOUNT_ATTR_RDONLY) !== 0;
+  const attributes = (options.own.set | options.tree.set) & ~(late ? k.MOUNT_ATTR_RDONLY : 0);
+  const label = facts.label === null || unlabelled.has(fstype) ? [] : [`context=${facts.label}`];
+  return {
+    mounting: [
+      { op: 'mount', fstype, source: mount.source ?? fstype, options: [...options.data, ...label], attributes, target, make: 1 },
+      ...planPropagation(target, options),
+    ],
+    sealing: late ? planAttributes(target, { set: k.MOUNT_ATTR_RDONLY, clear: 0 }, false) : [],
+  };
+}
+
+/** File systems whose files the kernel labels itself. */
+const unlabelled = new Set(['proc', 'sysfs', 'mqueue', 'cgroup2']);
+
+export function planAttributes(target: string, { set, clear }: { set: number; clear: number }, recursive: boolean): Op[] {
+  if (set === 0 && clear === 0) return [];
+  return [{ op: 'set_mount_attributes', target, set, clear, propagation: 0, recursive: recursive ? 1 : 0, userns: k.noSlot }];
+}
+
+function planPropagation(target: string, options: MountOptions): Op[] {
+  return options.propagation.map(({ flag, recursive }) => ({
+    op: 'set_mount_attributes',
+    target,
+    set: 0,
+    clear: 0,
+    propagation: flag,
+    recursive: recursive ? 1 : 0,
+    userns: k.noSlot,
+  }));
+}

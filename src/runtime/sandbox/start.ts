@@ -1,0 +1,170 @@
+import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
+import { isErrno, OrlopError } from '#errors';
+import type { LinuxSeccomp, Process, Spec, State } from '#oci';
+import type { Addon, Plan } from '#sys';
+import { detectCgroupLayout } from '../cgroups/layout.ts';
+import type { Cgroup } from '../cgroups/types.ts';
+import { planContainer } from '../plan/container.ts';
+import type { LoadedSeccomp } from '../plan/process.ts';
+import { createdNamespaces } from '../plan/sandbox.ts';
+import { createSlots, type Planned } from '../plan/slots.ts';
+import { compileSeccomp } from '../seccomp/index.ts';
+import { openBindMounts } from './bind-mounts.ts';
+import { explainFailure } from './failure.ts';
+import { readSecurityModules } from './host-facts.ts';
+import type { NamespaceName, Sandbox, Started, StartOptions, CommonStart } from './types.ts';
+
+/** What a start needs to know of the parked process; a Sandbox is one. */
+export type Parked = Pick<Sandbox, 'addon' | 'pid' | 'namespaces' | 'idMap' | 'cgroup' | 'openNamespace' | 'hostUid' | 'hostGid'>;
+
+/**
+ * Turns the parked process into the container's. Resolves once the program runs (`running`), or waits for `connection.start()` (`created`); from then on
+ * the process is independent of us and the sandbox disposes of nothing. Rejects with a sentence about what could not be done; the process is dead then.
+ */
+export async function startContainer(sandbox: Sandbox, options: StartOptions): Promise<Started> {
+  using prepared = prepareStart(sandbox, options);
+  try {
+    const { pid, state } = await sandbox.connection.run(prepared.plan, prepared.descriptors);
+    sandbox.release();
+    return { pid, state, connection: sandbox.connection, monitor: sandbox.monitor };
+  } catch (error) {
+    throw explainFailure(error, prepared.plan);
+  }
+}
+
+/** A run plan with its descriptors, which stay open until disposed. */
+export type PreparedPlan = Planned<Plan> & Disposable;
+
+export function prepareStart(parked: Parked, options: StartOptions): PreparedPlan {
+  const { addon, cgroup } = parked;
+  const { spec } = options;
+  using undo = new DisposableStack();
+  const binds = undo.use(
+    openBindMounts(spec, {
+      addon,
+      given: options.mounts ?? new Map(),
+      idMap: parked.idMap,
+      openUserNamespace: () => parked.openNamespace('user'),
+    }),
+  );
+  const state = encodeState(options.state, parked.pid);
+  const planned = planContainer(spec, {
+    ...streamFacts(parked, options, spec.process),
+    memoryEvents: keep(undo, openMemoryEvents(cgroup)),
+    ...processFacts(options, undo, addon, { profile: spec.linux?.seccomp, state: options.state, pid: parked.pid }),
+    prepared: binds.prepared,
+    cgroups: needsCgroupLayout(spec) ? (cgroup?.layout ?? detectCgroupLayout()) : null,
+    cgroupPath: cgroup?.path ?? null,
+    ownCgroupNamespace: hasOwn(parked, 'cgroup'),
+    label: spec.linux?.mountLabel ?? null,
+    root: options.root,
+    created: createdNamespaces(parked.namespaces),
+    joined: new Set(parked.namespaces.filter((namespace) => namespace.join !== undefined).map((namespace) => namespace.name)),
+    hostHasKcore: existsSync('/proc/kcore'),
+    noPivot: options.noPivot === true,
+    hooks: spec.hooks?.startContainer ?? [],
+    hookState: state,
+    waitForStart: options.waitForStart === true ? { fifo: options.startFifo ?? null } : null,
+    slots: createSlots(),
+  });
+  adjustOomScore(parked.pid, spec.process);
+  const held = undo.move();
+  return { ...planned, [Symbol.dispose]: () => held.dispose() };
+}
+
+function needsCgroupLayout(spec: Spec): boolean {
+  return (spec.mounts ?? []).some((mount) => mount.type === 'cgroup');
+}
+
+function hasOwn(parked: Parked, name: NamespaceName): boolean {
+  return parked.namespaces.some((namespace) => namespace.name === name);
+}
+
+/** The parts of the facts that starts and execs share. */
+export function streamFacts(parked: Parked, options: CommonStart, process: Process | undefined) {
+  const user = process?.user ?? { uid: 0, gid: 0 };
+  const [hostUid, hostGid] = [parked.hostUid(user.uid), parked.hostGid(user.gid)];
+  if (hostUid === null || hostGid === null) {
+    throw new OrlopError(
+      'invalid-argument',
+      'RUNTIME_USER',
+      `user ${user.uid}:${user.gid} is not mapped in the container's user namespace`,
+      {
+        hint: 'choose a user within the range of the container, or give it a larger one',
+      },
+    );
+  }
+  return {
+    stdio: options.stdio,
+    hostUid,
+    hostGid,
+    monitorDirectory: options.monitorDirectory ?? null,
+    log: options.log ?? null,
+    clients: options.clients ?? [],
+  };
+}
+
+export interface SeccompSource {
+  readonly profile: LinuxSeccomp | undefined;
+  readonly state: State | undefined;
+  readonly pid: number;
+}
+
+export function processFacts(options: CommonStart, undo: DisposableStack, addon: Addon, source: SeccompSource) {
+  return {
+    seccomp: options.seccomp ?? loadSeccomp(source, undo, addon),
+    security: readSecurityModules(),
+    keyring: options.keyring === undefined ? '' : options.keyring,
+    passed: options.passed ?? [],
+  };
+}
+
+/** A profile that asks a supervisor has its socket connected here, on the host (runtime-spec config-linux, "listenerPath"). */
+function loadSeccomp({ profile, state, pid }: SeccompSource, undo: DisposableStack, addon: Addon): LoadedSeccomp | null {
+  if (profile === undefined) return null;
+  const { filter, flags, listener } = compileSeccomp(profile, { arch: process.arch });
+  if (listener === undefined) return { filter, flags };
+  const socket = addon.connectUnix(listener.path);
+  undo.defer(() => addon.close(socket));
+  const told = { ociVersion: '1.2.0', fds: ['seccompFd'], pid, metadata: listener.metadata, ...(state === undefined ? {} : { state }) };
+  return { filter, flags, listener: { socket, state: Buffer.from(JSON.stringify(told)) } };
+}
+
+/** What hooks read on their standard input. */
+function encodeState(state: State | undefined, pid: number): Uint8Array {
+  return Buffer.from(JSON.stringify({ ociVersion: '1.2.0', id: '', status: 'creating', bundle: '', ...state, pid }));
+}
+
+/** With it the monitor can tell whether memory ran out. */
+export function openMemoryEvents(cgroup: Cgroup | null): number | null {
+  const directory = cgroup?.directoryOf('memory') ?? null;
+  if (directory === null) return null;
+  for (const file of ['memory.events', 'memory.oom_control']) {
+    try {
+      return openSync(`${directory}/${file}`, 'r');
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT')) throw error;
+    }
+  }
+  return null;
+}
+
+export function keep(undo: DisposableStack, descriptor: number | null): number | null {
+  if (descriptor !== null) undo.defer(() => closeSync(descriptor));
+  return descriptor;
+}
+
+/** From outside, where a parked process of any user namespace can be adjusted with our rights. */
+export function adjustOomScore(pid: number, process: Process | undefined): void {
+  const value = process?.oomScoreAdj;
+  if (value === undefined) return;
+  try {
+    writeFileSync(`/proc/${pid}/oom_score_adj`, String(value));
+  } catch (error) {
+    if (!isErrno(error, 'EACCES', 'EPERM')) throw error;
+    throw new OrlopError('permission-denied', 'RUNTIME_OOM_SCORE', `oom_score_adj cannot be set to ${value}`, {
+      hint: 'lowering it takes CAP_SYS_RESOURCE',
+      cause: error,
+    });
+  }
+}
