@@ -16,6 +16,8 @@ const programs: readonly Program[] = [
   { name: 'orlop', entry: 'src/main/orlop.ts', executable: true },
   { name: 'orlopd', entry: 'src/main/orlopd.ts', executable: false },
   { name: 'orlop-runtime', entry: 'src/main/runtime.ts', executable: true },
+  // The thread of orlopd that unpacks layers.
+  { name: 'store-worker', entry: 'src/store/layers/worker.ts', executable: false },
 ];
 
 const output = join(projectRoot, 'build');

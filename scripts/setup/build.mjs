@@ -18,7 +18,7 @@ export function buildNatives() {
  */
 export function buildBundles() {
   const inputs = fingerprint(['src', 'native', 'scripts/bundle.ts', 'package.json', 'package-lock.json'], ['.ts', '.c', '.h', '.json']);
-  const outputs = ['orlop.mjs', 'orlopd.mjs', 'orlop-runtime.mjs'];
+  const outputs = ['orlop.mjs', 'orlopd.mjs', 'orlop-runtime.mjs', 'store-worker.mjs'];
   return step('bundles', inputs, outputs, 'bundling', ['scripts/bundle.ts'], { ORLOP_BUILD_ID: inputs.slice(0, 12) });
 }
 

@@ -50,7 +50,7 @@ function makeCheckout(t: TestContext): Checkout {
   write('native/x.c', 'int x;');
   write('src/sys/plan/table.ts', '');
   write('native/build.ts', builder(notes, 'natives', ['bosun', 'sys.node']));
-  write('scripts/bundle.ts', builder(notes, 'bundles', ['orlop.mjs', 'orlopd.mjs', 'orlop-runtime.mjs']));
+  write('scripts/bundle.ts', builder(notes, 'bundles', ['orlop.mjs', 'orlopd.mjs', 'orlop-runtime.mjs', 'store-worker.mjs']));
   mkdirSync(join(folder, 'commands'));
   symlinkSync(process.execPath, join(folder, 'commands/node'));
   command('npm', `/bin/mkdir -p ${folder}/node_modules`);
