@@ -1,0 +1,39 @@
+/* bosun: see native/README.md. */
+#include <string.h>
+#include <unistd.h>
+
+#include "init.h"
+#include "monitor.h"
+#include "os.h"
+#include "text.h"
+
+#ifndef BOSUN_VERSION
+#define BOSUN_VERSION "0.0.0"
+#endif
+
+static int version_main(void) {
+  char line[64];
+  struct text text = TEXT_ON(line);
+  text_add(&text, "bosun " BOSUN_VERSION " plan ");
+  text_add_number(&text, PLAN_VERSION);
+  text_add(&text, "\n");
+  return os_write_all(1, text.at, text.used) < 0;
+}
+
+static int usage_main(void) {
+  static const char usage[] = "usage: bosun monitor | create | init -- PROGRAM [ARGUMENT...] | version\n";
+  os_write_all(2, usage, sizeof usage - 1);
+  return 2;
+}
+
+int main(int argc, char **argv) {
+  /* Large, and mostly never touched: in static storage only pages that are used cost anything. */
+  static struct monitor monitor;
+  const char *role = argc > 1 ? argv[1] : "";
+  if (strcmp(role, "monitor") == 0) return monitor_main(&monitor, false);
+  if (strcmp(role, "create") == 0) return monitor_main(&monitor, true);
+  if (strcmp(role, "version") == 0) return version_main();
+  if (strcmp(role, "init") != 0) return usage_main();
+  int first = argc > 2 && strcmp(argv[2], "--") == 0 ? 3 : 2;
+  return first < argc ? init_main(argv + first) : usage_main();
+}

@@ -1,0 +1,146 @@
+/* The last ops: waiting for the word to start, and the start. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "os.h"
+#include "stage.h"
+#include "text.h"
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+int stage_pass_descriptor(struct stage *stage, const struct op *op) {
+  int source = stage_slot(stage, op, PASS_DESCRIPTOR_SOURCE);
+  uint32_t index = op_word(op, PASS_DESCRIPTOR_INDEX);
+  if (source < 0 || index >= stage->keep) return stage_fail(stage, -EBADF, "dup2", "descriptor to pass");
+  stage->kept[index] = source;
+  return 0;
+}
+
+static const char *search_path(const struct op *op) {
+  for (uint32_t i = op_list(op, EXECUTE_ENV); i > 0; i--) {
+    const char *variable = op_list_item(op, EXECUTE_ENV, i - 1);
+    if (strncmp(variable, "PATH=", 5) == 0) return variable + 5;
+  }
+  return DEFAULT_PATH;
+}
+
+typedef int attempt(const char *program, char **argv, char **env);
+
+/*
+ * Tries the program where argv[0] says, or in each absolute directory of PATH, until `try` gives something else than "not here". As execvp(3): a program
+ * that may not be executed is only reported when no other is found. Relative directories in PATH are passed over.
+ */
+static int try_programs(const struct op *op, attempt *try, char **argv, char **env) {
+  const char *name = op_list_item(op, EXECUTE_ARGV, 0);
+  if (name[0] == '\0') return -ENOENT;
+  if (strchr(name, '/') != NULL) return try(name, argv, env);
+  int denied = 0;
+  for (const char *at = search_path(op); at != NULL;) {
+    char program[PATH_MAX];
+    struct text text = TEXT_ON(program);
+    size_t length = strcspn(at, ":");
+    text_add_bytes(&text, at, length);
+    text_add(&text, "/");
+    text_add(&text, name);
+    bool usable = at[0] == '/' && text.used < sizeof program - 1;
+    at = at[length] == ':' ? at + length + 1 : NULL;
+    int error = usable ? try(program, argv, env) : -ENOENT;
+    if (error == -EACCES) denied = error;
+    else if (error != -ENOENT && error != -ENOTDIR) return error;
+  }
+  return denied != 0 ? denied : -ENOENT;
+}
+
+static int try_execve(const char *program, char **argv, char **env) {
+  execve(program, argv, env);
+  return -errno;
+}
+
+/* What execve would say first, without doing it. */
+static int try_access(const char *program, char **argv, char **env) {
+  (void)argv;
+  (void)env;
+  struct stat facts;
+  if (stat(program, &facts) < 0) return -errno;
+  if (!S_ISREG(facts.st_mode)) return -EACCES;
+  return syscall(SYS_faccessat2, AT_FDCWD, program, X_OK, AT_EACCESS) < 0 ? -errno : 0;
+}
+
+/* The program is looked up before the wait, so that a command that does not exist already fails the creation. */
+static int check_program(struct stage *stage) {
+  struct op op = plan_op(&stage->plan, stage->plan.count - 1);
+  if (op.code != OP_EXECUTE || op_list(&op, EXECUTE_ARGV) == 0) return 0;
+  int error = try_programs(&op, try_access, NULL, NULL);
+  if (error >= 0 || error == -ENOSYS) return 0;
+  stage->report.op = op.code;
+  stage->report.index = op.index;
+  return stage_fail(stage, error, "execve", op_list_item(&op, EXECUTE_ARGV, 0));
+}
+
+/* Opening the fifo for writing lasts until somebody opens it for reading (fifo(7)). */
+static int wait_at_fifo(struct stage *stage, int directory) {
+  stage->fifo = os_open(directory, "start.fifo", O_WRONLY, 0);
+  return stage->fifo < 0 ? stage_fail(stage, stage->fifo, "openat", "start.fifo") : 0;
+}
+
+int stage_wait_for_start(struct stage *stage, const struct op *op) {
+  struct message message;
+  int directory = stage_slot(stage, op, WAIT_FOR_START_FIFO);
+  int error = check_program(stage);
+  if (error < 0) return error;
+  error = message_send(stage->socket, MESSAGE_CREATED, 0, NULL, 0);
+  if (error < 0) _exit(1);
+  if (directory >= 0) return wait_at_fifo(stage, directory);
+  if (message_receive(stage->socket, &message) <= 0 || message.type != MESSAGE_START) _exit(1);
+  return 0;
+}
+
+/*
+ * Leaves 0, 1, 2, the kept descriptors, and what tells of success by closing: the socket and the fifo. The rest is really closed, not only marked, because
+ * execve resolves its path while they are open, and /proc/self/fd would lead out of the root (CVE-2024-21626).
+ */
+static int close_descriptors(struct stage *stage) {
+  int first = 3 + (int)stage->keep;
+  if (stage->fifo >= 0 && stage->fifo < first) {
+    int moved = fcntl(stage->fifo, F_DUPFD_CLOEXEC, first);
+    if (moved < 0) return stage_fail(stage, -errno, "fcntl", "start.fifo");
+    stage->fifo = moved;
+  }
+  for (int fd = 3; fd < first; fd++) {
+    int source = stage->kept[fd - 3];
+    if (source < 0) close(fd);
+    else if (dup2(source, fd) < 0) return stage_fail(stage, -errno, "dup2", "descriptor to pass");
+  }
+  unsigned low = (unsigned)stage->socket;
+  unsigned high = stage->fifo < 0 ? low : (unsigned)stage->fifo;
+  if (high < low) {
+    unsigned swap = low;
+    low = high;
+    high = swap;
+  }
+  os_close_from((unsigned)first, low - 1);
+  if (high > low) os_close_from(low + 1, high - 1);
+  os_close_from(high + 1, ~0u);
+  return 0;
+}
+
+int stage_execute(struct stage *stage, const struct op *op) {
+  if (op_list(op, EXECUTE_ARGV) == 0) return stage_fail(stage, -EINVAL, "execve", "no arguments");
+  char **argv = stage_vector(op, EXECUTE_ARGV);
+  char **env = stage_vector(op, EXECUTE_ENV);
+  if (argv == NULL || env == NULL) return stage_fail(stage, -ENOMEM, "mmap", "arguments");
+  int error = close_descriptors(stage);
+  if (error < 0) return error;
+  if (!stage->umask_set) umask(022);
+  /* Without a monitor nobody would see how this ends, unless it is the fifo's reader. */
+  if (message_send(stage->socket, MESSAGE_EXECUTING, 0, NULL, 0) < 0 && stage->fifo < 0) _exit(1);
+  signal(SIGPIPE, SIG_DFL);
+  error = try_programs(op, try_execve, argv, env);
+  return stage_fail(stage, error, "execve", argv[0]);
+}

@@ -1,0 +1,68 @@
+/* The ops that take parts of the file system away: mask and make_read_only. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "os.h"
+#include "root.h"
+
+static bool is_directory(int fd) {
+  struct stat facts;
+  return fstat(fd, &facts) == 0 && S_ISDIR(facts.st_mode);
+}
+
+/* A mount of the null device, and of nothing that a container put in its place (CVE-2025-31133). */
+static int clone_null(void) {
+  struct stat facts;
+  OS_CLOSE int null = os_open(AT_FDCWD, "/dev/null", O_PATH | O_NOFOLLOW, 0);
+  if (null < 0) return null;
+  if (fstat(null, &facts) < 0) return -errno;
+  if (!S_ISCHR(facts.st_mode) || facts.st_rdev != makedev(1, 3)) return -ENODEV;
+  return os_open_tree(null, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
+}
+
+/* One tmpfs serves all masked directories: the later ones are clones of the first mount. */
+static int clone_empty(struct stage *stage) {
+  if (stage->empty >= 0) return os_open_tree(stage->empty, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
+  OS_CLOSE int context = os_fsopen("tmpfs");
+  if (context < 0) return context;
+  int error = os_fsconfig(context, FSCONFIG_SET_STRING, "size", "0");
+  if (error == 0) error = os_fsconfig(context, FSCONFIG_SET_STRING, "nr_inodes", "1");
+  if (error == 0) error = os_fsconfig(context, FSCONFIG_SET_STRING, "mode", "0755");
+  if (error == 0) error = os_fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL);
+  if (error < 0) return error;
+  int mount = os_fsmount(context, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+  if (mount >= 0) stage->empty = fcntl(mount, F_DUPFD_CLOEXEC, 3);
+  return mount;
+}
+
+int stage_mask(struct stage *stage, const struct op *op) {
+  const char *target = op_text(op, MASK_TARGET);
+  int error = stage_require_mounts(stage);
+  if (error < 0) return error;
+  OS_CLOSE int place = root_open(stage, target, O_PATH);
+  if (place == -ENOENT || place == -ENOTDIR) return 0;
+  if (place < 0) return stage_fail(stage, place, "openat2", target);
+  OS_CLOSE int cover = is_directory(place) ? clone_empty(stage) : clone_null();
+  if (cover < 0) return stage_fail(stage, cover, "open_tree", target);
+  error = os_move_mount(cover, place);
+  return error < 0 ? stage_fail(stage, error, "move_mount", target) : 0;
+}
+
+int stage_make_read_only(struct stage *stage, const struct op *op) {
+  static const struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
+  const char *target = op_text(op, MAKE_READ_ONLY_TARGET);
+  int error = stage_require_mounts(stage);
+  if (error < 0) return error;
+  OS_CLOSE int place = root_open(stage, target, O_PATH);
+  if (place == -ENOENT || place == -ENOTDIR) return 0;
+  if (place < 0) return stage_fail(stage, place, "openat2", target);
+  OS_CLOSE int tree = os_open_tree(place, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE);
+  if (tree < 0) return stage_fail(stage, tree, "open_tree", target);
+  error = os_mount_setattr(tree, AT_RECURSIVE, &read_only);
+  if (error < 0) return stage_fail(stage, error, "mount_setattr", target);
+  error = os_move_mount(tree, place);
+  return error < 0 ? stage_fail(stage, error, "move_mount", target) : 0;
+}

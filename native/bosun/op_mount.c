@@ -1,0 +1,122 @@
+/* The ops that mount something on a target, with the new mount API throughout: see the man pages of fsopen(2), open_tree(2), mount_setattr(2). */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "os.h"
+#include "root.h"
+
+#define OPTION_BYTES 256
+
+static const struct root_owner directories = {.mode = 0755};
+static const struct root_owner files = {.mode = 0644};
+
+static int attach(struct stage *stage, int mount, const char *target, uint32_t make) {
+  if (make > ROOT_MAKE_FILE) return stage_fail(stage, -EINVAL, "move_mount", target);
+  OS_CLOSE int place = root_make(stage, target, (enum root_make)make, make == ROOT_MAKE_FILE ? &files : &directories);
+  if (place < 0) return stage_fail(stage, place, "openat2", target);
+  int error = os_move_mount(mount, place);
+  return error < 0 ? stage_fail(stage, error, "move_mount", target) : 0;
+}
+
+/* The kernel's own words about a refused mount are read from the context: "e overlay: …". */
+static int refused(struct stage *stage, int error, int context, const char *call, const char *target, const char *option) {
+  char said[256];
+  int length = context < 0 ? -1 : os_read_text(context, said, sizeof said);
+  if (length > 2) {
+    size_t end = (size_t)length - (said[length - 1] == '\n' ? 1 : 0);
+    report_detail(&stage->report, said + 2, end - 2);
+  } else {
+    report_detail(&stage->report, option, strlen(option));
+  }
+  return stage_fail(stage, error, call, target);
+}
+
+/* "key=value" or "flag". */
+static int configure(int context, const char *option) {
+  char key[OPTION_BYTES];
+  size_t length = strcspn(option, "=");
+  if (length >= sizeof key) return -ENAMETOOLONG;
+  memcpy(key, option, length);
+  key[length] = '\0';
+  if (option[length] == '\0') return os_fsconfig(context, FSCONFIG_SET_FLAG, key, NULL);
+  return os_fsconfig(context, FSCONFIG_SET_STRING, key, option + length + 1);
+}
+
+static int make_mount(struct stage *stage, const struct op *op, const char *target) {
+  const char *fstype = op_text(op, MOUNT_FSTYPE);
+  const char *source = op_text(op, MOUNT_SOURCE);
+  OS_CLOSE int context = os_fsopen(fstype);
+  if (context < 0) return refused(stage, context, -1, "fsopen", target, fstype);
+  int error = source[0] == '\0' ? 0 : os_fsconfig(context, FSCONFIG_SET_STRING, "source", source);
+  if (error < 0) return refused(stage, error, context, "fsconfig", target, source);
+  for (uint32_t i = 0; i < op_list(op, MOUNT_OPTIONS); i++) {
+    const char *option = op_list_item(op, MOUNT_OPTIONS, i);
+    error = configure(context, option);
+    if (error < 0) return refused(stage, error, context, "fsconfig", target, option);
+  }
+  error = os_fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL);
+  if (error < 0) return refused(stage, error, context, "fsconfig", target, fstype);
+  int mount = os_fsmount(context, (unsigned)op_quad(op, MOUNT_ATTRIBUTES));
+  return mount < 0 ? refused(stage, mount, context, "fsmount", target, fstype) : mount;
+}
+
+/* procfs and sysfs must lie where programs and our own checks look for them: a link in their place could lead these astray (CVE-2019-19921). */
+static int require_plain(struct stage *stage, const char *target) {
+  OS_CLOSE int place = root_open_plain(stage, target, O_PATH);
+  return place < 0 ? stage_fail(stage, place, "openat2", target) : 0;
+}
+
+int stage_mount(struct stage *stage, const struct op *op) {
+  const char *target = op_text(op, MOUNT_TARGET);
+  const char *fstype = op_text(op, MOUNT_FSTYPE);
+  uint32_t make = op_word(op, MOUNT_MAKE);
+  int error = stage_require_mounts(stage);
+  if (error < 0) return error;
+  OS_CLOSE int mount = make_mount(stage, op, target);
+  if (mount < 0) return mount;
+  if (strcmp(fstype, "proc") == 0 || strcmp(fstype, "sysfs") == 0) {
+    if (make == ROOT_MAKE_DIRECTORY) {
+      OS_CLOSE int made = root_make(stage, target, ROOT_MAKE_DIRECTORY, &directories);
+      if (made < 0) return stage_fail(stage, made, "mkdirat", target);
+    }
+    error = require_plain(stage, target);
+    if (error < 0) return error;
+  }
+  return attach(stage, mount, target, make);
+}
+
+int stage_attach_mount(struct stage *stage, const struct op *op) {
+  const char *target = op_text(op, ATTACH_MOUNT_TARGET);
+  int mount = stage_slot(stage, op, ATTACH_MOUNT_MOUNT);
+  int error = stage_require_mounts(stage);
+  if (error < 0) return error;
+  return mount < 0 ? stage_fail(stage, -EBADF, "move_mount", target) : attach(stage, mount, target, op_word(op, ATTACH_MOUNT_MAKE));
+}
+
+int stage_bind(struct stage *stage, const struct op *op) {
+  const char *source = op_text(op, BIND_SOURCE);
+  int error = stage_require_mounts(stage);
+  if (error < 0) return error;
+  OS_CLOSE int tree = os_open_tree(AT_FDCWD, source, OPEN_TREE_CLONE | (op_word(op, BIND_RECURSIVE) != 0 ? AT_RECURSIVE : 0u));
+  if (tree < 0) return stage_fail(stage, tree, "open_tree", source);
+  return attach(stage, tree, op_text(op, BIND_TARGET), op_word(op, BIND_MAKE));
+}
+
+int stage_set_mount_attributes(struct stage *stage, const struct op *op) {
+  const char *target = op_text(op, SET_MOUNT_ATTRIBUTES_TARGET);
+  int userns = stage_slot(stage, op, SET_MOUNT_ATTRIBUTES_USERNS);
+  struct mount_attr attributes = {
+      .attr_set = op_quad(op, SET_MOUNT_ATTRIBUTES_SET),
+      .attr_clr = op_quad(op, SET_MOUNT_ATTRIBUTES_CLEAR),
+      .propagation = op_quad(op, SET_MOUNT_ATTRIBUTES_PROPAGATION),
+      .userns_fd = (__u64)(userns < 0 ? 0 : userns),
+  };
+  int error = stage_require_mounts(stage);
+  if (error < 0) return error;
+  OS_CLOSE int mount = root_open(stage, target, O_PATH);
+  if (mount < 0) return stage_fail(stage, mount, "openat2", target);
+  error = os_mount_setattr(mount, op_word(op, SET_MOUNT_ATTRIBUTES_RECURSIVE) != 0 ? AT_RECURSIVE : 0, &attributes);
+  return error < 0 ? stage_fail(stage, error, "mount_setattr", target) : 0;
+}
