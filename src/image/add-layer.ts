@@ -1,0 +1,94 @@
+import { constants, createZstdCompress } from 'node:zlib';
+import { mediaTypes } from '#oci';
+import { type ChainId, chainIdOf, type Lease, type Store } from '#store';
+import type { ImageLayer } from './types.ts';
+
+export interface AddLayerOptions {
+  /** The layers it goes on top of, base first. */
+  readonly below: readonly ImageLayer[];
+  readonly signal?: AbortSignal;
+  /** Bytes of the given tar so far: first while it is stored, then again while it is unpacked. */
+  readonly onProgress?: (step: 'store' | 'unpack', bytes: number) => void;
+}
+
+/**
+ * Stores a tar as a layer's blob and unpacks it. A tar that comes packed (gzip, zstd) stays as it is; a plain one is packed with zstd. Fails as
+ * `content.ingest` and `layers.apply` do; the lease holds both.
+ */
+export async function addLayer(
+  store: Store,
+  lease: Lease,
+  source: AsyncIterable<Uint8Array>,
+  options: AddLayerOptions,
+): Promise<ImageLayer> {
+  const { below, signal, onProgress } = options;
+  const counted = count(source, (bytes) => onProgress?.('store', bytes));
+  const { mediaType, data } = await pack(counted);
+  const blob = await store.content.ingest(lease, data, signal === undefined ? {} : { signal });
+  const parent = chainIdOf(below.map(({ diffId }) => diffId));
+  const layer = await store.layers.apply(
+    lease,
+    { blob: blob.digest },
+    {
+      parent,
+      ...(signal === undefined ? {} : { signal }),
+      onProgress: (bytes) => onProgress?.('unpack', bytes),
+    },
+  );
+  return {
+    descriptor: { mediaType, digest: blob.digest, size: blob.size },
+    diffId: layer.diffId,
+    chainId: layer.chainId satisfies ChainId,
+  };
+}
+
+async function* count(source: AsyncIterable<Uint8Array>, report: (bytes: number) => void): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const chunk of source) {
+    bytes += chunk.length;
+    yield chunk;
+    report(bytes);
+  }
+}
+
+/** Looks at the first bytes (RFC 1952, RFC 8878) and packs what is not packed yet. */
+async function pack(source: AsyncGenerator<Uint8Array>): Promise<{ mediaType: string; data: AsyncIterable<Uint8Array> }> {
+  let head: Uint8Array = new Uint8Array(0);
+  while (head.length < 4) {
+    const { value, done } = await source.next();
+    if (done === true) break;
+    head = head.length === 0 ? value : Buffer.concat([head, value]);
+  }
+  const whole = prepend(head, source);
+  if (head[0] === 0x1f && head[1] === 0x8b) return { mediaType: mediaTypes.ociLayerGzip, data: whole };
+  if (head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd)
+    return { mediaType: mediaTypes.ociLayerZstd, data: whole };
+  return { mediaType: mediaTypes.ociLayerZstd, data: compress(whole) };
+}
+
+async function* prepend(head: Uint8Array, rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  if (head.length > 0) yield head;
+  yield* rest;
+}
+
+/** One write at a time, and the end only after the last: else Node appends an empty frame and the digest varies. */
+async function* compress(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const packer = createZstdCompress({ chunkSize: 256 * 1024, params: { [constants.ZSTD_c_compressionLevel]: 3 } });
+  const feed = async (): Promise<void> => {
+    try {
+      for await (const chunk of source) {
+        await new Promise<void>((resolve, reject) => packer.write(chunk, (error) => (error ? reject(error) : resolve())));
+      }
+      packer.end();
+    } catch (error) {
+      packer.destroy(error as Error);
+    }
+  };
+  const fed = feed();
+  try {
+    yield* packer as AsyncIterable<Uint8Array>;
+  } finally {
+    packer.destroy();
+    await fed;
+  }
+}

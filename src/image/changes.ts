@@ -1,0 +1,111 @@
+import { OrlopError } from '#errors';
+import type { ContainerConfig } from '#oci';
+
+type Apply = (config: ContainerConfig, rest: string) => ContainerConfig;
+
+const instructions: Readonly<Record<string, Apply>> = {
+  CMD: (config, rest) => ({ ...config, Cmd: commandOf(rest) }),
+  ENTRYPOINT: (config, rest) => ({ ...config, Entrypoint: commandOf(rest) }),
+  ENV: (config, rest) => ({ ...config, Env: mergeEnv(config.Env ?? [], pairsOf(rest)) }),
+  EXPOSE: (config, rest) => ({ ...config, ExposedPorts: { ...config.ExposedPorts, ...setOf(splitWords(rest).map(portOf)) } }),
+  LABEL: (config, rest) => ({ ...config, Labels: { ...config.Labels, ...Object.fromEntries(pairsOf(rest)) } }),
+  ONBUILD: (config, rest) => ({ ...config, OnBuild: [...(config.OnBuild ?? []), rest] }),
+  STOPSIGNAL: (config, rest) => ({ ...config, StopSignal: rest }),
+  USER: (config, rest) => ({ ...config, User: rest }),
+  VOLUME: (config, rest) => ({ ...config, Volumes: { ...config.Volumes, ...setOf(listOf(rest) ?? splitWords(rest)) } }),
+  WORKDIR: (config, rest) => ({ ...config, WorkingDir: rest.startsWith('/') ? rest : `${config.WorkingDir ?? ''}/${rest}` }),
+};
+
+/**
+ * Dockerfile instructions that set an image's config, as `docker import --change` and `docker commit --change` take them. Fails with
+ * invalid-argument `IMAGE_BAD_CHANGE` naming the line.
+ */
+export function parseChanges(changes: readonly string[]): ContainerConfig {
+  return changes
+    .flatMap((change) => change.split('\n'))
+    .filter((line) => line.trim() !== '')
+    .reduce<ContainerConfig>(applyChange, {});
+}
+
+function applyChange(config: ContainerConfig, line: string): ContainerConfig {
+  const [, name = '', rest = ''] = /^\s*(\S+)\s*([\s\S]*?)\s*$/.exec(line) ?? [];
+  const apply = Object.hasOwn(instructions, name.toUpperCase()) ? instructions[name.toUpperCase()] : undefined;
+  if (apply === undefined) throw badChange(line, `${name} is not one of ${Object.keys(instructions).join(', ')}`);
+  if (rest === '') throw badChange(line, 'it says nothing');
+  try {
+    return apply(config, rest);
+  } catch (error) {
+    throw error instanceof SyntaxError ? badChange(line, error.message) : error;
+  }
+}
+
+/** The exec form when it is a JSON list of strings, else the shell form. */
+function commandOf(rest: string): string[] {
+  return listOf(rest) ?? ['/bin/sh', '-c', rest];
+}
+
+function listOf(rest: string): string[] | null {
+  if (!rest.startsWith('[')) return null;
+  try {
+    const value: unknown = JSON.parse(rest);
+    return Array.isArray(value) && value.every((item) => typeof item === 'string') ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+/** `A=b "C D"=e …`, or the old form `A b c`. */
+function pairsOf(rest: string): [string, string][] {
+  const words = splitWords(rest);
+  if (words[0]?.includes('=') === false) {
+    const [, name = '', value = ''] = /^(\S+)\s+([\s\S]*)$/.exec(rest) ?? [];
+    if (name === '') throw new SyntaxError(`${rest} has no value`);
+    return [[name, value]];
+  }
+  return words.map((word) => {
+    const at = word.indexOf('=');
+    if (at <= 0) throw new SyntaxError(`${JSON.stringify(word)} is not NAME=value`);
+    return [word.slice(0, at), word.slice(at + 1)];
+  });
+}
+
+function mergeEnv(env: readonly string[], pairs: readonly [string, string][]): string[] {
+  const values = new Map(env.map((entry) => [entry.slice(0, entry.indexOf('=')), entry] as const));
+  for (const [name, value] of pairs) values.set(name, `${name}=${value}`);
+  return [...values.values()];
+}
+
+function portOf(word: string): string {
+  const [, port = '', protocol = 'tcp'] = /^(\d{1,5}(?:-\d{1,5})?)(?:\/(tcp|udp|sctp))?$/i.exec(word) ?? [];
+  if (port === '' || port.split('-').some((number) => Number(number) > 65_535))
+    throw new SyntaxError(`${JSON.stringify(word)} is not a port`);
+  return `${port}/${protocol.toLowerCase()}`;
+}
+
+function setOf(names: readonly string[]): Record<string, object> {
+  return Object.fromEntries(names.map((name) => [name, {}]));
+}
+
+/** Words as a shell separates them: blanks, quotes, backslashes; nothing is expanded. */
+function splitWords(text: string): string[] {
+  const words: string[] = [];
+  let word: string | null = null;
+  let quote = '';
+  for (let at = 0; at < text.length; at += 1) {
+    const letter = text.charAt(at);
+    if (letter === '\\' && quote !== "'" && at + 1 < text.length) word = (word ?? '') + text.charAt((at += 1));
+    else if (quote === '' && /\s/.test(letter)) {
+      if (word !== null) words.push(word);
+      word = null;
+    } else if (letter === quote || (quote === '' && (letter === '"' || letter === "'"))) {
+      quote = letter === quote ? '' : letter;
+      word ??= '';
+    } else word = (word ?? '') + letter;
+  }
+  if (quote !== '') throw new SyntaxError(`a ${quote} is missing`);
+  return word === null ? words : [...words, word];
+}
+
+function badChange(line: string, reason: string): OrlopError {
+  return new OrlopError('invalid-argument', 'IMAGE_BAD_CHANGE', `change ${JSON.stringify(line.slice(0, 200))} makes no sense: ${reason}`);
+}

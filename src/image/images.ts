@@ -1,0 +1,75 @@
+import { isOrlopError, OrlopError } from '#errors';
+import type { Logger } from '#log';
+import { type Digest, formatReference, parseReference, type Platform, platformOfNodeArch, withDefaultTag } from '#oci';
+import type { Store } from '#store';
+import { findImage, type Found } from './find.ts';
+import { importRoot } from './import.ts';
+import { type ImageContent, readImage } from './read.ts';
+import { removeNames } from './remove.ts';
+import type { Image, Images } from './types.ts';
+import { unpackImage } from './unpack.ts';
+import { nameImages } from './write.ts';
+
+export interface ImagesOptions {
+  /** Which manifest of an index is meant. The machine's own without it. */
+  readonly platform?: Platform;
+  readonly logger?: Logger;
+}
+
+/** The images of a store; see `Images`. Keeps manifests and configs in memory, never names. */
+export function createImages(store: Store, options: ImagesOptions = {}): Images {
+  const platform = options.platform ?? platformOfNodeArch(process.arch);
+  const cache = new Map<Digest, ImageContent>();
+  const contentOf = (target: Digest): ImageContent => {
+    const known = cache.get(target);
+    if (known !== undefined) return known;
+    const content = readImage(store, target, platform);
+    cache.set(target, content);
+    return content;
+  };
+  const imageOf = (target: Digest): Image => withNames(store, contentOf(target));
+  const find = (reference: string): Found<Image> => findImage(reference, store.metadata.images.list(), imageOf);
+
+  return {
+    list() {
+      const targets = new Set(store.metadata.images.list().map(({ manifest }) => manifest));
+      return [...targets].flatMap((target) => {
+        try {
+          return [imageOf(target)];
+        } catch (error) {
+          if (!isOrlopError(error)) throw error;
+          options.logger?.warn('an image cannot be read', { target, error });
+          return [];
+        }
+      });
+    },
+    resolve: (reference) => find(reference).image,
+    importRoot: async (source, request) => imageOf(await importRoot(store, source, request, platform)),
+    tag(reference, name) {
+      const { image } = find(reference);
+      nameImages(store, [{ name: formatTag(name), target: image.target, kind: image.kind }]);
+      return imageOf(image.target);
+    },
+    async remove(reference, how) {
+      const removed = await removeNames(store, find(reference), how);
+      for (const target of cache.keys()) if (store.metadata.images.byManifest(target).length === 0) cache.delete(target);
+      return removed;
+    },
+    unpack: (image, signal) => unpackImage(store, image, signal),
+  };
+}
+
+function withNames(store: Store, content: ImageContent): Image {
+  const names = store.metadata.images.byManifest(content.target).map(({ name }) => name);
+  const sizeBytes = content.layers.reduce((sum, { chainId }) => sum + (store.layers.get(chainId)?.size ?? 0), 0);
+  return { ...content, names: names.toSorted(), sizeBytes };
+}
+
+/** A new name has no digest: it would promise a content that the next tag may change. */
+function formatTag(name: string): string {
+  const reference = withDefaultTag(parseReference(name));
+  if (reference.digest === undefined) return formatReference(reference);
+  throw new OrlopError('invalid-argument', 'IMAGE_BAD_TAG', `"${name}" names a digest, which cannot be given to an image`, {
+    hint: 'give a name and a tag',
+  });
+}

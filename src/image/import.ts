@@ -1,0 +1,32 @@
+import { formatReference, parseReference, type Platform, withDefaultTag } from '#oci';
+import type { Digest } from '#oci';
+import type { Store } from '#store';
+import { addLayer } from './add-layer.ts';
+import { parseChanges } from './changes.ts';
+import { imageLabels, type ImportRootRequest } from './types.ts';
+import { nameImages, writeImage } from './write.ts';
+
+/** See `Images.importRoot`; returns the manifest's digest. An image without a name lives as long as a container uses it. */
+export async function importRoot(
+  store: Store,
+  source: AsyncIterable<Uint8Array>,
+  request: ImportRootRequest,
+  platform: Platform,
+): Promise<Digest> {
+  const config = parseChanges(request.changes ?? []);
+  const reference = request.reference === undefined ? undefined : withDefaultTag(parseReference(request.reference));
+  const kind = request.kind ?? 'app';
+  const created = request.created ?? new Date().toISOString();
+  using lease = store.leases.create();
+  const layer = await addLayer(store, lease, source, { below: [], ...(request.signal === undefined ? {} : { signal: request.signal }) });
+  const labels = { ...config.Labels, ...(kind === 'system' ? { [imageLabels.kind]: kind } : {}) };
+  const target = await writeImage(store, lease, {
+    layers: [layer],
+    config: Object.keys(labels).length === 0 ? config : { ...config, Labels: labels },
+    history: [{ created, comment: request.message ?? 'imported' }],
+    created,
+    platform,
+  });
+  if (reference !== undefined) nameImages(store, [{ name: formatReference(reference), target, kind }]);
+  return target;
+}

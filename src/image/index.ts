@@ -1,0 +1,31 @@
+export { addLayer, type AddLayerOptions } from './add-layer.ts';
+export { parseChanges } from './changes.ts';
+export { type HistoryLine, historyOf } from './history.ts';
+export { createImages, type ImagesOptions } from './images.ts';
+export { createTemplateBuilder, type TemplateBuilderOptions } from './templates/build.ts';
+export { createMmdebstrap, type MmdebstrapOptions } from './templates/mmdebstrap.ts';
+export { findTemplate, isTemplateName, listTemplates, type TemplateChoice, variantOf } from './templates/recipes.ts';
+export type {
+  BuildTemplateRequest,
+  PackageRequest,
+  Packager,
+  PackagerOptions,
+  RunProgram,
+  Template,
+  TemplateBuilder,
+  TemplateVariant,
+} from './templates/types.ts';
+export {
+  type Image,
+  type ImageKind,
+  type ImageLayer,
+  imageLabels,
+  type Images,
+  type ImageUser,
+  type ImportRootRequest,
+  type Progress,
+  type ProgressEvent,
+  type RemovedImage,
+  type RemoveImageOptions,
+} from './types.ts';
+export { nameImages, type NewImage, writeImage } from './write.ts';

@@ -1,0 +1,41 @@
+import { OrlopError } from '#errors';
+import { familiarReference, parseReference, shortDigest } from '#oci';
+import type { Store } from '#store';
+import type { Found } from './find.ts';
+import type { Image, RemovedImage, RemoveImageOptions } from './types.ts';
+
+/** See `Images.remove`. */
+export async function removeNames(store: Store, found: Found<Image>, options: RemoveImageOptions): Promise<RemovedImage> {
+  const names = planRemoval(found, options);
+  store.metadata.transaction(() => {
+    for (const name of names) store.metadata.images.remove(name);
+  });
+  const untagged = names.map(familiar);
+  if (names.length < found.image.names.length) return { untagged, deleted: [], freedBytes: 0 };
+  const garbage = await store.collectGarbage();
+  const isGone = !(await store.content.has(found.image.target));
+  return { untagged, deleted: isGone ? [found.image.id, ...garbage.layers] : [], freedBytes: garbage.freedBytes };
+}
+
+/** Which names go. Pure. */
+export function planRemoval({ image, name }: Found<Image>, { force, users }: RemoveImageOptions): readonly string[] {
+  if (name !== null && image.names.length > 1) return [name];
+  const shown = name === null ? shortDigest(image.id) : familiar(name);
+  if (name === null && image.names.length > 1 && force !== true) {
+    throw new OrlopError('conflict', 'IMAGE_HAS_NAMES', `image ${shown} has several names: ${image.names.map(familiar).join(', ')}`, {
+      hint: 'remove them by name, or all of them with --force',
+    });
+  }
+  const holder = users(image).find(({ running }) => running) ?? users(image)[0];
+  if (holder !== undefined && (holder.running || force !== true)) {
+    const state = holder.running ? 'running' : 'stopped';
+    throw new OrlopError('conflict', 'IMAGE_IN_USE', `image "${shown}" is used by the ${state} container "${holder.name}"`, {
+      hint: holder.running ? `stop and remove it first: orlop rm -f ${holder.name}` : `remove it first: orlop rm ${holder.name}`,
+    });
+  }
+  return name === null ? image.names : [name];
+}
+
+function familiar(name: string): string {
+  return familiarReference(parseReference(name));
+}

@@ -1,0 +1,124 @@
+import { dirname } from 'node:path';
+import { isErrno, OrlopError } from '#errors';
+import type { PackageRequest, Packager, PackagerOptions, RunProgram } from './types.ts';
+
+export interface MmdebstrapOptions {
+  readonly run: RunProgram;
+  /** Base address of the Debian mirror; mmdebstrap's own choice (deb.debian.org, with updates and security) without it. */
+  readonly mirror?: string;
+}
+
+/** Makes Debian roots with mmdebstrap(1), which needs root or subordinate ids. */
+export function createMmdebstrap(options: MmdebstrapOptions): Packager {
+  return {
+    async build(request, how) {
+      const tail: string[] = [];
+      const onLine = (line: string): void => {
+        tail.push(line);
+        if (tail.length > 200) tail.shift();
+        const status = statusOf(line);
+        if (status !== null) how.onStatus(status);
+      };
+      const env = {
+        SOURCE_DATE_EPOCH: String(request.epoch),
+        LC_ALL: 'C.UTF-8',
+        TMPDIR: dirname(request.output),
+        DEBIAN_FRONTEND: 'noninteractive',
+      };
+      const { code } = await start(options, request, how, { env, onLine });
+      if (code !== 0) throw explainFailure(request.suite, options.mirror, tail);
+    },
+  };
+}
+
+async function start(
+  { run, mirror }: MmdebstrapOptions,
+  request: PackageRequest,
+  { signal }: PackagerOptions,
+  how: { readonly env: Readonly<Record<string, string>>; readonly onLine: (line: string) => void },
+): Promise<{ readonly code: number | null }> {
+  try {
+    return await run('mmdebstrap', planArguments(request, mirror), { ...how, ...(signal === undefined ? {} : { signal }) });
+  } catch (error) {
+    if (signal?.aborted === true) {
+      throw new OrlopError('cancelled', 'IMAGE_BUILD_CANCELLED', `making the root of ${request.suite} was cancelled`, { cause: error });
+    }
+    if (!isErrno(error, 'ENOENT')) throw error;
+    throw new OrlopError('failed-precondition', 'IMAGE_PACKAGER_MISSING', 'mmdebstrap is not installed', {
+      hint: 'install the package mmdebstrap',
+      cause: error,
+    });
+  }
+}
+
+/** Pure. The hooks run in a shell with the root as "$1" (mmdebstrap(1), HOOKS); the names that go into them come from our recipes. */
+export function planArguments(request: PackageRequest, mirror?: string): string[] {
+  const { suite, packages, masked, output } = request;
+  const hooks = [
+    ...masked.map((unit) => `mkdir -p "$1/etc/systemd/system" && ln -sf /dev/null "$1/etc/systemd/system/${unit}"`),
+    ...(packages.includes('sysvinit-core') ? sysvinitHooks : []),
+    // They are the building machine's. The container gets its own.
+    'rm -f "$1/etc/resolv.conf" "$1/etc/hostname"',
+  ];
+  return [
+    '--variant=minbase',
+    '--format=tar',
+    ...(packages.length === 0 ? [] : [`--include=${packages.join(',')}`]),
+    ...hooks.map((hook) => `--customize-hook=${hook}`),
+    suite,
+    output,
+    ...(mirror === undefined ? [] : [mirror]),
+  ];
+}
+
+/** Shut down on the power signal, and no login programs on terminals that a container does not have. */
+const sysvinitHooks = [
+  `sed -i -E -e 's|^pf::powerwait:.*|pf::powerwait:/sbin/shutdown -h now|' -e 's|^([2-6]:[2345]+:respawn:)|#\\1|' -e 's|^1:2345:respawn:.*|1:2345:respawn:/sbin/getty --noclear --keep-baud console 115200,38400,9600 linux|' "$1/etc/inittab"`,
+];
+
+/** What a line tells the person who waits; null for chatter. */
+export function statusOf(line: string): string | null {
+  const [, text] = /^I: (.*)$/.exec(line.trim()) ?? [];
+  if (text === undefined || /tempdir|automatically|chroot architecture|signed-by/.test(text)) return null;
+  return text.replace(/\.\.\.$/, '');
+}
+
+const causes: readonly { readonly pattern: RegExp; readonly explain: (suite: string, mirror: string) => OrlopError }[] = [
+  {
+    pattern: /No space left on device|ENOSPC/i,
+    explain: (suite) =>
+      new OrlopError('resource-exhausted', 'IMAGE_DISK_FULL', `no space left on the disk while making the root of ${suite}`, {
+        hint: 'free some space below the data root and try again',
+      }),
+  },
+  {
+    pattern: /does not have a Release file|404\s+Not Found.*(?:In)?Release|is not (?:a )?(?:known|valid) suite/i,
+    explain: (suite, mirror) =>
+      new OrlopError('not-found', 'IMAGE_SUITE_NOT_FOUND', `${mirror} has no suite ${suite}`, { hint: 'choose another suite or mirror' }),
+  },
+  {
+    pattern:
+      /Could not resolve|Could not connect|Unable to connect|Cannot initiate the connection|Temporary failure|Failed to fetch|Connection (?:failed|refused|timed out)/i,
+    explain: (_suite, mirror) =>
+      new OrlopError('unavailable', 'IMAGE_MIRROR_UNREACHABLE', `${mirror} cannot be reached`, {
+        hint: 'check the network or proxy and try again',
+      }),
+  },
+];
+
+/** Pure: one sentence for what mmdebstrap printed before it gave up. */
+export function explainFailure(suite: string, mirror: string | undefined, lines: readonly string[]): OrlopError {
+  const where = mirror ?? "Debian's mirror";
+  const text = lines.join('\n');
+  const cause = causes.find(({ pattern }) => pattern.test(text));
+  if (cause !== undefined) return cause.explain(suite, where);
+  const last = lines.findLast((line) => /^E: |error/i.test(line)) ?? lines.at(-1) ?? 'it said nothing';
+  return new OrlopError(
+    'internal',
+    'IMAGE_PACKAGER_FAILED',
+    `mmdebstrap could not make the root of ${suite}: ${last.replace(/^E: /, '')}`,
+    {
+      details: { output: lines.slice(-20) },
+    },
+  );
+}

@@ -1,0 +1,109 @@
+import type { Descriptor, Digest, ImageConfig } from '#oci';
+import type { ChainId } from '#store';
+
+/** What an image is made for: its label `orlop.kind` says it, `app` without one. */
+export type ImageKind = 'app' | 'system';
+
+/** One layer of an image: the packed blob and where it lies unpacked. */
+export interface ImageLayer {
+  readonly descriptor: Descriptor;
+  readonly diffId: Digest;
+  readonly chainId: ChainId;
+}
+
+/** An image of this store, for this machine's platform. Immutable but for its names: whatever else changes gets another id. */
+export interface Image {
+  /** Digest of the config: Docker's image id. */
+  readonly id: Digest;
+  /** Digest that the names point to: the manifest, or an index that holds it. */
+  readonly target: Digest;
+  /** Digest of the manifest for this platform. */
+  readonly manifest: Digest;
+  /** Complete references that point to it, sorted. */
+  readonly names: readonly string[];
+  readonly config: ImageConfig;
+  /** Base first. */
+  readonly layers: readonly ImageLayer[];
+  /** The whole stack, for `snapshots.prepare`; null for an image without layers. */
+  readonly chain: ChainId | null;
+  readonly kind: ImageKind;
+  /** The init that its label `orlop.init` names: `systemd`, `busybox`, …; null when it says nothing. */
+  readonly init: string | null;
+  /** Nanoseconds since the epoch, from the config; 0 when it says nothing. */
+  readonly createdNs: bigint;
+  /** Of the unpacked layers that are here. */
+  readonly sizeBytes: number;
+}
+
+/** What happened to one part of a long change, in the shape of Docker's pull stream. */
+export interface ProgressEvent {
+  readonly id: string;
+  readonly status: string;
+  readonly current?: number;
+  readonly total?: number;
+}
+
+export type Progress = (event: ProgressEvent) => void;
+
+/** Labels by which images tell the engine what they are. */
+export const imageLabels = {
+  kind: 'orlop.kind',
+  init: 'orlop.init',
+  template: 'orlop.template',
+  variant: 'orlop.template.variant',
+  masked: 'orlop.template.masked',
+} as const;
+
+/** A container that stands on an image, as its owner tells it. */
+export interface ImageUser {
+  readonly name: string;
+  readonly running: boolean;
+}
+
+export interface RemoveImageOptions {
+  /** Also when the id has several names, or when stopped containers use it. */
+  readonly force?: boolean;
+  readonly users: (image: Image) => readonly ImageUser[];
+}
+
+export interface RemovedImage {
+  /** Familiar references that are gone. */
+  readonly untagged: readonly string[];
+  /** Ids of images and digests of layers that are gone. */
+  readonly deleted: readonly Digest[];
+  readonly freedBytes: number;
+}
+
+export interface ImportRootRequest {
+  /** Name of the new image; none without it. */
+  readonly reference?: string;
+  /** Dockerfile instructions that set its config: `CMD ["sh"]`, `ENV A=b`, … */
+  readonly changes?: readonly string[];
+  readonly message?: string;
+  readonly kind?: ImageKind;
+  /** ISO 8601; now without it. */
+  readonly created?: string;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The images of one store. Names are the database's, contents are cached: reading is synchronous and cheap. A reference is whatever people type:
+ * `debian`, `debian:trixie`, `ghcr.io/x/y@sha256:…`, an id or an unambiguous prefix of one.
+ */
+export interface Images {
+  /** Every image that has a name and whose content is whole; by name. */
+  list(): Image[];
+  /** Not-found `IMAGE_NOT_FOUND`; invalid-argument for a malformed or ambiguous reference; data-loss when its content is damaged. */
+  resolve(reference: string): Image;
+  /** A root tar (plain, gzip, zstd) becomes an image of one layer. Invalid-argument for a bad change or tar; nothing is left after a failure. */
+  importRoot(source: AsyncIterable<Uint8Array>, request: ImportRootRequest): Promise<Image>;
+  /** Gives it one more name, moving that name when another image has it. */
+  tag(reference: string, name: string): Image;
+  /**
+   * Takes a name away, or all of them when given an id; content that nothing needs any more is deleted. Conflict `IMAGE_IN_USE` when containers use
+   * the last name (running ones even with `force`), `IMAGE_HAS_NAMES` when an id has several and `force` is not set.
+   */
+  remove(reference: string, options: RemoveImageOptions): Promise<RemovedImage>;
+  /** Unpacks what of its layers is missing, from their blobs. */
+  unpack(image: Image, signal?: AbortSignal): Promise<void>;
+}

@@ -1,0 +1,58 @@
+import {
+  type ContainerConfig,
+  createManifest,
+  type Digest,
+  formatImageConfig,
+  formatManifest,
+  type HistoryEntry,
+  mediaTypes,
+  type Platform,
+} from '#oci';
+import type { Lease, Store } from '#store';
+import type { ImageKind, ImageLayer } from './types.ts';
+
+export interface NewImage {
+  /** Base first. */
+  readonly layers: readonly ImageLayer[];
+  readonly config: ContainerConfig;
+  readonly history: readonly HistoryEntry[];
+  /** ISO 8601. */
+  readonly created: string;
+  readonly platform: Platform;
+}
+
+/** Writes config and manifest; the lease holds the whole image from then on, until it has a name. Returns the manifest's digest. */
+export async function writeImage(store: Store, lease: Lease, image: NewImage): Promise<Digest> {
+  const { platform } = image;
+  const config = formatImageConfig({
+    created: image.created,
+    architecture: platform.architecture,
+    os: platform.os,
+    ...(platform.variant === undefined ? {} : { variant: platform.variant }),
+    config: image.config,
+    rootfs: { type: 'layers', diff_ids: image.layers.map(({ diffId }) => diffId) },
+    history: image.history,
+  });
+  const blob = await store.content.ingest(lease, config);
+  const descriptor = { mediaType: mediaTypes.ociConfig, digest: blob.digest, size: blob.size };
+  const manifest = formatManifest(
+    createManifest(
+      descriptor,
+      image.layers.map((layer) => layer.descriptor),
+    ),
+  );
+  const { digest } = await store.content.ingest(lease, manifest);
+  lease.hold({ image: digest });
+  return digest;
+}
+
+/** Points names to manifests, all of them or none. */
+export function nameImages(
+  store: Store,
+  names: readonly { readonly name: string; readonly target: Digest; readonly kind: ImageKind }[],
+): void {
+  const createdNs = BigInt(Date.now()) * 1_000_000n;
+  store.metadata.transaction(() => {
+    for (const { name, target, kind } of names) store.metadata.images.put({ name, manifest: target, kind, createdNs, labels: {} });
+  });
+}
