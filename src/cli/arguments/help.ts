@@ -1,0 +1,44 @@
+import type { CommandSpec, FlagSpec } from './spec.ts';
+
+/** `orlop run --help`. */
+export function formatCommandHelp(command: CommandSpec): string {
+  const aliases =
+    command.aliases === undefined ? '' : `\nAliases:\n  ${[command.name, ...command.aliases].map((name) => `orlop ${name}`).join(', ')}\n`;
+  const shown = command.flags.filter((flag) => flag.refused !== true && flag.aliasOf === undefined);
+  const options =
+    shown.length === 0 ? '' : `\nOptions:\n${formatRows(shown.toSorted(byName).map((flag) => [formatFlag(flag), flag.help]))}`;
+  return `Usage:  orlop ${command.name} ${command.usage}\n\n${command.summary}\n${aliases}${options}`;
+}
+
+/** `orlop help`. */
+export function formatOverview(commands: readonly CommandSpec[]): string {
+  const rows = commands.map((command): [string, string] => [`  ${command.name}`, command.summary]);
+  return `Usage:  orlop [OPTIONS] COMMAND
+
+System containers and app containers, with one engine
+
+Commands:
+${formatRows(rows)}
+Options:
+${formatRows([
+  ['  -H, --host string', "The engine's address (default unix:///run/orlop/orlop.sock, or $ORLOP_HOST)"],
+  ['  -v, --version', 'Print the version of this program'],
+])}
+orlop COMMAND --help says more about a command.
+`;
+}
+
+function formatFlag(flag: FlagSpec): string {
+  const short = flag.short === undefined ? '    ' : `-${flag.short}, `;
+  const value = flag.kind === 'flag' ? '' : ` ${flag.value ?? { text: 'string', list: 'list', integer: 'int', flag: '' }[flag.kind]}`;
+  return `  ${short}--${flag.name}${value}`;
+}
+
+function formatRows(rows: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...rows.map(([left]) => left.length));
+  return rows.map(([left, right]) => `${left.padEnd(width + 3)}${right}\n`).join('');
+}
+
+function byName(a: FlagSpec, b: FlagSpec): number {
+  return a.name < b.name ? -1 : 1;
+}

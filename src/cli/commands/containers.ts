@@ -1,0 +1,212 @@
+import type { CommandSpec, FlagSpec } from '../arguments/spec.ts';
+import { createFlags, refusedFlags, sharedFlags } from './container-flags.ts';
+
+const many = Number.POSITIVE_INFINITY;
+const detachKeys: FlagSpec = {
+  name: 'detach-keys',
+  kind: 'text',
+  value: 'keys',
+  help: 'Keys that leave the container running (default ctrl-p,ctrl-q)',
+};
+const sigProxy: FlagSpec = { name: 'sig-proxy', kind: 'flag', help: 'Pass signals on to the process, without a terminal (default true)' };
+const format: FlagSpec = { name: 'format', kind: 'text', help: 'table, json, or a template such as {{.Names}}' };
+const filter: FlagSpec = { name: 'filter', short: 'f', kind: 'list', help: 'Show only what fits (name=value)' };
+const noTrunc: FlagSpec = { name: 'no-trunc', kind: 'flag', help: 'Print whole ids and commands' };
+const stopTime: FlagSpec = { name: 'timeout', short: 't', kind: 'integer', help: 'Seconds before it is killed; -1 never' };
+const stopTimeAlias: FlagSpec = { name: 'time', kind: 'integer', help: '', aliasOf: 'timeout' };
+const stopSignal: FlagSpec = { name: 'signal', short: 's', kind: 'text', help: 'Signal to send' };
+
+export const containerCommands: readonly CommandSpec[] = [
+  {
+    name: 'run',
+    summary: 'Create and run an app container from an image',
+    usage: '[OPTIONS] IMAGE [COMMAND] [ARG...]',
+    flags: [
+      ...createFlags,
+      ...refusedFlags,
+      { name: 'detach', short: 'd', kind: 'flag', help: 'Run in the background and print the id' },
+      detachKeys,
+      sigProxy,
+    ],
+    positionals: { min: 1, max: many },
+    stopsAtPositional: true,
+    completes: 'image',
+  },
+  {
+    name: 'create',
+    summary: 'Create an app container without starting it',
+    usage: '[OPTIONS] IMAGE [COMMAND] [ARG...]',
+    flags: [...createFlags, ...refusedFlags],
+    positionals: { min: 1, max: many },
+    stopsAtPositional: true,
+    completes: 'image',
+  },
+  {
+    name: 'launch',
+    summary: 'Create and start system containers from a template or an image',
+    usage: '[OPTIONS] TEMPLATE|IMAGE [NAME...]',
+    flags: [...sharedFlags, ...refusedFlags, { name: 'quiet', short: 'q', kind: 'flag', help: 'Show no progress' }],
+    positionals: { min: 1, max: many },
+    completes: 'template',
+  },
+  {
+    name: 'start',
+    summary: 'Start stopped containers',
+    usage: '[OPTIONS] CONTAINER [CONTAINER...]',
+    flags: [
+      { name: 'attach', short: 'a', kind: 'flag', help: 'Attach to its output and pass signals on' },
+      { name: 'interactive', short: 'i', kind: 'flag', help: 'Attach to its STDIN' },
+      detachKeys,
+      sigProxy,
+    ],
+    positionals: { min: 1, max: many },
+    completes: 'container',
+  },
+  {
+    name: 'stop',
+    summary: 'Stop running containers',
+    usage: '[OPTIONS] CONTAINER [CONTAINER...]',
+    flags: [stopTime, stopTimeAlias, stopSignal],
+    positionals: { min: 1, max: many },
+    completes: 'running',
+  },
+  {
+    name: 'restart',
+    summary: 'Stop and start containers',
+    usage: '[OPTIONS] CONTAINER [CONTAINER...]',
+    flags: [stopTime, stopTimeAlias, stopSignal],
+    positionals: { min: 1, max: many },
+    completes: 'container',
+  },
+  {
+    name: 'kill',
+    summary: 'Send a signal to running containers',
+    usage: '[OPTIONS] CONTAINER [CONTAINER...]',
+    flags: [{ name: 'signal', short: 's', kind: 'text', help: 'Signal to send (default KILL)' }],
+    positionals: { min: 1, max: many },
+    completes: 'running',
+  },
+  {
+    name: 'pause',
+    summary: 'Freeze all processes of containers',
+    usage: 'CONTAINER [CONTAINER...]',
+    flags: [],
+    positionals: { min: 1, max: many },
+    completes: 'running',
+  },
+  {
+    name: 'unpause',
+    summary: 'Let frozen containers go on',
+    usage: 'CONTAINER [CONTAINER...]',
+    flags: [],
+    positionals: { min: 1, max: many },
+    completes: 'container',
+  },
+  {
+    name: 'rm',
+    summary: 'Remove containers',
+    usage: '[OPTIONS] CONTAINER [CONTAINER...]',
+    flags: [
+      { name: 'force', short: 'f', kind: 'flag', help: 'Kill what is running, and do not mind what is missing' },
+      { name: 'volumes', short: 'v', kind: 'flag', help: 'Remove its anonymous volumes too' },
+    ],
+    positionals: { min: 1, max: many },
+    completes: 'container',
+  },
+  {
+    name: 'rename',
+    summary: 'Rename a container',
+    usage: 'CONTAINER NEW_NAME',
+    flags: [],
+    positionals: { min: 2, max: 2 },
+    completes: 'container',
+  },
+  {
+    name: 'ps',
+    aliases: ['ls', 'list'],
+    summary: 'List containers',
+    usage: '[OPTIONS]',
+    flags: [
+      { name: 'all', short: 'a', kind: 'flag', help: 'Show all, not only the running ones' },
+      { name: 'quiet', short: 'q', kind: 'flag', help: 'Print ids only' },
+      { name: 'last', short: 'n', kind: 'integer', help: 'Show the last created N, whatever their state' },
+      { name: 'latest', short: 'l', kind: 'flag', help: 'Show the last created one, whatever its state' },
+      { name: 'size', short: 's', kind: 'flag', help: '', refused: true },
+      filter,
+      format,
+      noTrunc,
+    ],
+    positionals: { min: 0, max: 0 },
+  },
+  {
+    name: 'logs',
+    summary: "Show a container's output",
+    usage: '[OPTIONS] CONTAINER',
+    flags: [
+      { name: 'follow', short: 'f', kind: 'flag', help: 'Go on as it says more' },
+      { name: 'since', kind: 'text', value: 'time', help: 'From a time (2026-01-31T12:00:00Z) or an age (42m)' },
+      { name: 'until', kind: 'text', value: 'time', help: 'Up to a time or an age' },
+      { name: 'tail', short: 'n', kind: 'text', value: 'lines', help: 'Only the last lines (default all)' },
+      { name: 'timestamps', short: 't', kind: 'flag', help: 'Show when each line was said' },
+      { name: 'details', kind: 'flag', help: '', refused: true },
+    ],
+    positionals: { min: 1, max: 1 },
+    completes: 'container',
+  },
+  {
+    name: 'exec',
+    summary: 'Run a command in a running container',
+    usage: '[OPTIONS] CONTAINER COMMAND [ARG...]',
+    flags: [
+      { name: 'detach', short: 'd', kind: 'flag', help: 'Run in the background' },
+      detachKeys,
+      { name: 'env', short: 'e', kind: 'list', help: 'Set environment variables' },
+      { name: 'env-file', kind: 'list', help: 'Read environment variables from a file' },
+      { name: 'interactive', short: 'i', kind: 'flag', help: 'Keep STDIN open' },
+      { name: 'privileged', kind: 'flag', help: 'Give extended privileges' },
+      { name: 'tty', short: 't', kind: 'flag', help: 'Give the process a terminal' },
+      { name: 'user', short: 'u', kind: 'text', help: 'User of the process (name|uid[:group|gid])' },
+      { name: 'workdir', short: 'w', kind: 'text', help: 'Working directory inside the container' },
+    ],
+    positionals: { min: 2, max: many },
+    stopsAtPositional: true,
+    completes: 'running',
+  },
+  {
+    name: 'attach',
+    summary: 'Join the streams of a running container',
+    usage: '[OPTIONS] CONTAINER',
+    flags: [detachKeys, { name: 'no-stdin', kind: 'flag', help: 'Do not attach STDIN' }, sigProxy],
+    positionals: { min: 1, max: 1 },
+    completes: 'running',
+  },
+  {
+    name: 'wait',
+    summary: 'Wait until containers stop, and print their exit codes',
+    usage: 'CONTAINER [CONTAINER...]',
+    flags: [],
+    positionals: { min: 1, max: many },
+    completes: 'container',
+  },
+  {
+    name: 'top',
+    summary: "Show a container's processes",
+    usage: 'CONTAINER [ps OPTIONS]',
+    flags: [],
+    positionals: { min: 1, max: many },
+    stopsAtPositional: true,
+    completes: 'running',
+  },
+  {
+    name: 'inspect',
+    summary: 'Show all that is known of containers and images',
+    usage: '[OPTIONS] NAME|ID [NAME|ID...]',
+    flags: [
+      { name: 'format', short: 'f', kind: 'text', help: 'json, or a template such as {{.State.Status}}' },
+      { name: 'type', kind: 'text', help: 'Look only for this type', choices: ['container', 'image'] },
+      { name: 'size', short: 's', kind: 'flag', help: '', refused: true },
+    ],
+    positionals: { min: 1, max: many },
+    completes: 'container',
+  },
+];

@@ -1,0 +1,27 @@
+import type { CommandSpec } from '../arguments/spec.ts';
+import { containerCommands } from './containers.ts';
+import { otherCommands } from './others.ts';
+
+/** Every command: parser, help and completion all read this table. */
+export const commands: readonly CommandSpec[] = [...containerCommands, ...otherCommands];
+
+export interface FoundCommand {
+  readonly command: CommandSpec;
+  readonly rest: readonly string[];
+}
+
+/** The command that the words start with: two words first, for groups. */
+export function findCommand(words: readonly string[]): FoundCommand | undefined {
+  for (const length of [2, 1]) {
+    if (words.length < length) continue;
+    const name = words.slice(0, length).join(' ');
+    const command = commands.find((candidate) => candidate.name === name || candidate.aliases?.includes(name) === true);
+    if (command !== undefined) return { command, rest: words.slice(length) };
+  }
+  return undefined;
+}
+
+/** The commands of a group such as `template`. */
+export function commandsInGroup(group: string): readonly CommandSpec[] {
+  return commands.filter(({ name }) => name.startsWith(`${group} `));
+}

@@ -1,0 +1,35 @@
+import type { CommandSpec, Completes, FlagSpec } from '../arguments/spec.ts';
+
+/** The command that prints what a positional may name. */
+export const listings: Readonly<Record<Completes, string>> = {
+  container: "orlop ps -a --format '{{.Names}}'",
+  running: "orlop ps --format '{{.Names}}'",
+  image: "orlop images --format '{{.Repository}}:{{.Tag}}'",
+  template: "orlop template list --format '{{.Template}}'",
+  none: 'true',
+};
+
+/** Flags that a person is offered. */
+export function offeredFlags({ flags }: CommandSpec): readonly FlagSpec[] {
+  return flags.filter((flag) => flag.refused !== true && flag.aliasOf === undefined);
+}
+
+/** First words of all commands, groups once. */
+export function firstWords(commands: readonly CommandSpec[]): readonly string[] {
+  return [...new Set(commands.map(({ name }) => name.split(' ')[0] ?? ''))];
+}
+
+/** Second words of the groups: `template` → `list`, `build`. */
+export function groupWords(commands: readonly CommandSpec[]): ReadonlyMap<string, readonly string[]> {
+  const groups = new Map<string, string[]>();
+  for (const { name } of commands) {
+    const [group = '', word] = name.split(' ');
+    if (word !== undefined) groups.set(group, [...(groups.get(group) ?? []), word]);
+  }
+  return groups;
+}
+
+/** Words with spaces, quotes and the like made plain for a shell's single quotes. */
+export function quoteSingle(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}

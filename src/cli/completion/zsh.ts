@@ -1,0 +1,45 @@
+import type { CommandSpec, FlagSpec } from '../arguments/spec.ts';
+import { groupWords, listings, offeredFlags, quoteSingle } from './names.ts';
+
+export function formatZsh(commands: readonly CommandSpec[]): string {
+  const groups = groupWords(commands);
+  const first = [
+    ...commands.filter(({ name }) => !name.includes(' ')).map(({ name, summary }) => quoteSingle(`${name}:${summary}`)),
+    ...[...groups.keys()].map((group) => quoteSingle(`${group}:Commands about ${group}s`)),
+  ];
+  return `#compdef orlop
+# zsh completion for orlop: source <(orlop completion zsh)
+_orlop() {
+  local context state line curcontext=$curcontext
+  _arguments -C '(-H --host)'{-H,--host}'[address of the engine]:address' '(- *)'{-v,--version}'[print the version]' '1: :->verb' '*:: :->rest'
+  if [[ $state == verb ]]; then
+    local -a verbs=(${first.join(' ')})
+    _describe command verbs
+    return
+  fi
+  local verb=$line[1]
+  case $verb in
+${[...groups.keys()].map((group) => `    ${group}) if (( CURRENT == 1 )); then compadd ${(groups.get(group) ?? []).join(' ')}; return; fi; verb="$verb $words[1]"; shift words; (( CURRENT-- )) ;;\n`).join('')}  esac
+  case $verb in
+${commands.map(formatCase).join('')}  esac
+}
+compdef _orlop orlop
+`;
+}
+
+function formatCase(command: CommandSpec): string {
+  const names = [command.name, ...(command.aliases ?? [])].map((name) => quoteSingle(name)).join('|');
+  const flags = offeredFlags(command).map(formatFlag);
+  const positional =
+    command.completes === undefined ? '' : ` ${quoteSingle(`*:name:{compadd -- \${(f)"$(${listings[command.completes]} 2>/dev/null)"}}`)}`;
+  return `    ${names}) _arguments ${[...flags, "'--help[print usage]'"].join(' ')}${positional} ;;\n`;
+}
+
+function formatFlag(flag: FlagSpec): string {
+  const help = `[${flag.help.replaceAll(/[[\]:]/g, ' ')}]`;
+  const value =
+    flag.kind === 'flag' ? '' : `:${flag.value ?? flag.name}:${flag.choices === undefined ? '' : `(${flag.choices.join(' ')})`}`;
+  const star = flag.kind === 'list' ? '*' : '';
+  if (flag.short === undefined) return quoteSingle(`${star}--${flag.name}${help}${value}`);
+  return `${star === '' ? quoteSingle(`(-${flag.short} --${flag.name})`) : "'*'"}{-${flag.short},--${flag.name}}${quoteSingle(`${help}${value}`)}`;
+}

@@ -1,0 +1,29 @@
+import type { OrlopError } from '#errors';
+
+/** All exit codes of the command line. Codes of a container's process pass through unchanged; one killed by a signal gives 128 and its number. */
+export const exitCodes = {
+  ok: 0,
+  /** The engine refused, or part of the work failed. */
+  failure: 1,
+  /** Bad usage; or `run` could not bring its container to life; or the engine went away in the middle. */
+  unusable: 125,
+  /** The command exists in the image and cannot be executed. */
+  notExecutable: 126,
+  /** The command does not exist in the image. */
+  notFound: 127,
+  /** 128 and a signal's number. */
+  signalBase: 128,
+} as const;
+
+/** The code of a `run` or `start` that failed before its process lived. */
+export function exitCodeOfStart(error: OrlopError): number {
+  if (error.code === 'RUNTIME_COMMAND_NOT_FOUND') return exitCodes.notFound;
+  return error.code === 'RUNTIME_COMMAND_NOT_EXECUTABLE' ? exitCodes.notExecutable : exitCodes.unusable;
+}
+
+/** The code of any other command that failed. */
+export function exitCodeOf(error: OrlopError): number {
+  return error.code === 'CLI_USAGE' || error.code === 'CLIENT_ENGINE_GONE' || error.code === 'CLIENT_BAD_HOST'
+    ? exitCodes.unusable
+    : exitCodes.failure;
+}

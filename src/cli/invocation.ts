@@ -1,0 +1,17 @@
+import type { Client } from '#client';
+import type { Arguments } from './arguments/parse.ts';
+import type { CommandSpec } from './arguments/spec.ts';
+import type { Io } from './io.ts';
+
+/** What a verb is called with. */
+export interface Invocation {
+  readonly command: CommandSpec;
+  readonly args: Arguments;
+  readonly io: Io;
+  readonly host: string;
+  /** Connects when first called. */
+  client(): Promise<Client>;
+}
+
+/** Carries a command out and resolves with the program's exit code. Throws OrlopErrors for the one renderer. */
+export type Verb = (invocation: Invocation) => Promise<number>;

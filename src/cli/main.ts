@@ -1,0 +1,68 @@
+import { toOrlopError } from '#errors';
+import type { Client } from '#client';
+import { formatCommandHelp } from './arguments/help.ts';
+import { checkPositionals, parseArguments } from './arguments/parse.ts';
+import { usageError } from './arguments/usage-error.ts';
+import { commandsInGroup, findCommand } from './commands/index.ts';
+import { exitCodeOf, exitCodes } from './exit-codes.ts';
+import { parseGlobalOptions } from './global-options.ts';
+import { write, type Io } from './io.ts';
+import { programVersion } from './program-version.ts';
+import { formatError } from './render/error.ts';
+import { verbLoaders } from './verb-loaders.ts';
+
+const defaultHost = 'unix:///run/orlop/orlop.sock';
+
+/** The whole command line: words in, exit code out. Every failure ends here, in the one renderer. */
+export async function main(words: readonly string[], io: Io): Promise<number> {
+  try {
+    return await dispatch(words, io);
+  } catch (thrown) {
+    const error = toOrlopError(thrown);
+    await write(io.stderr, formatError(error));
+    return exitCodeOf(error);
+  }
+}
+
+async function dispatch(words: readonly string[], io: Io): Promise<number> {
+  const options = parseGlobalOptions(words);
+  if (options.version) {
+    await write(io.stdout, `orlop ${programVersion}\n`);
+    return exitCodes.ok;
+  }
+  if (options.help || options.rest.length === 0) return showHelp([], io);
+  const found = findCommand(options.rest);
+  if (found === undefined) {
+    const [first = '', second] = options.rest;
+    const isGroup = commandsInGroup(first).length > 0;
+    if (isGroup && (second === undefined || second === '--help' || second === '-h')) return showHelp([first], io);
+    throw usageError(`unknown command: ${isGroup ? `${first} ${second}` : first}`);
+  }
+  const { command } = found;
+  const args = parseArguments(command, found.rest);
+  if (args.flag('help')) {
+    await write(io.stdout, formatCommandHelp(command));
+    return exitCodes.ok;
+  }
+  checkPositionals(command, args);
+  const load = verbLoaders[command.name];
+  if (load === undefined) throw usageError(`unknown command: ${command.name}`);
+  const host = options.host ?? (io.env['ORLOP_HOST'] === undefined || io.env['ORLOP_HOST'] === '' ? defaultHost : io.env['ORLOP_HOST']);
+  let connected: Promise<Client> | undefined;
+  const client = (): Promise<Client> => (connected ??= import('#client').then(({ connect }) => connect({ host })));
+  try {
+    return await (await load())({ command, args, io, host, client });
+  } finally {
+    // A client that failed to come about has nothing to close.
+    await connected?.then(
+      (open) => open.close(),
+      () => undefined,
+    );
+  }
+}
+
+async function showHelp(words: readonly string[], io: Io): Promise<number> {
+  const { helpFor } = await import('./verbs/help.ts');
+  await write(io.stdout, helpFor(words));
+  return exitCodes.ok;
+}

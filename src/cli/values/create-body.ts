@@ -1,0 +1,131 @@
+import type { DockerCreateBody, DockerHostConfig } from '#wire';
+import { OrlopError } from '#errors';
+import type { Arguments } from '../arguments/parse.ts';
+import { usageError } from '../arguments/usage-error.ts';
+import type { ContainerOptions } from './container-options.ts';
+
+export interface CreatePlan {
+  readonly body: DockerCreateBody;
+  readonly name: string | undefined;
+}
+
+export interface Streams {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+}
+
+/** Which streams a foreground `run` joins: `-a` says it; else output, and input with `-i`. */
+export function planStreams(args: Arguments, detach: boolean): Streams {
+  const named = args.list('attach').map((text) => text.toLowerCase());
+  const unknown = named.find((name) => !['stdin', 'stdout', 'stderr'].includes(name));
+  if (unknown !== undefined)
+    throw usageError(`invalid argument "${unknown}" for "-a, --attach" flag: valid streams are STDIN, STDOUT and STDERR`);
+  if (detach) {
+    if (named.length > 0) throw usageError('conflicting options: cannot specify both --attach and --detach');
+    return { stdin: false, stdout: false, stderr: false };
+  }
+  if (named.length > 0) return { stdin: named.includes('stdin'), stdout: named.includes('stdout'), stderr: named.includes('stderr') };
+  return { stdin: args.flag('interactive'), stdout: true, stderr: true };
+}
+
+/** The body of a create request for `run` and `create`. */
+export function planCreate(
+  args: Arguments,
+  options: ContainerOptions,
+  streams: Streams,
+  consoleSize?: readonly [number, number],
+): CreatePlan {
+  const [image = '', ...command] = args.positionals;
+  checkPull(args.text('pull'), image);
+  const entrypoint = args.text('entrypoint');
+  const openStdin = args.flag('interactive') || streams.stdin;
+  return {
+    name: args.text('name'),
+    body: {
+      Image: image,
+      ...(command.length === 0 ? {} : { Cmd: command }),
+      ...(entrypoint === undefined ? {} : { Entrypoint: [entrypoint] }),
+      Tty: args.flag('tty'),
+      OpenStdin: openStdin,
+      StdinOnce: openStdin && streams.stdin,
+      AttachStdin: streams.stdin,
+      AttachStdout: streams.stdout,
+      AttachStderr: streams.stderr,
+      ...definedOf({
+        Env: listOf(options.env),
+        User: args.text('user'),
+        WorkingDir: args.text('workdir'),
+        Hostname: options.hostname,
+        Domainname: options.domainname,
+        Labels: options.labels as Record<string, string> | undefined,
+        StopSignal: options.stopSignal,
+        StopTimeout: options.stopTimeoutS,
+      }),
+      HostConfig: hostConfigOf(args, options, consoleSize),
+    },
+  };
+}
+
+function hostConfigOf(
+  args: Arguments,
+  options: ContainerOptions,
+  consoleSize: readonly [number, number] | undefined,
+): Partial<DockerHostConfig> {
+  const limits = options.limits ?? {};
+  return definedOf({
+    AutoRemove: args.flag('rm') || undefined,
+    Init: args.has('init') ? args.flag('init') : undefined,
+    GroupAdd: args.has('group-add') ? [...args.list('group-add')] : undefined,
+    ConsoleSize: consoleSize === undefined ? undefined : ([...consoleSize] as [number, number]),
+    NetworkMode: options.network,
+    Privileged: options.privileged,
+    UsernsMode: options.userNamespace,
+    ReadonlyRootfs: options.readOnlyRoot,
+    CapAdd: listOf(options.capAdd),
+    CapDrop: listOf(options.capDrop),
+    Sysctls: options.sysctls as Record<string, string> | undefined,
+    Ulimits: options.ulimits?.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
+    ShmSize: options.shmSizeBytes,
+    Tmpfs: options.tmpfs as Record<string, string> | undefined,
+    OomScoreAdj: options.oomScoreAdjust,
+    ExtraHosts: listOf(options.extraHosts),
+    SecurityOpt: securityOf(options),
+    Memory: limits.memoryBytes,
+    MemorySwap: limits.memorySwapBytes,
+    MemoryReservation: limits.memoryReservationBytes,
+    NanoCpus: limits.nanoCpus,
+    CpuShares: limits.cpuShares,
+    CpuQuota: limits.cpuQuotaUs,
+    CpuPeriod: limits.cpuPeriodUs,
+    CpusetCpus: limits.cpusetCpus,
+    CpusetMems: limits.cpusetMems,
+    PidsLimit: limits.pids,
+  });
+}
+
+function securityOf({ noNewPrivileges, seccompProfile }: ContainerOptions): string[] | undefined {
+  const options = [
+    ...(noNewPrivileges === undefined ? [] : [`no-new-privileges=${noNewPrivileges}`]),
+    ...(seccompProfile === undefined ? [] : [`seccomp=${seccompProfile}`]),
+  ];
+  return options.length === 0 ? undefined : options;
+}
+
+function checkPull(policy: string | undefined, image: string): void {
+  if (policy === undefined || policy === 'missing' || policy === 'never') return;
+  if (policy === 'always') {
+    throw new OrlopError('unimplemented', 'CLI_USAGE', `cannot pull ${image}: registries are not supported yet`, {
+      hint: 'leave out --pull, and make the image with orlop template build or orlop import',
+    });
+  }
+  throw usageError(`invalid argument ${JSON.stringify(policy)} for "--pull" flag: it must be missing or never`);
+}
+
+function listOf(items: readonly string[] | undefined): string[] | undefined {
+  return items === undefined ? undefined : [...items];
+}
+
+function definedOf<Value extends object>(draft: { readonly [Key in keyof Value]: Value[Key] | undefined }): Value {
+  return Object.fromEntries(Object.entries(draft).filter(([, value]) => value !== undefined)) as Value;
+}

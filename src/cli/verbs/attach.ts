@@ -1,0 +1,32 @@
+import { OrlopError } from '#errors';
+import type { Verb } from '../invocation.ts';
+import { requireTerminal } from '../terminal/require.ts';
+import { runForeground } from './foreground.ts';
+import { proxiesSignals } from './run.ts';
+
+export const attach: Verb = async ({ args, io, client }) => {
+  const engine = await client();
+  const [ref = ''] = args.positionals;
+  const { Id: id, Config: config, HostConfig: host, State: state } = await engine.containers.inspect(ref);
+  if (!state.Running) {
+    throw new OrlopError('failed-precondition', 'CLI_NOT_RUNNING', 'cannot attach to a stopped container, start it first', {
+      hint: `orlop start -a ${ref}`,
+    });
+  }
+  if (state.Paused)
+    throw new OrlopError('failed-precondition', 'CLI_PAUSED', 'cannot attach to a paused container, unpause it first', {
+      hint: `orlop unpause ${ref}`,
+    });
+  const stdin = !args.flag('no-stdin') && config.OpenStdin;
+  if (stdin) requireTerminal(io, config.Tty);
+  return runForeground(engine, io, {
+    id,
+    terminal: config.Tty,
+    stdin,
+    stdout: true,
+    stderr: true,
+    detachKeys: args.text('detach-keys') ?? '',
+    signalProxy: proxiesSignals(args),
+    autoRemove: host.AutoRemove,
+  });
+};

@@ -1,0 +1,68 @@
+import type { DockerExecCreate } from '#wire';
+import type { Client } from '#client';
+import { OrlopError } from '#errors';
+import { exitCodes } from '../exit-codes.ts';
+import type { Verb } from '../invocation.ts';
+import { write, type Io } from '../io.ts';
+import { enterRawMode } from '../terminal/raw-mode.ts';
+import { requireTerminal } from '../terminal/require.ts';
+import { runSession } from '../terminal/session.ts';
+import { followSize, terminalSize } from '../terminal/size.ts';
+import { readEnvironment } from '../values/environment.ts';
+
+export const exec: Verb = async ({ args, io, client }) => {
+  const [ref = '', ...command] = args.positionals;
+  const terminal = args.flag('tty');
+  const detach = args.flag('detach');
+  const stdin = args.flag('interactive') && !detach;
+  if (stdin) requireTerminal(io, terminal);
+  const size = terminal ? terminalSize(io.stdout) : undefined;
+  const user = args.text('user');
+  const workingDirectory = args.text('workdir');
+  const body: DockerExecCreate = {
+    Cmd: command,
+    Tty: terminal,
+    AttachStdin: stdin,
+    AttachStdout: !detach,
+    AttachStderr: !detach,
+    Env: await readEnvironment(args.list('env-file'), args.list('env'), io.env),
+    Privileged: args.flag('privileged'),
+    ...(user === undefined ? {} : { User: user }),
+    ...(workingDirectory === undefined ? {} : { WorkingDir: workingDirectory }),
+    ...(size === undefined ? {} : { ConsoleSize: [size.rows, size.columns] }),
+  };
+  const engine = await client();
+  const id = await engine.execs.create(ref, body);
+  if (detach) {
+    await engine.execs.startDetached(id);
+    return exitCodes.ok;
+  }
+  return join(engine, io, { id, terminal, stdin, detachKeys: args.text('detach-keys') ?? '' });
+};
+
+interface JoinOptions {
+  readonly id: string;
+  readonly terminal: boolean;
+  readonly stdin: boolean;
+  readonly detachKeys: string;
+}
+
+async function join(engine: Client, io: Io, { id, terminal, stdin, detachKeys }: JoinOptions): Promise<number> {
+  const size = terminal ? terminalSize(io.stdout) : undefined;
+  const joined = await engine.execs.start(id, { terminal, consoleSize: size === undefined ? undefined : [size.rows, size.columns] });
+  {
+    using _raw = terminal && stdin ? enterRawMode(io.stdin) : null;
+    using _size = terminal ? followSize(io.stdout, ({ rows, columns }) => engine.execs.resize(id, rows, columns)) : null;
+    if ((await runSession(joined, io, { stdin, detachKeys })) === 'detached') {
+      await write(io.stderr, 'detached: the process keeps running\r\n');
+      return exitCodes.ok;
+    }
+  }
+  const { ExitCode: code, Running: running } = await engine.execs.inspect(id);
+  if (code !== null) return code;
+  throw new OrlopError(
+    'internal',
+    'CLI_EXIT_UNKNOWN',
+    running ? 'the process closed its output and runs on' : 'how the process ended is not known',
+  );
+}

@@ -1,0 +1,21 @@
+import { formatCommandHelp, formatOverview } from '../arguments/help.ts';
+import { usageError } from '../arguments/usage-error.ts';
+import { commands, commandsInGroup, findCommand } from '../commands/index.ts';
+import { exitCodes } from '../exit-codes.ts';
+import type { Verb } from '../invocation.ts';
+import { write } from '../io.ts';
+
+export const help: Verb = async ({ args, io }) => {
+  await write(io.stdout, helpFor(args.positionals));
+  return exitCodes.ok;
+};
+
+/** Help for a command, a group, or everything. An unknown name is a usage error. */
+export function helpFor(words: readonly string[]): string {
+  if (words.length === 0) return formatOverview(commands);
+  const found = findCommand(words);
+  if (found !== undefined) return formatCommandHelp(found.command);
+  const group = commandsInGroup(words[0] ?? '');
+  if (group.length > 0) return formatOverview(group);
+  throw usageError(`unknown command: ${words.join(' ')}`);
+}

@@ -1,0 +1,42 @@
+import { open } from 'node:fs/promises';
+import { isErrno, OrlopError } from '#errors';
+import { exitCodes } from '../exit-codes.ts';
+import type { Verb } from '../invocation.ts';
+import { write, type Io } from '../io.ts';
+
+export const importImage: Verb = async ({ args, io, client }) => {
+  const [file = '', name] = args.positionals;
+  if (/^https?:\/\//.test(file)) {
+    throw new OrlopError('unimplemented', 'CLI_USAGE', `cannot import from ${file}: only files are read`, {
+      hint: `curl ${file} | orlop import - NAME`,
+    });
+  }
+  const source = file === '-' ? readStandardInput(io) : await openSource(file);
+  const id = await (await client()).images.importRoot(source, { name, message: args.text('message'), changes: args.list('change') });
+  await write(io.stdout, `${id}\n`);
+  return exitCodes.ok;
+};
+
+function readStandardInput(io: Io): AsyncIterable<Uint8Array> {
+  if (io.stdin.isTTY) {
+    throw new OrlopError('failed-precondition', 'CLI_USAGE', 'refusing to read an archive from a terminal', {
+      hint: 'redirect or pipe the tar into it',
+    });
+  }
+  return io.stdin as AsyncIterable<Uint8Array>;
+}
+
+async function openSource(path: string): Promise<AsyncIterable<Uint8Array>> {
+  try {
+    const file = await open(path, 'r');
+    return file.createReadStream({ highWaterMark: 256 * 1024 }) as AsyncIterable<Uint8Array>;
+  } catch (cause) {
+    const missing = isErrno(cause, 'ENOENT');
+    throw new OrlopError(
+      missing ? 'not-found' : 'failed-precondition',
+      'CLI_UNREADABLE_FILE',
+      `cannot read ${path}: ${missing ? 'no such file' : String((cause as NodeJS.ErrnoException).code)}`,
+      { cause },
+    );
+  }
+}

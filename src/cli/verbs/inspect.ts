@@ -1,0 +1,48 @@
+import type { Client } from '#client';
+import { isOrlopError, OrlopError } from '#errors';
+import { usageError } from '../arguments/usage-error.ts';
+import { exitCodes } from '../exit-codes.ts';
+import type { Verb } from '../invocation.ts';
+import { write } from '../io.ts';
+import { formatError } from '../render/error.ts';
+import { parseTemplate } from '../render/template.ts';
+
+/** What was found is shown even when something else was not. */
+export const inspect: Verb = async ({ args, io, client, command }) => {
+  const type = args.text('type') ?? '';
+  if (!['', 'container', 'image'].includes(type)) throw usageError(`"${type}" is not a valid value for --type`, command);
+  const format = args.text('format');
+  const template = format === undefined || format === 'json' ? null : parseTemplate(format);
+  const engine = await client();
+  const found: unknown[] = [];
+  const failures: unknown[] = [];
+  for (const ref of args.positionals) {
+    try {
+      found.push(await inspectOne(engine, ref, type));
+    } catch (error) {
+      if (!isOrlopError(error, 'not-found')) throw error;
+      failures.push(error);
+    }
+  }
+  if (template !== null) for (const item of found) await write(io.stdout, `${template.render(item)}\n`);
+  else await write(io.stdout, `${format === 'json' ? JSON.stringify(found) : JSON.stringify(found, null, 4)}\n`);
+  for (const failure of failures) await write(io.stderr, formatError(failure));
+  return failures.length === 0 ? exitCodes.ok : exitCodes.failure;
+};
+
+async function inspectOne(engine: Client, ref: string, type: string): Promise<unknown> {
+  const looks = [
+    ...(type === 'image' ? [] : [() => engine.containers.inspect(ref)]),
+    ...(type === 'container' ? [] : [() => engine.images.inspect(ref)]),
+  ];
+  for (const look of looks) {
+    try {
+      return await look();
+    } catch (error) {
+      if (!isOrlopError(error, 'not-found')) throw error;
+    }
+  }
+  throw new OrlopError('not-found', 'CLI_NO_SUCH_OBJECT', `No such ${type === '' ? 'object' : type}: ${ref}`, {
+    hint: 'orlop ps -a and orlop images list what there is',
+  });
+}

@@ -1,0 +1,22 @@
+import { exitCodes } from '../exit-codes.ts';
+import type { Verb } from '../invocation.ts';
+import { write } from '../io.ts';
+import { createProgressView } from '../render/progress.ts';
+import { readContainerOptions } from '../values/container-options.ts';
+
+/** One after the other: the first may have to build the template that the next ones use. */
+export const launch: Verb = async ({ args, io, client }) => {
+  const [source = '', ...names] = args.positionals;
+  const request = await readContainerOptions(args, io.env);
+  const engine = await client();
+  for (const name of names.length === 0 ? [undefined] : names) {
+    using view = createProgressView(io.stderr, { quiet: args.flag('quiet') });
+    const launched = await engine.launch(
+      { ...request, source, ...(name === undefined ? {} : { name }) },
+      { progress: (step) => view.report(step) },
+    );
+    view[Symbol.dispose]();
+    await write(io.stdout, `${launched.name}\n`);
+  }
+  return exitCodes.ok;
+};

@@ -1,0 +1,22 @@
+import { usageError } from '../arguments/usage-error.ts';
+import { exitCodes } from '../exit-codes.ts';
+import type { Verb } from '../invocation.ts';
+import { write } from '../io.ts';
+import { parseMoment } from '../values/moment.ts';
+
+export const logs: Verb = async ({ args, io, client, command }) => {
+  const [ref = ''] = args.positionals;
+  const nowMs = Date.now();
+  const tail = args.text('tail');
+  if (tail !== undefined && tail !== 'all' && !/^\d{1,9}$/.test(tail))
+    throw usageError(`invalid argument ${JSON.stringify(tail)} for "-n, --tail" flag: it must be a number or all`, command);
+  const records = (await client()).containers.logs(ref, {
+    follow: args.flag('follow'),
+    timestamps: args.flag('timestamps'),
+    since: parseMoment(args.text('since'), nowMs),
+    until: parseMoment(args.text('until'), nowMs),
+    ...(tail === undefined || tail === 'all' ? {} : { tail: Number(tail) }),
+  });
+  for await (const { stream, data } of records) await write(stream === 'stderr' ? io.stderr : io.stdout, data);
+  return exitCodes.ok;
+};

@@ -1,0 +1,50 @@
+import type { DockerContainerSummary } from '#wire';
+import { formatAge, kindLabel } from '#wire';
+import { exitCodes } from '../exit-codes.ts';
+import type { Verb } from '../invocation.ts';
+import { write } from '../io.ts';
+import { formatList } from '../render/list.ts';
+import { truncate } from '../render/table.ts';
+import { parseFilters } from '../values/pairs.ts';
+
+const columns = ['ID', 'Image', 'Kind', 'Command', 'RunningFor', 'Status', 'Names'];
+const headers = { ID: 'CONTAINER ID', RunningFor: 'CREATED', CreatedAt: 'CREATED AT' };
+
+export const ps: Verb = async ({ args, io, client }) => {
+  const limit = args.flag('latest') ? 1 : args.integer('last');
+  const filters = parseFilters(args.list('filter'));
+  const containers = await (await client()).containers.list({
+    all: args.flag('all') || limit !== undefined,
+    filters,
+    ...(limit === undefined || limit < 0 ? {} : { limit }),
+  });
+  const rows = containers.map((container) => rowOf(container, { whole: args.flag('no-trunc'), nowMs: Date.now() }));
+  const text =
+    args.flag('quiet') && args.text('format') === undefined
+      ? rows.map((row) => `${row['ID']}\n`).join('')
+      : formatList(rows, { format: args.text('format'), columns, headers });
+  await write(io.stdout, text);
+  return exitCodes.ok;
+};
+
+/** The fields that `--format` knows, by Docker's names and ours (Kind). */
+export function rowOf(container: DockerContainerSummary, { whole, nowMs }: { whole: boolean; nowMs: number }): Record<string, string> {
+  const command = JSON.stringify(container.Command);
+  return {
+    ID: whole ? container.Id : container.Id.slice(0, 12),
+    Image: whole ? container.Image : container.Image.replace(/^sha256:([0-9a-f]{12})[0-9a-f]*$/, '$1'),
+    Kind: container.Labels[kindLabel] === 'system' ? 'system' : 'app',
+    Command: whole ? command : JSON.stringify(truncate(container.Command, 20)),
+    CreatedAt: new Date(container.Created * 1000).toISOString().replace('T', ' ').replace('.000Z', ' +0000 UTC'),
+    RunningFor: `${formatAge(BigInt(Math.max(0, Math.floor(nowMs / 1000) - container.Created)) * 1_000_000_000n)} ago`,
+    State: container.State,
+    Status: container.Status,
+    Ports: container.Ports.map((port) => `${port.PrivatePort}/${port.Type}`).join(', '),
+    Names: container.Names.map((name) => name.replace(/^\//, '')).join(','),
+    Labels: Object.entries(container.Labels)
+      .map(([key, value]) => `${key}=${value}`)
+      .join(','),
+    Networks: Object.keys(container.NetworkSettings.Networks).join(','),
+    Mounts: '',
+  };
+}

@@ -1,0 +1,49 @@
+import { toOrlopError } from '#errors';
+import type { Arguments } from '../arguments/parse.ts';
+import { exitCodeOfStart, exitCodes } from '../exit-codes.ts';
+import type { Verb } from '../invocation.ts';
+import { write } from '../io.ts';
+import { formatError } from '../render/error.ts';
+import { terminalSize } from '../terminal/size.ts';
+import { requireTerminal } from '../terminal/require.ts';
+import { readContainerOptions } from '../values/container-options.ts';
+import { planCreate, planStreams } from '../values/create-body.ts';
+import { runForeground } from './foreground.ts';
+
+export const run: Verb = async ({ args, io, client }) => {
+  const detach = args.flag('detach');
+  const terminal = args.flag('tty');
+  const streams = planStreams(args, detach);
+  if (streams.stdin) requireTerminal(io, terminal);
+  const options = await readContainerOptions(args, io.env);
+  const size = terminal ? terminalSize(io.stdout) : undefined;
+  const { body, name } = planCreate(args, options, streams, size === undefined ? undefined : [size.rows, size.columns]);
+  try {
+    const engine = await client();
+    const { Id: id, Warnings: warnings } = await engine.containers.create(body, name);
+    for (const warning of warnings) await write(io.stderr, `WARNING: ${warning}\n`);
+    if (detach || !(streams.stdin || streams.stdout || streams.stderr)) {
+      await engine.containers.start(id);
+      await write(io.stdout, `${id}\n`);
+      return exitCodes.ok;
+    }
+    return await runForeground(engine, io, {
+      id,
+      terminal,
+      ...streams,
+      detachKeys: args.text('detach-keys') ?? '',
+      signalProxy: proxiesSignals(args),
+      autoRemove: args.flag('rm'),
+      start: () => engine.containers.start(id),
+    });
+  } catch (thrown) {
+    const error = toOrlopError(thrown);
+    await write(io.stderr, formatError(error));
+    return exitCodeOfStart(error);
+  }
+};
+
+/** On unless it is switched off. */
+export function proxiesSignals(args: Arguments): boolean {
+  return !args.has('sig-proxy') || args.flag('sig-proxy');
+}

@@ -1,0 +1,35 @@
+import { usageError } from '../arguments/usage-error.ts';
+import { exitCodes } from '../exit-codes.ts';
+import type { Verb } from '../invocation.ts';
+import { requireTerminal } from '../terminal/require.ts';
+import { forEach } from './each.ts';
+import { runForeground } from './foreground.ts';
+import { proxiesSignals } from './run.ts';
+
+export const start: Verb = async (invocation) => {
+  const { args, io, client, command } = invocation;
+  const engine = await client();
+  if (!args.flag('attach') && !args.flag('interactive')) {
+    return forEach(invocation, async (ref) => {
+      await engine.containers.start(ref);
+      return ref;
+    });
+  }
+  if (args.positionals.length > 1) throw usageError('you cannot start and attach multiple containers at once', command);
+  const [ref = ''] = args.positionals;
+  const { Id: id, Config: config, HostConfig: host, State: state } = await engine.containers.inspect(ref);
+  const stdin = args.flag('interactive') && config.OpenStdin;
+  if (stdin) requireTerminal(io, config.Tty);
+  if (state.Running) return exitCodes.ok;
+  return runForeground(engine, io, {
+    id,
+    terminal: config.Tty,
+    stdin,
+    stdout: true,
+    stderr: true,
+    detachKeys: args.text('detach-keys') ?? '',
+    signalProxy: proxiesSignals(args),
+    autoRemove: host.AutoRemove,
+    start: () => engine.containers.start(id),
+  });
+};

@@ -1,0 +1,14 @@
+import { exitCodes } from '../exit-codes.ts';
+import type { Verb } from '../invocation.ts';
+import { write } from '../io.ts';
+import { formatTable } from '../render/table.ts';
+
+export const top: Verb = async ({ args, io, client }) => {
+  const [ref = '', ...psArguments] = args.positionals;
+  const { Titles: titles, Processes: processes } = await (await client()).containers.top(
+    ref,
+    psArguments.length === 0 ? undefined : psArguments.join(' '),
+  );
+  await write(io.stdout, formatTable([titles, ...processes]));
+  return exitCodes.ok;
+};

@@ -1,0 +1,18 @@
+import { createIo, flush, main } from '#cli';
+
+/** A reader that has had enough (`orlop logs box | head`) ends the program as SIGPIPE would. */
+const brokenPipeCode = 141;
+
+async function runProgram(): Promise<void> {
+  const io = createIo(process);
+  io.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(brokenPipeCode);
+    throw error;
+  });
+  const code = await main(process.argv.slice(2), io);
+  await flush(io.stdout);
+  // Streams that are still open, an attached one or a terminal, must not keep a program that is done.
+  process.exit(code);
+}
+
+void runProgram();
