@@ -1,5 +1,5 @@
-import { Socket } from 'node:net';
-import { attachMonitor } from '#sys';
+import type { Socket } from 'node:net';
+import { attachMonitor, createAttachment } from '#sys';
 import { requireRunning } from './container/stop.ts';
 import type { LiveContainer, WaitingClient } from './container/table.ts';
 import type { EngineContext } from './context.ts';
@@ -15,26 +15,20 @@ export async function attachContainer(context: EngineContext, ref: string, reque
     return { stream: waitForStart(context, container, wanted), terminal };
   }
   requireRunning(container, 'attach to');
-  const stream = await attachMonitor(container.files.monitor, wanted);
+  const stream = await attachMonitor(container.files.monitor, wanted, context.addon);
   publishContainerEvent(context, container, 'attach');
   return { stream, terminal };
 }
 
 function waitForStart(context: EngineContext, container: LiveContainer, wanted: AttachRequest): Socket {
-  const { stream, socket } = createClientPair(context);
-  const client: WaitingClient = { socket, ...wanted };
+  const { socket: stream, descriptor } = createAttachment(context.addon);
+  const client: WaitingClient = { socket: descriptor, ...wanted };
   container.waitingClients.push(client);
   stream.on('close', () => {
     const at = container.waitingClients.indexOf(client);
     if (at < 0) return;
     container.waitingClients.splice(at, 1);
-    context.addon.close(socket);
+    context.addon.close(descriptor);
   });
   return stream;
-}
-
-/** Our end as a stream, and the descriptor that goes to the monitor; the caller closes it. */
-export function createClientPair(context: EngineContext): { stream: Socket; socket: number } {
-  const [ours, theirs] = context.addon.socketPair();
-  return { stream: new Socket({ fd: ours, allowHalfOpen: true, readable: true, writable: true }), socket: theirs };
 }

@@ -1,4 +1,5 @@
 import type { Logger } from '#log';
+import type { Images, TemplateBuilder } from '#image';
 import type { Networks } from '#network';
 import type { CgroupLayout, SeccompCache } from '#runtime';
 import type { Store } from '#store';
@@ -20,6 +21,8 @@ export interface EngineOptions {
   readonly store: Store;
   readonly networks: Networks;
   readonly cgroups: CgroupLayout;
+  readonly images: Images;
+  readonly templates: TemplateBuilder;
   /** Name of our own cgroup below each hierarchy's root. */
   readonly cgroupParent: string;
   readonly version: string;

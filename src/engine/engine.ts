@@ -19,8 +19,8 @@ import { nowNs, publishContainerEvent, saveRecord, type EngineContext, type Engi
 import { createEventBus } from './events.ts';
 import { createExecs } from './exec/sessions.ts';
 import { createIdRanges } from './id-ranges.ts';
-import { createImages } from './image/images.ts';
-import { createTemplates } from './image/templates.ts';
+import { createImageVerbs } from './image/images.ts';
+import { createTemplateVerbs } from './image/templates.ts';
 import { engineInfo } from './info.ts';
 import { launchSystem } from './system/launch.ts';
 import type { ContainerView, Engine } from './model.ts';
@@ -40,8 +40,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   return {
     containers: containersOf(context),
     execs: createExecs(context),
-    images: createImages(context),
-    templates: createTemplates(context),
+    images: createImageVerbs(context),
+    templates: createTemplateVerbs(context),
     launch: (source, request, follow) => launchSystem(context, source, request, follow),
     info: () => engineInfo(context),
     events: (window, signal) => context.events.subscribe(window, signal),

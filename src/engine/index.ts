@@ -1,1 +1,3 @@
 export type * from './model.ts';
+export { openEngine } from './engine.ts';
+export type { EngineOptions } from './context.ts';

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno, isOrlopError } from '#errors';
 import { openCgroup } from '#runtime';
-import { connectMonitor, readExitRecord } from '#sys';
+import { connectMonitor, readExitRecord, type Addon } from '#sys';
 import { followExit, recordExit, releaseRun } from './container/exit.ts';
 import { createLive } from './container/live.ts';
 import { isActive, parseRecord } from './container/record.ts';
@@ -30,40 +30,11 @@ export async function recoverContainers(context: EngineContext): Promise<void> {
   await context.networks.reconcile(context.table.all().map((container) => container.record.id));
 }
 
-async function recoverContainers(context: EngineContext): Promise<void> {
-  for (const row of context.store.metadata.containers.list()) {
-    try {
-      context.table.add(createLive(context.dataRoot, parseRecord(row.id, row.record)));
-    } catch (error) {
-      if (!isOrlopError(error, 'data-loss')) throw error;
-      context.logger.error('a container is left out', { container: row.name, error });
-    }
-  }
-  const containers = context.table.all();
-  for (const { record } of containers) if (record.run?.idRange != null) context.idRanges.hold(record.run.idRange);
-  await Promise.all(containers.map((container) => recoverContainer(context, container)));
-  await sweepCgroups(context);
-  await context.networks.reconcile(context.table.all().map((container) => container.record.id));
-}
-
-export function createLive(context: EngineContext, record: LiveContainer['record']): LiveContainer {
-  return {
-    record,
-    files: containerFiles(context.dataRoot, record.id),
-    connection: null,
-    execs: new Set(),
-    waitingClients: [],
-    onExit: new Set(),
-    onRemove: new Set(),
-    stopping: false,
-  };
-}
-
 async function recoverContainer(context: EngineContext, container: LiveContainer): Promise<void> {
   const { record, files } = container;
   if (record.state.status === 'removing') return removeWhole(context, container);
   if (record.run === null) return;
-  const monitor = existsSync(join(files.monitor, 'control.sock')) ? await tryConnect(files.monitor) : null;
+  const monitor = existsSync(join(files.monitor, 'control.sock')) ? await tryConnect(context.addon, files.monitor) : null;
   if (monitor !== null && monitor.status.state !== 'exited') {
     const { connection, status } = monitor;
     if (!isActive(record.state.status)) {
@@ -81,9 +52,9 @@ async function recoverContainer(context: EngineContext, container: LiveContainer
   saveState(context, container, { error: 'its start was cut off by the end of the engine' }, null);
 }
 
-async function tryConnect(directory: string) {
+async function tryConnect(addon: Addon, directory: string) {
   try {
-    return await connectMonitor(directory);
+    return await connectMonitor(directory, addon);
   } catch (error) {
     if (isOrlopError(error, 'unavailable') || isErrno(error, 'ECONNREFUSED', 'ENOENT', 'ECONNRESET', 'EPIPE')) return null;
     throw error;

@@ -88,7 +88,7 @@ export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
     async take(shape) {
       if (shape !== 'own') return makeSandbox(options, shape);
       let candidate = ready.shift();
-      while (candidate !== undefined && !isAlive(options.addon, candidate)) {
+      while (candidate !== undefined && !candidate.sandbox.isAlive()) {
         void candidate.discard().catch((error: unknown) => options.logger.warn('a dead sandbox could not be cleared', { error }));
         candidate = ready.shift();
       }
@@ -102,15 +102,6 @@ export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
       if (making > 0) await new Promise<void>((resolve) => whenFilled.push(resolve));
     },
   };
-}
-
-function isAlive(addon: Addon, candidate: ReadySandbox): boolean {
-  try {
-    addon.pidfdSendSignal(candidate.sandbox.monitor.pidfd, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 async function makeSandbox(options: SandboxPoolOptions, shape: SandboxShape): Promise<ReadySandbox> {

@@ -7,7 +7,7 @@ import { resolveProcess } from './effective.ts';
 import { parseExtraHost } from './host-files.ts';
 import { createContainerId, createName, parseContainerName } from './names.ts';
 import { formatRecord, initialState, type ContainerRecord } from './record.ts';
-import { parseSignal } from './signals.ts';
+import { parseSignal } from '#sys';
 
 /**
  * Makes a container that can be started: its row, its place in a network, its writable layer. Undone whole when a step fails; the row comes

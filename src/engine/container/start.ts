@@ -1,12 +1,14 @@
 import { constants, openSync } from 'node:fs';
 import { OrlopError, toOrlopError } from '#errors';
 import type { Endpoint } from '#network';
-import { startContainer as startProcess, type Started, type Stdio } from '#runtime';
-import { mountOverlayRoot, openTreeClone, prepareMonitorDirectory } from '#sys';
+import { resolveUser, startContainer as startProcess, type Started, type Stdio } from '#runtime';
+import { mountOverlayRoot, OPEN_TREE_CLONE, prepareMonitorDirectory } from '#sys';
 import { nowNs, publishContainerEvent, saveState, type EngineContext } from '../context.ts';
 import type { ReadySandbox, SandboxShape } from '../sandbox-pool.ts';
-import { buildSpec, hostFileTargets } from '../spec/build-spec.ts';
+import { boundingSet, buildSpec } from '../spec/build-spec.ts';
+import { hostFileTargets } from '../spec/mounts.ts';
 import { limitsToResources } from '../spec/resources.ts';
+import { seccompFilter } from '../spec/seccomp.ts';
 import { exitCodeOfFailure } from '../exec/exit-code.ts';
 import { followExit } from './exit.ts';
 import { writeHostFiles } from './host-files.ts';
@@ -67,18 +69,20 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   const root = borrow(await mountRoot(context, record, ready));
   await network;
 
-  const spec = buildSpec(record, { addon: context.addon, root, ownUsers: ready.idRange !== null, cgroupMode: context.cgroups.mode, seccomp: context.seccomp });
+  const user = resolveUser(context.addon, root, record.process.user, record.request.groupAdd);
+  const spec = buildSpec(record, { user, ownUsers: ready.idRange !== null, init: record.request.init === true ? context.bosun : null });
+  const filter = seccompFilter(record, boundingSet(record), context.seccomp);
   const clients = container.waitingClients.splice(0);
   for (const client of clients) borrow(client.socket);
   const started = await startProcess(ready.sandbox, {
-    spec: spec.spec,
+    spec,
     root: { mount: root, at: context.rootAnchor },
     mounts: mountHostFiles(context, record, ready, borrow),
     stdio: stdioOf(record),
     monitorDirectory: borrow(openDirectory(files.monitor)),
     log: borrow(openLog(files.log)),
     clients,
-    ...(spec.filter === null ? {} : { seccomp: spec.filter }),
+    ...(filter === null ? {} : { seccomp: filter }),
   });
   undo.move();
   settleStart(context, container, started);
@@ -86,16 +90,7 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
 
 function settleStart(context: EngineContext, container: LiveContainer, started: Started): void {
   saveState(context, container, { status: 'running', pid: started.pid, exitCode: 0, outOfMemory: false, startedAtNs: nowNs(), finishedAtNs: 0n });
-  reapMonitor(context, started.monitor.pidfd);
   followExit(context, container, started.connection);
-}
-
-/** The monitor is our child as long as we live: takes its status when it ends, so that no zombie stays. */
-export function reapMonitor(context: EngineContext, pidfd: number): void {
-  context.addon.whenReadable(pidfd, false, () => {
-    context.addon.reap(pidfd);
-    context.addon.close(pidfd);
-  });
 }
 
 function shapeOf(record: ContainerRecord): SandboxShape {
@@ -121,8 +116,7 @@ async function mountRoot(context: EngineContext, record: ContainerRecord, ready:
   return mountOverlayRoot(context.addon, {
     base,
     lower: snapshot.lower,
-    upper: snapshot.upper,
-    work: snapshot.work,
+    upper: { directory: snapshot.upper, work: snapshot.work },
     volatile: record.request.autoRemove === true,
     fsuid: first,
     fsgid: first,
@@ -132,7 +126,7 @@ async function mountRoot(context: EngineContext, record: ContainerRecord, ready:
 function mountHostFiles(context: EngineContext, record: ContainerRecord, ready: ReadySandbox, borrow: (descriptor: number) => number): Map<string, number> {
   const base = ready.view ?? context.dataRootDescriptor;
   return new Map(
-    Object.entries(hostFileTargets).map(([target, file]) => [target, borrow(openTreeClone(context.addon, base, `containers/${record.id}/${file}`))]),
+    Object.entries(hostFileTargets).map(([target, file]) => [target, borrow(context.addon.openTree(base, `containers/${record.id}/${file}`, OPEN_TREE_CLONE))]),
   );
 }
 

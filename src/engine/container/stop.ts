@@ -2,7 +2,7 @@ import { OrlopError } from '#errors';
 import { openCgroup } from '#runtime';
 import { publishContainerEvent, saveState, type EngineContext } from '../context.ts';
 import { isActive } from './record.ts';
-import { parseSignal } from './signals.ts';
+import { parseSignal } from '#sys';
 import type { LiveContainer } from './table.ts';
 
 const defaultStopTimeoutS = { app: 10, system: 60 } as const;

@@ -1,14 +1,13 @@
 import { OrlopError } from '#errors';
 import { openCgroup, openExecSandbox, startExec, type AttachedClient, type Stdio } from '#runtime';
-import type { MonitorConnection } from '#sys';
-import { createClientPair } from '../attach.ts';
+import { createAttachment, type MonitorConnection } from '#sys';
 import { createExecId } from '../container/names.ts';
 import { requireRunning } from '../container/stop.ts';
 import type { LiveContainer } from '../container/table.ts';
 import { publishContainerEvent, type EngineContext } from '../context.ts';
 import type { AttachedStream, Engine, ExecId, ExecRequest, ExecView } from '../model.ts';
 import { exitCodeOfFailure } from './exit-code.ts';
-import { execProcess } from './process.ts';
+import { planExec } from './process.ts';
 
 interface ExecSession {
   readonly id: ExecId;
@@ -84,27 +83,27 @@ async function startSession(
   requireRunning(container, 'exec in');
   requireThawed(container);
   session.state = 'running';
-  const pair = options.detach ? null : createClientPair(context);
+  const pair = options.detach ? null : createAttachment(context.addon);
   try {
     const client: AttachedClient[] =
-      pair === null ? [] : [{ socket: pair.socket, stdin: request.attachStdin, stdout: request.attachStdout, stderr: request.attachStderr }];
+      pair === null ? [] : [{ socket: pair.descriptor, stdin: request.attachStdin, stdout: request.attachStdout, stderr: request.attachStderr }];
     await runProcess(context, session, client, options.consoleSize ?? request.consoleSize ?? [24, 80]);
   } catch (error) {
-    pair?.stream.destroy();
+    pair?.socket.destroy();
     endSession(session, exitCodeOfFailure(error));
     throw error;
   } finally {
-    if (pair !== null) context.addon.close(pair.socket);
+    if (pair !== null) context.addon.close(pair.descriptor);
   }
   publishContainerEvent(context, container, `exec_start: ${request.command.join(' ')}`, { execID: session.id });
-  return pair === null ? null : { stream: pair.stream, terminal: request.terminal };
+  return pair === null ? null : { stream: pair.socket, terminal: request.terminal };
 }
 
 async function runProcess(context: EngineContext, session: ExecSession, clients: AttachedClient[], size: readonly [number, number]): Promise<void> {
   const { container, request } = session;
   const { run, state } = container.record;
   if (run === null) throw new OrlopError('internal', 'ENGINE_NO_CGROUP', `container ${container.record.name} runs without a cgroup`);
-  const { process, profile, idMap } = await execProcess(context, container, request);
+  const { process, filter, idMap } = planExec(context, container, request);
   const sandbox = await openExecSandbox({
     addon: context.addon,
     bosun: context.bosun,
@@ -115,7 +114,7 @@ async function runProcess(context: EngineContext, session: ExecSession, clients:
   const stdio: Stdio = request.terminal
     ? { mode: 'terminal', rows: size[0], columns: size[1] }
     : { mode: 'pipes', openStdin: request.attachStdin, stdinOnce: true };
-  const started = await startExec(sandbox, { process, stdio, clients, ...(profile === null ? {} : { seccomp: profile }) });
+  const started = await startExec(sandbox, { process, stdio, clients, ...(filter === null ? {} : { seccomp: filter }) });
   session.pid = started.pid;
   session.connection = started.connection;
   void started.connection.exited

@@ -1,4 +1,4 @@
-import type { LinuxCapabilities, LinuxSeccomp, PosixRlimit, Process, Spec } from '#oci';
+import type { LinuxCapabilities, Process, Rlimit, Spec } from '#oci';
 import { allCapabilities, defaultCapabilities, maskedPaths, readonlyPaths, type ResolvedUser } from '#runtime';
 import type { ContainerRecord } from '../container/record.ts';
 import type { CreateRequest } from '../model.ts';
@@ -10,7 +10,6 @@ export interface SpecFacts {
   readonly user: ResolvedUser;
   /** The container has a user namespace of its own. */
   readonly ownUsers: boolean;
-  readonly seccomp: LinuxSeccomp | null;
   /** Host path of bosun, when the container asked for an init of ours. */
   readonly init: string | null;
 }
@@ -35,7 +34,6 @@ export function buildSpec(record: ContainerRecord, facts: SpecFacts): Spec {
       sysctl: { ...defaultSysctls(record, facts), ...request.sysctls },
       rootfsPropagation: 'rprivate',
       ...(confined ? { maskedPaths: [...maskedPaths], readonlyPaths: [...readonlyPaths] } : {}),
-      ...(facts.seccomp === null ? {} : { seccomp: facts.seccomp }),
     },
   };
 }
@@ -50,7 +48,7 @@ function planProcess(record: ContainerRecord, facts: SpecFacts): Process {
     env: environmentOf(record, facts.user, terminal),
     cwd: process.workingDirectory,
     user: { uid: facts.user.uid, gid: facts.user.gid, additionalGids: [...facts.user.groups] },
-    capabilities: capabilitiesFor(record, facts.user),
+    capabilities: capabilitySets(record, facts.user),
     noNewPrivileges: request.noNewPrivileges === true,
     rlimits: (request.ulimits ?? []).map(rlimitOf),
     ...(request.oomScoreAdjust === undefined ? {} : { oomScoreAdj: request.oomScoreAdjust }),
@@ -69,16 +67,21 @@ function environmentOf(record: ContainerRecord, user: ResolvedUser, terminal: bo
   return [...record.process.env, ...additions.filter((entry) => !names.has(entry.slice(0, entry.indexOf('='))))];
 }
 
-function capabilitiesFor(record: ContainerRecord, user: ResolvedUser): LinuxCapabilities {
+/** What its processes can have at most: all of an own user namespace for a machine, Docker's default set for an app. */
+export function boundingSet(record: ContainerRecord): string[] {
   const { request } = record;
   const base = request.privileged === true || record.kind === 'system' ? allCapabilities : defaultCapabilities;
-  const names = capabilitiesOf(base, request.capAdd ?? [], request.capDrop ?? []);
+  return capabilitiesOf(base, request.capAdd ?? [], request.capDrop ?? []);
+}
+
+function capabilitySets(record: ContainerRecord, user: ResolvedUser): LinuxCapabilities {
+  const names = boundingSet(record);
   // A process that is not root keeps only the bounding set, as Docker's does.
   const held = user.uid === 0 ? names : [];
   return { bounding: names, effective: held, permitted: held, inheritable: [], ambient: [] };
 }
 
-function rlimitOf(limit: NonNullable<CreateRequest['ulimits']>[number]): PosixRlimit {
+function rlimitOf(limit: NonNullable<CreateRequest['ulimits']>[number]): Rlimit {
   const number = (value: number): number | bigint => (value < 0 ? 0xffff_ffff_ffff_ffffn : value);
   return { type: `RLIMIT_${limit.name.toUpperCase()}`, soft: number(limit.soft), hard: number(limit.hard) };
 }

@@ -1,0 +1,60 @@
+import { constants, openSync } from 'node:fs';
+import type { LinuxCapabilities, Process } from '#oci';
+import { allCapabilities, resolveUser, type CompiledSeccomp, type IdMap, type ResolvedUser } from '#runtime';
+import { mergeEnvironment } from '../container/effective.ts';
+import type { LiveContainer } from '../container/table.ts';
+import type { EngineContext } from '../context.ts';
+import type { ExecRequest } from '../model.ts';
+import { boundingSet } from '../spec/build-spec.ts';
+import { seccompFilter } from '../spec/seccomp.ts';
+
+export interface PlannedExec {
+  readonly process: Process;
+  readonly filter: CompiledSeccomp | null;
+  /** The container's, when it has a user namespace of its own. */
+  readonly idMap: IdMap | null;
+}
+
+/** One more process as the container's own are: same capabilities and filter unless privileged, its user looked up in the running root. */
+export function planExec(context: EngineContext, container: LiveContainer, request: ExecRequest): PlannedExec {
+  const { record } = container;
+  const user = lookUp(context, container, request.user ?? record.process.user);
+  const privileged = request.privileged === true;
+  const names = privileged ? [...allCapabilities] : boundingSet(record);
+  const range = record.run?.idRange ?? null;
+  const lines = range === null ? [] : [{ containerID: 0, hostID: range.first, size: range.count }];
+  return {
+    process: {
+      terminal: request.terminal,
+      args: [...request.command],
+      env: environmentOf(container, request, user),
+      cwd: request.workingDirectory ?? record.process.workingDirectory,
+      user: { uid: user.uid, gid: user.gid, additionalGids: [...user.groups] },
+      capabilities: capabilitySets(names, user, privileged),
+      noNewPrivileges: record.request.noNewPrivileges === true,
+    },
+    filter: privileged ? null : seccompFilter(record, boundingSet(record), context.seccomp),
+    idMap: range === null ? null : { uids: lines, gids: lines },
+  };
+}
+
+function lookUp(context: EngineContext, container: LiveContainer, text: string): ResolvedUser {
+  const root = openSync(`/proc/${container.record.state.pid}/root`, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    return resolveUser(context.addon, root, text, container.record.request.groupAdd);
+  } finally {
+    context.addon.close(root);
+  }
+}
+
+function environmentOf(container: LiveContainer, request: ExecRequest, user: ResolvedUser): string[] {
+  const { record } = container;
+  const fixed = [`HOSTNAME=${record.hostname}`, ...(request.terminal ? ['TERM=xterm'] : []), ...(record.kind === 'system' ? ['container=orlop'] : [])];
+  const merged = mergeEnvironment([...fixed, ...record.process.env], request.env ?? []);
+  return merged.some((entry) => entry.startsWith('HOME=')) ? merged : [...merged, `HOME=${user.home}`];
+}
+
+function capabilitySets(names: string[], user: ResolvedUser, privileged: boolean): LinuxCapabilities {
+  const held = user.uid === 0 || privileged ? names : [];
+  return { bounding: names, effective: held, permitted: held, inheritable: [], ambient: [] };
+}

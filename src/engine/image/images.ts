@@ -1,0 +1,76 @@
+import { historyOf, type Image, type ImageUser } from '#image';
+import { familiarReference, parseReference, type Digest } from '#oci';
+import type { ChainId } from '#store';
+import { isActive } from '../container/record.ts';
+import type { EngineContext } from '../context.ts';
+import type { Engine, ImageView } from '../model.ts';
+import { filterImages } from './filter.ts';
+
+/** The engine's view of its images: what they are, and which containers stand on them. */
+export function createImageVerbs(context: EngineContext): Engine['images'] {
+  const { images, events } = context;
+  const publish = (action: string, id: string, name: string): void => events.publish({ type: 'image', action, id, attributes: { name } });
+  return {
+    list: ({ filters = {} }) => filterImages(images.list().map((image) => viewOf(context, image)), filters),
+    inspect: (ref) => viewOf(context, images.resolve(ref)),
+    async remove(ref, options) {
+      const { untagged, deleted } = await images.remove(ref, { ...options, users: (image) => usersOf(context, image) });
+      for (const name of untagged) publish('untag', name, name);
+      for (const id of deleted) publish('delete', id, id);
+      return { untagged: [...untagged], deleted: [...deleted] };
+    },
+    async tag(ref, name) {
+      publish('tag', images.tag(ref, name).id, name);
+    },
+    async importRoot(source, { name, ...request }) {
+      const image = await images.importRoot(source, { ...request, ...(name === undefined ? {} : { reference: name }) });
+      publish('import', image.id, name ?? image.id);
+      return image.id;
+    },
+  };
+}
+
+/** The image a container is made from, with its layers in place. */
+export async function resolveImageForUse(context: EngineContext, ref: string): Promise<{ view: ImageView; manifest: Digest; chain: ChainId | null }> {
+  const image = context.images.resolve(ref);
+  await context.images.unpack(image);
+  return { view: viewOf(context, image), manifest: image.target, chain: image.chain };
+}
+
+function usersOf(context: EngineContext, image: Image): ImageUser[] {
+  return context.table
+    .all()
+    .filter(({ record }) => record.image.id === image.id)
+    .map(({ record }) => ({ name: record.name, running: isActive(record.state.status) }));
+}
+
+function viewOf(context: EngineContext, image: Image): ImageView {
+  const { config } = image.config;
+  const names = image.names.map(parseReference);
+  return {
+    id: image.id,
+    names: names.filter((name) => name.digest === undefined).map(familiarReference),
+    digests: [...new Set(names.map(({ domain, path }) => `${familiarReference({ domain, path })}@${image.target}`))],
+    createdAtNs: image.createdNs,
+    sizeBytes: image.sizeBytes,
+    kind: image.kind,
+    labels: config?.Labels ?? {},
+    containers: usersOf(context, image).length,
+    architecture: image.config.architecture,
+    os: image.config.os,
+    config: {
+      entrypoint: config?.Entrypoint ?? [],
+      command: config?.Cmd ?? [],
+      env: config?.Env ?? [],
+      workingDirectory: config?.WorkingDir ?? '',
+      user: config?.User ?? '',
+      exposedPorts: Object.keys(config?.ExposedPorts ?? {}),
+      volumes: Object.keys(config?.Volumes ?? {}),
+      stopSignal: config?.StopSignal ?? '',
+    },
+    diffIds: image.layers.map((layer) => layer.diffId),
+    history: historyOf(image)
+      .toReversed()
+      .map((line) => ({ createdAtNs: line.createdNs, createdBy: line.createdBy, comment: line.comment, empty: line.isEmpty })),
+  };
+}

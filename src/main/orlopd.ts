@@ -1,0 +1,48 @@
+import { chmodSync, mkdirSync, realpathSync } from 'node:fs';
+import { toOrlopError } from '#errors';
+import { createLogger } from '#log';
+import { parseEngineArguments, usage, type EngineArguments } from './orlopd/arguments.ts';
+import { openParts } from './orlopd/parts.ts';
+
+const version = process.env['ORLOP_VERSION'] ?? 'development';
+const buildId = process.env['ORLOP_BUILD_ID'] ?? 'source';
+
+async function main(argv: readonly string[]): Promise<void> {
+  const asked = parseEngineArguments(argv);
+  if (asked.show === 'help') return void process.stdout.write(usage);
+  if (asked.show === 'version') return void process.stdout.write(`orlopd version ${version}, build ${buildId}\n`);
+  const logger = createLogger({ level: asked.logLevel });
+  const stopped = nextSignal();
+  await using parts = await openParts({ ...prepareRoots(asked), version, buildId }, logger);
+  await parts.listen();
+  logger.info('ready', { version, buildId, dataRoot: asked.dataRoot, hosts: asked.hosts });
+  logger.info('stopping', { signal: await stopped });
+}
+
+/** Real paths, so that names that derive from the data root are the same however it was spelled. Others may pass through, not look. */
+function prepareRoots(asked: EngineArguments): EngineArguments {
+  for (const root of [asked.dataRoot, asked.execRoot]) {
+    mkdirSync(root, { recursive: true, mode: 0o711 });
+    chmodSync(root, 0o711);
+  }
+  return { ...asked, dataRoot: realpathSync(asked.dataRoot), execRoot: realpathSync(asked.execRoot) };
+}
+
+function nextSignal(): Promise<string> {
+  // A closed terminal is no reason to stop.
+  process.on('SIGHUP', () => {});
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve(signal));
+  });
+}
+
+try {
+  await main(process.argv.slice(2));
+  // What is still under way (a removal in the background) has been waited for; sockets of clients must not hold us.
+  process.exit(0);
+} catch (thrown) {
+  const error = toOrlopError(thrown);
+  process.stderr.write(`orlopd: ${error.message}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`);
+  if (error.kind === 'internal' && error.cause instanceof Error) process.stderr.write(`${error.cause.stack ?? ''}\n`);
+  process.exit(1);
+}

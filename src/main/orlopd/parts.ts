@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { createHttpServer } from '#api/http';
+import { dockerHeaders, dockerRoutes, dockerVersions } from '#api/docker';
+import { orlopRoutes } from '#api/orlop';
+import { openEngine } from '#engine';
+import { isOrlopError, OrlopError } from '#errors';
+import { createImages, createMmdebstrap, createTemplateBuilder } from '#image';
+import type { Logger } from '#log';
+import { openNetworks } from '#network';
+import { detectCgroupLayout } from '#runtime';
+import { openStore } from '#store';
+import { loadAddon, lockFile, type Addon } from '#sys';
+import type { EngineArguments } from './arguments.ts';
+import { findBosun } from './bosun.ts';
+import { checkHost } from './host-check.ts';
+import { runProgram } from './run-program.ts';
+import { createNetworkState } from './network-state.ts';
+
+export interface Parts extends AsyncDisposable {
+  /** Opens the sockets: clients are served from here on. */
+  listen(): Promise<void>;
+}
+
+/** Opens every room that the engine needs and joins them; disposing closes them in the opposite order and leaves containers running. */
+export async function openParts(options: EngineArguments & { version: string; buildId: string }, logger: Logger): Promise<Parts> {
+  if (process.getuid?.() !== 0) {
+    throw new OrlopError('permission-denied', 'ORLOPD_NOT_ROOT', 'the engine needs root', { hint: 'run it with sudo' });
+  }
+  await using undo = new AsyncDisposableStack();
+  const addon = loadAddon();
+  undo.use(lockRoot(addon, options.dataRoot));
+  const bosun = findBosun();
+  const store = undo.use(await openStore({ root: options.dataRoot, addon, logger }));
+  const mark = markOf(options.dataRoot);
+  const networks = undo.use(await openNetworks({ addon, prefix: `orl${mark.slice(0, 6)}`, state: createNetworkState(store.metadata), logger }));
+  const images = createImages(store, { logger });
+  const engine = undo.use(
+    await openEngine({
+      addon,
+      bosun,
+      dataRoot: options.dataRoot,
+      execRoot: options.execRoot,
+      store,
+      networks,
+      cgroups: detectCgroupLayout(),
+      cgroupParent: `orlop-${mark}`,
+      images,
+      templates: createTemplateBuilder({ store, images, packager: createMmdebstrap({ run: runProgram }), run: runProgram }),
+      version: options.version,
+      buildId: options.buildId,
+      warnings: checkHost(),
+      sandboxesReady: options.sandboxesReady,
+      logger,
+    }),
+  );
+  const server = undo.use(
+    createHttpServer({
+      routes: [...dockerRoutes(engine), ...orlopRoutes(engine)],
+      logger,
+      headers: dockerHeaders(options.version),
+      versions: dockerVersions,
+    }),
+  );
+  const { pidfile } = options;
+  if (pidfile !== null) undo.use(lockFile(addon, pidfile));
+  const parts = undo.move();
+  return {
+    async listen() {
+      for (const host of options.hosts) await server.listen(host);
+    },
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  };
+}
+
+function lockRoot(addon: Addon, dataRoot: string): Disposable {
+  try {
+    return lockFile(addon, join(dataRoot, 'orlopd.lock'));
+  } catch (cause) {
+    if (!isOrlopError(cause, 'conflict')) throw cause;
+    throw new OrlopError('conflict', 'ORLOPD_ROOT_IN_USE', `another engine uses the data root ${dataRoot}`, {
+      hint: 'stop it, or give this one another --data-root and --exec-root',
+      cause,
+    });
+  }
+}
+
+/** What tells this engine's cgroups, links and tables from another's: eight hexadecimal digits that follow from the data root. */
+function markOf(dataRoot: string): string {
+  return createHash('sha256').update(dataRoot).digest('hex').slice(0, 8);
+}

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { projectRoot, startEngine, whyNot, type TestEngine } from './harness.ts';
+
+const image = 'busybox';
+const orlop = join(projectRoot, 'bin/orlop');
+
+interface Terminal {
+  /** All that was shown so far. */
+  shown(): string;
+  /** Resolves when the pattern has been shown; fails after 20 s with what was shown instead. */
+  until(pattern: RegExp): Promise<void>;
+  type(keys: string): void;
+  /** The command's exit code. */
+  ended: Promise<number | null>;
+}
+
+/** Runs a shell line on a terminal of its own (script(1)). */
+function openTerminal(line: string): Terminal {
+  const child = spawn('script', ['-qec', line, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  let text = '';
+  let wake = (): void => {};
+  child.stdout.on('data', (chunk: Buffer) => {
+    text += chunk.toString();
+    wake();
+  });
+  return {
+    shown: () => text,
+    async until(pattern) {
+      const late = AbortSignal.timeout(20_000);
+      while (!pattern.test(text)) {
+        if (late.aborted) throw new Error(`${pattern} was not shown, but: ${JSON.stringify(text)}`);
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+          late.addEventListener('abort', () => resolve(), { once: true });
+        });
+      }
+    },
+    type: (keys) => void child.stdin.write(keys),
+    ended: once(child, 'close').then(([code]) => code as number | null),
+  };
+}
+
+describe('interactive terminals', { skip: whyNot() }, () => {
+  let engine: TestEngine;
+  const command = (rest: string): string => `${orlop} -H ${engine.host} ${rest}`;
+  before(async () => {
+    engine = await startEngine();
+    await engine.must('template', 'build', 'busybox');
+  });
+  after(() => engine[Symbol.asyncDispose]());
+
+  test('the first size is that of the user, and a new size arrives', async () => {
+    const terminal = openTerminal(`stty rows 33 cols 101; ${command(`run -it --rm ${image} sh`)} & pid=$!; wait $pid`);
+    terminal.type('stty size\n');
+    await terminal.until(/33 101/);
+    terminal.type('exit 4\n');
+    assert.equal(await terminal.ended, 4);
+  });
+
+  test('a shell answers, ctrl-C ends what runs in it and not the shell, and the exit code passes through', async () => {
+    const terminal = openTerminal(command(`run -it --rm ${image} sh`));
+    terminal.type('echo mark-$((40+2))\n');
+    await terminal.until(/mark-42/);
+    terminal.type('sleep 1000\n');
+    await terminal.until(/sleep 1000/);
+    terminal.type('\x03');
+    terminal.type('echo after-$((1+1))\n');
+    await terminal.until(/after-2/);
+    terminal.type('exit 6\n');
+    assert.equal(await terminal.ended, 6);
+  });
+
+  test('ctrl-P ctrl-Q leaves the container running, attach comes back', async () => {
+    const terminal = openTerminal(command(`run -it --name shell ${image} sh`));
+    terminal.type('echo one-$((0+1))\n');
+    await terminal.until(/one-1/);
+    terminal.type('\x10\x11');
+    assert.equal(await terminal.ended, 0);
+    assert.equal(await engine.must('inspect', '-f', '{{.State.Status}}', 'shell'), 'running');
+    const again = openTerminal(command('attach shell'));
+    again.type('echo two-$((1+1))\n');
+    await again.until(/two-2/);
+    again.type('exit 3\n');
+    assert.equal(await again.ended, 3);
+    await engine.must('rm', 'shell');
+  });
+
+  test('exec has a terminal of its own', async () => {
+    await engine.must('run', '-d', '--name', 'base', image, 'sleep', '1000');
+    const terminal = openTerminal(`stty rows 20 cols 70; ${command('exec -it base sh')}`);
+    terminal.type('tty; stty size\n');
+    await terminal.until(/\/dev\/pts\/\d+[\s\S]*20 70/);
+    terminal.type('exit 8\n');
+    assert.equal(await terminal.ended, 8);
+    await engine.must('rm', '-f', 'base');
+  });
+
+  test('a shell on a terminal survives the death of the engine', async () => {
+    const terminal = openTerminal(command(`run -it --name survivor ${image} sh`));
+    terminal.type('echo up-$((2+1))\n');
+    await terminal.until(/up-3/);
+    await engine.kill();
+    await terminal.ended;
+    await engine.start();
+    const again = openTerminal(command('attach survivor'));
+    again.type('echo back-$((3+1))\n');
+    await again.until(/back-4/);
+    again.type('exit 0\n');
+    assert.equal(await again.ended, 0);
+    await engine.must('rm', 'survivor');
+  });
+
+  test('a terminal without a terminal is refused in plain words', async () => {
+    const outcome = await engine.orlop('run', '-it', '--rm', image, 'true');
+    assert.notEqual(outcome.code, 0);
+    assert.match(outcome.stderr, /the input device is not a TTY/);
+    assert.equal(await engine.must('ps', '-aq'), '');
+  });
+});
