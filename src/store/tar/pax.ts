@@ -59,7 +59,7 @@ export function paxXattrs(records: PaxRecords): ReadonlyMap<string, Buffer> {
   for (const [key, value] of records.values) {
     if (key.startsWith('SCHILY.xattr.')) {
       found ??= new Map();
-      found.set(checkedName(key.slice(13)), Buffer.from(value));
+      found.set(checkedName(decodeKeyword(key.slice(13))), Buffer.from(value));
     } else if (key.startsWith('LIBARCHIVE.xattr.')) {
       found ??= new Map();
       const name = decodeName(key.slice(17));
@@ -67,6 +67,16 @@ export function paxXattrs(records: PaxRecords): ReadonlyMap<string, Buffer> {
     }
   }
   return found ?? none;
+}
+
+/** A key ends at the first `=`, so GNU tar writes one inside an attribute's name as %3D, and % as %25. */
+function decodeKeyword(name: string): string {
+  return name.includes('%') ? name.replaceAll('%3D', '=').replaceAll('%25', '%') : name;
+}
+
+/** The inverse of what GNU tar and `paxXattrs` read. */
+export function encodeKeyword(name: string): string {
+  return name.replaceAll('%', '%25').replaceAll('=', '%3D');
 }
 
 function decodeName(name: string): string {

@@ -1,5 +1,6 @@
 import { OrlopError } from '#errors';
 import { type ByteText, isAscii, showByteText } from './byte-text.ts';
+import { encodeKeyword } from './pax.ts';
 import { blockSize, type TarEntry, type TarType } from './header.ts';
 
 const typeflags: Readonly<Record<TarType, string>> = {
@@ -70,7 +71,7 @@ function paxRecordsFor(entry: TarEntry, path: ByteText): Buffer[] {
     records.push(formatRecord(key, value));
   };
   const addText = (key: string, value: string): void => add(key, Buffer.from(value, 'latin1'));
-  for (const name of [...entry.xattrs.keys()].sort()) add(`SCHILY.xattr.${name}`, entry.xattrs.get(name) as Buffer);
+  for (const name of [...entry.xattrs.keys()].sort()) add(`SCHILY.xattr.${encodeKeyword(name)}`, entry.xattrs.get(name) as Buffer);
   if (entry.gid > maxOctal7) addText('gid', String(entry.gid));
   if (!fitsName(entry.linkTarget)) addText('linkpath', entry.linkTarget);
   if (entry.mtimeNs < 0n || entry.mtimeNs % 1_000_000_000n !== 0n || entry.mtimeNs / 1_000_000_000n > BigInt(maxOctal11)) {
