@@ -114,6 +114,26 @@ if (!isInOwnNetwork()) {
     await networks.removeAll();
   });
 
+  test("a namespace that belongs to a user namespace is attached alike, and takes the endpoint's settings", async () => {
+    await using networks = await open(createMemoryState());
+    await using namespace = await openTestNamespace(addon, true);
+    const endpoint = await reserveBridge(networks, 'box');
+    await networks.attach(endpoint, namespace.fd);
+    const within = ['--user', '--net', '--preserve-credentials', '--target', String(namespace.pid)];
+    for (const [name, value] of Object.entries(networks.sysctls(endpoint))) {
+      execFileSync('nsenter', [...within, 'sh', '-c', `echo ${value} > /proc/sys/${name.replaceAll('.', '/')}`]);
+    }
+    using inside = openRouteSocket(addon, namespace.fd);
+    const link = inside.link({ name: 'eth0' })?.index;
+    const own = inside.addresses().filter((entry) => entry.index === link);
+    assert.deepEqual(own, [{ index: link, address: ip(endpoint.address), prefixLength: 16 }]);
+    await using box = openSpeaker(addon, namespace, '0.0.0.0', 1000);
+    await using far = openSpeaker(addon, outside, '0.0.0.0', 1000);
+    box.send('from a user namespace', outsideAddress, 1000);
+    assert.deepEqual(await far.receive(), { message: 'from a user namespace', from: hostAddress });
+    await networks.removeAll();
+  });
+
   test('the outside cannot open a connection to a container, answers come through', async () => {
     await using networks = await open(createMemoryState());
     await using namespace = await openTestNamespace(addon);
@@ -323,6 +343,26 @@ if (!isInOwnNetwork()) {
     assert.equal(host.link({ name: endpoint.hostLink }), null);
     await networks.attach(endpoint, namespace.fd);
     assert.equal(masterOf(endpoint.hostLink), bridge);
+    await networks.removeAll();
+    assert.deepEqual(traces(), []);
+  });
+
+  test('a bridge without a free port is named, with what to do', async () => {
+    await using networks = await open(createMemoryState());
+    const endpoint = await reserveBridge(networks, 'one-too-many');
+    await using crowd = await openTestNamespace(addon);
+    await using namespace = await openTestNamespace(addon);
+    using host = openRouteSocket(addon);
+    const master = host.link({ name: bridgeLink(prefix) })?.index ?? 0;
+    const pairs = Array.from({ length: 1_023 }, (_, index) =>
+      addVeth({ name: `${prefix}v${index}`, mtu: 1400, master, peer: { name: `p${index}`, netnsFd: crowd.fd } }),
+    );
+    host.change(...pairs);
+    await assert.rejects(
+      networks.attach(endpoint, namespace.fd),
+      (error) => isOrlopError(error, 'resource-exhausted') && error.message.includes(bridgeLink(prefix)),
+    );
+    assert.equal(host.link({ name: endpoint.hostLink }), null);
     await networks.removeAll();
     assert.deepEqual(traces(), []);
   });

@@ -20,7 +20,7 @@ import { decodeMessages, encodeMessages, malformed, type Message } from './wire.
  * and queues its answer inside send(2), so nothing ever waits and no two requests can mix.
  */
 export interface RouteSocket extends Disposable {
-  /** Sends the requests, if any, in one datagram; throws the first failure, in the requests' order, after all were tried. */
+  /** Sends the requests, few in one datagram, many in several; throws the first failure, in the requests' order, after all were tried. */
   change(...requests: readonly Request[]): void;
   /** null when there is no such link. */
   link(ref: LinkRef): Link | null;
@@ -28,6 +28,9 @@ export interface RouteSocket extends Disposable {
   addresses(): LinkAddress[];
   routes(): Route[];
 }
+
+/** More answers than these might not fit into a socket's buffer, which is 208 KiB unless the system was told otherwise. */
+const requestsAtOnce = 64;
 
 /** Opens a socket in the namespace of the descriptor; -1 is ours. The descriptor may be closed afterwards. */
 export function openRouteSocket(addon: NetworkCalls, netnsFd = -1): RouteSocket {
@@ -44,13 +47,14 @@ export function openRouteSocket(addon: NetworkCalls, netnsFd = -1): RouteSocket 
   };
   return {
     change(...requests) {
-      if (requests.length === 0) return;
-      const first = send(requests);
-      const answers = receiveAnswers(addon, socket, first, requests.length);
-      for (const [index, request] of requests.entries()) {
-        const answer = answers[index];
-        if (answer !== undefined && answer.errno !== 0) throw refusal(request, answer);
+      const answers: Answer[] = [];
+      for (let start = 0; start < requests.length; start += requestsAtOnce) {
+        const some = requests.slice(start, start + requestsAtOnce);
+        answers.push(...receiveAnswers(addon, socket, send(some), some.length));
       }
+      const failed = answers.findIndex((answer) => answer.errno !== 0);
+      const [request, answer] = [requests[failed], answers[failed]];
+      if (request !== undefined && answer !== undefined) throw refusal(request, answer);
     },
     link(ref) {
       const request = getLink(ref);

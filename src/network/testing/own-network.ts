@@ -47,8 +47,10 @@ export interface TestNamespace extends AsyncDisposable {
   readonly pid: number;
 }
 
-export async function openTestNamespace(addon: NetworkCalls): Promise<TestNamespace> {
-  const holder = spawn('unshare', ['--net', 'sh', '-c', 'echo made; exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
+/** With `owned` the namespace belongs to a user namespace of its own, as containers' do. */
+export async function openTestNamespace(addon: NetworkCalls, owned = false): Promise<TestNamespace> {
+  const kinds = owned ? ['--user', '--map-root-user', '--net'] : ['--net'];
+  const holder = spawn('unshare', [...kinds, 'sh', '-c', 'echo made; exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
   await once(holder.stdout, 'data');
   const pid = holder.pid ?? 0;
   const fd = openSync(`/proc/${pid}/ns/net`, 'r');
