@@ -165,6 +165,8 @@ function makeLink(state: Unpacking, path: TreePath, entry: TarEntry): void {
     const parent = openParent(state, path.parent);
     const name = fromByteText(path.name);
     if (isSameFile(addon, targetParent, targetName, parent, name)) return;
+    const facts = addon.fstatat(targetParent, targetName, AT_SYMLINK_NOFOLLOW);
+    if ((facts.mode & S_IFMT) === S_IFDIR) throw badTar(`entry ${showByteText(entry.path)} links to a directory`);
     replacing(state, parent, name, () => addon.linkat(targetParent, targetName, parent, name, 0));
   } finally {
     addon.close(targetParent);
