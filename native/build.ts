@@ -19,16 +19,24 @@ const warnings = [
   '-Wvla',
   '-Wformat=2',
 ];
+/** Without libc (see native/bosun/bare), as an executable at a random address. */
 const release = [
   '-O2',
-  '-static',
   '-s',
+  '-nostdlib',
+  '-static-pie',
+  '-fPIE',
+  '-fvisibility=hidden',
+  '-fno-asynchronous-unwind-tables',
   '-ffunction-sections',
   '-fdata-sections',
-  '-fstack-protector-strong',
   '-fno-common',
-  '-D_FORTIFY_SOURCE=2',
-  '-Wl,--gc-sections,-z,relro,-z,now,-z,noexecstack',
+  // Our own memcpy must not be compiled into a call of memcpy.
+  '-fno-tree-loop-distribute-patterns',
+  '-fstack-protector-strong',
+  '-mstack-protector-guard=global',
+  '-fstack-clash-protection',
+  '-Wl,--gc-sections,--build-id=none,-z,relro,-z,now,-z,noexecstack,-z,text',
 ];
 const sanitized = ['-O1', '-g', '-fno-omit-frame-pointer', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
 
@@ -43,6 +51,8 @@ export interface BosunBuild {
 
 export interface ProgramBuild extends BosunBuild {
   readonly sources: readonly string[];
+  /** Kept as they are, before the sources. */
+  readonly extraFlags?: readonly string[];
 }
 
 /**
@@ -50,12 +60,8 @@ export interface ProgramBuild extends BosunBuild {
  * Throws an Error with the compiler's words when it refuses.
  */
 export function buildBosun(build: BosunBuild): { built: boolean } {
-  return buildProgram({ ...build, sources: bosunSources() });
-}
-
-/** The .c files of bosun. */
-export function bosunSources(): string[] {
-  return filesOf(sourceDirectory, '.c');
+  const bare = build.sanitize === true ? [] : filesOf(join(sourceDirectory, 'bare'), '.c');
+  return buildProgram({ ...build, sources: [...filesOf(sourceDirectory, '.c'), ...bare] });
 }
 
 /** Builds any C program that shares bosun's headers, by the same rules; for test drivers. */
@@ -71,7 +77,10 @@ export function buildProgram(build: ProgramBuild): { built: boolean } {
   ];
   const command = [...flags, ...build.sources];
   const stampFile = `${build.output}.stamp`;
-  const stamp = stampOf([compiler, ...command], [...build.sources, ...filesOf(sourceDirectory, '.h')]);
+  const stamp = stampOf(
+    [compiler, ...command],
+    [...build.sources, ...filesOf(sourceDirectory, '.h'), ...filesOf(join(sourceDirectory, 'bare'), '.h')],
+  );
   if (existsSync(build.output) && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return { built: false };
   mkdirSync(dirname(build.output), { recursive: true });
   const temporary = `${build.output}.${process.pid}.tmp`;

@@ -8,28 +8,40 @@
 #include <unistd.h>
 
 #include "os.h"
+#include "program.h"
+#include "text.h"
 
 #define EXIT_NOT_EXECUTABLE 126
 #define EXIT_NOT_FOUND 127
 
 static void complain(const char *program, int error) {
-  const char *name = strerrordesc_np(error);
-  const char *const parts[] = {"bosun init: ", program, ": ", name == NULL ? "cannot be executed" : name, "\n"};
-  for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) os_write_all(2, parts[i], strlen(parts[i]));
+  char line[256];
+  struct text text = TEXT_ON(line);
+  text_add(&text, "bosun init: ");
+  text_add(&text, program);
+  text_add(&text, error == ENOENT ? ": not found" : error == EACCES ? ": not executable" : ": cannot be executed, errno ");
+  if (error != ENOENT && error != EACCES) text_add_number(&text, error);
+  text_add(&text, "\n");
+  os_write_all(2, text.at, text.used);
+}
+
+static const char *search_path(char *const *env) {
+  for (; *env != NULL; env++) {
+    if (strncmp(*env, "PATH=", 5) == 0) return *env + 5;
+  }
+  return NULL;
 }
 
 /* A group of its own in the terminal's foreground, so that an interrupt from the keyboard reaches the program once, from the terminal itself. */
-_Noreturn static void become_program(char **argv, const sigset_t *mask) {
+_Noreturn static void become_program(char **argv, char **env, const sigset_t *mask) {
   setpgid(0, 0);
-  if (isatty(0)) {
-    pid_t group = getpid();
-    signal(SIGTTOU, SIG_IGN);
-    ioctl(0, TIOCSPGRP, &group);
-    signal(SIGTTOU, SIG_DFL);
-  }
+  pid_t group = getpid();
+  signal(SIGTTOU, SIG_IGN);
+  /* Fails, as it should, when standard input is no terminal. */
+  ioctl(0, TIOCSPGRP, &group);
+  signal(SIGTTOU, SIG_DFL);
   sigprocmask(SIG_SETMASK, mask, NULL);
-  execvp(argv[0], argv);
-  int error = errno;
+  int error = -program_try(argv[0], search_path(env), program_execute, argv, env);
   complain(argv[0], error);
   _exit(error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE);
 }
@@ -47,7 +59,7 @@ static bool reap(pid_t program, int *status) {
   }
 }
 
-int init_main(char **argv) {
+int init_main(char **argv, char **env) {
   sigset_t all;
   sigset_t before;
   int status = 0;
@@ -56,12 +68,13 @@ int init_main(char **argv) {
   static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
   for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) sigdelset(&all, faults[i]);
   sigprocmask(SIG_SETMASK, &all, &before);
-  pid_t program = fork();
+  const struct clone_args arguments = {.exit_signal = SIGCHLD};
+  pid_t program = os_clone3(&arguments);
   if (program < 0) {
-    complain("fork", errno);
+    complain(argv[0], -program);
     return EXIT_NOT_EXECUTABLE;
   }
-  if (program == 0) become_program(argv, &before);
+  if (program == 0) become_program(argv, env, &before);
   for (;;) {
     siginfo_t info;
     int received = sigwaitinfo(&all, &info);

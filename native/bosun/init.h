@@ -2,7 +2,7 @@
 #ifndef BOSUN_INIT_H
 #define BOSUN_INIT_H
 
-/* Runs argv (looked up in PATH), passes each signal on to it, reaps whatever is orphaned, and returns its exit status, or 128 and the signal. */
-int init_main(char **argv);
+/* Runs argv (looked up in env's PATH), passes each signal on to it, reaps whatever is orphaned, and returns its exit status, or 128 and the signal. */
+int init_main(char **argv, char **env);
 
 #endif

@@ -1,8 +1,9 @@
 /* The process's standard input, fed by the attached clients. */
+#include <asm/termbits.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <termios.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "monitor.h"
@@ -31,7 +32,7 @@ bool input_is_free(const struct monitor *monitor) {
 /* A terminal has no end to close. Its end-of-file character gives a reader what it has of a line; only on an empty line does it mean the end. */
 static void end_terminal(struct input *input) {
   struct termios settings;
-  if (tcgetattr(input->fd, &settings) < 0 || (settings.c_lflag & ICANON) == 0) return;
+  if (ioctl(input->fd, TCGETS, &settings) < 0 || (settings.c_lflag & ICANON) == 0) return;
   char ends[2] = {(char)settings.c_cc[VEOF], (char)settings.c_cc[VEOF]};
   ssize_t ignored = write(input->fd, ends, input->mid_line ? 2 : 1);
   (void)ignored;

@@ -26,7 +26,7 @@ static int usage_main(void) {
   return 2;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv, char **env) {
   /* Large, and mostly never touched: in static storage only pages that are used cost anything. */
   static struct monitor monitor;
   const char *role = argc > 1 ? argv[1] : "";
@@ -35,5 +35,5 @@ int main(int argc, char **argv) {
   if (strcmp(role, "version") == 0) return version_main();
   if (strcmp(role, "init") != 0) return usage_main();
   int first = argc > 2 && strcmp(argv[2], "--") == 0 ? 3 : 2;
-  return first < argc ? init_main(argv + first) : usage_main();
+  return first < argc ? init_main(argv + first, env) : usage_main();
 }

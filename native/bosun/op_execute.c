@@ -1,7 +1,6 @@
 /* The last ops: waiting for the word to start, and the start. */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,10 +8,8 @@
 #include <unistd.h>
 
 #include "os.h"
+#include "program.h"
 #include "stage.h"
-#include "text.h"
-
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 int stage_pass_descriptor(struct stage *stage, const struct op *op) {
   int source = stage_slot(stage, op, PASS_DESCRIPTOR_SOURCE);
@@ -27,43 +24,11 @@ static const char *search_path(const struct op *op) {
     const char *variable = op_list_item(op, EXECUTE_ENV, i - 1);
     if (strncmp(variable, "PATH=", 5) == 0) return variable + 5;
   }
-  return DEFAULT_PATH;
-}
-
-typedef int attempt(const char *program, char **argv, char **env);
-
-/*
- * Tries the program where argv[0] says, or in each absolute directory of PATH, until `try` gives something else than "not here". As execvp(3): a program
- * that may not be executed is only reported when no other is found. Relative directories in PATH are passed over.
- */
-static int try_programs(const struct op *op, attempt *try, char **argv, char **env) {
-  const char *name = op_list_item(op, EXECUTE_ARGV, 0);
-  if (name[0] == '\0') return -ENOENT;
-  if (strchr(name, '/') != NULL) return try(name, argv, env);
-  int denied = 0;
-  for (const char *at = search_path(op); at != NULL;) {
-    char program[PATH_MAX];
-    struct text text = TEXT_ON(program);
-    size_t length = strcspn(at, ":");
-    text_add_bytes(&text, at, length);
-    text_add(&text, "/");
-    text_add(&text, name);
-    bool usable = at[0] == '/' && text.used < sizeof program - 1;
-    at = at[length] == ':' ? at + length + 1 : NULL;
-    int error = usable ? try(program, argv, env) : -ENOENT;
-    if (error == -EACCES) denied = error;
-    else if (error != -ENOENT && error != -ENOTDIR) return error;
-  }
-  return denied != 0 ? denied : -ENOENT;
-}
-
-static int try_execve(const char *program, char **argv, char **env) {
-  execve(program, argv, env);
-  return -errno;
+  return NULL;
 }
 
 /* What execve would say first, without doing it. */
-static int try_access(const char *program, char **argv, char **env) {
+static int try_access(const char *program, char *const *argv, char *const *env) {
   (void)argv;
   (void)env;
   struct stat facts;
@@ -76,7 +41,7 @@ static int try_access(const char *program, char **argv, char **env) {
 static int check_program(struct stage *stage) {
   struct op op = plan_op(&stage->plan, stage->plan.count - 1);
   if (op.code != OP_EXECUTE || op_list(&op, EXECUTE_ARGV) == 0) return 0;
-  int error = try_programs(&op, try_access, NULL, NULL);
+  int error = program_try(op_list_item(&op, EXECUTE_ARGV, 0), search_path(&op), try_access, NULL, NULL);
   if (error >= 0 || error == -ENOSYS) return 0;
   stage->report.op = op.code;
   stage->report.index = op.index;
@@ -141,6 +106,6 @@ int stage_execute(struct stage *stage, const struct op *op) {
   /* Without a monitor nobody would see how this ends, unless it is the fifo's reader. */
   if (message_send(stage->socket, MESSAGE_EXECUTING, 0, NULL, 0) < 0 && stage->fifo < 0) _exit(1);
   signal(SIGPIPE, SIG_DFL);
-  error = try_programs(op, try_execve, argv, env);
+  error = program_try(argv[0], search_path(op), program_execute, argv, env);
   return stage_fail(stage, error, "execve", argv[0]);
 }

@@ -28,8 +28,7 @@ static int clone_empty(struct stage *stage) {
   if (stage->empty >= 0) return os_open_tree(stage->empty, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
   OS_CLOSE int context = os_fsopen("tmpfs");
   if (context < 0) return context;
-  int error = os_fsconfig(context, FSCONFIG_SET_STRING, "size", "0");
-  if (error == 0) error = os_fsconfig(context, FSCONFIG_SET_STRING, "nr_inodes", "1");
+  int error = os_fsconfig(context, FSCONFIG_SET_STRING, "nr_inodes", "1");
   if (error == 0) error = os_fsconfig(context, FSCONFIG_SET_STRING, "mode", "0755");
   if (error == 0) error = os_fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL);
   if (error < 0) return error;

@@ -51,8 +51,11 @@ _Noreturn static void become_hook(struct hook *hook, const struct op *op, char *
   dup2(hook->output[1], 2);
   signal(SIGPIPE, SIG_DFL);
   execve(op_text(op, RUN_HOOK_PATH), argv, env);
-  const char *words = strerrorname_np(errno);
-  if (words != NULL) os_write_all(2, words, strlen(words));
+  char words[64];
+  struct text text = TEXT_ON(words);
+  text_add(&text, errno == ENOENT ? "no such program" : errno == EACCES ? "not executable" : "execve failed with errno ");
+  if (errno != ENOENT && errno != EACCES) text_add_number(&text, errno);
+  os_write_all(2, text.at, text.used);
   _exit(127);
 }
 
