@@ -1,8 +1,8 @@
 /** One piece of work that several callers wait for. */
 export interface Shared<Key, Event, Result> {
   /**
-   * Joins the running work of that key, or starts it. Each caller gets the events from now on. A caller that is aborted leaves at once, with the
-   * signal's reason; the work is aborted when the last one has left, and its key is free once it has ended.
+   * Joins the running work of that key, or starts it. Each caller gets the events from now on. A caller that is aborted leaves with the signal's
+   * reason: at once while others wait; the last one aborts the work and leaves when it has ended.
    */
   run(key: Key, caller: { readonly onEvent?: (event: Event) => void; readonly signal?: AbortSignal }): Promise<Result>;
 }
@@ -48,7 +48,10 @@ export function createShared<Key, Event, Result>(
       } finally {
         work.listeners.delete(listener);
         work.waiting -= 1;
-        if (work.waiting === 0) work.abort.abort();
+        if (work.waiting === 0) {
+          work.abort.abort();
+          await work.result.catch(() => undefined);
+        }
       }
     },
   };

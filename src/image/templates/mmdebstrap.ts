@@ -79,7 +79,7 @@ const sysvinitHooks = [
 /** What a line tells the person who waits; null for chatter. */
 export function statusOf(line: string): string | null {
   const [, text] = /^I: (.*)$/.exec(line.trim()) ?? [];
-  if (text === undefined || /tempdir|automatically|chroot architecture|signed-by/.test(text)) return null;
+  if (text === undefined || /tempdir|automatically|chroot architecture|signed-by|-hook in shell|^done$|^success/.test(text)) return null;
   return text.replace(/\.\.\.$/, '');
 }
 

@@ -51,7 +51,10 @@ export interface Packager {
   build(request: PackageRequest, options: PackagerOptions): Promise<void>;
 }
 
-/** Runs a program to its end; the composition root knows how. Rejects with Node's ENOENT error when there is no such program, and on abort. */
+/**
+ * Runs a program to its end; the composition root knows how. Rejects with Node's ENOENT error when there is no such program. On abort it ends the
+ * program and all that it started (SIGTERM to a process group of its own), waits for the end, and rejects with the signal's reason.
+ */
 export type RunProgram = (
   file: string,
   args: readonly string[],
