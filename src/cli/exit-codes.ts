@@ -21,9 +21,9 @@ export function exitCodeOfStart(error: OrlopError): number {
   return error.code === 'RUNTIME_COMMAND_NOT_EXECUTABLE' ? exitCodes.notExecutable : exitCodes.unusable;
 }
 
+const unusableCodes = ['CLI_USAGE', 'CLIENT_ENGINE_GONE', 'CLIENT_BAD_HOST', 'CLIENT_HOST_REFUSED'];
+
 /** The code of any other command that failed. */
 export function exitCodeOf(error: OrlopError): number {
-  return error.code === 'CLI_USAGE' || error.code === 'CLIENT_ENGINE_GONE' || error.code === 'CLIENT_BAD_HOST'
-    ? exitCodes.unusable
-    : exitCodes.failure;
+  return unusableCodes.includes(error.code) ? exitCodes.unusable : exitCodes.failure;
 }

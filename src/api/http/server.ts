@@ -116,7 +116,7 @@ async function serve(service: Service): Promise<void> {
       onHijack,
     });
     await match.route.handle(exchange);
-    if (!exchange.hijacked && !response.writableEnded) response.end();
+    if (!exchange.hijacked && !response.writableEnded) finish(response, controller);
   } catch (thrown) {
     fail(service, exchange, toOrlopError(thrown));
   }
@@ -134,17 +134,23 @@ function trackSocket(socket: Socket, { hijacked, controller }: Service): void {
   });
 }
 
+/** A stream that was cut short, by a client that left or by our own end, must not look whole. */
+function finish(response: ServerResponse, controller: AbortController): void {
+  if (controller.signal.aborted) response.destroy();
+  else response.end();
+}
+
 function fail({ request, response, options, controller }: Service, exchange: ServedExchange | undefined, error: OrlopError): void {
   const where = { method: request.method, url: request.url };
-  if (!isOrlopError(error.cause) && error.kind === 'internal')
-    options.logger.error('a request failed', { ...where, error: error.cause ?? error });
-  else options.logger.debug('a request was refused', { ...where, kind: error.kind, code: error.code, error });
+  const expected = controller.signal.aborted || error.kind !== 'internal' || isOrlopError(error.cause);
+  if (expected) options.logger.debug('a request was refused', { ...where, kind: error.kind, code: error.code, error });
+  else options.logger.error('a request failed', { ...where, error: error.cause ?? error });
   if (exchange?.hijacked === true) {
     request.socket.destroy();
-  } else if (response.headersSent) {
-    // Half an answer must not look whole: without the last chunk the client knows.
-    if (!response.writableEnded) response.destroy();
-  } else if (!controller.signal.aborted) {
+  } else if (response.headersSent || controller.signal.aborted) {
+    // Without the last chunk the client knows that it has half an answer.
+    if (!response.writableFinished) response.destroy();
+  } else {
     const { status, body } = formatErrorAnswer(error);
     const bytes = Buffer.from(`${JSON.stringify(body)}\n`);
     response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': bytes.length });

@@ -42,6 +42,7 @@ export function createFakeEngine(): FakeEngine {
   const created: CreateRequest[] = [];
   const imported: FakeEngine['imported'] = [];
   const signals: string[] = [];
+  // Docker's clients write names out in full; references are the engine's business, so it is enough here to shorten them.
   const images = new Map<string, ImageView>([['debian:trixie', fakeImage('debian:trixie')]]);
 
   const publish = (type: EngineEvent['type'], action: string, id: string, attributes: Record<string, string> = {}): void => {
@@ -176,7 +177,7 @@ export function createFakeEngine(): FakeEngine {
     inspect: (ref) => find(ref).view,
     attach: async (ref, wanted) => find(ref).process.attach(wanted),
     logs: (ref, request, signal) => replay(find(ref).process, request, signal),
-    resize: async (ref, rows, columns) => void Object.assign(find(ref).process.size, { rows, columns }),
+    resize: async (ref, rows, columns) => find(ref).process.resize(rows, columns),
     top: async (ref) => ({ titles: ['PID', 'CMD'], processes: [['4321', find(ref).view.command.join(' ')]] }),
   };
   return {
@@ -209,7 +210,7 @@ export function createFakeEngine(): FakeEngine {
         process.run();
         return attached;
       },
-      resize: async (id, rows, columns) => void Object.assign(findExec(execs, id).process?.size ?? {}, { rows, columns }),
+      resize: async (id, rows, columns) => findExec(execs, id).process?.resize(rows, columns),
       inspect: (id) => {
         const exec = findExec(execs, id);
         const running = exec.process !== null && exec.exitCode === null;
@@ -226,7 +227,7 @@ export function createFakeEngine(): FakeEngine {
       },
       tag: async (ref, name) => {
         const image = findImage(images, ref);
-        const tagged = { ...image, names: [...image.names, name] };
+        const tagged = { ...image, names: [...image.names, familiar(name)] };
         for (const known of tagged.names) images.set(known, tagged);
       },
       importRoot: async (source, { name, changes = [] }) => {
@@ -332,13 +333,18 @@ function findExec(execs: ReadonlyMap<string, FakeExec>, id: string): FakeExec {
   return exec;
 }
 
-function findImage(images: ReadonlyMap<string, ImageView>, ref: string): ImageView {
+function findImage(images: ReadonlyMap<string, ImageView>, reference: string): ImageView {
+  const ref = familiar(reference);
   const image =
     images.get(ref) ??
     images.get(`${ref}:latest`) ??
     [...images.values()].find(({ id }) => id === ref || (ref.length >= 4 && id.startsWith(`sha256:${ref}`)));
   if (image === undefined) throw new OrlopError('not-found', 'IMAGE_NOT_FOUND', `No such image: ${ref}`);
   return image;
+}
+
+function familiar(name: string): string {
+  return name.replace(/^docker\.io\/(?:library\/)?/, '');
 }
 
 function fakeImage(name: string): ImageView {

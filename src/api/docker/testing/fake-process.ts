@@ -6,6 +6,7 @@ export interface FakeProcess {
   readonly exited: Promise<number>;
   readonly log: readonly LogRecord[];
   readonly size: { rows: number; columns: number };
+  resize(rows: number, columns: number): void;
   attach(wanted: { stdin: boolean; stdout: boolean; stderr: boolean }): AttachedStream;
   /** Begins to run the command. */
   run(): void;
@@ -20,7 +21,8 @@ interface Client {
   readonly wanted: { stdout: boolean; stderr: boolean };
 }
 
-/** A process made of JavaScript: `echo`, `cat`, `fail` (says something on stderr, ends with its argument), `sleep` (until it is signalled) and `size`. */
+/** A process made of JavaScript: `echo`, `cat`, `fail` (says something on stderr, ends with its argument), `sleep` (until it is signalled), `size` and
+ * `sizes` (says each new size, until it is signalled). */
 export function createFakeProcess(
   command: readonly string[],
   options: { terminal: boolean; rows?: number; columns?: number },
@@ -61,7 +63,7 @@ export function createFakeProcess(
     } else if (name === 'size') {
       say('stdout', `${size.rows} ${size.columns}\n`);
       finish(0);
-    } else if (name !== 'sleep') {
+    } else if (name !== 'sleep' && name !== 'sizes') {
       say('stdout', `${words.join(' ')}\n`);
       finish(0);
     }
@@ -92,6 +94,10 @@ export function createFakeProcess(
     log,
     size,
     attach,
+    resize: (rows, columns) => {
+      Object.assign(size, { rows, columns });
+      if (command[0] === 'sizes') say('stdout', `now ${rows} ${columns}\n`);
+    },
     run: () => {
       running = true;
       step();

@@ -1,0 +1,238 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { after, before, describe, test } from 'node:test';
+import { openFakeServer, type FakeServer } from './fake-server.ts';
+import { orlopCommand, quote, runProgram, startInTerminal, startProgram, type ProgramEnd, type RunningProgram } from './programs.ts';
+
+describe('the command line, against our HTTP edge over an engine in memory', () => {
+  let server: FakeServer;
+  before(async () => {
+    server = await openFakeServer();
+  });
+  after(() => server.close());
+  const env = (): { ORLOP_HOST: string } => ({ ORLOP_HOST: server.host });
+  const orlop = (...words: string[]): Promise<ProgramEnd> => runProgram([...orlopCommand, ...words], { env: env() });
+  const fed = (input: string | Uint8Array, ...words: string[]): Promise<ProgramEnd> =>
+    runProgram([...orlopCommand, ...words], { env: env(), input });
+  const start = (...words: string[]): RunningProgram => startProgram([...orlopCommand, ...words], { env: env() });
+
+  test('run prints what the process says and passes its exit code through', async () => {
+    const good = await orlop('run', '--rm', 'debian:trixie', 'echo', 'hello', 'there');
+    assert.deepEqual([good.code, good.stdout, good.stderr], [0, 'hello there\n', '']);
+    const bad = await orlop('run', '--rm', 'debian:trixie', 'fail', '7');
+    assert.deepEqual([bad.code, bad.stdout, bad.stderr], [7, '', 'oops\n']);
+    assert.deepEqual(server.engine.containers.list({ all: true }), []);
+  });
+
+  test('run -i carries standard input and its end', async () => {
+    const { code, stdout } = await fed('one\ntwo\n', 'run', '-i', '--rm', 'debian:trixie', 'cat');
+    assert.deepEqual([code, stdout], [0, 'one\ntwo\n']);
+  });
+
+  test('run -i carries a megabyte both ways without loss', async () => {
+    const input = 'x'.repeat(2 ** 20);
+    const { code, stdout } = await fed(input, 'run', '-i', '--rm', 'debian:trixie', 'cat');
+    assert.equal(code, 0);
+    assert.equal(stdout.length, input.length);
+  });
+
+  test('a command that cannot be run gives 127 or 126, an image that is not there 125', async () => {
+    const missing = await orlop('run', '--rm', 'debian:trixie', 'missing');
+    assert.equal(missing.code, 127);
+    assert.match(missing.stderr, /^orlop: .*executable file not found/);
+    assert.equal((await orlop('run', '--rm', 'debian:trixie', 'noexec')).code, 126);
+    assert.equal((await orlop('run', '--rm', 'nowhere')).code, 125);
+    assert.deepEqual(server.engine.containers.list({ all: true }), []);
+  });
+
+  test('run -d prints the id; ps, stop, wait, logs, rename and rm know the container', async () => {
+    const { stdout: id } = await orlop('run', '-d', '--name', 'box', '-e', 'A=b', 'debian:trixie', 'sleep', '60');
+    assert.match(id, /^[0-9a-f]{64}\n$/);
+    assert.match((await orlop('ps')).stdout, /^CONTAINER ID +IMAGE .*\n[0-9a-f]{12} +debian:trixie +app +"sleep 60" .* Up .* box\n$/);
+    assert.equal((await orlop('ps', '-q', '--no-trunc')).stdout, id);
+    const again = await orlop('run', '-d', '--name', 'box', 'debian:trixie');
+    assert.equal(again.code, 125);
+    assert.match(again.stderr, /^orlop: Conflict\. The container name "\/box" is already in use/);
+    const waiting = start('wait', 'box');
+    assert.equal((await orlop('exec', 'box', 'echo', 'inside')).stdout, 'inside\n');
+    assert.equal((await orlop('exec', 'box', 'fail', '9')).code, 9);
+    assert.equal((await orlop('exec', 'box', 'missing')).code, 127);
+    assert.equal((await fed('typed', 'exec', '-i', 'box', 'cat')).stdout, 'typed');
+    assert.equal((await orlop('rm', 'box')).code, 1);
+    assert.equal((await orlop('stop', 'box')).stdout, 'box\n');
+    assert.equal((await waiting.ended).stdout, '143\n');
+    assert.equal((await orlop('rename', 'box', 'crate')).code, 0);
+    assert.equal((await orlop('inspect', '-f', '{{.Name}} {{.State.ExitCode}}', 'crate')).stdout, '/crate 143\n');
+    const gone = await orlop('rm', 'crate', 'never-there');
+    assert.deepEqual([gone.code, gone.stdout], [1, 'crate\n']);
+    assert.match(gone.stderr, /^orlop: No such container: never-there\nhint: /);
+    assert.equal((await orlop('rm', '-f', 'never-there')).code, 0);
+  });
+
+  test('logs tells the streams apart, and follows to the end', async () => {
+    await orlop('create', '--name', 'teller', 'debian:trixie', 'fail', '3');
+    assert.equal((await orlop('start', '-a', 'teller')).code, 3);
+    const { stdout, stderr } = await orlop('logs', 'teller');
+    assert.deepEqual([stdout, stderr], ['', 'oops\n']);
+    assert.match((await orlop('logs', '-f', '-t', '-n', '1', 'teller')).stderr, /^\d{4}-.*\.\d{9}Z oops\n$/);
+    await orlop('rm', 'teller');
+  });
+
+  test('a signal goes to the process, whose end is ours', async () => {
+    server.engine.signals.splice(0);
+    const program = start('run', '--rm', '--name', 'listener', 'debian:trixie', 'sleep');
+    await started(server, 'listener');
+    program.child.kill('SIGINT');
+    assert.equal((await program.ended).code, 130);
+    assert.deepEqual(server.engine.signals.splice(0), ['INT']);
+  });
+
+  test('a reader that has had enough ends the program quietly', async () => {
+    const command = `set -o pipefail; ${quote([...orlopCommand, 'run', '--help'])} | true`;
+    const { code, stderr } = await runProgram(['bash', '-c', command], { env: env() });
+    assert.ok(code === 0 || code === 141, String(code));
+    assert.equal(stderr, '');
+  });
+
+  test('-t with input that is no terminal is refused in docker words', async () => {
+    const { code, stderr } = await orlop('run', '-it', 'debian:trixie');
+    assert.equal(code, 1);
+    assert.match(stderr, /^orlop: the input device is not a TTY\n/);
+  });
+
+  test('in a terminal the process gets its size, each new size, and every key', async () => {
+    const program = startInTerminal(
+      `stty rows 31 cols 97; tty; exec ${quote([...orlopCommand, 'run', '-it', '--rm', '--name', 'screen', 'debian:trixie', 'sizes'])}`,
+      { env: env() },
+    );
+    await program.said('/dev/pts/');
+    await started(server, 'screen');
+    assert.deepEqual(server.engine.created.at(-1)?.consoleSize, [31, 97]);
+    const terminal = /\/dev\/pts\/\d+/.exec(program.heard.stdout)?.[0] ?? '';
+    execFileSync('stty', ['-F', terminal, 'rows', '40', 'cols', '132']);
+    await program.said('now 40 132');
+    await orlop('kill', '-s', 'TERM', 'screen');
+    assert.equal((await program.ended).code, 143);
+    server.engine.signals.splice(0);
+  });
+
+  test('keys reach the process raw; ctrl-P ctrl-Q leaves it running and gives the terminal back', async () => {
+    const program = startInTerminal(
+      `${quote([...orlopCommand, 'run', '-it', '--name', 'typist', 'debian:trixie', 'cat'])}; echo code $?; stty -a`,
+      { env: env() },
+    );
+    await started(server, 'typist');
+    program.child.stdin.write('abc\u0003');
+    await program.said('abc\u0003');
+    program.child.stdin.write('\u0010\u0011');
+    await program.said('detached');
+    await program.said('code 0');
+    const { stdout } = await program.ended;
+    assert.match(stdout, / icanon /);
+    assert.match(stdout, / echo /);
+    assert.equal(server.engine.containers.inspect('typist').status, 'running');
+    await orlop('rm', '-f', 'typist');
+  });
+
+  test('a signal that ends the program gives the terminal back', async () => {
+    const program = startInTerminal(
+      `sh -c 'echo pid $$; exec "$@"' sh ${quote([...orlopCommand, 'run', '-it', '--name', 'raw', 'debian:trixie', 'cat'])}; echo code $?; stty -a`,
+      { env: env() },
+    );
+    await program.said('pid ');
+    await started(server, 'raw');
+    program.child.stdin.write('x');
+    await program.said('x');
+    const pid = /pid (\d+)/.exec(program.heard.stdout)?.[1];
+    process.kill(Number(pid), 'SIGTERM');
+    await program.said('code 143');
+    assert.match((await program.ended).stdout, / icanon /);
+    await orlop('rm', '-f', 'raw');
+  });
+
+  test('images: list, tag, import, inspect, remove', async () => {
+    assert.match(
+      (await orlop('images')).stdout,
+      /^REPOSITORY +TAG +IMAGE ID +CREATED +SIZE\ndebian +trixie +[0-9a-f]{12} +.* years ago +80MB\n/,
+    );
+    const imported = await fed(Buffer.alloc(300_000, 1), 'import', '-c', 'CMD ["/bin/sh"]', '-', 'made:here');
+    assert.match(imported.stdout, /^sha256:[0-9a-f]{64}\n$/);
+    assert.deepEqual(server.engine.imported, [{ bytes: 300_000, name: 'made:here', changes: ['CMD ["/bin/sh"]'] }]);
+    assert.equal((await orlop('tag', 'made:here', 'team/made:too')).code, 0);
+    assert.match((await orlop('rmi', 'team/made:too')).stdout, /Untagged: team\/made:too\n/);
+    const empty = await fed('', 'import', '-');
+    assert.deepEqual([empty.code, empty.stderr], [1, 'orlop: the archive is empty\n']);
+  });
+
+  test('launch shows progress and prints the names', async () => {
+    const { code, stdout, stderr } = await orlop('launch', 'debian/trixie', 'one', 'two');
+    assert.deepEqual([code, stdout], [0, 'one\ntwo\n']);
+    assert.match(stderr, /Preparing debian\/trixie\n/);
+    assert.match((await orlop('ps', '--format', '{{.Names}} {{.Kind}}')).stdout, /^two system\none system\n$/);
+    await orlop('rm', '-f', 'one', 'two');
+    assert.equal((await orlop('template', 'build', '-q', 'debian/trixie')).stdout, 'debian:trixie\n');
+    assert.match((await orlop('template', 'build', 'plan9')).stderr, /^orlop: no template plan9\nhint: /);
+  });
+
+  test('events go on until the time given', async () => {
+    const { code, stdout } = await orlop('events', '--until', '1s');
+    assert.deepEqual([code, stdout], [0, '']);
+  });
+
+  test('bad usage is one sentence, a hint, and 125', async () => {
+    const cases: [string[], RegExp][] = [
+      [['run', '--nope', 'x'], /^orlop: unknown flag: --nope\nhint: usage: orlop run /],
+      [['run', '-Z'], /^orlop: unknown shorthand flag: 'Z' in -Z\n/],
+      [['run', '--publish', '80:80', 'x'], /^orlop: --publish is not supported yet\n/],
+      [['run', '--network', 'mine', 'debian:trixie'], /^orlop: --network mine is not supported yet\n/],
+      [['run'], /^orlop: "orlop run" requires at least 1 argument\n/],
+      [['frobnicate'], /^orlop: unknown command: frobnicate\n/],
+      [['ps', '--format', '{{range .}}'], /^orlop: the template action \{\{range \.\}\} is not supported\n/],
+      [['-H', 'tcp://127.0.0.1:1', 'ps'], /^orlop: cannot connect to tcp:/],
+    ];
+    for (const [words, message] of cases) {
+      const { code, stderr } = await orlop(...words);
+      assert.match(stderr, message);
+      assert.equal(code, 125, words.join(' '));
+    }
+  });
+
+  test('without an engine every command says so', async () => {
+    const { code, stderr } = await orlop('-H', 'unix:///nonexistent/orlop.sock', 'ps');
+    assert.equal(code, 1);
+    assert.match(stderr, /^orlop: cannot reach the engine at unix:\/\/\/nonexistent\/orlop\.sock\nhint: is orlopd running\?/);
+    const run = await orlop('-H', 'unix:///nonexistent/orlop.sock', 'run', 'debian:trixie');
+    assert.equal(run.code, 125);
+  });
+});
+
+test('an engine that dies under run and logs -f is said in one sentence, and 125', async () => {
+  await using server = await openFakeServer();
+  const env = { ORLOP_HOST: server.host };
+  const run = startProgram([...orlopCommand, 'run', '--name', 'orphan', 'debian:trixie', 'sleep'], { env });
+  await started(server, 'orphan');
+  const logs = startProgram([...orlopCommand, 'logs', '-f', 'orphan'], { env });
+  const exec = startProgram([...orlopCommand, 'exec', '-i', 'orphan', 'cat'], { env });
+  exec.child.stdin.write('alive');
+  await exec.said('alive');
+  await server.close();
+  for (const program of [run, logs]) {
+    const { code, stderr } = await program.ended;
+    assert.match(stderr, /^orlop: the engine at unix:.* went away in the middle of an answer\nhint: containers keep running/);
+    assert.equal(code, 125);
+  }
+  assert.notEqual((await exec.ended).code, 0);
+});
+
+/** Resolves when the engine has started the container and its client has had an answer. */
+async function started(server: FakeServer, name: string): Promise<void> {
+  const stop = new AbortController();
+  const isRunning = (): boolean => server.engine.containers.list({}).some((view) => view.name === name);
+  const events = server.engine.events({}, stop.signal);
+  const seen = (async () => {
+    for await (const event of events) if (event.action === 'start' && event.attributes['name'] === name) return;
+  })();
+  if (!isRunning()) await seen;
+  stop.abort();
+  await seen;
+}
