@@ -2,6 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "guard.h"
 #include "init.h"
 #include "monitor.h"
 #include "os.h"
@@ -30,8 +31,8 @@ int main(int argc, char **argv, char **env) {
   /* Large, and mostly never touched: in static storage only pages that are used cost anything. */
   static struct monitor monitor;
   const char *role = argc > 1 ? argv[1] : "";
-  if (strcmp(role, "monitor") == 0) return monitor_main(&monitor, false);
-  if (strcmp(role, "create") == 0) return monitor_main(&monitor, true);
+  bool one_shot = strcmp(role, "create") == 0;
+  if (one_shot || strcmp(role, "monitor") == 0) return guard_executable(argv, env) < 0 ? 1 : monitor_main(&monitor, one_shot);
   if (strcmp(role, "version") == 0) return version_main();
   if (strcmp(role, "init") != 0) return usage_main();
   int first = argc > 2 && strcmp(argv[2], "--") == 0 ? 3 : 2;

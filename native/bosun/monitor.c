@@ -6,11 +6,13 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "guard.h"
 #include "os.h"
 
 #define CONTROL_FD 3
@@ -148,8 +150,10 @@ static int settle_in(struct monitor *monitor) {
   signal(SIGHUP, SIG_IGN);
   signal(SIGPIPE, SIG_IGN);
   umask(077);
-  os_close_from(CONTROL_FD + 1, ~0u);
+  os_close_from(GUARD_FD + 1, ~0u);
   fcntl(CONTROL_FD, F_SETFD, FD_CLOEXEC);
+  fcntl(GUARD_FD, F_SETFD, FD_CLOEXEC);
+  prctl(PR_SET_NAME, "bosun");
   if (chdir("/") < 0) return -errno;
   monitor->epoll = epoll_create1(EPOLL_CLOEXEC);
   monitor->signals = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);

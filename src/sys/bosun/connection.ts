@@ -79,7 +79,11 @@ export function createConnection(
     const wanted = settle(event);
     if (event.type === 'status' && !wanted) early = event.status;
     if (event.type === 'status' && event.status.exit !== null) exit.resolve(event.status.exit);
-    if (event.type === 'exited') exit.resolve(event.exit);
+    if (event.type !== 'exited') return;
+    exit.resolve(event.exit);
+    const waiting = request;
+    request = null;
+    waiting?.reject(new OrlopError('failed-precondition', 'SYS_PROCESS_ENDED', `the process ended while the monitor was ${waiting.doing}`));
   };
   const ask = async (doing: string, awaits: Request['awaits'], send: () => void): Promise<Settled> => {
     if (ended !== null) throw ended;

@@ -1,4 +1,5 @@
 export { type MonitorConnection } from './connection.ts';
+export { openBosun, type BosunExecutable } from './executable.ts';
 export { parseExitRecord, prepareMonitorDirectory, readExitRecord } from './exit-record.ts';
 export { planFailure, planFailureOf, type PlanFailureDetails } from './failure.ts';
 export { decodeFailure, type ExitRecord, type FailureFacts, type MonitorState, type MonitorStatus } from './frames.ts';

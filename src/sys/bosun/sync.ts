@@ -19,9 +19,9 @@ export interface BlockingCreator {
   /** Of bosun itself. */
   readonly pid: number;
   sandbox(plan: Plan, slots: readonly number[]): { pid: number };
-  /** bosun ends after this, whatever comes of it. */
+  /** bosun ends after this, whatever comes of it; like the process, it is then the caller's or its subreaper's to reap. */
   run(plan: Plan, slots: readonly number[]): { pid: number; state: 'created' | 'running' };
-  /** Kills what was made unless `run` has succeeded, and waits for bosun's end. */
+  /** Unless `run` has succeeded: kills what was made and waits for bosun's end. */
   [Symbol.dispose](): void;
 }
 
@@ -34,6 +34,7 @@ export function spawnCreatorSync({ addon, bosun, timeoutMs }: ProcessPlans): Blo
   const commands = createMonitorCommands(addon, descriptor);
   const readFrames = createFrameReader();
   let closed = false;
+  let ran = false;
   const answer = (doing: string): MonitorEvent => {
     for (;;) {
       const { data } = addon.receiveDescriptors(descriptor, 4096, 0, timeoutMs);
@@ -56,19 +57,20 @@ export function spawnCreatorSync({ addon, bosun, timeoutMs }: ProcessPlans): Blo
     sandbox: (plan, slots) => ({ pid: ask('making a sandbox', ['sandboxed'], () => commands.sandbox(plan, slots)).pid }),
     run(plan, slots) {
       const event = ask('running a plan', ['created', 'started'], () => commands.run(plan, slots));
+      ran = true;
       return { pid: event.pid, state: event.type === 'created' ? 'created' : 'running' };
     },
     [Symbol.dispose]() {
       if (closed) return;
       closed = true;
       addon.close(descriptor);
-      waitForEnd(addon, pidfd);
+      if (!ran) waitForEnd(addon, pidfd);
       addon.close(pidfd);
     },
   };
 }
 
-/** bosun ends by itself when its control stream does; a pidfd is "received from" only when it is readable, that is at its end. */
+/** bosun ends by itself when its control stream does, and takes its process along; that is a matter of microseconds. */
 function waitForEnd(addon: Addon, pidfd: number): void {
   while (addon.reap(pidfd) === null) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
 }
