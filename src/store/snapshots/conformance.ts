@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { isOrlopError } from '#errors';
+import type { ChainId, Snapshot, Snapshotter } from '../types.ts';
+
+/** What a driver must bring to be tested. */
+export interface SnapshotterBench {
+  readonly snapshotter: Snapshotter;
+  /** A chain of two layers: the lower has `both` and `gone`, the upper replaces `both` and removes `gone`; its root is 0751 and owned by 7:8. */
+  readonly chain: ChainId;
+  /** Lists what a container would see, as `name=content`, and its root as `mode uid:gid`; writes when asked. */
+  see(snapshot: Snapshot, write?: (root: string) => void): { readonly root: string; readonly files: string[] };
+}
+
+/** What every snapshotter promises, whatever it stores snapshots on. */
+export function testSnapshotter(
+  name: string,
+  options: { readonly skip?: string },
+  open: (t: TestContext) => Promise<SnapshotterBench>,
+): void {
+  test(`${name}: a snapshot shows its chain, with the top layer's root`, options, async (t) => {
+    const { snapshotter, chain, see } = await open(t);
+    const seen = see(await snapshotter.prepare('one', chain));
+    assert.deepEqual(seen, { root: '751 7:8', files: ['both=upper'] });
+  });
+
+  test(`${name}: what one container writes no other sees`, options, async (t) => {
+    const { snapshotter, chain, see } = await open(t);
+    const [one, two] = [await snapshotter.prepare('one', chain), await snapshotter.prepare('two', chain)];
+    see(one, (root) => writeFileSync(join(root, 'mark'), 'x'));
+    assert.deepEqual(see(one).files, ['both=upper', 'mark=x']);
+    assert.deepEqual(see(two).files, ['both=upper']);
+    assert.deepEqual(see(await snapshotter.locate('one', chain)).files, ['both=upper', 'mark=x']);
+  });
+
+  test(`${name}: a snapshot without chain is an empty root`, options, async (t) => {
+    const { snapshotter, see } = await open(t);
+    assert.deepEqual(see(await snapshotter.prepare('one', null)), { root: '755 0:0', files: [] });
+  });
+
+  test(`${name}: a container has one snapshot at a time`, options, async (t) => {
+    const { snapshotter, chain, see } = await open(t);
+    see(await snapshotter.prepare('one', chain), (root) => writeFileSync(join(root, 'mark'), 'x'));
+    await assert.rejects(snapshotter.prepare('one', chain), (error) => isOrlopError(error, 'already-exists'));
+    assert.deepEqual(see(await snapshotter.locate('one', chain)).files, ['both=upper', 'mark=x'], 'the refused one changed nothing');
+    assert.equal(await snapshotter.remove('one'), true);
+    assert.equal(await snapshotter.remove('one'), false);
+    await assert.rejects(snapshotter.locate('one', chain), (error) => isOrlopError(error, 'not-found'));
+    assert.deepEqual(see(await snapshotter.prepare('one', chain)).files, ['both=upper']);
+  });
+
+  test(`${name}: usage counts what was written`, options, async (t) => {
+    const { snapshotter, chain, see } = await open(t);
+    const snapshot = await snapshotter.prepare('one', chain);
+    const before = await snapshotter.usage('one');
+    see(snapshot, (root) => writeFileSync(join(root, 'mark'), Buffer.alloc(1_000_000, 'x')));
+    const after = await snapshotter.usage('one');
+    assert.ok(after.bytes - before.bytes >= 1_000_000, `${before.bytes} to ${after.bytes}`);
+    assert.equal(after.inodes, before.inodes + 1);
+    await assert.rejects(snapshotter.usage('nobody'), (error) => isOrlopError(error, 'not-found'));
+  });
+
+  test(`${name}: nonsense is refused`, options, async (t) => {
+    const { snapshotter } = await open(t);
+    const unknown = `sha256:${'00'.repeat(32)}` as ChainId;
+    await assert.rejects(snapshotter.prepare('one', unknown), (error) => isOrlopError(error, 'not-found'));
+    for (const id of ['', '..', '../x', 'a/b', '.hidden', 'a\0b'])
+      await assert.rejects(snapshotter.prepare(id, null), (error) => isOrlopError(error, 'invalid-argument'), id);
+    await assert.rejects(snapshotter.locate('one', null), (error) => isOrlopError(error, 'not-found'));
+  });
+}
