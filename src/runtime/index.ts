@@ -31,3 +31,4 @@ export {
   type SeccompHost,
 } from './seccomp/index.ts';
 export { findUser, resolveUser, type ResolvedUser } from './users.ts';
+export { runRuntime } from './oci/main.ts';

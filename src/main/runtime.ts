@@ -1,0 +1,5 @@
+import { runRuntime } from '#runtime';
+
+const code = await runRuntime(process.argv.slice(2), process.env['ORLOP_VERSION'] ?? 'development');
+// Descriptors of the addon's own threads must not keep a finished command waiting.
+process.exit(code);

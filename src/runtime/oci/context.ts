@@ -1,0 +1,43 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { OrlopError } from '#errors';
+import { type Addon, loadAddon } from '#sys';
+import { detectCgroupLayout } from '../cgroups/layout.ts';
+import type { CgroupLayout } from '../cgroups/types.ts';
+
+/** What the commands need of the outside; each part is found when it is first asked for, because most commands need few. */
+export interface RuntimeContext {
+  readonly version: string;
+  /** Where the records of containers are. */
+  readonly root: string;
+  addon(): Addon;
+  /** Path of the bosun executable. */
+  bosun(): string;
+  cgroups(): CgroupLayout;
+  print(text: string): void;
+}
+
+export function createRuntimeContext(options: { readonly version: string; readonly root: string }): RuntimeContext {
+  let addon: Addon | undefined;
+  let layout: CgroupLayout | undefined;
+  return {
+    ...options,
+    addon: () => (addon ??= loadAddon(findNative('sys.node', 'ORLOP_ADDON'))),
+    bosun: () => findNative('bosun', 'ORLOP_BOSUN'),
+    cgroups: () => (layout ??= detectCgroupLayout()),
+    print: (text) => void process.stdout.write(text),
+  };
+}
+
+/** The environment's word, else beside the executable or the bundle, else the build directory of the source tree. */
+function findNative(name: string, variable: string): string {
+  const named = process.env[variable];
+  if (named !== undefined && named !== '') return named;
+  const here = import.meta.dirname ?? '.';
+  const places = [dirname(process.execPath), here, join(here, '../build'), join(here, '../../build'), join(here, '../../../build')];
+  const found = places.map((place) => join(place, name)).find((path) => existsSync(path));
+  if (found !== undefined) return found;
+  throw new OrlopError('failed-precondition', 'RUNTIME_NATIVE_MISSING', `${name} is not beside ${process.execPath}`, {
+    hint: `build it with npm run build, or set ${variable}`,
+  });
+}

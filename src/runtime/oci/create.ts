@@ -1,0 +1,169 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Spec, State } from '#oci';
+import * as k from '#sys';
+import { type BlockingCreator, openNamespace, readProcessStat, spawnCreatorSync } from '#sys';
+import { createCgroup } from '../cgroups/cgroup.ts';
+import type { Cgroup } from '../cgroups/types.ts';
+import { planSandbox } from '../plan/sandbox.ts';
+import { explainFailure } from '../sandbox/failure.ts';
+import { translateId } from '../sandbox/id-map.ts';
+import { openBirthplace, requestOf } from '../sandbox/open.ts';
+import { type Parked, prepareStart } from '../sandbox/start.ts';
+import type { NamespaceRequest, Stdio } from '../sandbox/types.ts';
+import { type ContainerRecord, makeContainerDirectory, removeContainerDirectory, replaceFile, saveRecord } from '../state/record.ts';
+import { openBundle } from './bundle.ts';
+import type { RuntimeContext } from './context.ts';
+import { runHooks } from './hooks.ts';
+import { makeFifo } from './start.ts';
+import { cgroupPathOf, idMapOf, openSpecNamespaces } from './spec-sandbox.ts';
+
+export interface CreateOptions {
+  readonly id: string;
+  readonly bundle: string;
+  /** Stop before the program, for `start`. */
+  readonly waitForStart: boolean;
+  readonly stdio: Stdio;
+  readonly pidFile?: string;
+  readonly noPivot: boolean;
+  readonly noNewKeyring: boolean;
+  /** Descriptors that the process gets as 3, 4, …. */
+  readonly passed: readonly number[];
+}
+
+const patienceMs = 120_000;
+
+/**
+ * Makes a container of a bundle: reserves the id, makes the cgroup, parks a process in its namespaces, runs the hooks of that moment, and lets the process become the
+ * container's, waiting at its FIFO or running. Whatever fails, nothing stays behind.
+ */
+export async function createContainer(context: RuntimeContext, options: CreateOptions): Promise<ContainerRecord> {
+  const bundle = openBundle(options.bundle);
+  const { spec } = bundle;
+  await using undo = new AsyncDisposableStack();
+  const directory = makeContainerDirectory(context.root, options.id);
+  undo.defer(() => removeContainerDirectory(context.root, options.id));
+  writeFileSync(join(directory, 'config.json'), bundle.text, { mode: 0o600 });
+  using opened = openSpecNamespaces(spec);
+  const cgroup = prepareCgroup(context, spec, options.id, undo);
+  using creator = spawnCreatorSync({ addon: context.addon(), bosun: context.bosun(), timeoutMs: patienceMs });
+  const parked = park(context, spec, opened.namespaces, cgroup, creator);
+  const draft: ContainerRecord = {
+    version: 1,
+    id: options.id,
+    ociVersion: spec.ociVersion,
+    bundle: bundle.directory,
+    rootfs: bundle.rootfs,
+    created: new Date().toISOString(),
+    pid: parked.pid,
+    startTicks: readProcessStat(parked.pid).startTicks,
+    cgroupPath: cgroup.path,
+    idMap: parked.idMap,
+    ownPids: opened.namespaces.some(({ name, join }) => name === 'pid' && join === undefined),
+    annotations: spec.annotations ?? {},
+  };
+  const state: State = {
+    ociVersion: spec.ociVersion,
+    id: draft.id,
+    status: 'creating',
+    pid: draft.pid,
+    bundle: draft.bundle,
+    annotations: draft.annotations,
+  };
+  runHooks(context.addon(), [...(spec.hooks?.prestart ?? []), ...(spec.hooks?.createRuntime ?? [])], state, 'createRuntime');
+  if (options.waitForStart) makeFifo(context.addon(), directory, parked.hostUid(0) ?? 0, parked.hostGid(0) ?? 0);
+  run(creator, parked, { spec, rootfs: bundle.rootfs, state, directory }, options);
+  saveRecord(context.root, draft);
+  if (options.pidFile !== undefined) replaceFile(options.pidFile, String(draft.pid));
+  undo.move();
+  return draft;
+}
+
+function prepareCgroup(context: RuntimeContext, spec: Spec, id: string, undo: AsyncDisposableStack): Cgroup {
+  const cgroup = createCgroup(context.cgroups(), cgroupPathOf(spec, id));
+  undo.defer(async () => {
+    await cgroup.killAll();
+    await cgroup.remove();
+  });
+  if (spec.linux?.resources !== undefined) cgroup.apply(spec.linux.resources);
+  return cgroup;
+}
+
+function park(
+  context: RuntimeContext,
+  spec: Spec,
+  namespaces: readonly NamespaceRequest[],
+  cgroup: Cgroup,
+  creator: BlockingCreator,
+): Parked {
+  const idMap = idMapOf(spec);
+  const timeOffsets = spec.linux?.timeOffsets;
+  using birthplace = openBirthplace(cgroup);
+  const request = requestOf(
+    { namespaces, cgroup, ...(idMap === null ? {} : { idMap }), ...(timeOffsets === undefined ? {} : { timeOffsets }) },
+    birthplace.descriptor,
+  );
+  const planned = planSandbox(request);
+  try {
+    const { pid } = creator.sandbox(planned.plan, planned.descriptors);
+    return {
+      addon: context.addon(),
+      pid,
+      namespaces,
+      idMap,
+      cgroup,
+      openNamespace: (name) => openNamespace(pid, name),
+      hostUid: (uid) => (idMap === null ? uid : translateId(uid, idMap.uids)),
+      hostGid: (gid) => (idMap === null ? gid : translateId(gid, idMap.gids)),
+    };
+  } catch (error) {
+    throw explainFailure(error, planned.plan);
+  }
+}
+
+interface RunParts {
+  readonly spec: Spec;
+  readonly rootfs: string;
+  readonly state: State;
+  readonly directory: string;
+}
+
+function run(creator: BlockingCreator, parked: Parked, parts: RunParts, options: CreateOptions): void {
+  const { addon } = parked;
+  using undo = new DisposableStack();
+  const own = (descriptor: number): number => {
+    undo.defer(() => addon.close(descriptor));
+    return descriptor;
+  };
+  const mount = own(openRoot(parked, parts));
+  const startFifo = options.waitForStart ? own(addon.openat2(k.AT_FDCWD, parts.directory, k.O_PATH | k.O_DIRECTORY, 0, 0)) : null;
+  using prepared = prepareStart(parked, {
+    spec: parts.spec,
+    root: { mount },
+    stdio: options.stdio,
+    waitForStart: options.waitForStart,
+    ...(startFifo === null ? {} : { startFifo }),
+    noPivot: options.noPivot,
+    keyring: options.noNewKeyring ? null : `_ses.${options.id}`,
+    passed: options.passed,
+    state: parts.state,
+  });
+  try {
+    creator.run(prepared.plan, prepared.descriptors);
+  } catch (error) {
+    throw explainFailure(error, prepared.plan);
+  }
+}
+
+/** As a bind mount's source: opened with our rights, and cut off so that nothing mounted in it comes out (runtime-spec, rootfsPropagation). */
+function openRoot({ addon }: Parked, { spec, rootfs }: RunParts): number {
+  const isPrivate = ['private', 'rprivate'].includes(spec.linux?.rootfsPropagation ?? '');
+  const mount = addon.openTree(k.AT_FDCWD, rootfs, k.OPEN_TREE_CLONE | k.OPEN_TREE_CLOEXEC | k.AT_RECURSIVE);
+  try {
+    addon.mountSetattr(mount, '', k.AT_EMPTY_PATH | k.AT_RECURSIVE, 0n, 0n, BigInt(isPrivate ? k.MS_PRIVATE : k.MS_SLAVE), -1);
+    return mount;
+  } catch (error) {
+    addon.close(mount);
+    throw error;
+  }
+}

@@ -1,0 +1,82 @@
+import { isErrno, isOrlopError, OrlopError } from '#errors';
+import { parseSignal, signals } from '#sys';
+import { type ContainerRecord, loadRecord, loadSpec, removeContainerDirectory } from '../state/record.ts';
+import type { RuntimeContext } from './context.ts';
+import { tryHooks } from './hooks.ts';
+import { cgroupOf, stateOf, statusOf } from './status.ts';
+import { tell } from './tell.ts';
+
+/** Sends a signal to the container's first process, or with `all` to every process in its cgroup. */
+export async function killContainer(context: RuntimeContext, record: ContainerRecord, signalText: string, all: boolean): Promise<void> {
+  const signal = parseSignal(signalText);
+  const status = statusOf(context, record);
+  if (status === 'stopped') {
+    if (all) return signalAll(context, record, signal);
+    throw new OrlopError('failed-precondition', 'RUNTIME_NOT_RUNNING', `container ${record.id} is not running`);
+  }
+  // Without its own process namespace a container does not end with its first process.
+  if (all || (signal === signals.SIGKILL && !record.ownPids)) return signalAll(context, record, signal);
+  signalProcess(context, record.pid, signal);
+}
+
+async function signalAll(context: RuntimeContext, record: ContainerRecord, signal: number): Promise<void> {
+  const cgroup = cgroupOf(context, record);
+  if (signal === signals.SIGKILL) return cgroup.killAll();
+  for (const pid of cgroup.pids()) signalProcess(context, pid, signal);
+}
+
+/** A pidfd names the process for good; that it has ended meanwhile is what was wanted. */
+function signalProcess(context: RuntimeContext, pid: number, signal: number): void {
+  const addon = context.addon();
+  try {
+    const pidfd = addon.pidfdOpen(pid);
+    try {
+      addon.pidfdSendSignal(pidfd, signal);
+    } finally {
+      addon.close(pidfd);
+    }
+  } catch (error) {
+    if (!isErrno(error, 'ESRCH')) throw error;
+  }
+}
+
+/**
+ * Deletes a stopped container; one that is only created is ended first, and with `force` any. With `force` an id that is not there is fine, and
+ * a record that cannot be read is cleared away.
+ */
+export async function deleteContainer(context: RuntimeContext, id: string, force: boolean): Promise<void> {
+  const record = findRecord(context, id, force);
+  if (record === null) return;
+  const status = statusOf(context, record);
+  if (status !== 'stopped' && status !== 'created' && !force) {
+    throw new OrlopError(
+      'failed-precondition',
+      'RUNTIME_WRONG_STATE',
+      `cannot delete container ${id} that is not stopped: it is ${status}`,
+      {
+        hint: `stop it with "kill", or use: orlop-runtime delete --force ${id}`,
+      },
+    );
+  }
+  await removeWhole(context, record);
+}
+
+export async function removeWhole(context: RuntimeContext, record: ContainerRecord): Promise<void> {
+  const cgroup = cgroupOf(context, record);
+  const hooks = loadSpec(context.root, record.id).hooks?.poststop ?? [];
+  await cgroup.killAll();
+  await cgroup.remove();
+  // Not before the process is gone, not after the record is (runtime-spec runtime, "Lifecycle" 12 and 13).
+  if (hooks.length > 0) tryHooks(context.addon(), hooks, stateOf(context, record, 'stopped'), 'poststop', tell);
+  removeContainerDirectory(context.root, record.id);
+}
+
+function findRecord(context: RuntimeContext, id: string, force: boolean): ContainerRecord | null {
+  try {
+    return loadRecord(context.root, id);
+  } catch (error) {
+    if (!force || !isOrlopError(error) || error.kind === 'invalid-argument') throw error;
+    removeContainerDirectory(context.root, id);
+    return null;
+  }
+}

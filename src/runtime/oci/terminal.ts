@@ -1,0 +1,101 @@
+import { read, write } from 'node:fs';
+import type { ReadStream } from 'node:tty';
+import { OrlopError } from '#errors';
+import type { Addon } from '#sys';
+import type { Stdio } from '../sandbox/types.ts';
+
+/** How a process's streams are arranged, what must be closed after it was started, and what goes on while it runs. */
+export interface Streams extends Disposable {
+  readonly stdio: Stdio;
+  /** Begins to copy between our terminal and the process's. Resolves when its output has ended. */
+  follow(): Promise<void>;
+}
+
+export interface StreamOptions {
+  readonly terminal: boolean;
+  readonly detach: boolean;
+  readonly consoleSocket?: string;
+  readonly size?: { readonly height: number; readonly width: number };
+}
+
+/** Three ways: our own streams passed on, a terminal for somebody else (console socket), or a terminal that we copy to and from. */
+export function openStreams(addon: Addon, options: StreamOptions): Streams {
+  if (!options.terminal) return passOn(options);
+  if (options.consoleSocket !== undefined) return sendAway(addon, options, options.consoleSocket);
+  if (options.detach) {
+    throw new OrlopError('invalid-argument', 'RUNTIME_USAGE', 'cannot give a terminal to a container that is left alone', {
+      hint: 'name a --console-socket that takes the terminal, or set process.terminal to false',
+    });
+  }
+  return copyTerminal(addon, options);
+}
+
+function passOn({ consoleSocket }: StreamOptions): Streams {
+  if (consoleSocket !== undefined) {
+    throw new OrlopError('invalid-argument', 'RUNTIME_USAGE', '--console-socket is given but process.terminal is false');
+  }
+  return { stdio: { mode: 'inherit', stdin: 0, stdout: 1, stderr: 2 }, follow: () => Promise.resolve(), [Symbol.dispose]: () => {} };
+}
+
+function sendAway(addon: Addon, options: StreamOptions, path: string): Streams {
+  const console = addon.connectUnix(path);
+  return {
+    stdio: { mode: 'terminal', ...sizeOf(options), console },
+    follow: () => Promise.resolve(),
+    [Symbol.dispose]: () => addon.close(console),
+  };
+}
+
+function sizeOf({ size }: StreamOptions): { rows: number; columns: number } {
+  return { rows: size?.height ?? process.stdout.rows ?? 0, columns: size?.width ?? process.stdout.columns ?? 0 };
+}
+
+function copyTerminal(addon: Addon, options: StreamOptions): Streams {
+  const [ours, theirs] = addon.socketPair();
+  return {
+    stdio: { mode: 'terminal', ...sizeOf(options), console: theirs },
+    async follow() {
+      const master = addon.receiveDescriptors(ours, 4096, 1, 10_000).descriptors[0];
+      if (master === undefined) throw new OrlopError('internal', 'RUNTIME_NO_TERMINAL', 'the terminal did not arrive');
+      await copyBothWays(addon, master);
+    },
+    [Symbol.dispose]() {
+      addon.close(ours);
+      addon.close(theirs);
+    },
+  };
+}
+
+async function copyBothWays(addon: Addon, master: number): Promise<void> {
+  const input = process.stdin as ReadStream;
+  const resize = (): void => addon.setWindowSize(master, process.stdout.rows ?? 0, process.stdout.columns ?? 0);
+  const send = (bytes: Buffer): void => void write(master, bytes, () => {});
+  if (input.isTTY) input.setRawMode(true);
+  process.on('SIGWINCH', resize);
+  input.on('data', send);
+  // ctrl-D, as a terminal says it.
+  input.on('end', () => send(Buffer.from([4])));
+  try {
+    await copyOutput(master);
+  } finally {
+    process.off('SIGWINCH', resize);
+    input.off('data', send);
+    input.pause();
+    if (input.isTTY) input.setRawMode(false);
+    addon.close(master);
+  }
+}
+
+/** Until the last process has closed the terminal, which reading reports as EIO (tty_io). */
+async function copyOutput(master: number): Promise<void> {
+  const buffer = Buffer.alloc(65_536);
+  for (;;) {
+    const length = await new Promise<number>((resolve) => {
+      read(master, buffer, 0, buffer.length, null, (error, count) => resolve(error === null ? count : 0));
+    });
+    if (length === 0) return;
+    await new Promise<void>((resolve) => {
+      process.stdout.write(Buffer.from(buffer.subarray(0, length)), () => resolve());
+    });
+  }
+}
