@@ -80,7 +80,12 @@ const define = {
   'process.env.ORLOP_BUILD_ID': JSON.stringify(process.env['ORLOP_BUILD_ID'] ?? 'unnamed'),
 };
 mkdirSync(output, { recursive: true });
-await Promise.all(programs.map((program) => bundle(program, define)));
+try {
+  await Promise.all(programs.map((program) => bundle(program, define)));
+} catch {
+  // esbuild has said what is wrong, file and line.
+  process.exit(1);
+}
 const bun = findBun();
 for (const program of programs.filter((one) => one.executable)) {
   if (bun === null) rmSync(join(output, program.name), { force: true });
