@@ -1,4 +1,4 @@
 export { detectInit } from './detect.ts';
-export { type BootState, type ReadinessProbe, readinessProbe, shutdownSignal, systemEnvironment } from './inits.ts';
+export { type BootState, type ReadinessProbe, readinessProbe, requestOf, shutdownSignal, systemEnvironment } from './inits.ts';
 export { planPreparations, type PreparationFacts } from './preparations.ts';
 export type { FileOperation, InitSystem } from './types.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { formatSignal } from '#sys';
-import { readinessProbe, shutdownSignal, systemEnvironment } from './inits.ts';
+import { readinessProbe, requestOf, shutdownSignal, systemEnvironment } from './inits.ts';
 import { planPreparations } from './preparations.ts';
 import type { InitSystem } from './types.ts';
 
@@ -14,6 +14,12 @@ describe('shutting down', () => {
     ['busybox', 'SIGUSR2'],
   ];
   for (const [init, name] of signals) it(`${init} takes ${name}`, () => assert.equal(formatSignal(shutdownSignal(init)), name));
+});
+
+describe('the end of a machine', () => {
+  it('by reboot(2) tells a restart from a power-off and from a crash', () => {
+    assert.deepEqual([1, 2, 9, 0].map(requestOf), ['reboot', 'poweroff', null, null]);
+  });
 });
 
 describe('readiness', () => {

@@ -25,6 +25,15 @@ export function shutdownSignal(init: InitSystem): number {
   return shutdownSignals[init];
 }
 
+/**
+ * What a machine meant by ending with this signal, null for any other: in a pid namespace of its own, reboot(2) ends the init with SIGHUP when it
+ * asked for a restart, and with SIGINT when it asked for a halt or to power off.
+ */
+export function requestOf(terminationSignal: number): 'reboot' | 'poweroff' | null {
+  if (terminationSignal === 1) return 'reboot';
+  return terminationSignal === 2 ? 'poweroff' : null;
+}
+
 /** How far a boot has come: `degraded` is up with a unit that failed. */
 export type BootState = 'starting' | 'running' | 'degraded' | 'stopping';
 

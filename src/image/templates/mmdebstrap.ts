@@ -56,6 +56,7 @@ export function planArguments(request: PackageRequest, mirror?: string): string[
   const { suite, packages, masked, output } = request;
   const hooks = [
     ...masked.map((unit) => `mkdir -p "$1/etc/systemd/system" && ln -sf /dev/null "$1/etc/systemd/system/${unit}"`),
+    ...(packages.includes('systemd-sysv') ? systemdHooks : []),
     ...(packages.includes('sysvinit-core') ? sysvinitHooks : []),
     // They are the building machine's. The container gets its own.
     'rm -f "$1/etc/resolv.conf" "$1/etc/hostname"',
@@ -70,6 +71,9 @@ export function planArguments(request: PackageRequest, mirror?: string): string[
     ...(mirror === undefined ? [] : [mirror]),
   ];
 }
+
+/** Up to date as it is (systemd-update-done.service(8)): no caches to rebuild at the first boot. */
+const systemdHooks = ['touch -r "$1/usr" "$1/etc/.updated" "$1/var/.updated"'];
 
 /** Shut down on the power signal, and no login programs on terminals that a container does not have. */
 const sysvinitHooks = [
