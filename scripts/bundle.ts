@@ -22,22 +22,22 @@ const programs: readonly Program[] = [
 
 const output = join(projectRoot, 'build');
 
+type Define = Readonly<Record<string, string>>;
+
+const common = { bundle: true, platform: 'node', target: 'node24', minifySyntax: true, logLevel: 'warning' } as const;
+
 /** One ES module per program. Built under another name and renamed, so that a running launcher never sees half a file. */
-async function bundle(program: Program, define: Readonly<Record<string, string>>): Promise<void> {
+async function bundle(program: Program, define: Define): Promise<void> {
   const outfile = join(output, `${program.name}.mjs`);
   const temporary = `${outfile}.${process.pid}`;
   await build({
+    ...common,
     entryPoints: [join(projectRoot, program.entry)],
     outfile: temporary,
-    bundle: true,
-    platform: 'node',
-    target: 'node24',
     format: 'esm',
-    minifySyntax: true,
     // An ES module has no require of its own; CommonJS dependencies ask for one.
     banner: { js: `import { createRequire as __orlopRequire } from 'node:module'; const require = __orlopRequire(import.meta.url);` },
-    define: { ...define },
-    logLevel: 'warning',
+    define,
   });
   renameSync(temporary, outfile);
 }
@@ -53,12 +53,21 @@ function findBun(): string | null {
   }
 }
 
-/** Makes `build/NAME` out of `build/NAME.mjs`. Without it the launchers run the bundle on Node: slower to start, otherwise the same. */
-function compile(program: Program, bun: string): void {
-  const source = join(output, `${program.name}.mjs`);
+/**
+ * Makes the executable `build/NAME`. Bun stores bytecode of CommonJS only, and bytecode starts 10 ms sooner, so it gets a bundle of its own.
+ * Without the executable the launchers run the module on Node: slower to start, otherwise the same.
+ */
+async function compile(program: Program, bun: string, define: Define): Promise<void> {
   const target = join(output, program.name);
   const temporary = `${target}.${process.pid}`;
-  const done = spawnSync(bun, ['build', '--compile', source, '--outfile', temporary], { encoding: 'utf8', cwd: output });
+  const source = `${temporary}.cjs`;
+  const entryPoints = [join(projectRoot, program.entry)];
+  await build({ ...common, entryPoints, outfile: source, format: 'cjs', minify: true, define });
+  const done = spawnSync(bun, ['build', '--compile', '--bytecode', '--minify', source, '--outfile', temporary], {
+    encoding: 'utf8',
+    cwd: output,
+  });
+  rmSync(source, { force: true });
   if (done.status === 0 && existsSync(temporary) && answers(temporary)) {
     chmodSync(temporary, 0o755);
     renameSync(temporary, target);
@@ -75,7 +84,7 @@ function answers(executable: string): boolean {
 }
 
 const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { version: string };
-const define = {
+const define: Define = {
   'process.env.ORLOP_VERSION': JSON.stringify(version),
   'process.env.ORLOP_BUILD_ID': JSON.stringify(process.env['ORLOP_BUILD_ID'] ?? 'unnamed'),
 };
@@ -89,5 +98,5 @@ try {
 const bun = findBun();
 for (const program of programs.filter((one) => one.executable)) {
   if (bun === null) rmSync(join(output, program.name), { force: true });
-  else compile(program, bun);
+  else await compile(program, bun, define);
 }
