@@ -58,12 +58,22 @@ export function saveRecord(context: EngineContext, container: LiveContainer, rec
   container.record = record;
 }
 
-export function saveState(context: EngineContext, container: LiveContainer, change: Partial<ContainerState>, run?: ContainerRecord['run']): void {
+export function saveState(
+  context: EngineContext,
+  container: LiveContainer,
+  change: Partial<ContainerState>,
+  run?: ContainerRecord['run'],
+): void {
   const { record } = container;
   saveRecord(context, container, { ...record, state: { ...record.state, ...change }, run: run === undefined ? record.run : run });
 }
 
-export function publishContainerEvent(context: EngineContext, container: LiveContainer, action: string, attributes: Readonly<Record<string, string>> = {}): void {
+export function publishContainerEvent(
+  context: EngineContext,
+  container: LiveContainer,
+  action: string,
+  attributes: Readonly<Record<string, string>> = {},
+): void {
   const { record } = container;
   context.events.publish({
     type: 'container',

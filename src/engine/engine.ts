@@ -36,6 +36,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   await using undo = new AsyncDisposableStack();
   const context = createContext(options, undo);
   await recoverContainers(context);
+  context.pool.fill();
   const parts = undo.move();
   return {
     containers: containersOf(context),

@@ -116,7 +116,13 @@ export interface ContainerView {
   readonly hostnamePath: string;
   readonly resolvConfPath: string;
   readonly execIds: readonly ExecId[];
-  readonly address: { readonly ip: string; readonly prefixLength: number; readonly gateway: string; readonly mac: string; readonly endpointId: string } | null;
+  readonly address: {
+    readonly ip: string;
+    readonly prefixLength: number;
+    readonly gateway: string;
+    readonly mac: string;
+    readonly endpointId: string;
+  } | null;
 }
 
 export interface AttachRequest {
@@ -209,7 +215,12 @@ export interface ImageView {
     readonly stopSignal: string;
   };
   readonly diffIds: readonly string[];
-  readonly history: readonly { readonly createdAtNs: bigint; readonly createdBy: string; readonly comment: string; readonly empty: boolean }[];
+  readonly history: readonly {
+    readonly createdAtNs: bigint;
+    readonly createdBy: string;
+    readonly comment: string;
+    readonly empty: boolean;
+  }[];
 }
 
 export interface TemplateView {
@@ -287,7 +298,10 @@ export interface Engine extends AsyncDisposable {
   readonly execs: {
     create(ref: string, request: ExecRequest): ExecId;
     /** null when detached. */
-    start(id: string, options: { detach: boolean; terminal?: boolean; consoleSize?: readonly [number, number] }): Promise<AttachedStream | null>;
+    start(
+      id: string,
+      options: { detach: boolean; terminal?: boolean; consoleSize?: readonly [number, number] },
+    ): Promise<AttachedStream | null>;
     resize(id: string, rows: number, columns: number): Promise<void>;
     inspect(id: string): ExecView;
   };
@@ -298,7 +312,10 @@ export interface Engine extends AsyncDisposable {
     remove(ref: string, options: { force?: boolean }): Promise<{ untagged: string[]; deleted: string[] }>;
     tag(ref: string, name: string): Promise<void>;
     /** A root tar (plain, gzip, zstd) becomes an image of one layer; changes are Dockerfile instructions (CMD, ENV, ENTRYPOINT, …). Returns its id. */
-    importRoot(source: AsyncIterable<Uint8Array>, options: { name?: string; message?: string; changes?: readonly string[]; kind?: Kind }): Promise<string>;
+    importRoot(
+      source: AsyncIterable<Uint8Array>,
+      options: { name?: string; message?: string; changes?: readonly string[]; kind?: Kind },
+    ): Promise<string>;
   };
   readonly templates: {
     list(): TemplateView[];
@@ -306,7 +323,14 @@ export interface Engine extends AsyncDisposable {
     build(name: string, options: { rebuild?: boolean; progress: (step: Progress) => void; signal: AbortSignal }): Promise<string[]>;
   };
   /** Creates and starts a system container. `source` is a template or an image; a template that is not built yet is built first. */
-  launch(source: string, request: Omit<CreateRequest, 'image' | 'kind'>, options: { progress: (step: Progress) => void; signal: AbortSignal }): Promise<{ id: ContainerId; name: string }>;
+  launch(
+    source: string,
+    request: Omit<CreateRequest, 'image' | 'kind'>,
+    options: { progress: (step: Progress) => void; signal: AbortSignal },
+  ): Promise<{ id: ContainerId; name: string }>;
   info(): EngineInfo;
-  events(options: { sinceNs?: bigint; untilNs?: bigint; filters?: Readonly<Record<string, readonly string[]>> }, signal: AbortSignal): AsyncIterable<EngineEvent>;
+  events(
+    options: { sinceNs?: bigint; untilNs?: bigint; filters?: Readonly<Record<string, readonly string[]>> },
+    signal: AbortSignal,
+  ): AsyncIterable<EngineEvent>;
 }

@@ -26,8 +26,8 @@ export interface ReadySandbox {
 
 export interface SandboxPool extends AsyncDisposable {
   take(shape: SandboxShape): Promise<ReadySandbox>;
-  /** Resolves when as many sandboxes are ready as should be. */
-  filled(): Promise<void>;
+  /** Begins to keep sandboxes ready: once what an earlier engine left has been swept. */
+  fill(): void;
 }
 
 export interface SandboxPoolOptions {
@@ -57,7 +57,7 @@ export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
   const ready: ReadySandbox[] = [];
   let making = 0;
   let closed = false;
-  let whenFilled: (() => void)[] = [];
+  let whenSettled: (() => void) | null = null;
 
   const refill = (): void => {
     while (!closed && ready.length + making < options.size) {
@@ -78,13 +78,11 @@ export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
     }
   };
   const settle = (): void => {
-    if (making > 0) return;
-    for (const resolve of whenFilled) resolve();
-    whenFilled = [];
+    if (making === 0) whenSettled?.();
   };
 
-  refill();
   return {
+    fill: refill,
     async take(shape) {
       if (shape !== 'own') return makeSandbox(options, shape);
       let candidate = ready.shift();
@@ -95,11 +93,10 @@ export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
       setImmediate(refill);
       return candidate ?? makeSandbox(options, 'own');
     },
-    filled: () => (making === 0 ? Promise.resolve() : new Promise((resolve) => whenFilled.push(resolve))),
     async [Symbol.asyncDispose]() {
       closed = true;
       await Promise.all(ready.splice(0).map((sandbox) => sandbox.discard()));
-      if (making > 0) await new Promise<void>((resolve) => whenFilled.push(resolve));
+      if (making > 0) await new Promise<void>((resolve) => (whenSettled = resolve));
     },
   };
 }

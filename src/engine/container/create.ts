@@ -66,12 +66,19 @@ function planRecord(
 function networkOf(request: CreateRequest): NetworkMode {
   const network = request.network ?? 'bridge';
   if (network === 'host' && request.userNamespace === 'auto') {
-    throw new OrlopError('invalid-argument', 'ENGINE_NETWORK_USERNS', "network host cannot be combined with an own user namespace: the host's network belongs to the host's", {
-      hint: 'leave out one of them',
-    });
+    throw new OrlopError(
+      'invalid-argument',
+      'ENGINE_NETWORK_USERNS',
+      "network host cannot be combined with an own user namespace: the host's network belongs to the host's",
+      {
+        hint: 'leave out one of them',
+      },
+    );
   }
   if (network === 'host' && request.kind === 'system' && request.privileged !== true) {
-    throw new OrlopError('invalid-argument', 'ENGINE_NETWORK_SYSTEM', 'a system container has a network of its own', { hint: 'use the network bridge or none' });
+    throw new OrlopError('invalid-argument', 'ENGINE_NETWORK_SYSTEM', 'a system container has a network of its own', {
+      hint: 'use the network bridge or none',
+    });
   }
   return network;
 }
@@ -104,4 +111,3 @@ export function nameInUse(name: string, holder: string): OrlopError {
     `Conflict. The container name "/${name}" is already in use by container "${holder}". You have to remove (or rename) that container to be able to reuse that name.`,
   );
 }
-

@@ -5,14 +5,15 @@ import type { EffectiveProcess } from './record.ts';
 const defaultPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
- * Merges what the image says with what the request asks, by Docker's rules: an entrypoint in the request clears the image's command;
- * the environment is merged by name; absent fields take the image's value.
+ * Merges what the image says with what the request asks, by Docker's rules: an entrypoint in the request clears the image's command (an
+ * empty list does not); the environment is merged by name; absent fields take the image's value.
  */
 export function resolveProcess(image: ImageView, request: CreateRequest): EffectiveProcess {
   const asked = request.entrypoint ?? null;
   const entrypoint = asked === null ? image.config.entrypoint : asked.filter((word, index) => index > 0 || word !== '' || asked.length > 1);
   const command = request.command ?? null;
-  const effective = command !== null && command.length > 0 ? command : asked === null ? image.config.command : [];
+  const inherited = asked === null || asked.length === 0 ? image.config.command : [];
+  const effective = command !== null && command.length > 0 ? command : inherited;
   if (entrypoint.length + effective.length === 0) {
     throw new OrlopError('invalid-argument', 'ENGINE_NO_COMMAND', `no command specified: the image ${request.image} names none`, {
       hint: 'give one after the image',
@@ -30,9 +31,14 @@ export function resolveProcess(image: ImageView, request: CreateRequest): Effect
 
 function absoluteDirectory(path: string): string {
   if (path.startsWith('/')) return path;
-  throw new OrlopError('invalid-argument', 'ENGINE_WORKDIR_RELATIVE', `the working directory '${path}' is invalid, it needs to be an absolute path`, {
-    hint: `did you mean /${path}`,
-  });
+  throw new OrlopError(
+    'invalid-argument',
+    'ENGINE_WORKDIR_RELATIVE',
+    `the working directory '${path}' is invalid, it needs to be an absolute path`,
+    {
+      hint: `did you mean /${path}`,
+    },
+  );
 }
 
 /** Later entries win and keep the first one's place; a bare name takes the variable away; PATH always has a value. */
@@ -40,7 +46,10 @@ export function mergeEnvironment(base: readonly string[], changes: readonly stri
   const byName = new Map<string, string>([['PATH', defaultPath]]);
   for (const entry of [...base, ...changes]) {
     const at = entry.indexOf('=');
-    if (at === 0) throw new OrlopError('invalid-argument', 'ENGINE_ENV_INVALID', `invalid environment variable: ${entry}`, { hint: 'write NAME=value' });
+    if (at === 0)
+      throw new OrlopError('invalid-argument', 'ENGINE_ENV_INVALID', `invalid environment variable: ${entry}`, {
+        hint: 'write NAME=value',
+      });
     if (at < 0) byName.delete(entry);
     else byName.set(entry.slice(0, at), entry);
   }

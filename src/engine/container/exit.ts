@@ -17,10 +17,17 @@ export function followExit(context: EngineContext, container: LiveContainer, con
   });
   void ended
     .then((exit) => context.queues.run(container.record.id, () => settleExit(context, container, connection, exit)))
-    .catch((error: unknown) => context.logger.error('an ended container could not be settled', { container: container.record.name, error }));
+    .catch((error: unknown) =>
+      context.logger.error('an ended container could not be settled', { container: container.record.name, error }),
+    );
 }
 
-async function settleExit(context: EngineContext, container: LiveContainer, connection: MonitorConnection, exit: ExitRecord | null): Promise<void> {
+async function settleExit(
+  context: EngineContext,
+  container: LiveContainer,
+  connection: MonitorConnection,
+  exit: ExitRecord | null,
+): Promise<void> {
   if (container.connection !== connection) return;
   await recordExit(context, container, exit);
 }

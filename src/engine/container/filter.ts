@@ -50,7 +50,10 @@ function nameMatches(values: readonly string[]): Predicate {
     try {
       return new RegExp(value);
     } catch (cause) {
-      throw new OrlopError('invalid-argument', 'ENGINE_FILTER_INVALID', `invalid name filter '${value}'`, { hint: 'it is a regular expression', cause });
+      throw new OrlopError('invalid-argument', 'ENGINE_FILTER_INVALID', `invalid name filter '${value}'`, {
+        hint: 'it is a regular expression',
+        cause,
+      });
     }
   });
   return (view) => patterns.some((pattern) => pattern.test(view.name) || pattern.test(`/${view.name}`));
@@ -59,15 +62,17 @@ function nameMatches(values: readonly string[]): Predicate {
 function statusIn(values: readonly string[]): Predicate {
   const unknown = values.find((value) => !statuses.has(value));
   if (unknown !== undefined) {
-    throw new OrlopError('invalid-argument', 'ENGINE_FILTER_INVALID', `invalid filter 'status=${unknown}'`, { hint: `one of ${[...statuses].join(', ')}` });
+    throw new OrlopError('invalid-argument', 'ENGINE_FILTER_INVALID', `invalid filter 'status=${unknown}'`, {
+      hint: `one of ${[...statuses].join(', ')}`,
+    });
   }
   return (view) => values.includes(view.status);
 }
 
 function hasLabel(view: ContainerView, wanted: string): boolean {
   const at = wanted.indexOf('=');
-  if (at < 0) return wanted in view.labels;
-  return view.labels[wanted.slice(0, at)] === wanted.slice(at + 1);
+  const name = at < 0 ? wanted : wanted.slice(0, at);
+  return Object.hasOwn(view.labels, name) && (at < 0 || view.labels[name] === wanted.slice(at + 1));
 }
 
 function isAncestor(view: ContainerView, wanted: string): boolean {

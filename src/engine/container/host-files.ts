@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { writeFileSync } from 'node:fs';
 import { OrlopError } from '#errors';
 import { formatHosts, formatResolvConf, readHostResolvConf, type Endpoint } from '#network';
 import type { ContainerFiles } from './files.ts';
@@ -12,12 +12,10 @@ export async function writeHostFiles(files: ContainerFiles, record: ContainerRec
     ...(bridge === null ? {} : { address: bridge.address }),
     extra: (record.request.extraHosts ?? []).map((entry) => parseExtraHost(entry, bridge?.gateway)),
   });
-  const mode = 0o644;
-  await Promise.all([
-    writeFile(files.hostname, `${record.hostname}\n`, { mode }),
-    writeFile(files.hosts, hosts, { mode }),
-    writeFile(files.resolvConf, formatResolvConf(await readHostResolvConf()), { mode }),
-  ]);
+  // Small files, written at once: each trip through the thread pool would take longer than the write.
+  writeFileSync(files.hostname, `${record.hostname}\n`, { mode: 0o644 });
+  writeFileSync(files.hosts, hosts, { mode: 0o644 });
+  writeFileSync(files.resolvConf, formatResolvConf(await readHostResolvConf()), { mode: 0o644 });
 }
 
 function fullHostname(record: ContainerRecord): string {
@@ -31,7 +29,9 @@ export function parseExtraHost(entry: string, gateway: string | undefined): read
   const name = entry.slice(0, at);
   const address = entry.slice(at + 1).replace(/^\[(.*)\]$/, '$1');
   if (at <= 0 || address === '') {
-    throw new OrlopError('invalid-argument', 'ENGINE_EXTRA_HOST_INVALID', `bad format for add-host: "${entry}"`, { hint: 'write NAME:ADDRESS' });
+    throw new OrlopError('invalid-argument', 'ENGINE_EXTRA_HOST_INVALID', `bad format for add-host: "${entry}"`, {
+      hint: 'write NAME:ADDRESS',
+    });
   }
   if (address !== 'host-gateway') return [name, address];
   if (gateway !== undefined) return [name, gateway];

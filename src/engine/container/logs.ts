@@ -122,7 +122,11 @@ export function parseLogLine(line: Buffer): LogRecord | null {
   try {
     const value = JSON.parse(line.toString('utf8')) as { log?: unknown; stream?: unknown; time?: unknown };
     if (typeof value.log !== 'string' || typeof value.time !== 'string') return null;
-    return { stream: value.stream === 'stderr' ? 'stderr' : 'stdout', timeNs: parseTimestampNs(value.time), data: Buffer.from(value.log, 'utf8') };
+    return {
+      stream: value.stream === 'stderr' ? 'stderr' : 'stdout',
+      timeNs: parseTimestampNs(value.time),
+      data: Buffer.from(value.log, 'utf8'),
+    };
   } catch {
     return null;
   }

@@ -66,19 +66,23 @@ export function formatRecord(record: ContainerRecord): string {
   return JSON.stringify(record, (_key, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value));
 }
 
-const bigintFields = new Set(['createdAtNs', 'startedAtNs', 'finishedAtNs']);
-
 /** Reads a row back; a row that is no record is data-loss naming the container. */
 export function parseRecord(id: string, text: string): ContainerRecord {
   try {
-    const value: unknown = JSON.parse(text, (key, field: unknown) =>
-      bigintFields.has(key) && typeof field === 'string' ? BigInt(field.slice(0, -1)) : field,
-    );
-    if (typeof value === 'object' && value !== null && 'id' in value && value.id === id && 'state' in value) return value as ContainerRecord;
+    const record = JSON.parse(text) as ContainerRecord;
+    if (record.id !== id) throw new TypeError(`it is the record of ${String(record.id)}`);
+    // By place, not by name: labels and sysctls may be called anything.
+    const { state } = record;
+    const times = { startedAtNs: parseTime(state.startedAtNs), finishedAtNs: parseTime(state.finishedAtNs) };
+    return { ...record, createdAtNs: parseTime(record.createdAtNs), state: { ...state, ...times } };
   } catch (cause) {
     throw unreadable(id, cause);
   }
-  throw unreadable(id, undefined);
+}
+
+function parseTime(value: unknown): bigint {
+  if (typeof value === 'string' && /^-?\d+n$/.test(value)) return BigInt(value.slice(0, -1));
+  throw new TypeError(`${String(value)} is no time`);
 }
 
 function unreadable(id: string, cause: unknown): OrlopError {

@@ -89,7 +89,14 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
 }
 
 function settleStart(context: EngineContext, container: LiveContainer, started: Started): void {
-  saveState(context, container, { status: 'running', pid: started.pid, exitCode: 0, outOfMemory: false, startedAtNs: nowNs(), finishedAtNs: 0n });
+  saveState(context, container, {
+    status: 'running',
+    pid: started.pid,
+    exitCode: 0,
+    outOfMemory: false,
+    startedAtNs: nowNs(),
+    finishedAtNs: 0n,
+  });
   followExit(context, container, started.connection);
 }
 
@@ -123,10 +130,18 @@ async function mountRoot(context: EngineContext, record: ContainerRecord, ready:
   });
 }
 
-function mountHostFiles(context: EngineContext, record: ContainerRecord, ready: ReadySandbox, borrow: (descriptor: number) => number): Map<string, number> {
+function mountHostFiles(
+  context: EngineContext,
+  record: ContainerRecord,
+  ready: ReadySandbox,
+  borrow: (descriptor: number) => number,
+): Map<string, number> {
   const base = ready.view ?? context.dataRootDescriptor;
   return new Map(
-    Object.entries(hostFileTargets).map(([target, file]) => [target, borrow(context.addon.openTree(base, `containers/${record.id}/${file}`, OPEN_TREE_CLONE))]),
+    Object.entries(hostFileTargets).map(([target, file]) => [
+      target,
+      borrow(context.addon.openTree(base, `containers/${record.id}/${file}`, OPEN_TREE_CLONE)),
+    ]),
   );
 }
 
@@ -146,4 +161,3 @@ function openDirectory(path: string): number {
 function openLog(path: string): number {
   return openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, 0o640);
 }
-

@@ -9,7 +9,11 @@ const defaultStopTimeoutS = { app: 10, system: 60 } as const;
 const sigkill = 9;
 
 /** Asks the process to end; kills it when it has not within the timeout. false: it was not running. */
-export async function stopContainer(context: EngineContext, ref: string, options: { timeoutS?: number; signal?: string }): Promise<boolean> {
+export async function stopContainer(
+  context: EngineContext,
+  ref: string,
+  options: { timeoutS?: number; signal?: string },
+): Promise<boolean> {
   const container = context.table.find(ref);
   const { record } = container;
   if (!isActive(record.state.status)) return false;
@@ -79,7 +83,9 @@ export async function unpauseContainer(context: EngineContext, ref: string): Pro
 export function requireRunning(container: LiveContainer, verb: string): void {
   if (isActive(container.record.state.status)) return;
   const { name } = container.record;
-  throw new OrlopError('conflict', 'ENGINE_CONTAINER_NOT_RUNNING', `cannot ${verb} container ${name}: it is not running`, { hint: `start it with: orlop start ${name}` });
+  throw new OrlopError('conflict', 'ENGINE_CONTAINER_NOT_RUNNING', `cannot ${verb} container ${name}: it is not running`, {
+    hint: `start it with: orlop start ${name}`,
+  });
 }
 
 function cgroupOf(context: EngineContext, container: LiveContainer) {

@@ -53,9 +53,13 @@ export function createContainerTable(): ContainerTable {
       const candidates = /^[0-9a-f]+$/.test(ref) ? [...byId.values()].filter((container) => container.record.id.startsWith(ref)) : [];
       if (candidates.length === 1 && candidates[0] !== undefined) return candidates[0];
       if (candidates.length > 1) {
-        throw new OrlopError('invalid-argument', 'ENGINE_CONTAINER_AMBIGUOUS', `multiple IDs found with provided prefix: ${ref}`, { hint: 'give more digits' });
+        throw new OrlopError('invalid-argument', 'ENGINE_CONTAINER_AMBIGUOUS', `multiple IDs found with provided prefix: ${ref}`, {
+          hint: 'give more digits',
+        });
       }
-      throw new OrlopError('not-found', 'ENGINE_CONTAINER_NOT_FOUND', `No such container: ${ref}`, { hint: 'see them all with: orlop ps -a' });
+      throw new OrlopError('not-found', 'ENGINE_CONTAINER_NOT_FOUND', `No such container: ${ref}`, {
+        hint: 'see them all with: orlop ps -a',
+      });
     },
   };
 }

@@ -8,7 +8,11 @@ import { requireRunning } from './stop.ts';
 const run = promisify(execFile);
 
 /** The container's processes as the host's ps(1) prints them; only lines whose PID is in its cgroup are kept, as Docker does. */
-export async function containerTop(context: EngineContext, ref: string, psArguments: string): Promise<{ titles: string[]; processes: string[][] }> {
+export async function containerTop(
+  context: EngineContext,
+  ref: string,
+  psArguments: string,
+): Promise<{ titles: string[]; processes: string[][] }> {
   const container = context.table.find(ref);
   requireRunning(container, 'list the processes of');
   const wanted = psArguments === '' ? ['-ef'] : psArguments.split(/\s+/).filter((word) => word !== '');
@@ -17,7 +21,10 @@ export async function containerTop(context: EngineContext, ref: string, psArgume
   const [header = '', ...lines] = output.split('\n').filter((line) => line !== '');
   const titles = header.trim().split(/\s+/);
   const pidColumn = titles.indexOf('PID');
-  if (pidColumn < 0) throw new OrlopError('invalid-argument', 'ENGINE_TOP_NO_PID', `ps ${wanted.join(' ')} prints no column PID`, { hint: 'add pid to the columns' });
+  if (pidColumn < 0)
+    throw new OrlopError('invalid-argument', 'ENGINE_TOP_NO_PID', `ps ${wanted.join(' ')} prints no column PID`, {
+      hint: 'add pid to the columns',
+    });
   const processes = lines.map((line) => splitColumns(line, titles.length)).filter((columns) => members.has(Number(columns[pidColumn])));
   return { titles, processes };
 }
@@ -28,7 +35,10 @@ async function runPs(wanted: readonly string[]): Promise<string> {
     return stdout;
   } catch (cause) {
     const said = (cause as { stderr?: string }).stderr?.trim().split('\n')[0] ?? String(cause);
-    throw new OrlopError('invalid-argument', 'ENGINE_TOP_FAILED', `ps ${wanted.join(' ')} failed: ${said}`, { hint: 'see ps(1) of procps', cause });
+    throw new OrlopError('invalid-argument', 'ENGINE_TOP_FAILED', `ps ${wanted.join(' ')} failed: ${said}`, {
+      hint: 'see ps(1) of procps',
+      cause,
+    });
   }
 }
 

@@ -49,7 +49,11 @@ function lookUp(context: EngineContext, container: LiveContainer, text: string):
 
 function environmentOf(container: LiveContainer, request: ExecRequest, user: ResolvedUser): string[] {
   const { record } = container;
-  const fixed = [`HOSTNAME=${record.hostname}`, ...(request.terminal ? ['TERM=xterm'] : []), ...(record.kind === 'system' ? ['container=orlop'] : [])];
+  const fixed = [
+    `HOSTNAME=${record.hostname}`,
+    ...(request.terminal ? ['TERM=xterm'] : []),
+    ...(record.kind === 'system' ? ['container=orlop'] : []),
+  ];
   const merged = mergeEnvironment([...fixed, ...record.process.env], request.env ?? []);
   return merged.some((entry) => entry.startsWith('HOME=')) ? merged : [...merged, `HOME=${user.home}`];
 }

@@ -86,7 +86,9 @@ async function startSession(
   const pair = options.detach ? null : createAttachment(context.addon);
   try {
     const client: AttachedClient[] =
-      pair === null ? [] : [{ socket: pair.descriptor, stdin: request.attachStdin, stdout: request.attachStdout, stderr: request.attachStderr }];
+      pair === null
+        ? []
+        : [{ socket: pair.descriptor, stdin: request.attachStdin, stdout: request.attachStdout, stderr: request.attachStderr }];
     await runProcess(context, session, client, options.consoleSize ?? request.consoleSize ?? [24, 80]);
   } catch (error) {
     pair?.socket.destroy();
@@ -99,7 +101,12 @@ async function startSession(
   return pair === null ? null : { stream: pair.socket, terminal: request.terminal };
 }
 
-async function runProcess(context: EngineContext, session: ExecSession, clients: AttachedClient[], size: readonly [number, number]): Promise<void> {
+async function runProcess(
+  context: EngineContext,
+  session: ExecSession,
+  clients: AttachedClient[],
+  size: readonly [number, number],
+): Promise<void> {
   const { container, request } = session;
   const { run, state } = container.record;
   if (run === null) throw new OrlopError('internal', 'ENGINE_NO_CGROUP', `container ${container.record.name} runs without a cgroup`);

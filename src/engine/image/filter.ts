@@ -26,12 +26,16 @@ function predicateOf(name: string, values: readonly string[]): (view: ImageView)
 
 function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boolean {
   const at = wanted.indexOf('=');
-  return at < 0 ? wanted in labels : labels[wanted.slice(0, at)] === wanted.slice(at + 1);
+  const name = at < 0 ? wanted : wanted.slice(0, at);
+  return Object.hasOwn(labels, name) && (at < 0 || labels[name] === wanted.slice(at + 1));
 }
 
 /** `*` and `?` match within a path component; a pattern without tag matches every tag. */
 function matchesReference(name: string, pattern: string): boolean {
-  const source = pattern.replace(/[.+^${}()|\\]/g, '\\$&').replaceAll('*', '[^/]*').replaceAll('?', '[^/]');
+  const source = pattern
+    .replace(/[.+^${}()|\\]/g, '\\$&')
+    .replaceAll('*', '[^/]*')
+    .replaceAll('?', '[^/]');
   const tagged = pattern.includes(':', pattern.lastIndexOf('/') + 1);
   return new RegExp(`^${source}${tagged ? '' : '(:[^/]*)?'}$`).test(name);
 }

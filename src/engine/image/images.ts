@@ -11,7 +11,11 @@ export function createImageVerbs(context: EngineContext): Engine['images'] {
   const { images, events } = context;
   const publish = (action: string, id: string, name: string): void => events.publish({ type: 'image', action, id, attributes: { name } });
   return {
-    list: ({ filters = {} }) => filterImages(images.list().map((image) => viewOf(context, image)), filters),
+    list: ({ filters = {} }) =>
+      filterImages(
+        images.list().map((image) => viewOf(context, image)),
+        filters,
+      ),
     inspect: (ref) => viewOf(context, images.resolve(ref)),
     async remove(ref, options) {
       const { untagged, deleted } = await images.remove(ref, { ...options, users: (image) => usersOf(context, image) });
@@ -31,7 +35,10 @@ export function createImageVerbs(context: EngineContext): Engine['images'] {
 }
 
 /** The image a container is made from, with its layers in place. */
-export async function resolveImageForUse(context: EngineContext, ref: string): Promise<{ view: ImageView; manifest: Digest; chain: ChainId | null }> {
+export async function resolveImageForUse(
+  context: EngineContext,
+  ref: string,
+): Promise<{ view: ImageView; manifest: Digest; chain: ChainId | null }> {
   const image = context.images.resolve(ref);
   await context.images.unpack(image);
   return { view: viewOf(context, image), manifest: image.target, chain: image.chain };

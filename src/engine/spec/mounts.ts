@@ -14,7 +14,12 @@ const quiet = ['nosuid', 'noexec', 'nodev'] as const;
 /** The file systems of a container, in the order in which they are mounted. */
 export function planMounts(kind: Kind, request: CreateRequest): SpecMount[] {
   const mounts = kind === 'system' ? systemMounts(request) : appMounts(request);
-  const hostFiles = Object.keys(hostFileTargets).map((destination) => ({ destination, type: 'bind', source: destination, options: ['bind', 'rprivate'] }));
+  const hostFiles = Object.keys(hostFileTargets).map((destination) => ({
+    destination,
+    type: 'bind',
+    source: destination,
+    options: ['bind', 'rprivate'],
+  }));
   return [...mounts, ...temporaryMounts(request.tmpfs ?? {}), ...hostFiles];
 }
 
