@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isErrno, OrlopError } from '#errors';
 import type { Logger } from '#log';
@@ -33,11 +34,13 @@ export interface OpenStoreOptions {
 
 /**
  * Opens the store, alone: it stays locked for this process until it is closed or the process ends. Mends what a crash left. Fails with
- * failed-precondition `STORE_IN_USE` or `STORE_NEWER_SCHEMA`, permission-denied `STORE_ROOT_UNUSABLE`, data-loss `STORE_DATABASE_CORRUPT`.
+ * failed-precondition `STORE_IN_USE` or `STORE_NEWER_SCHEMA`, permission-denied `STORE_ROOT_UNUSABLE`, data-loss `STORE_DATABASE_CORRUPT` or
+ * `STORE_DATABASE_MISSING`.
  */
 export async function openStore({ root, addon, logger, workerUrl }: OpenStoreOptions): Promise<Store> {
   const layout = createLayout(resolve(root));
   makeDirectories(layout);
+  refuseLostDatabase(layout);
   await using opened = new AsyncDisposableStack();
   const db = opened.use(openDatabase(layout.database));
   const metadata = createMetadata(db);
@@ -68,6 +71,14 @@ export async function openStore({ root, addon, logger, workerUrl }: OpenStoreOpt
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** A new database would know no container, and what is in `containers/` would be cleared away as unknown. */
+function refuseLostDatabase(layout: Layout): void {
+  if (existsSync(layout.database) || readdirSync(layout.containers).length === 0) return;
+  throw new OrlopError('data-loss', 'STORE_DATABASE_MISSING', `the database ${layout.database} is missing, but there are containers`, {
+    hint: `bring it back from a backup, or move ${layout.containers} away to start anew`,
+  });
 }
 
 function createMetadata(db: Database): Metadata {
