@@ -14,11 +14,16 @@ const machine = 'box';
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const title = (line: string): void => say(`\n== ${line}`);
 
+/** A command line as one would type it into a shell. */
+function quote(args: readonly string[]): string {
+  return args.map((text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`)).join(' ');
+}
+
 /** Shows the command as a user would type it, then runs it on this terminal. */
 function show(...args: readonly string[]): void {
-  say(`$ orlop ${args.join(' ')}`);
+  say(`$ orlop ${quote(args)}`);
   const { status, signal } = spawnSync(orlop, args, { stdio: 'inherit' });
-  if (status !== 0) throw new JobError(`"orlop ${args.join(' ')}" ended with ${signal ?? `exit code ${status}`}`);
+  if (status !== 0) throw new JobError(`"orlop ${quote(args)}" ended with ${signal ?? `exit code ${status}`}`);
 }
 
 function ask(...args: readonly string[]): { ok: boolean; text: string } {
