@@ -101,7 +101,9 @@ async function converse(host: string, connection: Connection, options: RequestOp
         throw error;
       },
     );
-    return await Promise.race([readHead(reader), ...(failed === undefined ? [] : [failed])]);
+    const head = await Promise.race([readHead(reader), ...(failed === undefined ? [] : [failed])]);
+    if (head === null && options.signal?.aborted === true) throw cancelled();
+    return head;
   } catch (error) {
     socket.destroy();
     if (options.signal?.aborted === true) throw cancelled();

@@ -22,7 +22,7 @@ export function decodeCreate(config: JsonReader, name: string): CreateRequest {
     ...decodeFiles(host),
     network,
     limits: decodeLimits(host),
-    labels: config.textMap('Labels') ?? undefined,
+    labels: nonEmptyMap(config.textMap('Labels')),
     hostname: nonEmpty(config.text('Hostname')),
     domainname: nonEmpty(config.text('Domainname')),
     stopSignal: nonEmpty(config.text('StopSignal')),

@@ -91,7 +91,7 @@ export function refuseEndpoints(networking: JsonReader, networkMode: string): vo
     }
     const endpoint = endpoints.object(name);
     for (const field of endpointFields) {
-      if (!isEmpty(endpoint.raw(field)))
+      if (!isEmptyStructure(endpoint.raw(field)))
         throw refused('wishes about a place in a network', `NetworkingConfig.EndpointsConfig.${name}.${field}`);
     }
   }
@@ -107,11 +107,16 @@ function isHarmless(field: string, value: unknown, { harmless }: RefusedField): 
   return false;
 }
 
-/** Null, and the zero values of Go's types. */
+/** Null, and the zero values of Go's types. A map with a key asks for something, whatever the value: ports and volumes come as such. */
 function isEmpty(value: unknown): boolean {
   if (value === undefined || value === null || value === '' || value === 0 || value === false) return true;
   if (Array.isArray(value)) return value.length === 0;
-  return typeof value === 'object' && Object.values(value).every((item) => isEmpty(item));
+  return typeof value === 'object' && Object.keys(value).length === 0;
+}
+
+/** A structure all of whose fields are empty, as Go writes one that nobody filled. */
+function isEmptyStructure(value: unknown): boolean {
+  return isEmpty(value) || (typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every(isEmpty));
 }
 
 function refused(words: string, field: string): OrlopError {
