@@ -26,6 +26,9 @@ type Define = Readonly<Record<string, string>>;
 
 const common = { bundle: true, platform: 'node', target: 'node24', minifySyntax: true, logLevel: 'warning' } as const;
 
+/** CommonJS has no import.meta; code that may be compiled asks for it carefully. */
+const quiet = { 'empty-import-meta': 'silent' } as const;
+
 /** One ES module per program. Built under another name and renamed, so that a running launcher never sees half a file. */
 async function bundle(program: Program, define: Define): Promise<void> {
   const outfile = join(output, `${program.name}.mjs`);
@@ -62,7 +65,16 @@ async function compile(program: Program, bun: string, define: Define): Promise<v
   const temporary = `${target}.${process.pid}`;
   const source = `${temporary}.cjs`;
   const entryPoints = [join(projectRoot, program.entry)];
-  await build({ ...common, entryPoints, outfile: source, format: 'cjs', minify: true, define });
+  // An executable finds its native parts beside itself; import.meta, which CommonJS has not, is for modules only.
+  await build({
+    ...common,
+    entryPoints,
+    outfile: source,
+    format: 'cjs',
+    minify: true,
+    define,
+    logOverride: { 'empty-import-meta': 'silent' },
+  });
   const done = spawnSync(bun, ['build', '--compile', '--bytecode', '--minify', source, '--outfile', temporary], {
     encoding: 'utf8',
     cwd: output,
@@ -91,12 +103,12 @@ const define: Define = {
 mkdirSync(output, { recursive: true });
 try {
   await Promise.all(programs.map((program) => bundle(program, define)));
+  const bun = findBun();
+  for (const program of programs.filter((one) => one.executable)) {
+    if (bun === null) rmSync(join(output, program.name), { force: true });
+    else await compile(program, bun, define);
+  }
 } catch {
   // esbuild has said what is wrong, file and line.
   process.exit(1);
-}
-const bun = findBun();
-for (const program of programs.filter((one) => one.executable)) {
-  if (bun === null) rmSync(join(output, program.name), { force: true });
-  else await compile(program, bun, define);
 }
