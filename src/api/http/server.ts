@@ -62,7 +62,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       accept(request, response, true);
     });
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-      options.logger.debug('a client sent what is not HTTP', { code: error.code });
+      options.logger.debug('a connection failed', { code: error.code });
       if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
       else socket.destroy();
     });

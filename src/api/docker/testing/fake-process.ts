@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { Duplex } from 'node:stream';
 import { encodeFrame } from '#wire';
 import type { AttachedStream, LogRecord } from '../containers/backend.ts';
@@ -20,6 +21,14 @@ interface Client {
   readonly duplex: Duplex;
   readonly wanted: { stdout: boolean; stderr: boolean };
 }
+
+/** What a process that installs no handlers survives: signal(7). */
+const ignoredSignals = new Set([
+  constants.signals.SIGCHLD,
+  constants.signals.SIGCONT,
+  constants.signals.SIGURG,
+  constants.signals.SIGWINCH,
+]);
 
 /** A process made of JavaScript: `echo`, `cat`, `fail` (says something on stderr, ends with its argument), `sleep` (until it is signalled), `size` and
  * `sizes` (says each new size, until it is signalled). */
@@ -102,7 +111,9 @@ export function createFakeProcess(
       running = true;
       step();
     },
-    signal: (number) => finish(128 + number),
+    signal: (number) => {
+      if (!ignoredSignals.has(number)) finish(128 + number);
+    },
     onRecord: (listener) => {
       listeners.add(listener);
       return () => void listeners.delete(listener);
