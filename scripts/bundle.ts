@@ -108,7 +108,8 @@ try {
     if (bun === null) rmSync(join(output, program.name), { force: true });
     else await compile(program, bun, define);
   }
-} catch {
-  // esbuild has said what is wrong, file and line.
+} catch (error) {
+  // A BuildFailure: esbuild has said what is wrong, file and line.
+  if (!(error instanceof Error && 'errors' in error)) throw error;
   process.exit(1);
 }
