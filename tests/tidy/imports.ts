@@ -20,9 +20,16 @@ export function roomOf(path: string, rooms: Rooms): string | null {
   return inside.sort((a, b) => b.length - a.length)[0] ?? null;
 }
 
-/** A test, or support for tests that lives in a room's `testing` folder: it may touch what the room itself must not. */
+/** A test, or support for tests that lives in a folder `testing` or `fixtures` of a room: it may touch what the room itself must not. */
 export function isForTests(path: string): boolean {
-  return path.endsWith('.test.ts') || path.slice('src/'.length).split('/').slice(0, -1).includes('testing');
+  return (
+    path.endsWith('.test.ts') ||
+    path
+      .slice('src/'.length)
+      .split('/')
+      .slice(0, -1)
+      .some((folder) => folder === 'testing' || folder === 'fixtures')
+  );
 }
 
 /** What one file of a room imports against the law, one sentence each. */
