@@ -59,7 +59,14 @@ describe('bad input gets one sentence, what to do, and the documented code', { s
   });
 
   test('an engine that is not run by root says so', async () => {
-    const outcome = await runCommand('setpriv', ['--reuid=65534', '--regid=65534', '--clear-groups', join(projectRoot, 'bin/orlopd'), '--data-root', '/tmp/nobodys']);
+    const outcome = await runCommand('setpriv', [
+      '--reuid=65534',
+      '--regid=65534',
+      '--clear-groups',
+      join(projectRoot, 'bin/orlopd'),
+      '--data-root',
+      '/tmp/nobodys',
+    ]);
     if (outcome.stderr.includes('Permission denied')) return; // the checkout itself is closed to others
     assert.equal(outcome.code, 1);
     assert.match(outcome.stderr, /root/);

@@ -15,7 +15,16 @@ describe('the engine may die', { skip: whyNot() }, () => {
   after(() => engine[Symbol.asyncDispose]());
 
   test('containers go on, their logs are whole, and a new engine follows, stops, enters and removes them', async () => {
-    await engine.must('run', '-d', '--name', 'counter', image, 'sh', '-c', 'i=0; while true; do i=$((i+1)); echo line $i; sleep 0.01; done');
+    await engine.must(
+      'run',
+      '-d',
+      '--name',
+      'counter',
+      image,
+      'sh',
+      '-c',
+      'i=0; while true; do i=$((i+1)); echo line $i; sleep 0.01; done',
+    );
     for (let round = 0; round < rounds; round++) {
       await engine.kill();
       await engine.start();
@@ -36,7 +45,8 @@ describe('the engine may die', { skip: whyNot() }, () => {
     await engine.kill();
     writeFileSync(`/proc/${pid}/root/go`, '');
     const exitFile = `${engine.dataRoot}/containers/${id}/monitor/exit`;
-    for (let tries = 0; tries < 500 && readFileSync(exitFile).readUInt32LE(0) === 0; tries++) await new Promise((resolve) => setTimeout(resolve, 10));
+    for (let tries = 0; tries < 500 && readFileSync(exitFile).readUInt32LE(0) === 0; tries++)
+      await new Promise((resolve) => setTimeout(resolve, 10));
     await engine.start();
     assert.equal(await engine.must('wait', 'short'), '42');
     assert.equal(await engine.must('logs', 'short'), 'gone');

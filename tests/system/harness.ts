@@ -11,7 +11,8 @@ export const projectRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url
 /** Why system tests cannot run here, or false. For the `skip` option of a suite. */
 export function whyNot(): string | false {
   if (process.getuid?.() !== 0) return 'needs root';
-  if (!existsSync(join(projectRoot, 'build/bosun')) || !existsSync(join(projectRoot, 'build/orlopd.mjs'))) return 'needs the build (npm run setup)';
+  if (!existsSync(join(projectRoot, 'build/bosun')) || !existsSync(join(projectRoot, 'build/orlopd.mjs')))
+    return 'needs the build (npm run setup)';
   return false;
 }
 
