@@ -98,11 +98,10 @@ describe("docker's own command line works with our API", { skip: missing }, () =
       (await docker('inspect', '-f', '{{.State.Running}} {{.Config.Labels.a}} {{.HostConfig.NetworkMode}}', 'box')).stdout,
       'true b bridge\n',
     );
-    const waiting = startProgram(['docker', 'wait', 'box'], { env: env() });
     assert.equal((await docker('pause', 'box')).code, 0);
     assert.equal((await docker('unpause', 'box')).code, 0);
     assert.equal((await docker('stop', 'box')).stdout, 'box\n');
-    assert.equal((await waiting.ended).stdout, '143\n');
+    assert.equal((await docker('wait', 'box')).stdout, '143\n');
     assert.equal((await docker('rename', 'box', 'crate')).code, 0);
     assert.match((await docker('ps', '-a', '--format', '{{.Names}} {{.Status}}')).stdout, /^crate Exited \(143\) /);
     assert.equal((await docker('rm', 'crate')).stdout, 'crate\n');

@@ -53,14 +53,13 @@ describe('the command line, against our HTTP edge over an engine in memory', () 
     const again = await orlop('run', '-d', '--name', 'box', 'debian:trixie');
     assert.equal(again.code, 125);
     assert.match(again.stderr, /^orlop: Conflict\. The container name "\/box" is already in use/);
-    const waiting = start('wait', 'box');
     assert.equal((await orlop('exec', 'box', 'echo', 'inside')).stdout, 'inside\n');
     assert.equal((await orlop('exec', 'box', 'fail', '9')).code, 9);
     assert.equal((await orlop('exec', 'box', 'missing')).code, 127);
     assert.equal((await fed('typed', 'exec', '-i', 'box', 'cat')).stdout, 'typed');
     assert.equal((await orlop('rm', 'box')).code, 1);
     assert.equal((await orlop('stop', 'box')).stdout, 'box\n');
-    assert.equal((await waiting.ended).stdout, '143\n');
+    assert.equal((await orlop('wait', 'box')).stdout, '143\n');
     assert.equal((await orlop('rename', 'box', 'crate')).code, 0);
     assert.equal((await orlop('inspect', '-f', '{{.Name}} {{.State.ExitCode}}', 'crate')).stdout, '/crate 143\n');
     const gone = await orlop('rm', 'crate', 'never-there');
