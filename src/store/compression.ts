@@ -57,7 +57,7 @@ async function* inflate(source: AsyncIterable<Buffer>, compression: 'gzip' | 'zs
       ? createGunzip({ chunkSize })
       : createZstdDecompress({ chunkSize, params: { [constants.ZSTD_d_windowLogMax]: 27 } });
   const input = Readable.from(source, { objectMode: false, highWaterMark: 1024 * 1024 });
-  let sourceError: unknown;
+  let sourceError: Error | undefined;
   input.on('error', (error) => {
     sourceError = error;
     decoder.destroy(error);

@@ -7,13 +7,13 @@ import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { isOrlopError } from '#errors';
 import { loadAddon } from '#sys';
-import { archive, directory, file } from './fixtures/archive.ts';
-import { asRoot, collect, inPieces, temporaryDirectory } from './fixtures/temporary-store.ts';
+import { archive, directory, file } from './testing/archive.ts';
+import { asRoot, collect, inPieces, temporaryDirectory } from './testing/temporary-store.ts';
 import { extendChain } from './layers/chain.ts';
 import { openStore } from './store.ts';
 import type { Store } from './types.ts';
 
-const child = fileURLToPath(new URL('./fixtures/crash-child.ts', import.meta.url));
+const child = fileURLToPath(new URL('./testing/crash-child.ts', import.meta.url));
 
 /** Starts the child and kills it, without a chance to tidy up, once it has said so many lines. */
 async function crash(t: TestContext, root: string, mode: string, afterLines: number): Promise<void> {

@@ -32,7 +32,7 @@ export function refuse(path: string, expected: string, value: unknown): never {
 
 /** Unknown properties are ignored, as OCI's specifications ask. */
 export function object<T extends object>(fields: Fields<T>): Decoder<T> {
-  const entries = Object.entries(fields) as [string, RequiredField<unknown> | OptionalField<unknown>][];
+  const entries = Object.entries<RequiredField<unknown> | OptionalField<unknown>>(fields);
   return (value, path) => {
     const source = asObject(value, path);
     const result: [string, unknown][] = [];
@@ -115,6 +115,7 @@ function sketch(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (typeof value === 'object' && value !== null) return 'an object';
-  if (typeof value !== 'string') return String(value);
+  if (typeof value === 'bigint') return value.toString();
+  if (typeof value !== 'string') return JSON.stringify(value);
   return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
 }

@@ -20,7 +20,7 @@ export function parseJson(text: string | Uint8Array, options: ParseJsonOptions):
   const source = typeof text === 'string' ? text : decodeUtf8(text, options.name);
   try {
     // The reviver visits each value, so it runs only when a long number is in sight.
-    return /\d{16}/.test(source) ? JSON.parse(source, keepLongIntegers as (key: string, value: unknown) => unknown) : JSON.parse(source);
+    return /\d{16}/.test(source) ? JSON.parse(source, keepLongIntegers) : JSON.parse(source);
   } catch (cause) {
     throw badJson(`${options.name}: ${cause instanceof Error ? cause.message : 'not JSON'}`, cause);
   }

@@ -6,8 +6,8 @@ import { test } from 'node:test';
 import { isOrlopError } from '#errors';
 import { parseDigest } from '#oci';
 import { loadAddon } from '#sys';
-import { mountSmallDisk } from '../fixtures/small-disk.ts';
-import { asRoot, collect, inPieces, openTemporaryStore } from '../fixtures/temporary-store.ts';
+import { mountSmallDisk } from '../testing/small-disk.ts';
+import { asRoot, collect, inPieces, openTemporaryStore } from '../testing/temporary-store.ts';
 import { openStore } from '../store.ts';
 
 const hello = Buffer.from('hello');

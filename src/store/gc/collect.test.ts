@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { createManifest, type Digest, formatImageConfig, formatIndex, formatManifest, mediaTypes } from '#oci';
 import { loadAddon } from '#sys';
-import { archive, directory, file } from '../fixtures/archive.ts';
-import { asRoot, openTemporaryStore, temporaryDirectory } from '../fixtures/temporary-store.ts';
+import { archive, directory, file } from '../testing/archive.ts';
+import { asRoot, openTemporaryStore, temporaryDirectory } from '../testing/temporary-store.ts';
 import { openStore } from '../store.ts';
 import type { ChainId, Lease, Store } from '../types.ts';
 

@@ -1,7 +1,7 @@
 import { fchmodSync, statfsSync } from 'node:fs';
 import { ErrnoError, isErrno, OrlopError } from '#errors';
 import { type Addon, AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, O_NOFOLLOW, O_PATH, RESOLVE_BENEATH, withErrno } from '#sys';
-import { fromByteText, showByteText } from '../tar/byte-text.ts';
+import { showByteText } from '../tar/byte-text.ts';
 import { badTar, type TarEntry } from '../tar/header.ts';
 
 /** overlayfs' own attributes: an archive that could set them could reach through to other layers' files. */
@@ -67,7 +67,7 @@ function attributeError(error: unknown, descriptor: number, entry: TarEntry, nam
   return new OrlopError(
     'failed-precondition',
     'STORE_XATTR_TOO_LARGE',
-    `the file system cannot hold the extended attribute ${name} (${size} bytes) of ${fromByteText(entry.path)}`,
+    `the file system cannot hold the extended attribute ${name} (${size} bytes) of ${showByteText(entry.path)}`,
     { hint: 'put the data root on a file system with large attributes, such as xfs or btrfs', cause: error },
   );
 }

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { isOrlopError } from '#errors';
 import { type Addon, loadAddon } from '#sys';
-import { archive, directory, file, link, type Member, symlink } from '../fixtures/archive.ts';
-import { asRoot, inPieces, temporaryDirectory } from '../fixtures/temporary-store.ts';
-import { describeTree } from '../fixtures/tree.ts';
+import { archive, directory, file, link, type Member, symlink } from '../testing/archive.ts';
+import { asRoot, inPieces, temporaryDirectory } from '../testing/temporary-store.ts';
+import { describeTree } from '../testing/tree.ts';
 import { runUnpackJob, type UnpackResult } from './unpack-job.ts';
 
 /** A directory with a file outside of where archives are unpacked; `unpack` makes one layer after another, each on top of the earlier ones. */

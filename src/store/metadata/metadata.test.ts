@@ -6,7 +6,7 @@ import { test, type TestContext } from 'node:test';
 import { isOrlopError } from '#errors';
 import { parseDigest } from '#oci';
 import { loadAddon } from '#sys';
-import { asRoot, openTemporaryStore, temporaryDirectory } from '../fixtures/temporary-store.ts';
+import { asRoot, openTemporaryStore, temporaryDirectory } from '../testing/temporary-store.ts';
 import { openDatabase } from './database.ts';
 import { createContainers } from './containers.ts';
 import type { ContainerRow, Metadata } from './types.ts';

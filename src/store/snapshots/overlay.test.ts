@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { archive, directory, file } from '../fixtures/archive.ts';
-import { throughOverlay } from '../fixtures/overlay-mount.ts';
-import { asRoot, inPieces, openTemporaryStore } from '../fixtures/temporary-store.ts';
-import { type SnapshotterBench, testSnapshotter } from './conformance.ts';
+import { archive, directory, file } from '../testing/archive.ts';
+import { throughOverlay } from '../testing/overlay-mount.ts';
+import { asRoot, inPieces, openTemporaryStore } from '../testing/temporary-store.ts';
+import { type SnapshotterBench, testSnapshotter } from '../testing/snapshotter-conformance.ts';
 
 testSnapshotter('overlay', asRoot, async (t: TestContext): Promise<SnapshotterBench> => {
   const { store, root } = await openTemporaryStore(t);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { isOrlopError } from '#errors';
-import { archive, directory, file, link, symlink } from '../fixtures/archive.ts';
+import { archive, directory, file, link, symlink } from '../testing/archive.ts';
 import type { TarEntry } from './header.ts';
 import { createTarReader } from './reader.ts';
 import { formatTarEntry, createTarEntry, endOfArchive } from './writer.ts';

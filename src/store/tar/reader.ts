@@ -11,7 +11,16 @@ import {
   type TarType,
 } from './header.ts';
 import { mergePax, noPax, type PaxRecords, parsePax, paxNumber, paxTime, paxXattrs } from './pax.ts';
-import { checkExtents, createSparseOneMap, isSparseOne, maxExtents, oldGnuExtension, oldGnuHeaderMap, paxHeaderMap } from './sparse.ts';
+import {
+  checkExtents,
+  createSparseOneMap,
+  isSparseOne,
+  maxExtents,
+  oldGnuExtension,
+  oldGnuHeaderMap,
+  paxHeaderMap,
+  type SparseMap,
+} from './sparse.ts';
 
 /** Receives an archive in order: each entry, a file's data right after it, then its end. */
 export interface TarHandlers {
@@ -162,6 +171,15 @@ const types: Readonly<Record<string, TarType>> = {
   '6': 'fifo',
 };
 
+/** Where the data of a file stands. */
+interface Stored {
+  /** Bytes of data in the archive. */
+  readonly bytes: number;
+  /** Bytes that a map took before the data. */
+  readonly mapBytes: number;
+  readonly sparse: SparseMap | null;
+}
+
 /** Reads one entry and its data; answers how many bytes of the archive it took after its header. */
 function* readEntry(
   raw: RawHeader,
@@ -171,43 +189,51 @@ function* readEntry(
   handlers: TarHandlers,
 ): Generator<number, number, Buffer | null> {
   const records = mergePax(pending.global, pending.local);
-  const path = records.values.get('GNU.sparse.name') ?? records.values.get('path');
-  const name = path !== undefined && path.length > 0 ? byteTextOf(path) : (pending.longName ?? raw.name);
-  if (name.includes('\0')) throw badTar(`file name ${showByteText(name)} contains NUL`);
+  const name = nameOf(raw, records, pending.longName);
   const listed = types[raw.typeflag];
   if (listed === undefined) throw badTar(`entry ${showByteText(name)} has the unknown type ${JSON.stringify(raw.typeflag)}`);
   // A v7 archive tells directories by their slash.
   const type = listed === 'file' && name.endsWith('/') ? 'directory' : listed;
-  const stored = type === 'file' || raw.typeflag === 'D' ? storedSize(raw, records) : 0;
-  let mapBytes = 0;
-  let sparse: { readonly realSize: number; readonly extents: readonly Extent[] } | null = null;
+  const size = type === 'file' || raw.typeflag === 'D' ? storedSize(raw, records) : 0;
+  const stored = type === 'file' ? yield* readMap(raw, block, position, records, size) : { bytes: size, mapBytes: 0, sparse: null };
+  handlers.entry(describe(raw, records, { name, type, linkName: pending.longLink ?? raw.linkname, stored }));
   if (type === 'file') {
-    if (raw.typeflag === 'S') {
-      const read = yield* readOldGnuMap(block, position);
-      sparse = read.map;
-      mapBytes = read.bytes;
-      checkExtents(sparse.extents, sparse.realSize, stored);
-    } else if (isSparseOne(records)) {
-      const read = yield* readSparseOneMap(stored);
-      mapBytes = read.bytes;
-      sparse = {
-        realSize: paxNumber('GNU.sparse.realsize', records.values.get('GNU.sparse.realsize') ?? Buffer.alloc(0)),
-        extents: read.extents,
-      };
-      checkExtents(sparse.extents, sparse.realSize, stored - mapBytes);
-    } else {
-      sparse = paxHeaderMap(records);
-      if (sparse !== null) checkExtents(sparse.extents, sparse.realSize, stored);
-    }
-  }
-  const dataBytes = isSparseOne(records) ? stored - mapBytes : stored;
-  handlers.entry(describe(raw, records, { name, type, linkName: pending.longLink ?? raw.linkname, size: dataBytes, sparse }));
-  if (type === 'file') {
-    yield* readData(sparse?.extents ?? [{ offset: 0, length: dataBytes }], handlers);
+    yield* readData(stored.sparse?.extents ?? [{ offset: 0, length: stored.bytes }], handlers);
     handlers.endOfFile();
-  } else yield* skip(dataBytes);
-  yield* skip(roundUpToBlock(dataBytes) - dataBytes);
-  return mapBytes + roundUpToBlock(dataBytes);
+  } else yield* skip(stored.bytes);
+  yield* skip(roundUpToBlock(stored.bytes) - stored.bytes);
+  return stored.mapBytes + roundUpToBlock(stored.bytes);
+}
+
+function nameOf(raw: RawHeader, { values }: PaxRecords, longName: ByteText | undefined): ByteText {
+  const path = values.get('GNU.sparse.name') ?? values.get('path');
+  const name = path !== undefined && path.length > 0 ? byteTextOf(path) : (longName ?? raw.name);
+  if (name.includes('\0')) throw badTar(`file name ${showByteText(name)} contains NUL`);
+  return name;
+}
+
+/** Finds out whether a file is sparse, in one of four ways, and checks its map. */
+function* readMap(
+  raw: RawHeader,
+  block: Buffer,
+  position: number,
+  records: PaxRecords,
+  size: number,
+): Generator<number, Stored, Buffer | null> {
+  if (raw.typeflag === 'S') {
+    const { map, bytes } = yield* readOldGnuMap(block, position);
+    checkExtents(map.extents, map.realSize, size);
+    return { bytes: size, mapBytes: bytes, sparse: map };
+  }
+  if (isSparseOne(records)) {
+    const { extents, bytes } = yield* readSparseOneMap(size);
+    const realSize = paxNumber('GNU.sparse.realsize', records.values.get('GNU.sparse.realsize') ?? Buffer.alloc(0));
+    checkExtents(extents, realSize, size - bytes);
+    return { bytes: size - bytes, mapBytes: bytes, sparse: { realSize, extents } };
+  }
+  const sparse = paxHeaderMap(records);
+  if (sparse !== null) checkExtents(sparse.extents, sparse.realSize, size);
+  return { bytes: size, mapBytes: 0, sparse };
 }
 
 function storedSize(raw: RawHeader, { values }: PaxRecords): number {
@@ -219,11 +245,10 @@ interface Known {
   readonly name: ByteText;
   readonly type: TarType;
   readonly linkName: ByteText;
-  readonly size: number;
-  readonly sparse: { readonly realSize: number; readonly extents: readonly Extent[] } | null;
+  readonly stored: Stored;
 }
 
-function describe(raw: RawHeader, records: PaxRecords, { name, type, linkName, size, sparse }: Known): TarEntry {
+function describe(raw: RawHeader, records: PaxRecords, { name, type, linkName, stored }: Known): TarEntry {
   const { values } = records;
   const value = (key: string): Buffer | undefined => {
     const found = values.get(key);
@@ -238,13 +263,13 @@ function describe(raw: RawHeader, records: PaxRecords, { name, type, linkName, s
     mode: raw.mode & 0o7777,
     uid: uid === undefined ? raw.uid : paxNumber('uid', uid),
     gid: gid === undefined ? raw.gid : paxNumber('gid', gid),
-    size: type === 'file' ? (sparse?.realSize ?? size) : 0,
+    size: type === 'file' ? (stored.sparse?.realSize ?? stored.bytes) : 0,
     mtimeNs: mtime === undefined ? BigInt(raw.mtime) * 1_000_000_000n : paxTime('mtime', mtime),
     linkTarget: !isLink ? ('' as ByteText) : link === undefined ? linkName : byteTextOf(link),
     major: device ? raw.major : 0,
     minor: device ? raw.minor : 0,
     xattrs: paxXattrs(records),
-    ...(sparse === null ? {} : { extents: sparse.extents }),
+    ...(stored.sparse === null ? {} : { extents: stored.sparse.extents }),
   };
 }
 
