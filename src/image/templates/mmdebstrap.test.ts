@@ -36,6 +36,7 @@ describe('what mmdebstrap says', () => {
     ['dpkg: error: failed to write (No space left on device)', 'resource-exhausted', 'IMAGE_DISK_FULL'],
     ["E: The repository 'http://x/debian foo Release' does not have a Release file.", 'not-found', 'IMAGE_SUITE_NOT_FOUND'],
     ["Err:1 http://x trixie InRelease  Could not resolve 'x'", 'unavailable', 'IMAGE_MIRROR_UNREACHABLE'],
+    ['E: Release file for http://x/InRelease is expired (invalid since 15d).', 'unavailable', 'IMAGE_MIRROR_STALE'],
     ['E: something else', 'internal', 'IMAGE_PACKAGER_FAILED'],
   ];
   for (const [line, kind, code] of failures) {

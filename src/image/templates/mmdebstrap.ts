@@ -83,7 +83,8 @@ const sysvinitHooks = [
 /** What a line tells the person who waits; null for chatter. */
 export function statusOf(line: string): string | null {
   const [, text] = /^I: (.*)$/.exec(line.trim()) ?? [];
-  if (text === undefined || /tempdir|automatically|chroot architecture|signed-by|-hook in shell|^done$|^success/.test(text)) return null;
+  if (text === undefined || /tempdir|automatically|chroot architecture|signed-by|-hook in shell|received signal|^done$|^success/.test(text))
+    return null;
   return text.replace(/\.\.\.$/, '');
 }
 
@@ -101,6 +102,13 @@ const causes: readonly { readonly pattern: RegExp; readonly explain: (suite: str
       new OrlopError('not-found', 'IMAGE_SUITE_NOT_FOUND', `${mirror} has no suite ${suite}`, { hint: 'choose another suite or mirror' }),
   },
   {
+    pattern: /Release file for .* is (?:expired|not valid yet)/,
+    explain: (suite, mirror) =>
+      new OrlopError('unavailable', 'IMAGE_MIRROR_STALE', `the package lists of ${suite} at ${mirror} are out of date`, {
+        hint: "use a mirror that is kept up to date, and check this machine's clock",
+      }),
+  },
+  {
     pattern:
       /Could not resolve|Could not connect|Unable to connect|Cannot initiate the connection|Temporary failure|Failed to fetch|Connection (?:failed|refused|timed out)/i,
     explain: (_suite, mirror) =>
@@ -116,11 +124,12 @@ export function explainFailure(suite: string, mirror: string | undefined, lines:
   const text = lines.join('\n');
   const cause = causes.find(({ pattern }) => pattern.test(text));
   if (cause !== undefined) return cause.explain(suite, where);
-  const last = lines.findLast((line) => /^E: |error/i.test(line)) ?? lines.at(-1) ?? 'it said nothing';
+  // The first complaint is the cause, the later ones are its echo.
+  const complaint = lines.find((line) => /^E: |error/i.test(line)) ?? lines.at(-1) ?? 'it said nothing';
   return new OrlopError(
     'internal',
     'IMAGE_PACKAGER_FAILED',
-    `mmdebstrap could not make the root of ${suite}: ${last.replace(/^E: /, '')}`,
+    `mmdebstrap could not make the root of ${suite}: ${complaint.replace(/^E: /, '')}`,
     {
       details: { output: lines.slice(-20) },
     },

@@ -44,7 +44,7 @@ export interface PackagerOptions {
 
 /**
  * Makes a root file system from packages, as one tar. Fails with failed-precondition `IMAGE_PACKAGER_MISSING`, unavailable
- * `IMAGE_MIRROR_UNREACHABLE`, not-found `IMAGE_SUITE_NOT_FOUND`, resource-exhausted `IMAGE_DISK_FULL`, cancelled `IMAGE_BUILD_CANCELLED`, or
+ * `IMAGE_MIRROR_UNREACHABLE` or `IMAGE_MIRROR_STALE`, not-found `IMAGE_SUITE_NOT_FOUND`, resource-exhausted `IMAGE_DISK_FULL`, cancelled `IMAGE_BUILD_CANCELLED`, or
  * internal `IMAGE_PACKAGER_FAILED`.
  */
 export interface Packager {
