@@ -1,5 +1,5 @@
 import { chmodSync, mkdirSync, realpathSync } from 'node:fs';
-import { toOrlopError } from '#errors';
+import { OrlopError, toOrlopError } from '#errors';
 import { createLogger } from '#log';
 import { parseEngineArguments, usage, type EngineArguments } from './orlopd/arguments.ts';
 import { openParts } from './orlopd/parts.ts';
@@ -11,12 +11,18 @@ async function main(argv: readonly string[]): Promise<void> {
   const asked = parseEngineArguments(argv);
   if (asked.show === 'help') return void process.stdout.write(usage);
   if (asked.show === 'version') return void process.stdout.write(`orlopd version ${version}, build ${buildId}\n`);
+  requireRoot();
   const logger = createLogger({ level: asked.logLevel });
   const stopped = nextSignal();
   await using parts = await openParts({ ...prepareRoots(asked), version, buildId }, logger);
   await parts.listen();
   logger.info('ready', { version, buildId, dataRoot: asked.dataRoot, hosts: asked.hosts });
   logger.info('stopping', { signal: await stopped });
+}
+
+function requireRoot(): void {
+  if (process.getuid?.() === 0) return;
+  throw new OrlopError('permission-denied', 'ORLOPD_NOT_ROOT', 'the engine needs root', { hint: 'run it with sudo' });
 }
 
 /** Real paths, so that names that derive from the data root are the same however it was spelled. Others may pass through, not look. */

@@ -54,7 +54,7 @@ describe('interactive terminals', { skip: whyNot() }, () => {
   after(() => engine[Symbol.asyncDispose]());
 
   test('the first size is that of the user, and a new size arrives', async () => {
-    const terminal = openTerminal(`stty rows 33 cols 101; ${command(`run -it --rm ${image} sh`)} & pid=$!; wait $pid`);
+    const terminal = openTerminal(`stty rows 33 cols 101; ${command(`run -it --rm ${image} sh`)}`);
     terminal.type('stty size\n');
     await terminal.until(/33 101/);
     terminal.type('exit 4\n');
@@ -65,8 +65,8 @@ describe('interactive terminals', { skip: whyNot() }, () => {
     const terminal = openTerminal(command(`run -it --rm ${image} sh`));
     terminal.type('echo mark-$((40+2))\n');
     await terminal.until(/mark-42/);
-    terminal.type('sleep 1000\n');
-    await terminal.until(/sleep 1000/);
+    terminal.type(`sh -c 'echo busy-$((3+4)); sleep 1000'\n`);
+    await terminal.until(/busy-7/);
     terminal.type('\x03');
     terminal.type('echo after-$((1+1))\n');
     await terminal.until(/after-2/);

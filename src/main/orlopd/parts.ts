@@ -24,9 +24,6 @@ export interface Parts extends AsyncDisposable {
 
 /** Opens every room that the engine needs and joins them; disposing closes them in the opposite order and leaves containers running. */
 export async function openParts(options: EngineArguments & { version: string; buildId: string }, logger: Logger): Promise<Parts> {
-  if (process.getuid?.() !== 0) {
-    throw new OrlopError('permission-denied', 'ORLOPD_NOT_ROOT', 'the engine needs root', { hint: 'run it with sudo' });
-  }
   await using undo = new AsyncDisposableStack();
   const addon = loadAddon();
   undo.use(lockRoot(addon, options.dataRoot));
