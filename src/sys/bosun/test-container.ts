@@ -39,6 +39,8 @@ export interface ContainerOptions {
   /** Default: pipes without standard input. */
   readonly stdio?: Op;
   readonly sandbox?: { readonly plan: Plan; readonly slots: readonly number[] };
+  /** Run before anything is mounted. */
+  readonly first?: readonly Op[];
   /** Run right after the basic mounts, inside the old root. */
   readonly before?: readonly Op[];
   /** Run in the new root, before `execute`. */
@@ -127,6 +129,7 @@ export function runPlan(root: string, options: ContainerOptions): Plan {
     { op: 'keep_log', file: 1 },
     options.stdio ?? (options.terminal === true ? terminal : pipes()),
     { op: 'new_session' },
+    ...(options.first ?? []),
     { op: 'set_root_propagation', flags: MS_REC | MS_PRIVATE },
     { op: 'open_root', path: root },
     ...basicMounts(),
