@@ -1,5 +1,16 @@
 import assert from 'node:assert/strict';
-import { chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { CLONE_NEWTIME, CLONE_NEWUSER } from '../constants.ts';
@@ -15,6 +26,7 @@ describe('what a plan does to its process', { skip: reasonToSkip() }, () => {
   test('in a user namespace of its own the container’s root is nobody on the host', async () => {
     await using container = openTestContainer();
     mkdirSync(join(container.root, 'shared'));
+    chmodSync(container.directory, 0o711);
     for (const path of [container.root, join(container.root, 'shared')]) chownSync(path, base, base);
     const { pid } = await container.run({
       argv: ['sh', '-c', 'id -u; touch /shared/file; cat /proc/self/uid_map; read x'],

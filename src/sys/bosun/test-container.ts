@@ -73,6 +73,13 @@ export interface LogRecord {
   readonly time: string;
 }
 
+/** Every line must be a record of its own. */
+export function parseLog(text: string): LogRecord[] {
+  const lines = text.split('\n');
+  if (lines.pop() !== '') throw new Error('the log does not end with a whole line');
+  return lines.map((line) => JSON.parse(line) as LogRecord);
+}
+
 export const pipes = (open = 0, once = 0): Op => ({
   ...{ op: 'stdio', mode: 1, open_stdin: open, stdin_once: once, uid: 0, gid: 0 },
   ...{ stdin: noSlot, stdout: noSlot, stderr: noSlot },
@@ -151,11 +158,7 @@ export function openTestContainer(): TestContainer {
   const monitor = spawnMonitor({ addon, bosun: bosunPath });
   const ended = whenEnded(addon, monitor.pid);
   const logFile = join(directory, 'log');
-  const readLog = (): LogRecord[] =>
-    readFileSync(logFile, 'utf8')
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as LogRecord);
+  const readLog = (): LogRecord[] => parseLog(readFileSync(logFile, 'utf8'));
   return {
     addon,
     directory,
