@@ -20,7 +20,7 @@ export async function writeHostFiles(files: ContainerFiles, record: ContainerRec
 
 function fullHostname(record: ContainerRecord): string {
   const { domainname } = record.request;
-  return domainname === undefined || domainname === '' ? record.hostname : `${record.hostname}.${domainname} ${record.hostname}`;
+  return domainname === undefined || domainname === '' ? record.hostname : `${record.hostname}.${domainname}`;
 }
 
 /** `name:address` or `name=address`; the address `host-gateway` is the bridge's own. */

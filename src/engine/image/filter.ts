@@ -10,7 +10,7 @@ export function filterImages(views: readonly ImageView[], filters: Readonly<Reco
 function predicateOf(name: string, values: readonly string[]): (view: ImageView) => boolean {
   switch (name) {
     case 'reference':
-      return (view) => values.some((value) => view.names.some((candidate) => matchesReference(candidate, value)));
+      return namedLike(values.map(referencePattern));
     case 'label':
       return (view) => values.every((value) => hasLabel(view.labels, value));
     case 'dangling':
@@ -24,18 +24,34 @@ function predicateOf(name: string, values: readonly string[]): (view: ImageView)
   }
 }
 
+function namedLike(patterns: readonly RegExp[]): (view: ImageView) => boolean {
+  return (view) => patterns.some((pattern) => view.names.some((name) => pattern.test(name)));
+}
+
 function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boolean {
   const at = wanted.indexOf('=');
   const name = at < 0 ? wanted : wanted.slice(0, at);
   return Object.hasOwn(labels, name) && (at < 0 || labels[name] === wanted.slice(at + 1));
 }
 
-/** `*` and `?` match within a path component; a pattern without tag matches every tag. */
-function matchesReference(name: string, pattern: string): boolean {
-  const source = pattern
-    .replace(/[.+^${}()|\\]/g, '\\$&')
-    .replaceAll('*', '[^/]*')
-    .replaceAll('?', '[^/]');
-  const tagged = pattern.includes(':', pattern.lastIndexOf('/') + 1);
-  return new RegExp(`^${source}${tagged ? '' : '(:[^/]*)?'}$`).test(name);
+/** A pattern without tag matches every tag. */
+function referencePattern(text: string): RegExp {
+  const tagged = text.includes(':', text.lastIndexOf('/') + 1);
+  try {
+    return new RegExp(`^${globSource(text)}${tagged ? '' : '(:[^/]*)?'}$`);
+  } catch (cause) {
+    throw new OrlopError('invalid-argument', 'ENGINE_FILTER_INVALID', `invalid filter 'reference=${text}'`, {
+      hint: 'patterns are *, ? and [a-z]',
+      cause,
+    });
+  }
+}
+
+/** A pattern of Go's path.Match, as Docker takes it: `*`, `?` and `[…]` match within a path component. */
+function globSource(pattern: string): string {
+  return pattern.replaceAll(/\*+|\[(\^?)([^\]/]+)\]|[^*]/g, (token: string, not: string | undefined, set: string | undefined) => {
+    if (token.startsWith('*')) return '[^/]*';
+    if (token === '?') return '[^/]';
+    return set === undefined ? token.replace(/[.+^${}()|[\]\\]/, '\\$&') : `[${not}${set.replaceAll(/[\\^[]/g, '\\$&')}]`;
+  });
 }
