@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isOrlopError } from '#errors';
+import { createIdRanges, rangeSize, type IdRange } from './id-ranges.ts';
+
+/** UIDS-GIDS.md of systemd: ids that belong to containers. */
+const lowest = 524_288;
+const highest = 1_878_982_656 - 1;
+
+function takeAll(ranges: ReturnType<typeof createIdRanges>): IdRange[] {
+  const taken: IdRange[] = [];
+  for (;;) {
+    try {
+      taken.push(ranges.take());
+    } catch (error) {
+      assert.ok(isOrlopError(error, 'resource-exhausted') && error.code === 'ENGINE_NO_ID_RANGE', String(error));
+      return taken;
+    }
+  }
+}
+
+test('all ranges lie in what systemd leaves to containers, aligned, none twice, until there are no more', () => {
+  const taken = takeAll(createIdRanges('/var/lib/orlop'));
+  assert.equal(new Set(taken.map((range) => range.first)).size, taken.length);
+  assert.ok(taken.length > 28_000, `only ${taken.length}`);
+  for (const { first, count } of taken) {
+    assert.equal(count, rangeSize);
+    assert.equal(first % rangeSize, 0);
+    assert.ok(first >= lowest && first + count - 1 <= highest, `${first} is not a container's`);
+  }
+});
+
+test('a range that was given back can be taken again, and is the only one left', () => {
+  const ranges = createIdRanges('/var/lib/orlop');
+  const taken = takeAll(ranges);
+  const returned = taken[1234];
+  assert.ok(returned !== undefined);
+  ranges.release(returned);
+  assert.deepEqual(ranges.take(), returned);
+  assert.throws(() => ranges.take(), /user-id ranges are in use/);
+});
+
+test('ranges are not taken again at once: files of the last holder would be readable to the next', () => {
+  const ranges = createIdRanges('/var/lib/orlop');
+  const first = ranges.take();
+  ranges.release(first);
+  assert.notDeepEqual(ranges.take(), first);
+});
+
+test('a range found in use is not handed out', () => {
+  const range = createIdRanges('/var/lib/orlop').take();
+  const later = createIdRanges('/var/lib/orlop');
+  later.hold(range);
+  assert.ok(takeAll(later).every((taken) => taken.first !== range.first));
+});
+
+test('engines of different roots begin at different places', () => {
+  const firsts = ['/var/lib/orlop', '/srv/orlop', '/tmp/a', '/tmp/b'].map((root) => createIdRanges(root).take().first);
+  assert.equal(new Set(firsts).size, firsts.length);
+});
