@@ -71,7 +71,7 @@ function readLink(addon: Addon, root: number, path: string): { readonly to: stri
   }
   try {
     const { mode } = addon.fstatat(handle, '', AT_EMPTY_PATH);
-    return (mode & S_IFMT) === S_IFLNK ? { to: addon.readlinkat(handle, '').toString() } : 'file';
+    return (mode & S_IFMT) === S_IFLNK ? { to: addon.readlinkat(handle, '') } : 'file';
   } finally {
     addon.close(handle);
   }
