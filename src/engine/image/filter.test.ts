@@ -50,7 +50,10 @@ describe('images', () => {
 
   test('a set of characters matches one of them, or one that is not among them', () => {
     const tags = ['app:1', 'app:2', 'app:^'].map((name) => imageViewWith({ names: [name] }));
-    const found = (pattern: string): string[] => filterImages(tags, { reference: [pattern] }).flatMap((image) => image.names).sort();
+    const found = (pattern: string): string[] =>
+      filterImages(tags, { reference: [pattern] })
+        .flatMap((image) => image.names)
+        .sort();
     assert.deepEqual(found('app:[12]'), ['app:1', 'app:2']);
     assert.deepEqual(found('app:[0-9]'), ['app:1', 'app:2']);
     assert.deepEqual(found('app:[^1]'), ['app:2', 'app:^']);

@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { LinuxResources } from '#oci';
+import type { Limits } from '../model.ts';
+import { limitsToResources } from './resources.ts';
+
+const cases: readonly [what: string, limits: Limits, resources: LinuxResources][] = [
+  ['no limits', {}, {}],
+  [
+    'zeros, which mean none',
+    {
+      memoryBytes: 0,
+      memorySwapBytes: 0,
+      memoryReservationBytes: 0,
+      nanoCpus: 0,
+      cpuShares: 0,
+      cpuQuotaUs: 0,
+      cpuPeriodUs: 0,
+      cpusetCpus: '',
+      cpusetMems: '',
+      pids: 0,
+    },
+    {},
+  ],
+  ['memory', { memoryBytes: 64e6 }, { memory: { limit: 64e6 } }],
+  ['memory and swap', { memoryBytes: 64e6, memorySwapBytes: 96e6 }, { memory: { limit: 64e6, swap: 96e6 } }],
+  ['as much swap as there is', { memoryBytes: 64e6, memorySwapBytes: -1 }, { memory: { limit: 64e6, swap: -1 } }],
+  ['a reservation', { memoryReservationBytes: 32e6 }, { memory: { reservation: 32e6 } }],
+  ['one and a half CPUs', { nanoCpus: 1_500_000_000 }, { cpu: { quota: 150_000, period: 100_000 } }],
+  ['a part of a CPU, rounded to a microsecond', { nanoCpus: 333_333_333 }, { cpu: { quota: 33_333, period: 100_000 } }],
+  ['a quota of a period', { cpuQuotaUs: 5000, cpuPeriodUs: 20_000 }, { cpu: { quota: 5000, period: 20_000 } }],
+  ['a quota of the usual period', { cpuQuotaUs: 5000 }, { cpu: { quota: 5000 } }],
+  ['shares', { cpuShares: 512 }, { cpu: { shares: 512 } }],
+  ['CPUs and memory nodes', { cpusetCpus: '0-1', cpusetMems: '0' }, { cpu: { cpus: '0-1', mems: '0' } }],
+  ['processes', { pids: 100 }, { pids: { limit: 100 } }],
+  ['any number of processes', { pids: -1 }, { pids: { limit: -1 } }],
+];
+for (const [what, limits, resources] of cases) test(`${what}`, () => assert.deepEqual(limitsToResources(limits), resources));
