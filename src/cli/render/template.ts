@@ -66,7 +66,8 @@ function renderField(value: unknown, path: readonly string[], json: boolean): st
 /** As Go prints values: lists in brackets, maps with their keys sorted. */
 function show(value: unknown): string {
   if (value === null || value === undefined) return '<no value>';
-  if (typeof value !== 'object') return String(value);
+  if (typeof value === 'string') return value;
+  if (typeof value !== 'object') return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(show).join(' ')}]`;
   const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return `map[${entries.map(([key, item]) => `${key}:${show(item)}`).join(' ')}]`;

@@ -108,8 +108,8 @@ function decodeLimits(host: JsonReader): Limits | undefined {
   ] as const) {
     if (host.text(field) !== '') limits[name] = host.text(field);
   }
-  checkLimits(limits as Limits);
-  return Object.keys(limits).length === 0 ? undefined : (limits as Limits);
+  checkLimits(limits);
+  return Object.keys(limits).length === 0 ? undefined : limits;
 }
 
 /** The combinations that Docker's daemon turns down before anything is made. */

@@ -1,10 +1,11 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { EventEmitter, on, once } from 'node:events';
 import { constants } from 'node:os';
 import { OrlopError } from '#errors';
 import type { ContainerView, CreateRequest, EngineEvent, ExecRequest, ImageView, Progress } from '#wire';
 import type { ContainerBackend, LogRecord } from '../containers/backend.ts';
 import type { DockerBackend } from '../index.ts';
+import { fakeContainerView, fakeImage, familiar, nowNs } from './fake-views.ts';
 import { createFakeProcess, type FakeProcess } from './fake-process.ts';
 
 interface FakeContainer {
@@ -301,9 +302,7 @@ async function* replay(
   request: { follow: boolean; stdout: boolean; stderr: boolean; tail?: number },
   signal: AbortSignal,
 ): AsyncGenerator<LogRecord> {
-  const queue: (LogRecord | null)[] = [
-    ...process.log.slice(request.tail === undefined ? 0 : Math.max(0, process.log.length - request.tail)),
-  ];
+  const queue: (LogRecord | null)[] = process.log.slice(request.tail === undefined ? 0 : Math.max(0, process.log.length - request.tail));
   let wake = (): void => {};
   const add = (record: LogRecord | null): void => {
     queue.push(record);
@@ -341,78 +340,4 @@ function findImage(images: ReadonlyMap<string, ImageView>, reference: string): I
     [...images.values()].find(({ id }) => id === ref || (ref.length >= 4 && id.startsWith(`sha256:${ref}`)));
   if (image === undefined) throw new OrlopError('not-found', 'IMAGE_NOT_FOUND', `No such image: ${ref}`);
   return image;
-}
-
-function familiar(name: string): string {
-  return name.replace(/^docker\.io\/(?:library\/)?/, '');
-}
-
-function fakeImage(name: string): ImageView {
-  return {
-    id: `sha256:${createHash('sha256').update(name).digest('hex')}`,
-    names: [name],
-    digests: [],
-    createdAtNs: 1_700_000_000_123_456_789n,
-    sizeBytes: 80_000_000,
-    kind: 'app',
-    labels: {},
-    containers: 0,
-    architecture: 'amd64',
-    os: 'linux',
-    config: {
-      entrypoint: [],
-      command: ['echo', 'from image'],
-      env: ['PATH=/bin'],
-      workingDirectory: '',
-      user: '',
-      exposedPorts: [],
-      volumes: [],
-      stopSignal: '',
-    },
-    diffIds: [`sha256:${'1'.repeat(64)}`],
-    history: [{ createdAtNs: 1_700_000_000_000_000_000n, createdBy: 'mmdebstrap', comment: '', empty: false }],
-  };
-}
-
-function fakeContainerView(request: CreateRequest & { name: string }, image: ImageView): ContainerView {
-  const id = randomBytes(32).toString('hex');
-  const entrypoint = request.entrypoint ?? image.config.entrypoint;
-  return {
-    id,
-    name: request.name,
-    kind: request.kind,
-    createdAtNs: nowNs(),
-    imageName: request.image,
-    imageId: image.id,
-    entrypoint: entrypoint.filter((word) => word !== ''),
-    command: request.command ?? (request.entrypoint === undefined ? image.config.command : []),
-    request,
-    env: [...image.config.env, ...(request.env ?? [])],
-    workingDirectory: request.workingDirectory ?? '/',
-    user: request.user ?? '',
-    hostname: request.hostname ?? id.slice(0, 12),
-    labels: request.labels ?? {},
-    stopSignal: request.stopSignal ?? 'SIGTERM',
-    networkMode: request.network ?? 'bridge',
-    exposedPorts: [],
-    status: 'created',
-    pid: 0,
-    exitCode: 0,
-    outOfMemory: false,
-    error: '',
-    startedAtNs: 0n,
-    finishedAtNs: 0n,
-    restartCount: 0,
-    logPath: `/var/lib/orlop/containers/${id}/logs/log.json`,
-    cgroupPath: `orlop/${id}`,
-    hostsPath: '',
-    hostnamePath: '',
-    resolvConfPath: '',
-    execIds: [],
-    address: null,
-  };
-}
-
-function nowNs(): bigint {
-  return BigInt(Date.now()) * 1_000_000n;
 }

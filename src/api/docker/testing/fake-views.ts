@@ -1,0 +1,79 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { ContainerView, CreateRequest, ImageView } from '#wire';
+
+/** The short form of a name that a client wrote out in full. */
+export function familiar(name: string): string {
+  return name.replace(/^docker\.io\/(?:library\/)?/, '');
+}
+
+/** An image of one layer whose command says something. */
+export function fakeImage(name: string): ImageView {
+  return {
+    id: `sha256:${createHash('sha256').update(name).digest('hex')}`,
+    names: [name],
+    digests: [],
+    createdAtNs: 1_700_000_000_123_456_789n,
+    sizeBytes: 80_000_000,
+    kind: 'app',
+    labels: {},
+    containers: 0,
+    architecture: 'amd64',
+    os: 'linux',
+    config: {
+      entrypoint: [],
+      command: ['echo', 'from image'],
+      env: ['PATH=/bin'],
+      workingDirectory: '',
+      user: '',
+      exposedPorts: [],
+      volumes: [],
+      stopSignal: '',
+    },
+    diffIds: [`sha256:${'1'.repeat(64)}`],
+    history: [{ createdAtNs: 1_700_000_000_000_000_000n, createdBy: 'mmdebstrap', comment: '', empty: false }],
+  };
+}
+
+/** A container as it is before its first start. */
+export function fakeContainerView(request: CreateRequest & { name: string }, image: ImageView): ContainerView {
+  const id = randomBytes(32).toString('hex');
+  const entrypoint = request.entrypoint ?? image.config.entrypoint;
+  return {
+    id,
+    name: request.name,
+    kind: request.kind,
+    createdAtNs: nowNs(),
+    imageName: request.image,
+    imageId: image.id,
+    entrypoint: entrypoint.filter((word) => word !== ''),
+    command: request.command ?? (request.entrypoint === undefined ? image.config.command : []),
+    request,
+    env: [...image.config.env, ...(request.env ?? [])],
+    workingDirectory: request.workingDirectory ?? '/',
+    user: request.user ?? '',
+    hostname: request.hostname ?? id.slice(0, 12),
+    labels: request.labels ?? {},
+    stopSignal: request.stopSignal ?? 'SIGTERM',
+    networkMode: request.network ?? 'bridge',
+    exposedPorts: [],
+    status: 'created',
+    pid: 0,
+    exitCode: 0,
+    outOfMemory: false,
+    error: '',
+    startedAtNs: 0n,
+    finishedAtNs: 0n,
+    restartCount: 0,
+    logPath: `/var/lib/orlop/containers/${id}/logs/log.json`,
+    cgroupPath: `orlop/${id}`,
+    hostsPath: '',
+    hostnamePath: '',
+    resolvConfPath: '',
+    execIds: [],
+    address: null,
+  };
+}
+
+export function nowNs(): bigint {
+  return BigInt(Date.now()) * 1_000_000n;
+}
