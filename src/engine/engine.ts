@@ -1,7 +1,6 @@
-import { closeSync, constants, mkdirSync, openSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
-import { createSeccompCache } from '#runtime';
+import { createSeccompCache, openCgroup } from '#runtime';
 import { attachContainer } from './attach.ts';
 import { createContainer, nameInUse } from './container/create.ts';
 import { filterContainers } from './container/filter.ts';
@@ -51,9 +50,6 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 }
 
 function createContext(options: EngineOptions, undo: AsyncDisposableStack): EngineContext {
-  const anchor = join(options.execRoot, 'root');
-  mkdirSync(anchor, { recursive: true, mode: 0o755 });
-  const openDirectory = (path: string): number => undo.adopt(openSync(path, constants.O_RDONLY | constants.O_DIRECTORY), closeSync);
   const idRanges = createIdRanges(options.dataRoot);
   const context = {
     ...options,
@@ -63,12 +59,19 @@ function createContext(options: EngineOptions, undo: AsyncDisposableStack): Engi
     queues: createSerialQueues(),
     seccomp: createSeccompCache(),
     idRanges,
-    rootAnchor: openDirectory(anchor),
-    dataRootDescriptor: openDirectory(options.dataRoot),
+    dataRootDescriptor: undo.adopt(openSync(options.dataRoot, constants.O_RDONLY | constants.O_DIRECTORY), closeSync),
   };
+  undo.defer(() => removeEmptyParent(context));
   undo.defer(() => closeConnections(context.table.all()));
   const pool = undo.use(createSandboxPool({ ...options, idRanges, size: options.sandboxesReady }));
   return { ...context, pool };
+}
+
+/** The last one out puts the lights off: with nothing running, our cgroup and our bridge have no use. */
+async function removeEmptyParent(context: Omit<EngineContext, 'pool'>): Promise<void> {
+  if (context.table.all().some((container) => isActive(container.record.state.status))) return;
+  await openCgroup(context.cgroups, context.cgroupParent).remove();
+  if (context.table.all().length === 0) await context.networks.removeAll();
 }
 
 function closeConnections(containers: readonly LiveContainer[]): void {

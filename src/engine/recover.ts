@@ -27,7 +27,17 @@ export async function recoverContainers(context: EngineContext): Promise<void> {
   for (const { record } of containers) if (record.run?.idRange != null) context.idRanges.hold(record.run.idRange);
   await Promise.all(containers.map((container) => recoverContainer(context, container)));
   await sweepCgroups(context);
-  await context.networks.reconcile(context.table.all().map((container) => container.record.id));
+  await reconcileNetworks(context);
+}
+
+/** A host that has lost what bridges need (nft, say) still runs containers without them. */
+async function reconcileNetworks(context: EngineContext): Promise<void> {
+  try {
+    await context.networks.reconcile(context.table.all().map((container) => container.record.id));
+  } catch (error) {
+    if (!isOrlopError(error, 'failed-precondition')) throw error;
+    context.logger.warn('the networks could not be put right', { error });
+  }
 }
 
 async function recoverContainer(context: EngineContext, container: LiveContainer): Promise<void> {

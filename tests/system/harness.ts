@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { assertNothingLeft, marksOf } from './leaks.ts';
 
 export const projectRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -49,7 +50,7 @@ export async function runCommand(file: string, argv: readonly string[], options:
   return outcome;
 }
 
-/** An engine of a test's own, in its own temporary roots. */
+/** An engine of a test's own, in its own temporary roots. Disposing ends its containers and itself, and fails when anything of it is left on the machine. */
 export interface TestEngine extends AsyncDisposable {
   readonly root: string;
   readonly dataRoot: string;
@@ -126,7 +127,11 @@ export async function startEngine(flags: readonly string[] = []): Promise<TestEn
         if (ids.length > 0) await orlopWith({}, 'rm', '-f', ...ids);
       }
       await end('SIGTERM');
-      rmSync(root, { recursive: true, force: true });
+      try {
+        await assertNothingLeft(marksOf(root, dataRoot));
+      } finally {
+        rmSync(root, { recursive: true, force: true });
+      }
     },
   };
 }
