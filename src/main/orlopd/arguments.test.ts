@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { isOrlopError } from '#errors';
+import { parseEngineArguments, usage, type EngineArguments } from './arguments.ts';
+
+const defaults: EngineArguments = {
+  dataRoot: '/var/lib/orlop',
+  execRoot: '/run/orlop',
+  hosts: ['unix:///run/orlop/orlop.sock'],
+  pidfile: null,
+  logLevel: 'info',
+  sandboxesReady: 3,
+  show: null,
+};
+
+describe('the command line of the engine', () => {
+  const cases: readonly [argv: string[], changed: Partial<EngineArguments>][] = [
+    [[], {}],
+    [['--data-root', '/srv/orlop'], { dataRoot: '/srv/orlop' }],
+    [['--data-root=/srv/orlop//'], { dataRoot: '/srv/orlop' }],
+    [['--exec-root', '/run/other'], { execRoot: '/run/other', hosts: ['unix:///run/other/orlop.sock'] }],
+    [['-H', 'unix:///tmp/a'], { hosts: ['unix:///tmp/a'] }],
+    [['--host', 'unix:///tmp/a', '-Hunix:///tmp/b'], { hosts: ['unix:///tmp/a', 'unix:///tmp/b'] }],
+    [['--pidfile', '/run/orlopd.pid'], { pidfile: '/run/orlopd.pid' }],
+    [['--log-level', 'debug'], { logLevel: 'debug' }],
+    [['--sandboxes', '0'], { sandboxesReady: 0 }],
+    [['--sandboxes=64'], { sandboxesReady: 64 }],
+    [['-h'], { show: 'help' }],
+    [['--help', '--version'], { show: 'help' }],
+    [['-v'], { show: 'version' }],
+  ];
+  for (const [argv, changed] of cases) {
+    test(JSON.stringify(argv.join(' ')), () => assert.deepEqual(parseEngineArguments(argv), { ...defaults, ...changed }));
+  }
+
+  const wrong: readonly [argv: string[], names: string][] = [
+    [['--data-root', 'data'], '--data-root data'],
+    [['--data-root', ''], '--data-root'],
+    [['--exec-root', './run'], '--exec-root ./run'],
+    [['--data-root'], '--data-root'],
+    [['--log-level', 'loud'], '--log-level loud'],
+    [['--log-level', ''], '--log-level'],
+    [['--sandboxes', '65'], '--sandboxes 65'],
+    [['--sandboxes', 'many'], '--sandboxes many'],
+    [['--sandboxes', '-1'], '--sandboxes'],
+    [['--sandboxes', '1.5'], '--sandboxes 1.5'],
+    [['--sandboxes', ''], '--sandboxes'],
+    [['--dataroot', '/x'], '--dataroot'],
+    [['-x'], '-x'],
+    [['serve'], 'serve'],
+    [['--help=yes'], '--help'],
+  ];
+  for (const [argv, names] of wrong) {
+    test(`${JSON.stringify(argv.join(' '))} is refused, named`, () => {
+      assert.throws(
+        () => parseEngineArguments(argv),
+        (error: unknown) => isOrlopError(error, 'invalid-argument') && error.message.includes(names) && error.hint === 'see orlopd --help',
+      );
+    });
+  }
+
+  test('no words make it fail in another way', () => {
+    const word = fc.oneof(fc.string(), fc.constantFrom('--data-root', '-H', '--', '-', '--sandboxes', '--log-level=', '-hv', '/x'));
+    fc.assert(
+      fc.property(fc.array(word), (argv) => {
+        try {
+          const { dataRoot, sandboxesReady } = parseEngineArguments(argv);
+          assert.ok(dataRoot.startsWith('/') && sandboxesReady >= 0 && sandboxesReady <= 64);
+        } catch (error) {
+          assert.ok(isOrlopError(error, 'invalid-argument'), String(error));
+        }
+      }),
+    );
+  });
+});
+
+test('every flag that the help names exists, and the defaults are those it tells', () => {
+  const flags = [...usage.matchAll(/--([a-z-]+)/g)].map((match) => match[1] ?? '');
+  assert.ok(flags.length >= 8);
+  for (const flag of flags) {
+    try {
+      parseEngineArguments([`--${flag}`]);
+    } catch (error) {
+      assert.match(String(error), /argument missing|ambiguous/, `--${flag}`);
+    }
+  }
+  assert.match(usage, /default \/var\/lib\/orlop/);
+  assert.match(usage, /default \/run\/orlop/);
+  assert.match(usage, /default 3/);
+});
