@@ -24,10 +24,11 @@ export const events: Verb = async ({ args, io, client }) => {
 
 function formatEvent({ time, timeNano, Type, Action, Actor }: DockerEvent): string {
   const stamp = new Date(time * 1000).toISOString().slice(0, 19);
-  const fraction = String(timeNano).slice(-9).padStart(9, '0');
+  // A JavaScript number holds such a time to a quarter of a microsecond.
+  const microseconds = Math.floor(timeNano / 1000) % 1_000_000;
   const attributes = Object.entries(Actor.Attributes)
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([key, value]) => `${key}=${value}`)
     .join(', ');
-  return `${stamp}.${fraction}Z ${Type} ${Action} ${Actor.ID}${attributes === '' ? '' : ` (${attributes})`}`;
+  return `${stamp}.${String(microseconds).padStart(6, '0')}Z ${Type} ${Action} ${Actor.ID}${attributes === '' ? '' : ` (${attributes})`}`;
 }

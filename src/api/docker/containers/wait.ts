@@ -23,10 +23,8 @@ export async function waitForContainer(backend: ContainerBackend, exchange: Exch
   const exit = backend.containers.wait(id, condition, exchange.signal);
   const out = exchange.stream(200, 'application/json');
   const answer = await exit.then(
-    ({ exitCode, error }): DockerWait => ({
-      StatusCode: exitCode,
-      ...(error === undefined || error === '' ? {} : { Error: { Message: error } }),
-    }),
+    // Why a start failed is told by the start; Docker's clients take an error here for a wait that went wrong.
+    ({ exitCode }): DockerWait => ({ StatusCode: exitCode }),
     (error: unknown): DockerWait => {
       if (exchange.signal.aborted) throw error;
       return { StatusCode: 125, Error: { Message: toOrlopError(error).message } };
