@@ -40,7 +40,8 @@ export async function* decompress(source: AsyncIterable<Uint8Array>): AsyncItera
     if (compression === 'none') yield* whole;
     else yield* inflate(whole, compression);
   } finally {
-    await iterator.return?.();
+    // Not awaited: a source that is stuck would hide the error.
+    iterator.return?.().catch(() => undefined);
   }
 }
 

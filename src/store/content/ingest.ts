@@ -16,7 +16,13 @@ type Source = AsyncIterable<Uint8Array> | Uint8Array | string;
  */
 export async function ingestBlob(layout: Layout, lease: Lease, source: Source, options: IngestOptions): Promise<Blob> {
   const known = options.digest === undefined ? null : await findBlob(layout, lease, options.digest);
-  if (known !== null) return known;
+  if (known !== null) {
+    if (isIterable(source))
+      source[Symbol.asyncIterator]()
+        .return?.()
+        .catch(() => undefined);
+    return known;
+  }
   const what = options.digest === undefined ? 'a new blob' : `blob ${options.digest}`;
   const temporary = layout.temporary('blob');
   try {
@@ -69,6 +75,10 @@ async function writeAll(
   chunk: Uint8Array,
 ): Promise<void> {
   for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
+}
+
+function isIterable(source: Source): source is AsyncIterable<Uint8Array> {
+  return typeof source !== 'string' && !(source instanceof Uint8Array);
 }
 
 async function* chunksOf(source: Source): AsyncIterable<Uint8Array> {

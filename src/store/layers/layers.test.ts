@@ -126,6 +126,22 @@ test('unpacking can be cancelled, from outside and from a source that never ends
   assert.equal((await store.layers.apply(lease, inPieces(base), { parent: null })).size, 6);
 });
 
+test('a source that is stuck does not hold up its cancellation', asRoot, async (t) => {
+  const { store, root } = await openTemporaryStore(t);
+  using lease = store.leases.create();
+  const abort = new AbortController();
+  const stuck = async function* (): AsyncIterable<Uint8Array> {
+    yield base.subarray(0, 600);
+    abort.abort();
+    await new Promise(() => {});
+  };
+  await assert.rejects(store.layers.apply(lease, stuck(), { parent: null, signal: abort.signal }), (error) =>
+    isOrlopError(error, 'cancelled'),
+  );
+  assert.deepEqual(readdirSync(join(root, 'ingest')), []);
+  assert.equal((await store.layers.apply(lease, inPieces(base), { parent: null })).size, 6);
+});
+
 test('the event loop goes on turning while a layer is unpacked', asRoot, async (t) => {
   const { store } = await openTemporaryStore(t);
   using lease = store.leases.create();

@@ -51,7 +51,7 @@ export function createLayerStore(parts: LayerStoreParts): LayerStore {
       if (other !== undefined) await other.catch(() => null);
       const existing = rows.get(chainId);
       if (existing !== null) {
-        await discardSource(source);
+        discardSource(source);
         return existing;
       }
       const work = applyLayer(parts, lease, source, options, lower);
@@ -136,8 +136,11 @@ function missingBlob(source: LayerSource, error: unknown): unknown {
   return 'blob' in source && isErrno(error, 'ENOENT') ? blobNotFound(source.blob) : error;
 }
 
-async function discardSource(source: LayerSource): Promise<void> {
-  if (Symbol.asyncIterator in source) await source[Symbol.asyncIterator]().return?.();
+function discardSource(source: LayerSource): void {
+  if (Symbol.asyncIterator in source)
+    source[Symbol.asyncIterator]()
+      .return?.()
+      .catch(() => undefined);
 }
 
 function layerNotFound(chainId: ChainId): OrlopError {

@@ -92,16 +92,20 @@ async function converse(worker: Worker, { job, source, signal, onBytes }: Unpack
   const stream = 'file' in source ? null : source[Symbol.asyncIterator]();
   const ended = Promise.withResolvers<UnpackResult | Failure>();
   let sourceError: { readonly cause: unknown } | null = null;
+  let over = false;
 
   const feed = async (): Promise<void> => {
     try {
       const next = await stream?.next();
+      // The thread may be at another job by now.
+      if (over) return;
       if (next === undefined || next.done === true) return say({ type: 'end' });
       onBytes(next.value.length);
       // A copy of its own can be moved to the other thread; the source may reuse its buffer.
       const chunk = new Uint8Array(next.value);
       say({ type: 'chunk', chunk }, [chunk.buffer]);
     } catch (cause) {
+      if (over) return;
       sourceError = { cause };
       say({ type: 'broken' });
     }
@@ -126,9 +130,11 @@ async function converse(worker: Worker, { job, source, signal, onBytes }: Unpack
     if (signal?.aborted === true) onAbort();
     return await ended.promise;
   } finally {
+    over = true;
     worker.off('message', onMessage).off('error', onError).off('exit', onExit);
     signal?.removeEventListener('abort', onAbort);
-    await stream?.return?.();
+    // Not awaited: a source that is stuck would hold up the cancellation.
+    stream?.return?.().catch(() => undefined);
   }
 }
 
