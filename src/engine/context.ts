@@ -44,8 +44,6 @@ export interface EngineContext extends EngineOptions {
   readonly idRanges: IdRanges;
   /** One change of a container at a time. */
   readonly queues: SerialQueues;
-  /** An empty directory that stages attach their root over, in their own mount namespace. */
-  readonly rootAnchor: number;
   readonly dataRootDescriptor: number;
   /** Compiled filters by profile. */
   readonly seccomp: SeccompCache;

@@ -76,7 +76,7 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   for (const client of clients) borrow(client.socket);
   const started = await startProcess(ready.sandbox, {
     spec,
-    root: { mount: root, at: context.rootAnchor },
+    root: { mount: root },
     mounts: mountHostFiles(context, record, ready, borrow),
     stdio: stdioOf(record),
     monitorDirectory: borrow(openDirectory(files.monitor)),

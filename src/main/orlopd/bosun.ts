@@ -9,5 +9,7 @@ export function findBosun(): string {
   const places = named === undefined || named === '' ? [join(here, 'bosun'), join(here, '../../../build/bosun')] : [resolve(named)];
   const found = places.find((place) => existsSync(place));
   if (found !== undefined) return found;
-  throw new OrlopError('failed-precondition', 'BOSUN_MISSING', `the program bosun is missing (looked for ${places.join(', ')})`, { hint: 'build it: npm run build' });
+  throw new OrlopError('failed-precondition', 'BOSUN_MISSING', `the program bosun is missing (looked for ${places.join(', ')})`, {
+    hint: 'build it: npm run build',
+  });
 }

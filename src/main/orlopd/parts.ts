@@ -30,7 +30,9 @@ export async function openParts(options: EngineArguments & { version: string; bu
   const bosun = findBosun();
   const store = undo.use(await openStore({ root: options.dataRoot, addon, logger }));
   const mark = markOf(options.dataRoot);
-  const networks = undo.use(await openNetworks({ addon, prefix: `orl${mark.slice(0, 6)}`, state: createNetworkState(store.metadata), logger }));
+  const networks = undo.use(
+    await openNetworks({ addon, prefix: `orl${mark.slice(0, 6)}`, state: createNetworkState(store.metadata), logger }),
+  );
   const images = createImages(store, { logger });
   const engine = undo.use(
     await openEngine({
