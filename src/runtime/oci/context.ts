@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { OrlopError } from '#errors';
 import { type Addon, loadAddon } from '#sys';
@@ -25,7 +25,8 @@ export function createRuntimeContext(options: { readonly version: string; readon
     addon: () => (addon ??= loadAddon(findNative('sys.node', 'ORLOP_ADDON'))),
     bosun: () => findNative('bosun', 'ORLOP_BOSUN'),
     cgroups: () => (layout ??= detectCgroupLayout()),
-    print: (text) => void process.stdout.write(text),
+    // Synchronous, because the process exits as soon as a command is done.
+    print: (text) => void writeSync(1, text),
   };
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { OrlopError } from '#errors';
 import { type Addon, PR_SET_CHILD_SUBREAPER, signals } from '#sys';
 
@@ -40,8 +41,7 @@ export async function waitForProcess(addon: Addon, pid: number): Promise<number>
     await new Promise<void>((resolve) => {
       addon.whenReadable(pidfd, true, resolve);
     });
-    const ended = addon.reap(pidfd);
-    if (ended === null) throw new OrlopError('internal', 'RUNTIME_STATUS_LOST', `process ${pid} ended, but is not our child`);
+    const ended = await takeStatus(addon, pidfd, pid);
     const signal = ended.status & 0x7f;
     return signal === 0 ? ended.status >> 8 : 128 + signal;
   } finally {
@@ -56,5 +56,16 @@ function onSignal(name: NodeJS.Signals, listener: (name: NodeJS.Signals) => void
     process.on(name, listener);
   } catch {
     // As said above.
+  }
+}
+
+/** A process that ends at once may do so before bosun, its parent until then, has left it to us. */
+async function takeStatus(addon: Addon, pidfd: number, pid: number): Promise<{ status: number }> {
+  const deadline = performance.now() + 5000;
+  for (;;) {
+    const ended = addon.reap(pidfd);
+    if (ended !== null) return ended;
+    if (performance.now() > deadline) throw new OrlopError('internal', 'RUNTIME_STATUS_LOST', `process ${pid} ended, but is not our child`);
+    await delay(1);
   }
 }

@@ -55,13 +55,12 @@ export function idMapOf(spec: Spec): IdMap | null {
   return { uids: uidMappings, gids: gidMappings };
 }
 
-/** linux.cgroupsPath below each hierarchy; a relative one, or none, goes below a directory of ours. */
+/** linux.cgroupsPath below each hierarchy's root, whether it begins with a slash or not; by default a name of the container's own. */
 export function cgroupPathOf(spec: Spec, id: string): string {
   const path = spec.linux?.cgroupsPath ?? '';
   if (/^[^/]*:[^/]*:[^/]*$/.test(path)) {
     throw refuseField('linux.cgroupsPath', `${JSON.stringify(path)} is meant for systemd`, 'use the cgroupfs manager');
   }
-  if (path === '') return `orlop-runtime/${id}`;
   const clean = posix.normalize(posix.join('/', path)).slice(1);
-  return path.startsWith('/') ? clean : `orlop-runtime/${clean}`;
+  return clean === '' ? `orlop-runtime-${id}` : clean;
 }
