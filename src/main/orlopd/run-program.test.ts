@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { isAlive } from '#sys';
 import { runProgram } from './run-program.ts';
 
 describe('a program', () => {
@@ -36,9 +37,34 @@ describe('a program', () => {
     await assert.rejects(runProgram('/no/such/program', []), { code: 'ENOENT' });
   });
 
-  test('is asked to end when the signal fires', async () => {
+  test('is ended by an abort, with all that it started, before the caller is told why', async () => {
     const stop = new AbortController();
-    const running = runProgram('sh', ['-c', 'echo ready >&2; exec sleep 100'], { signal: stop.signal, onLine: () => stop.abort() });
-    await assert.rejects(running, { name: 'AbortError' });
+    const reason = new Error('enough');
+    const pids: number[] = [];
+    const onLine = (line: string): void => {
+      pids.push(Number(line));
+      if (pids.length === 2) stop.abort(reason);
+    };
+    const running = runProgram('sh', ['-c', 'sleep 100 & echo $! >&2; echo $$ >&2; wait'], { signal: stop.signal, onLine });
+    await assert.rejects(running, reason);
+    // Closed pipes are seen a moment before the end itself. One that lives on makes the test run into its time limit.
+    while (pids.some((pid) => isAlive(pid))) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(pids.length, 2);
+  });
+
+  test('has the time to clean up after an abort', async () => {
+    const stop = new AbortController();
+    const lines: string[] = [];
+    const onLine = (line: string): void => {
+      lines.push(line);
+      stop.abort();
+    };
+    const script = 'trap "echo cleaned >&2; exit" TERM; sleep 100 & echo ready >&2; wait';
+    await assert.rejects(runProgram('sh', ['-c', script], { signal: stop.signal, onLine }), { name: 'AbortError' });
+    assert.deepEqual(lines, ['ready', 'cleaned']);
+  });
+
+  test('is not begun when the signal has fired already', async () => {
+    await assert.rejects(runProgram('/no/such/program', [], { signal: AbortSignal.abort() }), { name: 'AbortError' });
   });
 });
