@@ -27,8 +27,8 @@ export function prepareRootTar(): string {
   throw new Error(`mmdebstrap could not make the image: ${stderr.trim().split('\n').at(-1)}`);
 }
 
-/** Starts it and imports the image. /var/tmp, because layers want a real file system. */
-export async function openEngine(tar: string): Promise<BenchEngine> {
+/** Starts it and imports the image, if one is given. /var/tmp, because layers want a real file system. */
+export async function openEngine(tar: string | null): Promise<BenchEngine> {
   const folder = mkdtempSync('/var/tmp/orlop-bench-');
   const socket = join(folder, 'orlop.sock');
   const dataRoot = join(folder, 'data');
@@ -40,7 +40,7 @@ export async function openEngine(tar: string): Promise<BenchEngine> {
   const engine: BenchEngine = { pid: child.pid ?? 0, socket, dataRoot, orlop, [Symbol.asyncDispose]: () => close(engine, child, folder) };
   try {
     await untilReady(child, engine, log);
-    timeCommand(orlop('import', tar, image));
+    if (tar !== null) timeCommand(orlop('import', tar, image));
   } catch (error) {
     await engine[Symbol.asyncDispose]();
     throw error;

@@ -1,4 +1,4 @@
-# Sourced by the launchers beside it, with $program and $self set. Starts no process of its own before exec: people wait for this.
+# Sourced by the launchers beside it, with $program, $source and $self set, and perhaps $flags for Node. Starts no process of its own before exec: people wait for this.
 #   ORLOP_NODE=PATH    runs that Node instead of the executable or the chosen one
 #   ORLOP_SOURCE=1     runs the TypeScript under src/ instead of what was built from it
 root=${self%/*}/..
@@ -10,9 +10,9 @@ if [ -z "${ORLOP_SOURCE:-}" ]; then
   if [ -z "${ORLOP_NODE:-}" ] && [ -x "$build/$program" ] && [ ! "$build/$program" -ot "$build/$program.mjs" ]; then
     exec "$build/$program" "$@"
   fi
-  [ -x "$node" ] && [ -f "$build/$program.mjs" ] && exec "$node" "$build/$program.mjs" "$@"
+  [ -x "$node" ] && [ -f "$build/$program.mjs" ] && exec "$node" ${flags:-} "$build/$program.mjs" "$@"
 fi
-[ -x "$node" ] && [ -f "$root/$source" ] && exec "$node" "$root/$source" "$@"
+[ -x "$node" ] && [ -f "$root/$source" ] && exec "$node" ${flags:-} "$root/$source" "$@"
 
 folder=$(cd "$root" && pwd)
 if [ -n "${ORLOP_NODE:-}" ] && [ ! -x "$ORLOP_NODE" ]; then
