@@ -1,38 +1,21 @@
 import assert from 'node:assert/strict';
-import {
-  chmodSync,
-  chownSync,
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  rmdirSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { CLONE_NEWTIME, CLONE_NEWUSER } from '../constants.ts';
+import { CLONE_NEWTIME } from '../constants.ts';
 import { noSlot, type Op } from '../plan/index.ts';
 import { planFailureOf } from './failure.ts';
-import { openTestContainer, ownNamespaces, reasonToSkip } from './test-container.ts';
+import { inUserNamespace, openTestContainer, ownNamespaces, reasonToSkip } from './test-container.ts';
 
 const base = 100_000;
-const mapped: Op = { op: 'map_ids', uids: `0 ${base} 65536\n`, gids: `0 ${base} 65536\n` };
-const become: Op = { op: 'become', uid: 0, gid: 0 };
 
 describe('what a plan does to its process', { skip: reasonToSkip() }, () => {
   test('in a user namespace of its own the container’s root is nobody on the host', async () => {
     await using container = openTestContainer();
-    mkdirSync(join(container.root, 'shared'));
-    chmodSync(container.directory, 0o711);
-    for (const path of [container.root, join(container.root, 'shared')]) chownSync(path, base, base);
     const { pid } = await container.run({
-      argv: ['sh', '-c', 'id -u; touch /shared/file; cat /proc/self/uid_map; read x'],
+      ...inUserNamespace(container, base),
+      argv: ['sh', '-c', 'id -u; touch /file; cat /proc/self/uid_map; read x'],
       stdio: { op: 'stdio', mode: 1, open_stdin: 1, stdin_once: 0, uid: base, gid: base, stdin: noSlot, stdout: noSlot, stderr: noSlot },
-      sandbox: { plan: [{ op: 'clone', flags: ownNamespaces | CLONE_NEWUSER, cgroup: noSlot }, mapped], slots: [] },
-      first: [become],
       after: [
         { op: 'make_working_directory', path: '/dev/w/x', uid: 7, gid: 8 },
         { op: 'change_directory', path: '/dev/w/x' },
@@ -41,7 +24,7 @@ describe('what a plan does to its process', { skip: reasonToSkip() }, () => {
     assert.match(readFileSync(`/proc/${pid}/status`, 'utf8'), new RegExp(`^Uid:\\t${base}\\t`, 'm'));
     container.monitor.closeStdin();
     await container.monitor.exited;
-    assert.equal(statSync(join(container.root, 'shared/file')).uid, base);
+    assert.equal(statSync(join(container.root, 'file')).uid, base);
     assert.match(container.logged('stdout'), /^0\n +0 +100000 +65536\n$/);
   });
 

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import {
   CLONE_NEWNET,
   CLONE_NEWNS,
   CLONE_NEWPID,
+  CLONE_NEWUSER,
   CLONE_NEWUTS,
   MOUNT_ATTR_NOSUID,
   MS_PRIVATE,
@@ -188,6 +189,23 @@ export function openTestContainer(): TestContainer {
       await ended;
       rmSync(directory, { recursive: true, force: true });
     },
+  };
+}
+
+/** Options for a container in a user namespace of its own, whose ids begin at `base` on the host: its root directory then belongs to it. */
+export function inUserNamespace(container: TestContainer, base: number): Pick<ContainerOptions, 'sandbox' | 'first'> {
+  const ids = `0 ${base} 65536\n`;
+  chmodSync(container.directory, 0o711);
+  chownSync(container.root, base, base);
+  return {
+    sandbox: {
+      plan: [
+        { op: 'clone', flags: ownNamespaces | CLONE_NEWUSER, cgroup: noSlot },
+        { op: 'map_ids', uids: ids, gids: ids },
+      ],
+      slots: [],
+    },
+    first: [{ op: 'become', uid: 0, gid: 0 }],
   };
 }
 
