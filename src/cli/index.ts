@@ -1,2 +1,2 @@
 export { main } from './main.ts';
-export { createIo, flush, type Io } from './io.ts';
+export { createIo, type Io } from './io.ts';

@@ -6,29 +6,34 @@ export interface Io {
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Resolves when all that was written has been handed to the system. */
+  flush(): Promise<void>;
 }
 
 export function createIo(process: NodeJS.Process): Io {
+  const used = new Set<NodeJS.WriteStream>();
+  const use = (out: NodeJS.WriteStream): NodeJS.WriteStream => {
+    used.add(out);
+    return out;
+  };
   return {
     get stdin() {
       return process.stdin;
     },
     get stdout() {
-      return process.stdout;
+      return use(process.stdout);
     },
     get stderr() {
-      return process.stderr;
+      return use(process.stderr);
     },
     env: process.env,
+    flush: async () => {
+      await Promise.all([...used].map((out) => new Promise<void>((resolve) => out.write('', () => resolve()))));
+    },
   };
 }
 
 /** Writes at the reader's pace. */
 export async function write(out: NodeJS.WritableStream, data: string | Uint8Array): Promise<void> {
   if (data.length > 0 && !out.write(data)) await once(out, 'drain');
-}
-
-/** Resolves when all that was written has been handed to the system. */
-export function flush(out: NodeJS.WritableStream): Promise<void> {
-  return new Promise((resolve) => out.write('', () => resolve()));
 }

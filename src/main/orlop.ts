@@ -1,4 +1,4 @@
-import { createIo, flush, main } from '#cli';
+import { createIo, main } from '#cli';
 
 /** A reader that has had enough (`orlop logs box | head`) ends the program as SIGPIPE would. */
 const brokenPipeCode = 141;
@@ -10,7 +10,7 @@ async function runProgram(): Promise<void> {
     throw error;
   });
   const code = await main(process.argv.slice(2), io);
-  await flush(io.stdout);
+  await io.flush();
   // Streams that are still open, an attached one or a terminal, must not keep a program that is done.
   process.exit(code);
 }

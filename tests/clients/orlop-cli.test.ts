@@ -36,6 +36,11 @@ describe('the command line, against our HTTP edge over an engine in memory', () 
     assert.equal(stdout.length, input.length);
   });
 
+  test('all that was said arrives, however slowly it is read', async () => {
+    const command = `head -c 4000000 /dev/zero | ${quote([...orlopCommand, 'run', '-i', '--rm', 'debian:trixie', 'cat'])} | (dd bs=1 count=3000 status=none; cat) | wc -c`;
+    assert.equal((await runProgram(['bash', '-c', command], { env: env() })).stdout, '4000000\n');
+  });
+
   test('a command that cannot be run gives 127 or 126, an image that is not there 125', async () => {
     const missing = await orlop('run', '--rm', 'debian:trixie', 'missing');
     assert.equal(missing.code, 127);
@@ -161,6 +166,11 @@ describe('the command line, against our HTTP edge over an engine in memory', () 
     assert.match((await orlop('rmi', 'team/made:too')).stdout, /Untagged: team\/made:too\n/);
     const empty = await fed('', 'import', '-');
     assert.deepEqual([empty.code, empty.stderr], [1, 'orlop: the archive is empty\n']);
+    const directory = await orlop('import', '/');
+    assert.deepEqual(
+      [directory.code, directory.stderr],
+      [1, 'orlop: cannot read /: it is a directory\nhint: tar -C / -c . | orlop import - NAME\n'],
+    );
   });
 
   test('launch shows progress and prints the names', async () => {
@@ -181,6 +191,7 @@ describe('the command line, against our HTTP edge over an engine in memory', () 
   test('bad usage is one sentence, a hint, and 125', async () => {
     const cases: [string[], RegExp][] = [
       [['run', '--nope', 'x'], /^orlop: unknown flag: --nope\nhint: usage: orlop run /],
+      [['run', '-it', '--detach-keys', 'ctrl-', 'debian:trixie'], /^orlop: invalid detach keys \(ctrl-\)\n/],
       [['run', '-Z'], /^orlop: unknown shorthand flag: 'Z' in -Z\n/],
       [['run', '--publish', '80:80', 'x'], /^orlop: --publish is not supported yet\n/],
       [['run', '--network', 'mine', 'debian:trixie'], /^orlop: --network mine is not supported yet\n/],

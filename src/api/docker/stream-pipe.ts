@@ -2,6 +2,8 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createDetachScanner } from '#wire';
 
+const lingerMs = 5000;
+
 export interface PipeOptions {
   readonly stdin: boolean;
   /** Whether the client's end of input is the process's: Docker keeps standard input open for later clients unless it was asked for once. */
@@ -21,9 +23,7 @@ export function pipeProcess(client: Socket, process: Duplex, options: PipeOption
       if (over) return;
       over = true;
       process.destroy();
-      client.end();
-      // Its other half may stay open for ever; nobody reads it any more.
-      client.resume();
+      endConnection(client);
       resolve();
     };
     process.on('error', finish);
@@ -34,6 +34,15 @@ export function pipeProcess(client: Socket, process: Duplex, options: PipeOption
     process.pipe(client, { end: false });
     carryInput(client, process, options, finish);
   });
+}
+
+/** Ends our half and reads the client's away: closing over unread bytes would reset what it has not read yet. Who never ends is cut. */
+function endConnection(client: Socket): void {
+  client.end();
+  client.removeAllListeners('data').resume();
+  const timer = setTimeout(() => client.destroy(), lingerMs).unref();
+  client.once('end', () => client.destroy());
+  client.once('close', () => clearTimeout(timer));
 }
 
 function carryInput(client: Socket, process: Duplex, options: PipeOptions, detach: () => void): void {

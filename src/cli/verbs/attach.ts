@@ -2,9 +2,10 @@ import { OrlopError } from '#errors';
 import type { Verb } from '../invocation.ts';
 import { requireTerminal } from '../terminal/require.ts';
 import { runForeground } from './foreground.ts';
-import { proxiesSignals } from './run.ts';
+import { proxiesSignals, readDetachKeys } from './run.ts';
 
 export const attach: Verb = async ({ args, io, client }) => {
+  const detachKeys = readDetachKeys(args);
   const engine = await client();
   const [ref = ''] = args.positionals;
   const { Id: id, Config: config, HostConfig: host, State: state } = await engine.containers.inspect(ref);
@@ -25,7 +26,7 @@ export const attach: Verb = async ({ args, io, client }) => {
     stdin,
     stdout: true,
     stderr: true,
-    detachKeys: args.text('detach-keys') ?? '',
+    detachKeys,
     signalProxy: proxiesSignals(args),
     autoRemove: host.AutoRemove,
   });

@@ -8,6 +8,7 @@ import { enterRawMode } from '../terminal/raw-mode.ts';
 import { requireTerminal } from '../terminal/require.ts';
 import { runSession } from '../terminal/session.ts';
 import { followSize, terminalSize } from '../terminal/size.ts';
+import { readDetachKeys } from './run.ts';
 import { readEnvironment } from '../values/environment.ts';
 
 export const exec: Verb = async ({ args, io, client }) => {
@@ -15,6 +16,7 @@ export const exec: Verb = async ({ args, io, client }) => {
   const terminal = args.flag('tty');
   const detach = args.flag('detach');
   const stdin = args.flag('interactive') && !detach;
+  const detachKeys = readDetachKeys(args);
   if (stdin) requireTerminal(io, terminal);
   const size = terminal ? terminalSize(io.stdout) : undefined;
   const user = args.text('user');
@@ -37,7 +39,7 @@ export const exec: Verb = async ({ args, io, client }) => {
     await engine.execs.startDetached(id);
     return exitCodes.ok;
   }
-  return join(engine, io, { id, terminal, stdin, detachKeys: args.text('detach-keys') ?? '' });
+  return join(engine, io, { id, terminal, stdin, detachKeys });
 };
 
 interface JoinOptions {

@@ -36,9 +36,13 @@ export async function runForeground(client: Client, io: Io, options: ForegroundO
     (process) => process.stream.destroy(),
   );
   using raw = terminal && stdin ? enterRawMode(io.stdin) : null;
-  using _signals = options.signalProxy && !terminal ? forwardSignals((signal) => client.containers.kill(id, signal)) : null;
+  const alive = Promise.withResolvers<void>();
+  // What comes before the process lives is kept for it.
+  const send = (signal: string): Promise<void> => alive.promise.then(() => client.containers.kill(id, signal));
+  using _signals = options.signalProxy && !terminal ? forwardSignals(send) : null;
   try {
     await options.start?.();
+    alive.resolve();
   } catch (thrown) {
     raw?.[Symbol.dispose]();
     joined.stream.destroy();

@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import { isErrno, OrlopError } from '#errors';
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
@@ -27,16 +27,25 @@ function readStandardInput(io: Io): AsyncIterable<Uint8Array> {
 }
 
 async function openSource(path: string): Promise<AsyncIterable<Uint8Array>> {
-  try {
-    const file = await open(path, 'r');
-    return file.createReadStream({ highWaterMark: 256 * 1024 }) as AsyncIterable<Uint8Array>;
-  } catch (cause) {
+  const unreadable = (cause: unknown): OrlopError => {
     const missing = isErrno(cause, 'ENOENT');
-    throw new OrlopError(
-      missing ? 'not-found' : 'failed-precondition',
-      'CLI_UNREADABLE_FILE',
-      `cannot read ${path}: ${missing ? 'no such file' : String((cause as NodeJS.ErrnoException).code)}`,
-      { cause },
-    );
+    const why = missing ? 'no such file' : isErrno(cause, 'EISDIR') ? 'it is a directory' : String((cause as NodeJS.ErrnoException).code);
+    const hint = isErrno(cause, 'EISDIR') ? { hint: `tar -C ${path} -c . | orlop import - NAME` } : {};
+    return new OrlopError(missing ? 'not-found' : 'failed-precondition', 'CLI_UNREADABLE_FILE', `cannot read ${path}: ${why}`, {
+      cause,
+      ...hint,
+    });
+  };
+  const file = await open(path, 'r').catch((cause: unknown) => {
+    throw unreadable(cause);
+  });
+  return readPieces(file, unreadable);
+}
+
+async function* readPieces(file: FileHandle, unreadable: (cause: unknown) => OrlopError): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const piece of file.createReadStream({ highWaterMark: 256 * 1024 })) yield piece as Uint8Array;
+  } catch (cause) {
+    throw unreadable(cause);
   }
 }

@@ -1,4 +1,5 @@
 import { toOrlopError } from '#errors';
+import { parseDetachKeys } from '#wire';
 import type { Arguments } from '../arguments/parse.ts';
 import { exitCodeOfStart, exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
@@ -14,6 +15,7 @@ export const run: Verb = async ({ args, io, client }) => {
   const detach = args.flag('detach');
   const terminal = args.flag('tty');
   const streams = planStreams(args, detach);
+  const detachKeys = readDetachKeys(args);
   if (streams.stdin) requireTerminal(io, terminal);
   const options = await readContainerOptions(args, io.env);
   const size = terminal ? terminalSize(io.stdout) : undefined;
@@ -31,7 +33,7 @@ export const run: Verb = async ({ args, io, client }) => {
       id,
       terminal,
       ...streams,
-      detachKeys: args.text('detach-keys') ?? '',
+      detachKeys,
       signalProxy: proxiesSignals(args),
       autoRemove: args.flag('rm'),
       start: () => engine.containers.start(id),
@@ -46,4 +48,11 @@ export const run: Verb = async ({ args, io, client }) => {
 /** On unless it is switched off. */
 export function proxiesSignals(args: Arguments): boolean {
   return !args.has('sig-proxy') || args.flag('sig-proxy');
+}
+
+/** As typed, checked before anything is made; '' for the default. */
+export function readDetachKeys(args: Arguments): string {
+  const keys = args.text('detach-keys') ?? '';
+  parseDetachKeys(keys);
+  return keys;
 }

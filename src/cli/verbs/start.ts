@@ -4,7 +4,7 @@ import type { Verb } from '../invocation.ts';
 import { requireTerminal } from '../terminal/require.ts';
 import { forEach } from './each.ts';
 import { runForeground } from './foreground.ts';
-import { proxiesSignals } from './run.ts';
+import { proxiesSignals, readDetachKeys } from './run.ts';
 
 export const start: Verb = async (invocation) => {
   const { args, io, client, command } = invocation;
@@ -16,6 +16,7 @@ export const start: Verb = async (invocation) => {
     });
   }
   if (args.positionals.length > 1) throw usageError('you cannot start and attach multiple containers at once', command);
+  const detachKeys = readDetachKeys(args);
   const [ref = ''] = args.positionals;
   const { Id: id, Config: config, HostConfig: host, State: state } = await engine.containers.inspect(ref);
   const stdin = args.flag('interactive') && config.OpenStdin;
@@ -27,7 +28,7 @@ export const start: Verb = async (invocation) => {
     stdin,
     stdout: true,
     stderr: true,
-    detachKeys: args.text('detach-keys') ?? '',
+    detachKeys,
     signalProxy: proxiesSignals(args),
     autoRemove: host.AutoRemove,
     start: () => engine.containers.start(id),

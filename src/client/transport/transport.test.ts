@@ -172,12 +172,20 @@ describe('the transport', () => {
     await assert.rejects(transport.request({ method: 'GET', path: '/x', signal: controller.signal }), { kind: 'cancelled' });
   });
 
-  test('a failing upload fails the request with its own error', async () => {
-    async function* broken(): AsyncGenerator<Uint8Array> {
+  test('a failing upload fails the request with its own error, before and after the answer has begun', async () => {
+    async function* broken(begun: Promise<unknown>): AsyncGenerator<Uint8Array> {
       yield Buffer.from('a');
+      await begun;
       throw new Error('the disk is gone');
     }
-    await assert.rejects(transport.request({ method: 'POST', path: '/x', upload: broken() }), { message: 'the disk is gone' });
+    await assert.rejects(transport.request({ method: 'POST', path: '/x', upload: broken(Promise.resolve()) }), {
+      message: 'the disk is gone',
+    });
+    const begun = Promise.withResolvers<void>();
+    server.once('connection', (socket: Socket) => socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n'));
+    const answer = await transport.request({ method: 'POST', path: '/x', upload: broken(begun.promise) });
+    begun.resolve();
+    await assert.rejects(collect(answer.body), { message: 'the disk is gone' });
   });
 });
 

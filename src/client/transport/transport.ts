@@ -45,27 +45,30 @@ export function createTransport(host: string, path: string): Transport {
     connection.socket.unref();
     idle.push(connection);
   };
-  const exchange = async (options: RequestOptions, upgrade: boolean): Promise<{ connection: Connection; head: AnswerHead }> => {
+  const exchange = async (options: RequestOptions, upgrade: boolean): Promise<Exchanged> => {
     const used = take();
     const first = used ?? (await openConnection(host, path));
-    const head = await converse(host, first, options, upgrade);
-    if (head !== null) return { connection: first, head };
+    const upload = options.upload === undefined ? null : trackUpload(options.upload);
+    const head = await converse({ host, connection: first, options, upgrade, upload });
+    if (head !== null) return { connection: first, head, upload };
     // A resting connection was closed just when it was needed. Whether the engine saw the request is unknown, so only what changes nothing is asked again.
     if (used === undefined || options.method === 'POST' || options.method === 'DELETE') throw engineGone(host);
     const second = await openConnection(host, path);
-    const again = await converse(host, second, options, upgrade);
+    const again = await converse({ host, connection: second, options, upgrade, upload: null });
     if (again === null) throw engineGone(host);
-    return { connection: second, head: again };
+    return { connection: second, head: again, upload: null };
   };
   const request = async (options: RequestOptions): Promise<Answer> => {
-    const { connection, head } = await exchange(options, false);
-    const body = deliver({ host, connection, head, options, keep });
+    const exchanged = await exchange(options, false);
+    const { head } = exchanged;
+    const body = deliver({ ...exchanged, host, options, keep });
     if (head.status >= 400) throw parseErrorBody(head.status, await collect(body));
     return { status: head.status, contentType: head.headers.get('content-type') ?? '', body };
   };
   const hijack = async (options: RequestOptions): Promise<Hijacked> => {
-    const { connection, head } = await exchange(options, true);
-    if (head.status >= 400) throw parseErrorBody(head.status, await collect(deliver({ host, connection, head, options, keep })));
+    const exchanged = await exchange(options, true);
+    const { connection, head } = exchanged;
+    if (head.status >= 400) throw parseErrorBody(head.status, await collect(deliver({ ...exchanged, host, options, keep })));
     if (head.status !== 101) {
       connection.socket.destroy();
       throw badAnswer(host, `status ${head.status} where the connection was to be handed over`);
@@ -86,27 +89,44 @@ export async function collect(body: AsyncIterable<Buffer>): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** Sends the request and reads the head; null when a connection that had rested was closed before a byte came. */
-async function converse(host: string, connection: Connection, options: RequestOptions, upgrade: boolean): Promise<AnswerHead | null> {
+interface Exchanged {
+  readonly connection: Connection;
+  readonly head: AnswerHead;
+  readonly upload: TrackedUpload | null;
+}
+
+/** A body on its way: the engine may begin to answer before it is sent, and the source may fail at any time. */
+interface TrackedUpload {
+  readonly source: AsyncIterable<Uint8Array>;
+  failure: unknown;
+}
+
+function trackUpload(source: AsyncIterable<Uint8Array>): TrackedUpload {
+  return { source, failure: undefined };
+}
+
+interface Conversation {
+  readonly host: string;
+  readonly connection: Connection;
+  readonly options: RequestOptions;
+  readonly upgrade: boolean;
+  readonly upload: TrackedUpload | null;
+}
+
+/** Sends the request and reads the head; null when the connection was closed before a byte came. */
+async function converse({ host, connection, options, upgrade, upload }: Conversation): Promise<AnswerHead | null> {
   const { socket, reader } = connection;
   const release = abortable(connection, options.signal);
   try {
     socket.write(formatRequest(options, upgrade));
-    const upload = options.upload === undefined ? undefined : sendUpload(socket, options.upload);
-    // A failing source ends the request; the engine's answer to a cut upload is not waited for.
-    const failed = upload?.then(
-      () => new Promise<never>(() => {}),
-      (error: unknown) => {
-        socket.destroy();
-        throw error;
-      },
-    );
-    const head = await Promise.race([readHead(reader), ...(failed === undefined ? [] : [failed])]);
-    if (head === null && options.signal?.aborted === true) throw cancelled();
-    return head;
+    if (upload !== null) startUpload(connection, upload);
+    const head = await readHead(reader);
+    if (head !== null) return head;
+    throwIfEnded(options, upload);
+    return null;
   } catch (error) {
     socket.destroy();
-    if (options.signal?.aborted === true) throw cancelled();
+    throwIfEnded(options, upload);
     if (isErrno(error, 'EPIPE', 'ECONNRESET')) return null;
     throw asFailure(host, error, true);
   } finally {
@@ -114,22 +134,34 @@ async function converse(host: string, connection: Connection, options: RequestOp
   }
 }
 
-interface Delivery {
+/** A source that fails cuts the connection, so that the engine does not take half a body for a whole one. */
+function startUpload({ socket }: Connection, upload: TrackedUpload): void {
+  sendUpload(socket, upload.source).catch((error: unknown) => {
+    upload.failure = error;
+    socket.destroy();
+  });
+}
+
+/** Our own reasons for an end come before what it looks like from the connection. */
+function throwIfEnded(options: RequestOptions, upload: TrackedUpload | null): void {
+  if (options.signal?.aborted === true) throw cancelled();
+  if (upload?.failure !== undefined) throw upload.failure;
+}
+
+interface Delivery extends Exchanged {
   readonly host: string;
-  readonly connection: Connection;
-  readonly head: AnswerHead;
   readonly options: RequestOptions;
   readonly keep: (connection: Connection) => void;
 }
 
-async function* deliver({ host, connection, head, options, keep }: Delivery): AsyncGenerator<Buffer> {
+async function* deliver({ host, connection, head, upload, options, keep }: Delivery): AsyncGenerator<Buffer> {
   const release = abortable(connection, options.signal);
   let whole = false;
   try {
     yield* readBody(connection.reader, head, options.method);
     whole = true;
   } catch (error) {
-    if (options.signal?.aborted === true) throw cancelled();
+    throwIfEnded(options, upload);
     throw asFailure(host, error, false);
   } finally {
     release();
