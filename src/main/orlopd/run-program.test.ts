@@ -59,8 +59,9 @@ describe('a program', () => {
       lines.push(line);
       stop.abort();
     };
-    const script = 'trap "echo cleaned >&2; exit" TERM; sleep 100 & echo ready >&2; wait';
-    await assert.rejects(runProgram('sh', ['-c', script], { signal: stop.signal, onLine }), { name: 'AbortError' });
+    const script =
+      "process.once('SIGTERM', () => { console.error('cleaned'); process.exit(); }); console.error('ready'); setInterval(() => {}, 1e6);";
+    await assert.rejects(runProgram(process.execPath, ['-e', script], { signal: stop.signal, onLine }), { name: 'AbortError' });
     assert.deepEqual(lines, ['ready', 'cleaned']);
   });
 
