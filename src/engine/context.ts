@@ -45,6 +45,8 @@ export interface EngineContext extends EngineOptions {
   /** One change of a container at a time. */
   readonly queues: SerialQueues;
   readonly dataRootDescriptor: number;
+  /** Starts a machine that has asked for its reboot; a failure is written into its record and logged. */
+  readonly startAgain: (container: LiveContainer) => void;
   /** Compiled filters by profile. */
   readonly seccomp: SeccompCache;
 }

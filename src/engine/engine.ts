@@ -64,11 +64,12 @@ function createContext(options: EngineOptions, undo: AsyncDisposableStack): Engi
   undo.defer(() => removeEmptyParent(context));
   undo.defer(() => closeConnections(context.table.all()));
   const pool = undo.use(createSandboxPool({ ...options, idRanges, size: options.sandboxesReady }));
-  return { ...context, pool };
+  const whole: EngineContext = { ...context, pool, startAgain: (container) => startAgain(whole, container) };
+  return whole;
 }
 
 /** The last one out puts the lights off: with nothing running, our cgroup and our bridge have no use. */
-async function removeEmptyParent(context: Omit<EngineContext, 'pool'>): Promise<void> {
+async function removeEmptyParent(context: Omit<EngineContext, 'pool' | 'startAgain'>): Promise<void> {
   if (context.table.all().some((container) => isActive(container.record.state.status))) return;
   await openCgroup(context.cgroups, context.cgroupParent).remove();
   if (context.table.all().length === 0) await context.networks.removeAll();
@@ -131,6 +132,13 @@ function containersOf(context: EngineContext): Engine['containers'] {
     },
     top: (ref, psArguments) => containerTop(context, ref, psArguments),
   };
+}
+
+function startAgain(context: EngineContext, container: LiveContainer): void {
+  const { id, name } = container.record;
+  startContainer(context, id).catch((error: unknown) =>
+    context.logger.error('a machine did not come back from its reboot', { container: name, error }),
+  );
 }
 
 async function renameContainer(context: EngineContext, ref: string, wanted: string): Promise<void> {

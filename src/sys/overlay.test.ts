@@ -28,6 +28,8 @@ test('the plan names layers in order, below the descriptor', () => {
   };
   assert.deepEqual(planOverlayOptions(root), [
     ['source', 'orlop'],
+    ['redirect_dir', 'off'],
+    ['metacopy', 'off'],
     ['lowerdir+', '/proc/self/fd/7/layers/b'],
     ['lowerdir+', '/proc/self/fd/7/layers/a'],
     ['upperdir', '/proc/self/fd/7/c/upper'],

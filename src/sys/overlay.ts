@@ -78,7 +78,12 @@ function isAsWritableAsAsked(addon: Addon, root: OverlayRoot, mount: number): bo
 export function planOverlayOptions(root: OverlayRoot): MountOption[] {
   if (root.lower.length === 0) throw invalid('an overlay needs at least one lower directory');
   const at = (path: string): string => below(root.base, path);
-  const options: MountOption[] = [['source', 'orlop'], ...root.lower.map((path): MountOption => ['lowerdir+', at(path)])];
+  // What only overlayfs can read back would not survive being packed into a layer; the kernel's own defaults are a build option.
+  const packable: MountOption[] = [
+    ['redirect_dir', 'off'],
+    ['metacopy', 'off'],
+  ];
+  const options: MountOption[] = [['source', 'orlop'], ...packable, ...root.lower.map((path): MountOption => ['lowerdir+', at(path)])];
   if (root.upper !== undefined) options.push(['upperdir', at(root.upper.directory)], ['workdir', at(root.upper.work)]);
   if (root.volatile === true && root.upper !== undefined) options.push(['volatile', null]);
   return options;

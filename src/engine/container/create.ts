@@ -1,29 +1,34 @@
 import { OrlopError } from '#errors';
+import { parseSignal } from '#sys';
 import { nowNs, publishContainerEvent, type EngineContext } from '../context.ts';
 import type { ContainerId, CreateRequest, ImageView, NetworkMode } from '../model.ts';
 import { resolveImageForUse } from '../image/images.ts';
+import { initOf, stopSignalOf } from '../system/init.ts';
+import { prepareFirstBoot } from '../system/prepare.ts';
 import { createLive } from './live.ts';
 import { resolveProcess } from './effective.ts';
 import { parseExtraHost } from './host-files.ts';
 import { createContainerId, createName, parseContainerName } from './names.ts';
 import { formatRecord, initialState, type ContainerRecord } from './record.ts';
-import { parseSignal } from '#sys';
 
 /**
  * Makes a container that can be started: its row, its place in a network, its writable layer. Undone whole when a step fails; the row comes
  * first, so that a kill between two steps leaves nothing that a removal does not find.
  */
 export async function createContainer(context: EngineContext, request: CreateRequest): Promise<{ id: ContainerId; warnings: string[] }> {
-  const { view, manifest, chain } = await resolveImageForUse(context, request.image);
-  const record = planRecord(context, request, view, { manifest, chain });
+  const { image, view } = await resolveImageForUse(context, request.image);
+  const init = request.kind === 'system' ? await initOf(context, image) : null;
+  const asked = request.kind === 'system' && view.config.stopSignal === '' ? { stopSignal: stopSignalOf(init), ...request } : request;
+  const record = planRecord(context, asked, view, { manifest: image.target, chain: image.chain });
   await using undo = new AsyncDisposableStack();
   reserveName(context, record);
   undo.defer(() => void context.store.metadata.containers.remove(record.id));
   const container = createLive(context.dataRoot, record);
   context.table.add(container);
   undo.defer(() => context.table.drop(record.id));
-  await context.store.snapshots.prepare(record.id, chain);
+  const snapshot = await context.store.snapshots.prepare(record.id, image.chain);
   undo.defer(async () => void (await context.store.snapshots.remove(record.id)));
+  if (record.kind === 'system') await prepareFirstBoot(context.dataRoot, snapshot, { init, hostname: record.hostname });
   if (record.network === 'bridge') {
     await context.networks.reserve(record.id, 'bridge');
     undo.defer(() => context.networks.release(record.id));

@@ -25,7 +25,7 @@ export function resolveProcess(image: ImageView, request: CreateRequest): Effect
     env: mergeEnvironment(image.config.env, request.env ?? []),
     workingDirectory: absoluteDirectory(request.workingDirectory ?? (image.config.workingDirectory || '/')),
     user: request.user ?? image.config.user,
-    stopSignal: request.stopSignal ?? (image.config.stopSignal || (request.kind === 'system' ? 'SIGRTMIN+3' : 'SIGTERM')),
+    stopSignal: request.stopSignal ?? (image.config.stopSignal || 'SIGTERM'),
   };
 }
 

@@ -1,6 +1,7 @@
 import { isOrlopError } from '#errors';
 import { openCgroup } from '#runtime';
 import { readExitRecord, type ExitRecord, type MonitorConnection } from '#sys';
+import { requestOf } from '#system';
 import { nowNs, publishContainerEvent, saveState, type EngineContext } from '../context.ts';
 import { removeWhole } from './remove.ts';
 import { notify, type LiveContainer } from './table.ts';
@@ -29,7 +30,11 @@ async function settleExit(
   exit: ExitRecord | null,
 ): Promise<void> {
   if (container.connection !== connection) return;
-  await recordExit(context, container, exit);
+  const { stopping } = container;
+  // A machine that powers off or reboots itself ends well.
+  const wish = exit === null || exit.signal === null || container.record.kind !== 'system' ? null : requestOf(exit.signal);
+  await recordExit(context, container, exit === null || wish === null ? exit : { ...exit, exitCode: 0 });
+  if (wish === 'reboot' && !stopping) context.startAgain(container);
 }
 
 /** Writes the end down, gives back what the run held, tells those who wait, and removes a container that was to be removed. */

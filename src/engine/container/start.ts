@@ -6,7 +6,7 @@ import { mountOverlayRoot, OPEN_TREE_CLONE, prepareMonitorDirectory } from '#sys
 import { nowNs, publishContainerEvent, saveState, type EngineContext } from '../context.ts';
 import type { ReadySandbox, SandboxShape } from '../sandbox-pool.ts';
 import { boundingSet, buildSpec } from '../spec/build-spec.ts';
-import { hostFileTargets } from '../spec/mounts.ts';
+import { hostFilesOf } from '../spec/mounts.ts';
 import { limitsToResources } from '../spec/resources.ts';
 import { seccompFilter } from '../spec/seccomp.ts';
 import { exitCodeOfFailure } from '../exec/exit-code.ts';
@@ -65,7 +65,7 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   ready.cgroup.apply(limitsToResources(record.request.limits ?? {}));
   if (record.kind === 'system' && ready.idRange !== null) ready.cgroup.delegate(ready.idRange.first, ready.idRange.first);
   prepareMonitorDirectory(files.monitor);
-  await writeHostFiles(files, record, endpoint);
+  if (record.kind === 'app') await writeHostFiles(files, record, endpoint);
   const root = borrow(await mountRoot(context, record, ready));
   await network;
 
@@ -138,7 +138,7 @@ function mountHostFiles(
 ): Map<string, number> {
   const base = ready.view ?? context.dataRootDescriptor;
   return new Map(
-    Object.entries(hostFileTargets).map(([target, file]) => [
+    Object.entries(hostFilesOf(record.kind)).map(([target, file]) => [
       target,
       borrow(context.addon.openTree(base, `containers/${record.id}/${file}`, OPEN_TREE_CLONE)),
     ]),

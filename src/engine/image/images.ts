@@ -1,6 +1,5 @@
 import { historyOf, type Image, type ImageUser } from '#image';
-import { familiarReference, parseReference, type Digest } from '#oci';
-import type { ChainId } from '#store';
+import { familiarReference, parseReference } from '#oci';
 import { isActive } from '../container/record.ts';
 import type { EngineContext } from '../context.ts';
 import type { Engine, ImageView } from '../model.ts';
@@ -35,13 +34,10 @@ export function createImageVerbs(context: EngineContext): Engine['images'] {
 }
 
 /** The image a container is made from, with its layers in place. */
-export async function resolveImageForUse(
-  context: EngineContext,
-  ref: string,
-): Promise<{ view: ImageView; manifest: Digest; chain: ChainId | null }> {
+export async function resolveImageForUse(context: EngineContext, ref: string): Promise<{ image: Image; view: ImageView }> {
   const image = context.images.resolve(ref);
   await context.images.unpack(image);
-  return { view: viewOf(context, image), manifest: image.target, chain: image.chain };
+  return { image, view: viewOf(context, image) };
 }
 
 function usersOf(context: EngineContext, image: Image): ImageUser[] {

@@ -2,7 +2,7 @@ import type { SpecMount } from '#oci';
 import type { CreateRequest, Kind } from '../model.ts';
 
 /** Where the files that the engine writes for a container are bound, and their names in its directory. */
-export const hostFileTargets: Readonly<Record<string, string>> = {
+const hostFileTargets: Readonly<Record<string, string>> = {
   '/etc/resolv.conf': 'resolv.conf',
   '/etc/hostname': 'hostname',
   '/etc/hosts': 'hosts',
@@ -11,10 +11,15 @@ export const hostFileTargets: Readonly<Record<string, string>> = {
 const defaultShmBytes = 64 * 1024 * 1024;
 const quiet = ['nosuid', 'noexec', 'nodev'] as const;
 
+/** A machine's files are its own (see system/prepare.ts): nothing is bound over them. */
+export function hostFilesOf(kind: Kind): Readonly<Record<string, string>> {
+  return kind === 'app' ? hostFileTargets : {};
+}
+
 /** The file systems of a container, in the order in which they are mounted. */
 export function planMounts(kind: Kind, request: CreateRequest): SpecMount[] {
   const mounts = kind === 'system' ? systemMounts(request) : appMounts(request);
-  const hostFiles = Object.keys(hostFileTargets).map((destination) => ({
+  const hostFiles = Object.keys(hostFilesOf(kind)).map((destination) => ({
     destination,
     type: 'bind',
     source: destination,
