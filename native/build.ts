@@ -45,6 +45,8 @@ export interface BosunBuild {
   readonly output: string;
   /** Links dynamically, with address and undefined-behaviour sanitizers, for tests. */
   readonly sanitize?: boolean;
+  /** What the sanitizers find goes to files whose names begin so. */
+  readonly reportPath?: string;
   /** The C compiler; default: `CC` of the environment, else `cc`. */
   readonly compiler?: string;
 }
@@ -60,8 +62,10 @@ export interface ProgramBuild extends BosunBuild {
  * Throws an Error with the compiler's words when it refuses.
  */
 export function buildBosun(build: BosunBuild): { built: boolean } {
-  const bare = build.sanitize === true ? [] : filesOf(join(sourceDirectory, 'bare'), '.c');
-  return buildProgram({ ...build, sources: [...filesOf(sourceDirectory, '.c'), ...bare] });
+  const sources = filesOf(sourceDirectory, '.c');
+  if (build.sanitize !== true) return buildProgram({ ...build, sources: [...sources, ...filesOf(join(sourceDirectory, 'bare'), '.c')] });
+  const extraFlags = build.reportPath === undefined ? [] : [`-DREPORT_PATH="${build.reportPath}"`];
+  return buildProgram({ ...build, sources: [...sources, join(sourceDirectory, 'test', 'sanitizer_options.c')], extraFlags });
 }
 
 /** Builds any C program that shares bosun's headers, by the same rules; for test drivers. */

@@ -105,6 +105,7 @@ const applets = [
   'kill',
   'head',
   'true',
+  'grep',
 ];
 
 /** Mounts that every test container has: the tests of busybox need /proc, a terminal needs devpts. */

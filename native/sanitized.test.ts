@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { buildBosun } from './build.ts';
+
+// The tests of whole containers again, under bosun with address and undefined-behaviour sanitizers.
+
+const suites = ['container', 'isolation', 'terminal', 'exec', 'log'];
+const root = join(import.meta.dirname, '..');
+
+test('the sanitizers find nothing while whole containers run', { skip: process.getuid?.() === 0 ? false : 'needs root' }, () => {
+  const directory = mkdtempSync(join(tmpdir(), 'orlop-sanitized-'));
+  try {
+    const output = join(directory, 'bosun');
+    const reports = join(directory, 'report');
+    buildBosun({ output, sanitize: true, reportPath: reports });
+    const files = suites.map((name) => join(root, 'src/sys/bosun', `${name}.test.ts`));
+    const run = spawnSync(process.execPath, ['--test', '--test-isolation=none', ...files], {
+      encoding: 'utf8',
+      timeout: 240_000,
+      env: { ...process.env, ORLOP_BOSUN: output },
+    });
+    const found = readdirSync(directory).filter((name) => name.startsWith('report'));
+    assert.deepEqual(
+      found.map((name) => readFileSync(join(directory, name), 'utf8')),
+      [],
+    );
+    assert.equal(run.status, 0, run.stdout.slice(-20_000));
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
