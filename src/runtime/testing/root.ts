@@ -46,7 +46,9 @@ export function makeBusyboxRoot(): { readonly directory: string; readonly root: 
   chmodSync(directory, 0o755);
   const root = join(directory, 'rootfs');
   mkdirSync(join(root, 'bin'), { recursive: true });
-  mkdirSync(join(root, 'tmp'), { mode: 0o1777 });
+  mkdirSync(join(root, 'tmp'));
+  // Whatever our umask is.
+  chmodSync(join(root, 'tmp'), 0o1777);
   copyFileSync(busybox ?? '', join(root, 'bin/busybox'));
   for (const applet of applets) symlinkSync('busybox', join(root, 'bin', applet));
   return { directory, root, remove: () => rmSync(directory, { recursive: true, force: true }) };
