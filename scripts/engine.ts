@@ -91,10 +91,11 @@ function readPidFile(): string {
   }
 }
 
+/** Whether it still runs; one that has ended and waits for a parent to notice does not. proc_pid_stat(5) */
 function isAlive(pid: number): boolean {
   try {
-    process.kill(pid, 0);
-    return true;
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return !stat.slice(stat.lastIndexOf(')')).startsWith(') Z');
   } catch {
     return false;
   }

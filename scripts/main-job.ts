@@ -74,6 +74,8 @@ async function main(): Promise<void> {
   say(`npm stop; ${at} ps; npm start    # the engine goes and comes back; ${machine} does not notice`);
 }
 
+// A reader that has seen enough: `npm start | head`.
+process.stdout.on('error', () => process.exit(141));
 try {
   await main();
 } catch (error) {
