@@ -219,10 +219,11 @@ describe('the command line, against our HTTP edge over an engine in memory', () 
 test('an engine that dies under run and logs -f is said in one sentence, and 125', async () => {
   await using server = await openFakeServer();
   const env = { ORLOP_HOST: server.host };
-  const run = startProgram([...orlopCommand, 'run', '--name', 'orphan', 'debian:trixie', 'sleep'], { env });
+  const run = startProgram([...orlopCommand, 'run', '--name', 'orphan', 'debian:trixie', 'talk', 'born'], { env });
   await started(server, 'orphan');
   const logs = startProgram([...orlopCommand, 'logs', '-f', 'orphan'], { env });
   const exec = startProgram([...orlopCommand, 'exec', '-i', 'orphan', 'cat'], { env });
+  await Promise.all([run.said('born'), logs.said('born')]);
   exec.child.stdin.write('alive');
   await exec.said('alive');
   await server.close();

@@ -98,7 +98,7 @@ interface Exchanged {
 /** A body on its way: the engine may begin to answer before it is sent, and the source may fail at any time. */
 interface TrackedUpload {
   readonly source: AsyncIterable<Uint8Array>;
-  failure: unknown;
+  failure: Error | undefined;
 }
 
 function trackUpload(source: AsyncIterable<Uint8Array>): TrackedUpload {
@@ -137,7 +137,7 @@ async function converse({ host, connection, options, upgrade, upload }: Conversa
 /** A source that fails cuts the connection, so that the engine does not take half a body for a whole one. */
 function startUpload({ socket }: Connection, upload: TrackedUpload): void {
   sendUpload(socket, upload.source).catch((error: unknown) => {
-    upload.failure = error;
+    upload.failure = error instanceof Error ? error : new Error(String(error));
     socket.destroy();
   });
 }

@@ -31,7 +31,7 @@ const ignoredSignals = new Set([
 ]);
 
 /** A process made of JavaScript: `echo`, `cat`, `fail` (says something on stderr, ends with its argument), `sleep` (until it is signalled), `size` and
- * `sizes` (says each new size, until it is signalled). */
+ * `sizes` (says each new size, until it is signalled) and `talk` (says its words, then stays). */
 export function createFakeProcess(
   command: readonly string[],
   options: { terminal: boolean; rows?: number; columns?: number },
@@ -72,6 +72,8 @@ export function createFakeProcess(
     } else if (name === 'size') {
       say('stdout', `${size.rows} ${size.columns}\n`);
       finish(0);
+    } else if (name === 'talk') {
+      say('stdout', `${words.join(' ')}\n`);
     } else if (name !== 'sleep' && name !== 'sizes') {
       say('stdout', `${words.join(' ')}\n`);
       finish(0);
