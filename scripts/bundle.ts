@@ -26,9 +26,6 @@ type Define = Readonly<Record<string, string>>;
 
 const common = { bundle: true, platform: 'node', target: 'node24', minifySyntax: true, logLevel: 'warning' } as const;
 
-/** CommonJS has no import.meta; code that may be compiled asks for it carefully. */
-const quiet = { 'empty-import-meta': 'silent' } as const;
-
 /** One ES module per program. Built under another name and renamed, so that a running launcher never sees half a file. */
 async function bundle(program: Program, define: Define): Promise<void> {
   const outfile = join(output, `${program.name}.mjs`);
