@@ -68,11 +68,12 @@ export interface TestEngine extends AsyncDisposable {
   start(): Promise<void>;
 }
 
-export async function startEngine(flags: readonly string[] = []): Promise<TestEngine> {
+/** `dataRoot`: elsewhere than below the engine's own temporary directory, for a disk of its own. */
+export async function startEngine(flags: readonly string[] = [], ownDataRoot?: string): Promise<TestEngine> {
   const root = mkdtempSync(join(tmpdir(), 'orlop-test-'));
   const socket = join(root, 'orlop.sock');
   const host = `unix://${socket}`;
-  const dataRoot = join(root, 'data');
+  const dataRoot = ownDataRoot ?? join(root, 'data');
   const program = join(projectRoot, 'bin/orlop');
   let engine: ChildProcess | null = null;
 

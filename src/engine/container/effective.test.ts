@@ -87,9 +87,9 @@ describe('working directory, user and stop signal', () => {
     assert.deepEqual([said.workingDirectory, said.user, said.stopSignal], ['/srv', 'www', 'SIGQUIT']);
   });
 
-  test("a machine's init is asked to stop as systemd wants it, unless the image knows better", () => {
-    assert.equal(resolve({ command }, { kind: 'system' }).stopSignal, 'SIGRTMIN+3');
-    assert.equal(resolve({ command, stopSignal: 'SIGPWR' }, { kind: 'system' }).stopSignal, 'SIGPWR');
+  test('the image says how to stop it, else SIGTERM', () => {
+    assert.equal(resolve({ command }).stopSignal, 'SIGTERM');
+    assert.equal(resolve({ command, stopSignal: 'SIGPWR' }).stopSignal, 'SIGPWR');
   });
 
   test('the request wins', () => {
