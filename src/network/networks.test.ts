@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { isOrlopError } from '#errors';
 import { createLogger } from '#log';
@@ -74,6 +74,8 @@ if (!isInOwnNetwork()) {
   test.after(() => outside[Symbol.asyncDispose]());
 
   test('two containers of a bridge reach each other, the host and the outside, which sees the host', async () => {
+    // A new namespace takes the machine's own setting over, which may be on already.
+    writeFileSync('/proc/sys/net/ipv4/ip_forward', '0');
     const lines: string[] = [];
     await using networks = await open(createMemoryState(), lines);
     await using one = await openTestNamespace(addon);
