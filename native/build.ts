@@ -45,7 +45,7 @@ export interface BosunBuild {
   readonly output: string;
   /** Links dynamically, with address and undefined-behaviour sanitizers, for tests. */
   readonly sanitize?: boolean;
-  /** What the sanitizers find goes to files whose names begin so. */
+  /** What the sanitizers find is added to this file, which then exists in any case. */
   readonly reportPath?: string;
   /** The C compiler; default: `CC` of the environment, else `cc`. */
   readonly compiler?: string;
@@ -78,6 +78,7 @@ export function buildProgram(build: ProgramBuild): { built: boolean } {
     ...(build.sanitize === true ? sanitized : release),
     `-DBOSUN_VERSION="${version}"`,
     `-I${sourceDirectory}`,
+    ...(build.extraFlags ?? []),
   ];
   const command = [...flags, ...build.sources];
   const stampFile = `${build.output}.stamp`;

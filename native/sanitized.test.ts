@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -15,19 +15,15 @@ test('the sanitizers find nothing while whole containers run', { skip: process.g
   const directory = mkdtempSync(join(tmpdir(), 'orlop-sanitized-'));
   try {
     const output = join(directory, 'bosun');
-    const reports = join(directory, 'report');
-    buildBosun({ output, sanitize: true, reportPath: reports });
+    const report = join(directory, 'report');
+    buildBosun({ output, sanitize: true, reportPath: report });
     const files = suites.map((name) => join(root, 'src/sys/bosun', `${name}.test.ts`));
     const run = spawnSync(process.execPath, ['--test', '--test-isolation=none', ...files], {
       encoding: 'utf8',
       timeout: 240_000,
       env: { ...process.env, ORLOP_BOSUN: output },
     });
-    const found = readdirSync(directory).filter((name) => name.startsWith('report'));
-    assert.deepEqual(
-      found.map((name) => readFileSync(join(directory, name), 'utf8')),
-      [],
-    );
+    assert.equal(readFileSync(report, 'utf8'), '');
     assert.equal(run.status, 0, run.stdout.slice(-20_000));
   } finally {
     rmSync(directory, { recursive: true, force: true });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { describe, test } from 'node:test';
+import type { Op } from '../plan/index.ts';
 import { attachFirst, collect, openTestContainer, reasonToSkip, type ContainerOptions, type TestContainer } from './test-container.ts';
 
 describe('a container with a terminal', { skip: reasonToSkip() }, () => {
@@ -47,9 +48,11 @@ describe('a container with a terminal', { skip: reasonToSkip() }, () => {
   });
 });
 
+const controllingTerminal: Op = { op: 'make_node', target: '/dev/tty', mode: 0o020666, major: 5, minor: 0, uid: 0, gid: 0 };
+
 async function runWithClient(container: TestContainer, options: ContainerOptions): Promise<{ socket: Socket }> {
   const { attachment, op } = attachFirst(container.addon, 7);
-  await container.run({ ...options, terminal: true, slots: [attachment.descriptor], before: [op] });
+  await container.run({ ...options, terminal: true, slots: [attachment.descriptor], before: [op, controllingTerminal] });
   container.addon.close(attachment.descriptor);
   return { socket: attachment.socket };
 }
