@@ -7,18 +7,26 @@ import { notify, type LiveContainer } from './table.ts';
 /** Removes a container; a running one only by force, which kills it first. */
 export async function removeContainer(context: EngineContext, ref: string, options: { force?: boolean }): Promise<void> {
   const container = context.table.find(ref);
-  const { id, name } = container.record;
-  if (isActive(container.record.state.status)) {
-    if (options.force !== true) {
-      throw new OrlopError('conflict', 'ENGINE_CONTAINER_RUNNING', `cannot remove container "${name}": container is running`, {
-        hint: `stop it before removing it, or force: orlop rm -f ${name}`,
-      });
-    }
+  while (!(await removeIfEnded(context, container))) {
+    if (options.force !== true) throw isRunning(container.record.name);
     await endNow(context, container);
   }
-  await context.queues.run(id, async () => {
+}
+
+/** false: it has a process, perhaps from a start that was under way before. */
+function removeIfEnded(context: EngineContext, container: LiveContainer): Promise<boolean> {
+  const { id } = container.record;
+  return context.queues.run(id, async () => {
+    if (isActive(container.record.state.status)) return false;
     // An auto-removed container may be gone by the time its end is settled.
     if (context.table.get(id) === container) await removeWhole(context, container);
+    return true;
+  });
+}
+
+function isRunning(name: string): OrlopError {
+  return new OrlopError('conflict', 'ENGINE_CONTAINER_RUNNING', `cannot remove container "${name}": container is running`, {
+    hint: `stop it before removing it, or force: orlop rm -f ${name}`,
   });
 }
 
