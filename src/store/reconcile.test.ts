@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test, type TestContext } from 'node:test';
@@ -134,4 +134,22 @@ test('disk usage adds up', asRoot, async (t) => {
   assert.ok(usage.layers.bytes >= 100_000 && usage.layers.bytes < 200_000);
   assert.equal(usage.containers.count, 1);
   assert.deepEqual(usage.images, { count: 0 });
+});
+
+test('killed with a disk filled by an unfinished blob, the store opens and has its space back', asRoot, async (t) => {
+  const addon = loadAddon();
+  const disk = temporaryDirectory(t, addon);
+  addon.mount('orlop-test', disk, 'tmpfs', 0, 'size=2m');
+  t.after(() => addon.umount(disk, 0));
+  const root = join(disk, 'root');
+  await (await openStore({ root, addon })).close();
+  const blob = openSync(join(root, 'ingest', 'blob-unfinished'), 'w');
+  assert.throws(() => {
+    for (;;) writeSync(blob, Buffer.alloc(65_536));
+  }, /ENOSPC/);
+  closeSync(blob);
+  const store = await openStore({ root, addon });
+  await checkConsistent(store);
+  await store.close();
+  assert.deepEqual(readdirSync(join(root, 'ingest')), []);
 });

@@ -1,6 +1,6 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, unlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { isErrno, OrlopError } from '#errors';
+import { isErrno, isOrlopError, OrlopError } from '#errors';
 import type { Logger } from '#log';
 import type { Addon } from '#sys';
 import { createBackgroundTasks } from './background.ts';
@@ -42,7 +42,7 @@ export async function openStore({ root, addon, logger, workerUrl }: OpenStoreOpt
   makeDirectories(layout);
   refuseLostDatabase(layout);
   await using opened = new AsyncDisposableStack();
-  const db = opened.use(openDatabase(layout.database));
+  const db = opened.use(openOnFullDisk(layout));
   const metadata = createMetadata(db);
   const layerRows = createLayerRows(db);
   const leases = createLeaseBook(createLeaseRows(db));
@@ -71,6 +71,26 @@ export async function openStore({ root, addon, logger, workerUrl }: OpenStoreOpt
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/**
+ * A killed engine may have filled the disk with an unfinished download: the database cannot even be opened then. Its files go first, and it is
+ * tried once more. An engine that still runs would have said STORE_IN_USE.
+ */
+function openOnFullDisk(layout: Layout): Database {
+  try {
+    return openDatabase(layout.database);
+  } catch (error) {
+    const isFull = isOrlopError(error) && ['STORE_DISK_FULL', 'STORE_DATABASE_IO'].includes(error.code);
+    if (!isFull || !removeUnfinishedBlobs(layout)) throw error;
+    return openDatabase(layout.database);
+  }
+}
+
+function removeUnfinishedBlobs(layout: Layout): boolean {
+  const files = readdirSync(layout.ingest, { withFileTypes: true }).filter((entry) => entry.isFile());
+  for (const file of files) unlinkSync(join(layout.ingest, file.name));
+  return files.length > 0;
 }
 
 /** A new database would know no container, and what is in `containers/` would be cleared away as unknown. */

@@ -123,7 +123,21 @@ async function serve(service: Service): Promise<void> {
   if (exchange?.hijacked === true) return;
   // A body that nobody read would hold up the next request on this connection; an upgraded connection has no next request.
   if (upgraded) request.socket.end();
-  else request.resume();
+  else drain(request);
+}
+
+/** How long a client may go on sending a body that nobody reads any more. */
+const drainMs = 2_000;
+
+/** Lets the client finish sending, since many read the answer only then, but not for ever. */
+function drain(request: IncomingMessage): void {
+  if (request.complete || request.destroyed) return;
+  // Who stopped reading half-way may have left its listener behind, which would hold the stream back; the stream takes note in the next turn.
+  request.removeAllListeners('readable');
+  setImmediate(() => request.resume());
+  const timer = setTimeout(() => request.destroy(), drainMs);
+  timer.unref();
+  request.once('close', () => clearTimeout(timer));
 }
 
 function trackSocket(socket: Socket, { hijacked, controller }: Service): void {

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { startEngine, whyNot, type TestEngine } from './harness.ts';
+
+const image = 'busybox';
+const diskMib = 16;
+
+describe('a full disk', { skip: whyNot() }, () => {
+  const disk = mkdtempSync(join(tmpdir(), 'orlop-disk-'));
+  let engine: TestEngine;
+  before(async () => {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${diskMib}m`, 'orlop-test', disk]);
+    engine = await startEngine([], join(disk, 'data'));
+    await engine.must('template', 'build', 'busybox');
+  });
+  after(async () => {
+    try {
+      await engine[Symbol.asyncDispose]();
+    } finally {
+      execFileSync('umount', ['-l', disk]);
+      rmSync(disk, { recursive: true });
+    }
+  });
+
+  /** A root tar bigger than the disk, which a stream can make without space of its own. */
+  const importTooMuch = () => engine.orlopWith({ timeoutMs: 120_000 }, 'import', join(engine.root, 'big.tar'), 'too/big:1');
+
+  test('while unpacking: one sentence that names it, and nothing stays', async () => {
+    const source = join(engine.root, 'big');
+    mkdirSync(source);
+    execFileSync('sh', ['-c', `head -c ${diskMib * 2}M /dev/urandom > ${source}/file && tar -C ${source} -cf ${engine.root}/big.tar .`]);
+    const free = statfsSync(disk).bfree;
+    const outcome = await importTooMuch();
+    assert.equal(outcome.code, 1);
+    assert.match(outcome.stderr, /full|space/i);
+    assert.equal(outcome.stderr.trim().split('\n').length <= 2, true, outcome.stderr);
+    assert.doesNotMatch(await engine.must('images'), /too\/big/);
+    assert.deepEqual(readdirSync(join(engine.dataRoot, 'ingest')), []);
+    assert.ok(statfsSync(disk).bfree >= free - 64, 'blocks stay used');
+  });
+
+  test('under a container: its writes fail, it goes on, and so does the engine', async () => {
+    const script = 'dd if=/dev/zero of=/fill bs=64k 2>/dev/null; echo full; rm /fill; echo freed';
+    assert.equal(await engine.must('run', '--rm', image, 'sh', '-c', script), 'full\nfreed');
+  });
+
+  test('under the log: the process is not stalled', async () => {
+    const script = 'dd if=/dev/zero of=/fill bs=4k 2>/dev/null; seq 1 20000; rm /fill; exit 3';
+    const outcome = await engine.orlop('run', '--rm', image, 'sh', '-c', script);
+    assert.equal(outcome.code, 3);
+    assert.ok(outcome.stdout.endsWith('20000\n'));
+  });
+});
