@@ -83,7 +83,7 @@ static void refuse(const struct control *control, uint32_t error, const char *re
 static void handle_sandbox(struct monitor *monitor, const struct control *control) {
   const struct descriptors *descriptors = &control->frame.descriptors;
   struct plan plan;
-  if (monitor->state != MONITOR_IDLE) {
+  if (monitor->state != MONITOR_IDLE || monitor->stage >= 0) {
     refuse(control, EALREADY, "there is a sandbox already");
     return;
   }
@@ -92,14 +92,10 @@ static void handle_sandbox(struct monitor *monitor, const struct control *contro
     refuse(control, (uint32_t)-error, "the sandbox plan is not valid");
     return;
   }
-  error = sandbox_make(monitor, &plan, descriptors->at + 1);
+  int made = sandbox_make(monitor, &plan, descriptors->at + 1);
   plan_unmap(&plan);
-  if (error < 0) {
-    monitor_fail(monitor);
-    return;
-  }
-  monitor->state = MONITOR_SANDBOXED;
-  control_broadcast_pid(monitor, FRAME_SANDBOXED);
+  if (made < 0) monitor_fail(monitor);
+  else if (made == 0) process_sandboxed(monitor);
 }
 
 static void handle_run(struct monitor *monitor, const struct control *control) {

@@ -17,10 +17,13 @@
 #define LAG_BYTES (1024u * 1024u)
 #define LAG_CAPACITY (LAG_BYTES + 4u * CHUNK_BYTES)
 /* … for at most this long; then it is dropped. */
-#define LAG_NS (10ull * 1000000000u)
+#ifndef LAG_NS
+#define LAG_NS 10000000000ull
+#endif
 /* How long output is awaited that a descendant of the process may still write. */
-#define DRAIN_NS (5ull * 1000000000u)
-#define QUIET_NS (2ull * 1000000000u)
+#define DRAIN_NS 5000000000ull
+/* After so long without output the buffers' memory is given back. */
+#define QUIET_NS 2000000000ull
 
 #define EXIT_OUT_OF_MEMORY 1u
 #define EXIT_NEVER_RAN 2u
@@ -146,10 +149,12 @@ void monitor_abandon(struct monitor *monitor);
 void process_stage_event(struct monitor *monitor);
 void process_exit_event(struct monitor *monitor);
 void process_kill(struct monitor *monitor);
+/* The stage waits for its run plan. */
+void process_sandboxed(struct monitor *monitor);
 /* Goes through the end, as far as it may go now: drained, recorded, said, clients gone. */
 void process_settle(struct monitor *monitor);
 
-/* Makes the stage. 0, or a failure noted in monitor->report. */
+/* Makes the stage. 0: it waits, 1: it will say when it does, or a failure noted in monitor->report. */
 int sandbox_make(struct monitor *monitor, const struct plan *plan, const int *slots);
 /* Carries out the monitor's part of the run plan and hands the rest to the stage. */
 int run_accept(struct monitor *monitor, const struct descriptors *descriptors);

@@ -13,10 +13,11 @@ static bool is_directory(int fd) {
   return fstat(fd, &facts) == 0 && S_ISDIR(facts.st_mode);
 }
 
-/* A mount of the null device, and of nothing that a container put in its place (CVE-2025-31133). */
-static int clone_null(void) {
+/* A mount of the null device, and of nothing that a container put in its place (CVE-2025-31133). Over a skeleton ours has moved into the new root. */
+static int clone_null(struct stage *stage) {
   struct stat facts;
   OS_CLOSE int null = os_open(AT_FDCWD, "/dev/null", O_PATH | O_NOFOLLOW, 0);
+  if (null == -ENOENT) null = root_open_plain(stage, "/dev/null", O_PATH);
   if (null < 0) return null;
   if (fstat(null, &facts) < 0) return -errno;
   if (!S_ISCHR(facts.st_mode) || facts.st_rdev != makedev(1, 3)) return -ENODEV;
@@ -26,13 +27,7 @@ static int clone_null(void) {
 /* One tmpfs serves all masked directories: the later ones are clones of the first mount. */
 static int clone_empty(struct stage *stage) {
   if (stage->empty >= 0) return os_open_tree(stage->empty, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
-  OS_CLOSE int context = os_fsopen("tmpfs");
-  if (context < 0) return context;
-  int error = os_fsconfig(context, FSCONFIG_SET_STRING, "nr_inodes", "1");
-  if (error == 0) error = os_fsconfig(context, FSCONFIG_SET_STRING, "mode", "0755");
-  if (error == 0) error = os_fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL);
-  if (error < 0) return error;
-  int mount = os_fsmount(context, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+  int mount = root_tmpfs("1", true);
   if (mount >= 0) stage->empty = fcntl(mount, F_DUPFD_CLOEXEC, 3);
   return mount;
 }
@@ -44,7 +39,7 @@ int stage_mask(struct stage *stage, const struct op *op) {
   OS_CLOSE int place = root_open(stage, target, O_PATH);
   if (place == -ENOENT || place == -ENOTDIR) return 0;
   if (place < 0) return stage_fail(stage, place, "openat2", target);
-  OS_CLOSE int cover = is_directory(place) ? clone_empty(stage) : clone_null();
+  OS_CLOSE int cover = is_directory(place) ? clone_empty(stage) : clone_null(stage);
   if (cover < 0) return stage_fail(stage, cover, "open_tree", target);
   error = os_move_mount(cover, place);
   return error < 0 ? stage_fail(stage, error, "move_mount", target) : 0;

@@ -62,10 +62,17 @@ static int make_mount(struct stage *stage, const struct op *op, const char *targ
   return mount < 0 ? refused(stage, mount, context, "fsmount", target, fstype) : mount;
 }
 
-/* procfs and sysfs must lie where programs and our own checks look for them: a link in their place could lead these astray (CVE-2019-19921). */
-static int require_plain(struct stage *stage, const char *target) {
-  OS_CLOSE int place = root_open_plain(stage, target, O_PATH);
-  return place < 0 ? stage_fail(stage, place, "openat2", target) : 0;
+/*
+ * procfs and sysfs must lie where programs and our own checks look for them: a link in their place could lead these astray (CVE-2019-19921). Returns the
+ * descriptor of the place.
+ */
+static int make_plain(struct stage *stage, const char *target, uint32_t make) {
+  if (make == ROOT_MAKE_DIRECTORY) {
+    OS_CLOSE int made = root_make(stage, target, ROOT_MAKE_DIRECTORY, &directories);
+    if (made < 0) return stage_fail(stage, made, "mkdirat", target);
+  }
+  int place = root_open_plain(stage, target, O_PATH);
+  return place < 0 ? stage_fail(stage, place, "openat2", target) : place;
 }
 
 int stage_mount(struct stage *stage, const struct op *op) {
@@ -77,14 +84,23 @@ int stage_mount(struct stage *stage, const struct op *op) {
   OS_CLOSE int mount = make_mount(stage, op, target);
   if (mount < 0) return mount;
   if (strcmp(fstype, "proc") == 0 || strcmp(fstype, "sysfs") == 0) {
-    if (make == ROOT_MAKE_DIRECTORY) {
-      OS_CLOSE int made = root_make(stage, target, ROOT_MAKE_DIRECTORY, &directories);
-      if (made < 0) return stage_fail(stage, made, "mkdirat", target);
-    }
-    error = require_plain(stage, target);
-    if (error < 0) return error;
+    OS_CLOSE int place = make_plain(stage, target, make);
+    if (place < 0) return place;
   }
   return attach(stage, mount, target, make);
+}
+
+int stage_move_tree(struct stage *stage, const struct op *op) {
+  const char *from = op_text(op, MOVE_TREE_FROM);
+  const char *target = op_text(op, MOVE_TREE_TARGET);
+  int error = stage_require_mounts(stage);
+  if (error < 0) return error;
+  OS_CLOSE int tree = os_open(AT_FDCWD, from, O_PATH | O_NOFOLLOW, 0);
+  if (tree < 0) return stage_fail(stage, tree, "openat", from);
+  OS_CLOSE int place = make_plain(stage, target, op_word(op, MOVE_TREE_MAKE));
+  if (place < 0) return place;
+  error = os_move_mount(tree, place);
+  return error < 0 ? stage_fail(stage, error, "move_mount", target) : 0;
 }
 
 int stage_attach_mount(struct stage *stage, const struct op *op) {

@@ -69,6 +69,15 @@ int stage_open_root(struct stage *stage, const struct op *op) {
   return cover(stage, tree, -1);
 }
 
+/* Twelve directories to mount on are plenty. */
+int stage_open_skeleton(struct stage *stage, const struct op *op) {
+  (void)op;
+  int error = stage_require_mounts(stage);
+  if (error < 0) return error;
+  OS_CLOSE int mount = root_tmpfs("13", false);
+  return mount < 0 ? stage_fail(stage, mount, "fsmount", "skeleton") : cover(stage, mount, -1);
+}
+
 /* pivot_root(2), "pivot_root(".", ".")": the old root ends up on top of the new one, from where it is taken off. It must not take the host's mounts along. */
 static int pivot(struct stage *stage) {
   OS_CLOSE int old = os_open(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);

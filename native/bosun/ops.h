@@ -11,7 +11,7 @@
 #define PLAN_MAXIMUM_SLOTS 240u
 #define PLAN_INLINE_ARGUMENTS 7u
 #define NO_SLOT 0xffffffffu
-#define OP_LIMIT 60u
+#define OP_LIMIT 62u
 
 enum op_code {
   OP_JOIN_NAMESPACES = 1,
@@ -65,6 +65,8 @@ enum op_code {
   OP_PASS_DESCRIPTOR = 57,
   OP_RUN_HOOK = 58,
   OP_MAKE_WORKING_DIRECTORY = 59,
+  OP_OPEN_SKELETON = 60,
+  OP_MOVE_TREE = 61,
 };
 
 /* Positions of the arguments. */
@@ -187,6 +189,9 @@ enum {
   MAKE_WORKING_DIRECTORY_PATH = 0,
   MAKE_WORKING_DIRECTORY_UID = 1,
   MAKE_WORKING_DIRECTORY_GID = 2,
+  MOVE_TREE_FROM = 0,
+  MOVE_TREE_TARGET = 1,
+  MOVE_TREE_MAKE = 2,
 };
 
 /* w u32, q u64, i i64, d descriptor slot, s string, v strings, b bytes. `by` is m (monitor) or s (stage); 0: no such op. */
@@ -248,6 +253,8 @@ static const struct op_shape op_shapes[OP_LIMIT] = {
   [OP_PASS_DESCRIPTOR] = {'s', 2, {'d', 'w'}},
   [OP_RUN_HOOK] = {'s', 5, {'s', 'v', 'v', 'b', 'w'}},
   [OP_MAKE_WORKING_DIRECTORY] = {'s', 3, {'s', 'w', 'w'}},
+  [OP_OPEN_SKELETON] = {'s', 0, {0}},
+  [OP_MOVE_TREE] = {'s', 3, {'s', 's', 'w'}},
 };
 
 #endif

@@ -33,6 +33,8 @@ enum message_type {
   MESSAGE_EXECUTING, /* stage: execve is next; the end of the stream then means success */
   MESSAGE_FAILED,    /* stage or intermediate: the report, before it exits */
   MESSAGE_TERMINAL,  /* stage: the descriptor is the terminal's master */
+  MESSAGE_FURNISH,   /* monitor: ids are mapped and the cgroup is entered, the stage's ops of the sandbox plan may begin */
+  MESSAGE_FURNISHED, /* stage: they are done */
 };
 
 struct message {

@@ -51,6 +51,11 @@ static void adopt_terminal(struct monitor *monitor, struct descriptors *descript
   output_open(monitor, 0, master);
 }
 
+void process_sandboxed(struct monitor *monitor) {
+  monitor->state = MONITOR_SANDBOXED;
+  control_broadcast_pid(monitor, FRAME_SANDBOXED);
+}
+
 static void process_created(struct monitor *monitor) {
   monitor->state = MONITOR_CREATED;
   monitor->run_pending = false;
@@ -89,6 +94,9 @@ void process_stage_event(struct monitor *monitor) {
     return;
   }
   switch ((enum message_type)message.type) {
+    case MESSAGE_FURNISHED:
+      process_sandboxed(monitor);
+      break;
     case MESSAGE_CREATED:
       process_created(monitor);
       break;

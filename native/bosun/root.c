@@ -12,6 +12,19 @@
 
 #define MAXIMUM_LINKS 40
 
+int root_tmpfs(const char *inodes, bool read_only) {
+  const char *const options[][2] = {{"nr_inodes", inodes}, {"size", "64k"}, {"mode", "0755"}};
+  OS_CLOSE int context = os_fsopen("tmpfs");
+  if (context < 0) return context;
+  int error = 0;
+  for (size_t i = 0; i < sizeof options / sizeof options[0] && error == 0; i++) {
+    error = os_fsconfig(context, FSCONFIG_SET_STRING, options[i][0], options[i][1]);
+  }
+  if (error == 0) error = os_fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL);
+  if (error < 0) return error;
+  return os_fsmount(context, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | (read_only ? MOUNT_ATTR_RDONLY : 0));
+}
+
 static int open_below(struct stage *stage, const char *target, int flags, uint64_t resolve) {
   if (stage->root < 0) {
     stage->root = os_open(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);

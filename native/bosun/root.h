@@ -13,6 +13,8 @@ struct root_owner {
   bool set; /* false: the mode counts, the owner is whoever we are */
 };
 
+/* A detached tmpfs of at most `inodes` files (its root is one), read-only when it is to stay empty: the descriptor or -errno. */
+int root_tmpfs(const char *inodes, bool read_only);
 /* Opens target with open(2) flags: the descriptor or -errno. Magic links are never followed. */
 int root_open(struct stage *stage, const char *target, int flags);
 /* The same, refusing every symbolic link: for what must lie at exactly this path. */

@@ -1,5 +1,5 @@
 /*
- * The sandbox plan: makes the stage in the namespaces that the plan asks for. When existing namespaces must be joined, an intermediate process does
+ * The sandbox plan: makes the stage in the namespaces that the plan asks for, where it may build file systems before it waits for its run plan. When existing namespaces must be joined, an intermediate process does
  * that and makes the stage its sibling (CLONE_PARENT), so that the monitor itself never enters a container and still is the stage's parent.
  */
 #include <errno.h>
@@ -24,6 +24,7 @@ struct sandbox {
   int cgroup;
   bool detour; /* through an intermediate process */
   bool own_mounts;
+  bool furnished; /* the stage has ops of its own */
   int ours;   /* ends of the pair: the monitor's … */
   int theirs; /* … and the stage's */
 };
@@ -41,7 +42,13 @@ static bool comes_after(uint32_t code) {
   return code == OP_MAP_IDS || code == OP_ENTER_CGROUP || code == OP_SET_OOM_SCORE;
 }
 
-/* One clone, what it needs before it, what it allows after it, and nothing else. */
+/* What the stage may do before it is known which program it will become. */
+static bool is_furnishing(uint32_t code) {
+  return (code >= OP_BECOME && code <= OP_ENTER_ROOT && code != OP_ATTACH_ROOT) || code == OP_SET_SYSCTL || code == OP_BRING_UP_LOOPBACK ||
+         code == OP_OPEN_SKELETON;
+}
+
+/* One clone, what it needs before it, what it allows after it, then the stage's ops, and nothing else. */
 static int survey(struct sandbox *sandbox, struct report *report) {
   bool cloned = false;
   for (uint32_t i = 0; i < sandbox->plan->count; i++) {
@@ -52,7 +59,9 @@ static int survey(struct sandbox *sandbox, struct report *report) {
       sandbox->clone = i;
       sandbox->flags |= op_quad(&op, CLONE_FLAGS);
       sandbox->cgroup = slot_of(sandbox, &op, CLONE_CGROUP);
-    } else if (!(cloned ? comes_after(op.code) : comes_before(op.code))) {
+    } else if (cloned && is_furnishing(op.code)) {
+      sandbox->furnished = true;
+    } else if (sandbox->furnished || !(cloned ? comes_after(op.code) : comes_before(op.code))) {
       return report_failure(report, -EINVAL, "sandbox plan", "an op out of place");
     }
     sandbox->detour |= comes_before(op.code);
@@ -60,6 +69,14 @@ static int survey(struct sandbox *sandbox, struct report *report) {
   }
   sandbox->own_mounts |= (sandbox->flags & CLONE_NEWNS) != 0;
   return cloned ? 0 : report_failure(report, -EINVAL, "sandbox plan", "no clone");
+}
+
+_Noreturn static void be_stage(const struct sandbox *sandbox) {
+  const struct stage_birth birth = {.socket = sandbox->theirs,
+                                    .own_mounts = sandbox->own_mounts,
+                                    .plan = sandbox->furnished ? sandbox->plan : NULL,
+                                    .slots = sandbox->slots};
+  stage_run(&birth);
 }
 
 /* clone3(2) of the stage by the process we are, as its child or as its sibling. In the stage it never returns. */
@@ -74,7 +91,7 @@ static int clone_stage(const struct sandbox *sandbox, bool sibling, struct repor
   *report = (struct report){.op = op.code, .index = op.index};
   if ((op_quad(&op, CLONE_FLAGS) & ~namespaces) != 0) return report_failure(report, -EINVAL, "clone3", "flags");
   int pid = os_clone3(&arguments);
-  if (pid == 0) stage_run(sandbox->theirs, sandbox->own_mounts);
+  if (pid == 0) be_stage(sandbox);
   return pid < 0 ? report_failure(report, pid, "clone3", "") : pid;
 }
 
@@ -189,11 +206,15 @@ int sandbox_make(struct monitor *monitor, const struct plan *plan, const int *sl
   int error = make(monitor, &sandbox);
   os_close(&sandbox.theirs);
   monitor->stage = sandbox.ours;
+  if (error == 0 && sandbox.furnished) {
+    error = message_send(monitor->stage, MESSAGE_FURNISH, 0, NULL, 0);
+    if (error < 0) report_failure(&monitor->report, error, "sendmsg", "sandbox plan");
+  }
   if (error < 0) {
     os_close(&monitor->stage);
     return error;
   }
   monitor_watch(monitor, &monitor->stage_watch, monitor->stage, EPOLLIN);
   monitor_watch(monitor, &monitor->process_watch, monitor->pidfd, EPOLLIN);
-  return 0;
+  return sandbox.furnished ? 1 : 0;
 }

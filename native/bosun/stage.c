@@ -54,6 +54,8 @@ static stage_op *const performers[OP_LIMIT] = {
     [OP_PASS_DESCRIPTOR] = stage_pass_descriptor,
     [OP_RUN_HOOK] = stage_run_hook,
     [OP_MAKE_WORKING_DIRECTORY] = stage_make_working_directory,
+    [OP_OPEN_SKELETON] = stage_open_skeleton,
+    [OP_MOVE_TREE] = stage_move_tree,
 };
 
 int stage_slot(const struct stage *stage, const struct op *op, unsigned position) {
@@ -81,16 +83,31 @@ static void reset_signals(void) {
   signal(SIGHUP, SIG_DFL);
 }
 
+/* The kernel numbers received descriptors upwards, so each slot can move down to its place behind the socket without lying in another's way. */
+static bool take_slots(struct stage *stage, const struct stage_birth *birth) {
+  if (birth->plan == NULL) return true;
+  stage->plan = *birth->plan;
+  stage->received.count = birth->plan->slots;
+  for (uint32_t i = 0; i < birth->plan->slots; i++) {
+    int place = STAGE_SOCKET + 1 + (int)i;
+    int from = birth->slots[i];
+    if (from < place || (from > place && dup3(from, place, O_CLOEXEC) < 0)) return false;
+    stage->received.at[i] = place;
+  }
+  return true;
+}
+
 /* Whoever owns this process group could signal the monitor's as well: leave it. The process is then cut off from everything of the host's but its socket. */
-static void leave_monitor(struct stage *stage, int socket) {
+static void leave_monitor(struct stage *stage, const struct stage_birth *birth) {
   prctl(PR_SET_DUMPABLE, 0);
+  prctl(PR_SET_NAME, "bosun-stage");
   reset_signals();
   setsid();
   umask(0);
-  if (socket == STAGE_SOCKET) fcntl(socket, F_SETFD, FD_CLOEXEC);
-  stage->socket = socket == STAGE_SOCKET ? socket : dup3(socket, STAGE_SOCKET, O_CLOEXEC);
-  if (stage->socket < 0) _exit(1);
-  os_close_from(STAGE_SOCKET + 1, ~0u);
+  if (birth->socket == STAGE_SOCKET) fcntl(birth->socket, F_SETFD, FD_CLOEXEC);
+  stage->socket = birth->socket == STAGE_SOCKET ? birth->socket : dup3(birth->socket, STAGE_SOCKET, O_CLOEXEC);
+  if (stage->socket < 0 || !take_slots(stage, birth)) _exit(1);
+  os_close_from(STAGE_SOCKET + 1 + stage->received.count, ~0u);
 }
 
 /* Descriptors 3 to 2 + keep are for the process: whatever of ours lies there moves up, while no limit of the container's forbids it. */
@@ -135,16 +152,35 @@ static int perform(struct stage *stage) {
     int error = performers[op.code](stage, &op);
     if (error < 0) return error;
   }
-  return stage_fail(stage, -EINVAL, "execute", "the plan does not end with it");
+  return 0;
 }
 
-_Noreturn void stage_run(int socket, bool own_mounts) {
-  struct stage stage = {.root = -1, .empty = -1, .fifo = -1, .console = -1, .own_mounts = own_mounts};
+/* Nothing of this stays open but what it has mounted. */
+static int furnish(struct stage *stage) {
   struct message message;
-  leave_monitor(&stage, socket);
-  if (message_receive(stage.socket, &message) <= 0 || message.type != MESSAGE_RUN) _exit(1);
-  int error = take_plan(&stage, &message.descriptors);
-  if (error == 0) perform(&stage);
+  if (message_receive(stage->socket, &message) <= 0 || message.type != MESSAGE_FURNISH) _exit(1);
+  int error = perform(stage);
+  if (error < 0) return error;
+  os_close_from((unsigned)stage->socket + 1, ~0u);
+  stage->root = stage->empty = -1;
+  stage->received.count = 0;
+  plan_unmap(&stage->plan);
+  if (message_send(stage->socket, MESSAGE_FURNISHED, 0, NULL, 0) < 0) _exit(1);
+  return 0;
+}
+
+static int run(struct stage *stage) {
+  struct message message;
+  if (message_receive(stage->socket, &message) <= 0 || message.type != MESSAGE_RUN) _exit(1);
+  int error = take_plan(stage, &message.descriptors);
+  if (error == 0) error = perform(stage);
+  return error < 0 ? error : stage_fail(stage, -EINVAL, "execute", "the plan does not end with it");
+}
+
+_Noreturn void stage_run(const struct stage_birth *birth) {
+  struct stage stage = {.root = -1, .empty = -1, .fifo = -1, .console = -1, .own_mounts = birth->own_mounts};
+  leave_monitor(&stage, birth);
+  if (birth->plan == NULL || furnish(&stage) == 0) run(&stage);
   signal(SIGPIPE, SIG_IGN);
   message_send_report(stage.socket, &stage.report);
   if (stage.fifo >= 0) {

@@ -28,11 +28,18 @@ struct stage {
   struct report report;
 };
 
+struct stage_birth {
+  int socket;
+  bool own_mounts;         /* the process has left the host's mount namespace, so that ops may mount */
+  const struct plan *plan; /* the sandbox plan when it holds ops of the stage's, else NULL */
+  const int *slots;        /* as many as the plan has */
+};
+
 /*
- * Waits for the run plan on `socket`, carries it out, and ends with execve or _exit. Every other descriptor but 0, 1 and 2 is closed.
- * own_mounts: the process has left the host's mount namespace, so that ops may mount.
+ * Carries out the sandbox plan's ops of the stage, if any, when the monitor says so; then waits for the run plan on the socket, carries it out, and ends
+ * with execve or _exit. Every descriptor of the monitor's but 0, 1 and 2 is closed.
  */
-_Noreturn void stage_run(int socket, bool own_mounts);
+_Noreturn void stage_run(const struct stage_birth *birth);
 
 /* The descriptor of a slot argument, or -1. */
 int stage_slot(const struct stage *stage, const struct op *op, unsigned position);
@@ -51,6 +58,6 @@ stage_op stage_make_read_only, stage_enter_root, stage_set_hostname, stage_set_d
 stage_op stage_bring_up_loopback, stage_open_terminal, stage_change_directory, stage_set_umask, stage_set_user, stage_drop_bounding;
 stage_op stage_set_capabilities, stage_set_no_new_privileges, stage_load_seccomp, stage_set_label, stage_wait_for_start, stage_execute;
 stage_op stage_new_keyring, stage_set_personality, stage_set_scheduler, stage_set_io_priority, stage_set_affinity, stage_pass_descriptor;
-stage_op stage_run_hook, stage_make_working_directory;
+stage_op stage_run_hook, stage_make_working_directory, stage_open_skeleton, stage_move_tree;
 
 #endif

@@ -33,6 +33,8 @@ export const opTable = {
   /** Writes /proc/PID/timens_offsets of the intermediate before clone (time_namespaces(7)). */
   set_time_offsets: { code: 6, by: 'monitor', args: { text: 'string' } },
 
+  // Then ops of the stage that build file systems, from `become` to `enter_root`: what every container of a kind has alike is made while nobody waits.
+
   // Run plan, the monitor's own part.
   /** Directory that holds `control.sock`, `attach.sock` and `exit` (see native/README.md). */
   keep_directory: { code: 10, by: 'monitor', args: { directory: 'slot' } },
@@ -60,7 +62,7 @@ export const opTable = {
    */
   keep_memory_events: { code: 14, by: 'monitor', args: { events: 'slot' } },
 
-  // Run plan, the stage. Paths called "target" are resolved below the new root with openat2(RESOLVE_IN_ROOT), never through the host.
+  // The stage. Paths called "target" are resolved below the new root with openat2(RESOLVE_IN_ROOT), never through the host.
   /** setsid(2). */
   new_session: { code: 20, by: 'stage', args: {} },
   /** setgroups(0), setresgid, setresuid: become this id of the joined or created user namespace, keeping capabilities. */
@@ -102,7 +104,10 @@ export const opTable = {
   mask: { code: 33, by: 'stage', args: { target: 'string' } },
   /** Bind onto itself, read-only. A missing target is fine. */
   make_read_only: { code: 34, by: 'stage', args: { target: 'string' } },
-  /** mode 0: pivot_root(".", ".") and detach the old root · 1: chroot only (the root already covers `/`), for hosts that run from an initramfs. */
+  /**
+   * mode 0: pivot_root(".", ".") and detach the old root · 1: chroot only (the root already covers `/`), over a skeleton that holds nothing of the host,
+   * and on hosts that run from an initramfs.
+   */
   enter_root: { code: 35, by: 'stage', args: { mode: 'u32' } },
   set_hostname: { code: 36, by: 'stage', args: { name: 'string' } },
   set_domainname: { code: 37, by: 'stage', args: { name: 'string' } },
@@ -161,6 +166,13 @@ export const opTable = {
   run_hook: { code: 58, by: 'stage', args: { path: 'string', argv: 'strings', env: 'strings', state: 'bytes', timeout_ms: 'u32' } },
   /** mkdir -p of path (already inside the new root, after enter_root) owned uid:gid, for a working directory that is missing. */
   make_working_directory: { code: 59, by: 'stage', args: { path: 'string', uid: 'u32', gid: 'u32' } },
+  /** A tmpfs with room for a few directories, over `/` of the mount namespace, as the new root that targets resolve in. */
+  open_skeleton: { code: 60, by: 'stage', args: {} },
+  /**
+   * move_mount(2) of what is mounted on `from` in the stage's own root, with all that is mounted in it, to target, which may be no link.
+   * make: 0 nothing, 1 directory.
+   */
+  move_tree: { code: 61, by: 'stage', args: { from: 'string', target: 'string', make: 'u32' } },
 } as const satisfies Record<string, OpShape>;
 
 type ArgumentValue<K extends ArgumentKind> = K extends 'u32' | 'slot'
