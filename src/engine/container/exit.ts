@@ -39,8 +39,8 @@ async function settleExit(
 
 /** Writes the end down, gives back what the run held, tells those who wait, and removes a container that was to be removed. */
 export async function recordExit(context: EngineContext, container: LiveContainer, exit: ExitRecord | null): Promise<void> {
+  // A closed connection takes signals and does nothing: until the end is written down, clients still see a container that runs.
   container.connection?.close();
-  container.connection = null;
   await releaseRun(context, container);
   saveState(
     context,
@@ -55,6 +55,7 @@ export async function recordExit(context: EngineContext, container: LiveContaine
     },
     null,
   );
+  container.connection = null;
   container.stopping = false;
   if (exit?.outOfMemory === true) publishContainerEvent(context, container, 'oom');
   publishContainerEvent(context, container, 'die', { exitCode: String(container.record.state.exitCode) });

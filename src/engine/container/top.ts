@@ -17,7 +17,8 @@ export async function containerTop(
   requireRunning(container, 'list the processes of');
   const wanted = psArguments === '' ? ['-ef'] : psArguments.split(/\s+/).filter((word) => word !== '');
   const members = new Set(openCgroup(context.cgroups, container.record.run?.cgroup ?? '').pids());
-  const output = await runPs(wanted);
+  // Some of ps's options cannot be combined with -q.
+  const output = await runPs([...wanted, `-q${[...members].join(',')}`]).catch(() => runPs(wanted));
   const [header = '', ...lines] = output.split('\n').filter((line) => line !== '');
   const titles = header.trim().split(/\s+/);
   const pidColumn = titles.indexOf('PID');
