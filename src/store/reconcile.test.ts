@@ -140,7 +140,7 @@ test('killed with a disk filled by an unfinished blob, the store opens and has i
   const addon = loadAddon();
   const disk = temporaryDirectory(t, addon);
   addon.mount('orlop-test', disk, 'tmpfs', 0, 'size=2m');
-  t.after(() => addon.umount(disk, 0));
+  using _mounted = { [Symbol.dispose]: () => addon.umount(disk, 0) };
   const root = join(disk, 'root');
   await (await openStore({ root, addon })).close();
   const blob = openSync(join(root, 'ingest', 'blob-unfinished'), 'w');
