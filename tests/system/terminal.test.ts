@@ -74,6 +74,14 @@ describe('interactive terminals', { skip: whyNot() }, () => {
     assert.equal(await terminal.ended, 6);
   });
 
+  test('what a program writes reaches the terminal as it is, and the terminal is put back afterwards', async () => {
+    const terminal = openTerminal(`${command(`run -it --rm ${image} sh -c 'stty -opost; printf "a\\nb"'`)}; stty -a`);
+    await terminal.until(/a\nb/);
+    assert.equal(await terminal.ended, 0);
+    assert.match(terminal.shown(), /[ ;]icanon/);
+    assert.match(terminal.shown(), /(?<!-)opost/);
+  });
+
   test('ctrl-P ctrl-Q leaves the container running, attach comes back', async () => {
     const terminal = openTerminal(command(`run -it --name shell ${image} sh`));
     terminal.type('echo one-$((0+1))\n');

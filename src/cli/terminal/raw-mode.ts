@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+
 /** A terminal in raw mode; disposing puts it back, as often as one likes. */
 export interface RawMode extends Disposable {
   readonly active: boolean;
@@ -23,6 +25,7 @@ export function enterRawMode(stdin: NodeJS.ReadStream): RawMode {
     process.kill(process.pid, signal);
   };
   stdin.setRawMode(true);
+  passOutputThrough(stdin);
   process.on('exit', restore);
   for (const signal of fatalSignals) process.on(signal, die);
   return {
@@ -31,4 +34,13 @@ export function enterRawMode(stdin: NodeJS.ReadStream): RawMode {
     },
     [Symbol.dispose]: restore,
   };
+}
+
+/**
+ * Node's raw mode is for input only: the terminal would go on putting a carriage return before each newline, and the screens of full-screen programs
+ * would fall apart. Putting the mode back undoes this too (termios(3), OPOST).
+ */
+function passOutputThrough(stdin: NodeJS.ReadStream): void {
+  const { fd } = stdin as { fd?: number };
+  if (fd !== undefined) spawnSync('stty', ['-opost'], { stdio: [fd, 'ignore', 'ignore'] });
 }
