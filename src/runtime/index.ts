@@ -4,6 +4,7 @@ export { createCgroup, openCgroup } from './cgroups/cgroup.ts';
 export { allCapabilities, defaultCapabilities } from './capabilities.ts';
 export { maskedPaths, readonlyPaths } from './defaults.ts';
 export { clampRlimits, type HardLimits } from './plan/limits.ts';
+export { type Skeleton, skeletonKey, skeletonOf } from './plan/skeleton.ts';
 export { availableCapabilities } from './sandbox/host-facts.ts';
 export type {
   AttachedClient,

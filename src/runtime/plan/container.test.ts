@@ -5,8 +5,9 @@ import type { Linux, Process, Spec } from '#oci';
 import * as k from '#sys';
 import { encodePlan, type Op } from '#sys';
 import type { NamespaceName } from '../sandbox/types.ts';
-import { type ContainerFacts, planContainer, sysctlPath } from './container.ts';
+import { type ContainerFacts, planContainer } from './container.ts';
 import { createSlots } from './slots.ts';
+import { sysctlPath } from './sysctls.ts';
 
 const process: Process = { args: ['sleep', '1'], cwd: '/', env: ['A=b'] };
 const usual: readonly NamespaceName[] = ['mnt', 'pid', 'net', 'ipc', 'uts', 'cgroup'];
@@ -36,6 +37,7 @@ function facts(changes: Partial<ContainerFacts> = {}): ContainerFacts {
     root: { path: '/r' },
     created: new Set(usual),
     joined: new Set(),
+    skeleton: null,
     hostHasKcore: false,
     noPivot: false,
     ...changes,

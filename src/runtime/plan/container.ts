@@ -1,21 +1,24 @@
 import type { Spec } from '#oci';
 import * as k from '#sys';
 import type { Op, Plan } from '#sys';
-import type { NamespaceName, Stdio } from '../sandbox/types.ts';
+import type { Stdio } from '../sandbox/types.ts';
+import { type ArrivalFacts, planEntry } from './arrival.ts';
 import { planDevices } from './devices.ts';
 import { type MountFacts, planAttributes, planMounts } from './mounts.ts';
+import { placeOf } from './places.ts';
 import { planHook, planProcess, type ProcessFacts } from './process.ts';
 import { refuseField, rejectField } from './refuse.ts';
+import { type Skeleton, skeletonKey, skeletonMembers, skeletonOf, treesOf } from './skeleton.ts';
 import { planStreams, planTerminal, type StreamFacts } from './standard-streams.ts';
 import type { Planned, Slots } from './slots.ts';
+import { planLateSysctls, planSysctls } from './sysctls.ts';
 
-export interface ContainerFacts extends MountFacts, StreamFacts, ProcessFacts {
+export interface ContainerFacts extends MountFacts, StreamFacts, ProcessFacts, ArrivalFacts {
   readonly slots: Slots;
   readonly stdio: Stdio;
   readonly root: { readonly mount: number; readonly at?: number } | { readonly path: string };
-  /** New ones. A namespace that is neither here nor in `joined` is the host's. */
-  readonly created: ReadonlySet<NamespaceName>;
-  readonly joined: ReadonlySet<NamespaceName>;
+  /** What the sandbox has built: the plan then only moves it into the root. */
+  readonly skeleton: Skeleton | null;
   readonly hostHasKcore: boolean;
   /** For hosts whose root is an initramfs: chroot instead of pivot_root. */
   readonly noPivot: boolean;
@@ -31,14 +34,17 @@ export function planContainer(spec: Spec, facts: ContainerFacts): Planned<Plan> 
   const user = process.user ?? { uid: 0, gid: 0 };
   const plan: Op[] = [
     ...planStreams(facts),
-    ...planArrival(spec, facts),
+    ...(facts.skeleton === null
+      ? [...planEntry(isPrivate(spec) ? k.MS_PRIVATE : k.MS_SLAVE, facts), planRoot(facts)]
+      : planFurnishedRoot(spec, facts, facts.skeleton)),
     ...planRootFiles(spec, facts),
     ...planTerminal(facts.stdio, user, facts.slots, true),
     ...planHostsHooks(spec, facts),
     ...planIdentity(spec, facts),
     // While the host's /dev/null can still be reached for masks.
-    ...planSealing(spec),
-    { op: 'enter_root', mode: facts.noPivot ? 1 : 0 },
+    ...planSealing(spec, facts.skeleton),
+    // Nothing of the host lies below a root over a skeleton: there is nothing to take off, which would wait for the kernel.
+    { op: 'enter_root', mode: facts.noPivot || facts.skeleton !== null ? 1 : 0 },
     ...planPersonality(spec),
     ...planProcess(process, facts, 'process'),
   ];
@@ -55,24 +61,24 @@ function refuseWhatWeLack(spec: Spec): void {
   if (process?.commandLine !== undefined) throw refuseField('process.commandLine', 'it is for Windows', 'use process.args');
 }
 
-/** Becoming the root of the own user namespace, and cutting the mount tree off from the host's. */
-function planArrival(spec: Spec, facts: ContainerFacts): Op[] {
-  const owned = facts.created.has('user') || facts.joined.has('user');
-  if (!facts.created.has('mnt')) throw rejectField('linux.namespaces', 'has no new mount namespace', 'add {"type": "mount"}');
-  return [
-    ...(owned ? [{ op: 'become', uid: 0, gid: 0 } as const] : []),
-    // Only now is the process in its cgroup, which a new cgroup namespace takes as its root.
-    ...(facts.created.has('cgroup') ? [{ op: 'unshare', flags: k.CLONE_NEWCGROUP } as const] : []),
-    { op: 'set_root_propagation', flags: k.MS_REC | (isPrivate(spec) ? k.MS_PRIVATE : k.MS_SLAVE) },
-    ...(facts.created.has('net') ? [{ op: 'bring_up_loopback' } as const] : []),
-    'path' in facts.root
-      ? { op: 'open_root', path: facts.root.path }
-      : {
-          op: 'attach_root',
-          mount: facts.slots.add(facts.root.mount),
-          at: facts.root.at === undefined ? k.noSlot : facts.slots.add(facts.root.at),
-        },
-  ];
+/** The new root, which all targets are resolved in from now on. */
+function planRoot({ root, slots }: ContainerFacts): Op {
+  if ('path' in root) return { op: 'open_root', path: root.path };
+  return { op: 'attach_root', mount: slots.add(root.mount), at: root.at === undefined ? k.noSlot : slots.add(root.at) };
+}
+
+/** The root comes over the skeleton's, and the skeleton's trees into the root. */
+function planFurnishedRoot(spec: Spec, facts: ContainerFacts, skeleton: Skeleton): Op[] {
+  const hooks = spec.hooks?.createContainer ?? [];
+  if (hooks.length > 0) throw refuseField('hooks.createContainer', "the sandbox no longer sees the host's files that they need");
+  if ('path' in facts.root || facts.root.at !== undefined)
+    throw rejectField('root', 'lies on the host, which the sandbox no longer sees', 'give a detached mount');
+  const without = (whole: Skeleton): string => skeletonKey({ ...whole, sysctl: {} });
+  if (without(skeletonOf(spec)) !== without(skeleton)) throw rejectField('mounts', 'are not those that the sandbox was furnished with');
+  const moved = treesOf(skeleton.mounts);
+  const bound = (spec.mounts ?? []).some((mount, index) => placeOf(mount) === '/dev' && facts.prepared.has(index));
+  if (!moved.includes('/dev') && !bound) throw refuseField('mounts', 'devices need a file system on /dev', 'mount a tmpfs there');
+  return [planRoot(facts), ...moved.map((tree): Op => ({ op: 'move_tree', from: tree, target: tree, make: 1 }))];
 }
 
 function isPrivate(spec: Spec): boolean {
@@ -80,13 +86,14 @@ function isPrivate(spec: Spec): boolean {
 }
 
 function planRootFiles(spec: Spec, facts: ContainerFacts): Op[] {
-  const { mounting, sealing } = planMounts(spec.mounts ?? [], facts);
+  const mounts = spec.mounts ?? [];
+  const furnished = facts.skeleton === null ? new Set<number>() : skeletonMembers(mounts);
+  const { mounting, sealing } = planMounts(mounts, { ...facts, furnished });
   const userNamespace = facts.created.has('user') || facts.joined.has('user');
   // A /dev that is bound from outside is complete already and not ours to change.
-  const ownDev = !(spec.mounts ?? []).some(
-    (mount) => /^\/dev\/*$/.test(mount.destination) && facts.prepared.has((spec.mounts ?? []).indexOf(mount)),
-  );
-  const devices = ownDev ? planDevices(spec.linux?.devices ?? [], { userNamespace, hostHasKcore: facts.hostHasKcore }) : [];
+  const ownDev = !mounts.some((mount, index) => placeOf(mount) === '/dev' && facts.prepared.has(index));
+  const devices =
+    ownDev && facts.skeleton === null ? planDevices(spec.linux?.devices ?? [], { userNamespace, hostHasKcore: facts.hostHasKcore }) : [];
   return [...mounting, ...devices, ...sealing];
 }
 
@@ -103,46 +110,14 @@ function planIdentity(spec: Spec, facts: ContainerFacts): Op[] {
   return [
     ...(hostname === '' ? [] : [{ op: 'set_hostname', name: hostname } as const]),
     ...(domainname === '' ? [] : [{ op: 'set_domainname', name: domainname } as const]),
-    ...planSysctls(spec.linux?.sysctl ?? {}, facts),
+    ...(facts.skeleton === null
+      ? planSysctls(spec.linux?.sysctl ?? {}, facts)
+      : planLateSysctls(spec.linux?.sysctl ?? {}, facts.skeleton, facts)),
   ];
 }
 
-/** sysctl(8) names; what is not of a namespace of the container's own would change the host. */
-function planSysctls(sysctls: Readonly<Record<string, string>>, facts: ContainerFacts): Op[] {
-  return Object.entries(sysctls).map(([name, value]) => {
-    const path = sysctlPath(name);
-    const namespace = namespaceOfSysctl(path);
-    const owned = namespace !== null && (facts.created.has(namespace) || facts.joined.has(namespace));
-    if (!owned || path.split('/').includes('..')) {
-      const why = namespace === null ? 'is not of any namespace: setting it would change the host' : `needs an own ${namespace} namespace`;
-      throw rejectField(`linux.sysctl["${name}"]`, why);
-    }
-    return { op: 'set_sysctl', path, value };
-  });
-}
-
-/** sysctl.d(5): the first separator decides whether dots or slashes separate; the other one then stands for itself. */
-export function sysctlPath(name: string): string {
-  const first = /[./]/.exec(name)?.[0];
-  if (first !== '.') return name;
-  return name.replaceAll(/[./]/g, (separator) => (separator === '.' ? '/' : '.'));
-}
-
-const ipcSysctls = new Set(
-  ['msgmax', 'msgmnb', 'msgmni', 'sem', 'shmall', 'shmmax', 'shmmni', 'shm_rmid_forced'].map((name) => `kernel/${name}`),
-);
-
-function namespaceOfSysctl(path: string): NamespaceName | null {
-  if (path.startsWith('net/')) return 'net';
-  if (ipcSysctls.has(path) || path.startsWith('fs/mqueue/')) return 'ipc';
-  // The host name has a field of its own in the spec; the domain name may come either way.
-  if (path === 'kernel/domainname') return 'uts';
-  if (path.startsWith('user/')) return 'user';
-  return null;
-}
-
 /** The last changes to the file system, after which it is as the process may see it. */
-function planSealing(spec: Spec): Op[] {
+function planSealing(spec: Spec, skeleton: Skeleton | null): Op[] {
   const { linux = {}, process } = spec;
   const cwd = process?.cwd ?? '/';
   const shared = {
@@ -154,8 +129,8 @@ function planSealing(spec: Spec): Op[] {
   const propagation = shared[linux.rootfsPropagation as keyof typeof shared] ?? 0;
   return [
     ...(cwd === '/' ? [] : [{ op: 'make_working_directory', path: cwd, uid: 0, gid: 0 } as const]),
-    ...(linux.readonlyPaths ?? []).map((target): Op => ({ op: 'make_read_only', target })),
-    ...(linux.maskedPaths ?? []).map((target): Op => ({ op: 'mask', target })),
+    ...withoutThose(linux.readonlyPaths, skeleton?.readonlyPaths).map((target): Op => ({ op: 'make_read_only', target })),
+    ...withoutThose(linux.maskedPaths, skeleton?.maskedPaths).map((target): Op => ({ op: 'mask', target })),
     ...(spec.root?.readonly === true ? planAttributes('/', { set: k.MOUNT_ATTR_RDONLY, clear: 0 }, false) : []),
     ...(propagation === 0
       ? []
@@ -171,6 +146,10 @@ function planSealing(spec: Spec): Op[] {
           } as const,
         ]),
   ];
+}
+
+function withoutThose(paths: readonly string[] = [], done: readonly string[] = []): string[] {
+  return paths.filter((path) => !done.includes(path));
 }
 
 /** personality(2): PER_LINUX32 makes uname(2) speak of the 32-bit machine. */

@@ -47,10 +47,10 @@ test('a file system is mounted with its attributes and data', () => {
 test('a read-only tmpfs is sealed only after everything in it was made', () => {
   const { mounting, sealing } = plan({ destination: '/dev/', type: 'tmpfs', source: 'tmpfs', options: ['ro', 'noexec'] });
   assert.deepEqual(mounting, [
-    { op: 'mount', fstype: 'tmpfs', source: 'tmpfs', options: [], attributes: k.MOUNT_ATTR_NOEXEC, target: '/dev/', make: 1 },
+    { op: 'mount', fstype: 'tmpfs', source: 'tmpfs', options: [], attributes: k.MOUNT_ATTR_NOEXEC, target: '/dev', make: 1 },
   ]);
   assert.deepEqual(sealing, [
-    { op: 'set_mount_attributes', target: '/dev/', set: k.MOUNT_ATTR_RDONLY, clear: 0, propagation: 0, recursive: 0, userns: k.noSlot },
+    { op: 'set_mount_attributes', target: '/dev', set: k.MOUNT_ATTR_RDONLY, clear: 0, propagation: 0, recursive: 0, userns: k.noSlot },
   ]);
 });
 

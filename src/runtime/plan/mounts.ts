@@ -1,10 +1,10 @@
-import { posix } from 'node:path';
 import type { SpecMount } from '#oci';
 import * as k from '#sys';
 import type { Op } from '#sys';
 import type { CgroupLayout } from '../cgroups/types.ts';
 import { planCgroupMount } from './cgroup-mount.ts';
 import { type MountOptions, parseMountOptions } from './mount-options.ts';
+import { placeOf } from './places.ts';
 import { refuseField, rejectField } from './refuse.ts';
 import type { Slots } from './slots.ts';
 
@@ -18,6 +18,8 @@ export interface PreparedMount {
 export interface MountFacts {
   /** By index into spec.mounts: every bind mount and every tmpfs that is copied into. */
   readonly prepared: ReadonlyMap<number, PreparedMount>;
+  /** By index: mounts that the skeleton has already. */
+  readonly furnished?: ReadonlySet<number>;
   readonly slots: Slots;
   readonly cgroups: CgroupLayout | null;
   /** Path of the container's cgroup in each hierarchy, for hosts without cgroup namespaces. */
@@ -37,6 +39,7 @@ export function planMounts(mounts: readonly SpecMount[], facts: MountFacts): Pla
   const mounting: Op[] = [];
   const sealing: Op[] = [];
   mounts.forEach((mount, index) => {
+    if (facts.furnished?.has(index) === true) return;
     const planned = planMount(mount, index, facts);
     mounting.push(...planned.mounting);
     sealing.push(...planned.sealing);
@@ -65,7 +68,7 @@ function planMount(mount: SpecMount, index: number, facts: MountFacts): PlannedM
  * make the runtime itself believe a forged /proc (CVE-2019-16884 and its kin); the list is runc's.
  */
 function checkTarget(mount: SpecMount, at: string): string {
-  const target = posix.normalize(posix.join('/', mount.destination));
+  const target = placeOf(mount);
   if (target === '/') throw rejectField(`${at}.destination`, 'is the root itself', 'mount on a directory below it');
   if (target.startsWith('/proc/') && !(isBind(mount) && maskableReports.has(target))) {
     throw rejectField(`${at}.destination`, `${JSON.stringify(mount.destination)} lies inside /proc`, 'mount it elsewhere');

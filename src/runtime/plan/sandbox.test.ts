@@ -4,7 +4,15 @@ import * as k from '#sys';
 import { planExecSandbox } from '../sandbox/exec.ts';
 import { planSandbox, type SandboxRequest } from './sandbox.ts';
 
-const request: SandboxRequest = { namespaces: [], idMap: null, procsFiles: [], birthplace: null, oomScoreAdjust: null, timeOffsets: null };
+const request: SandboxRequest = {
+  namespaces: [],
+  idMap: null,
+  procsFiles: [],
+  birthplace: null,
+  oomScoreAdjust: null,
+  timeOffsets: null,
+  furnishing: null,
+};
 
 test('a new cgroup namespace is left for later, when the process is in its cgroup', () => {
   const { plan } = planSandbox({

@@ -2,6 +2,7 @@ import type { IdMapping, TimeOffset } from '#oci';
 import { namespaceFlags, noSlot, type Op, type Plan } from '#sys';
 import type { IdMap, NamespaceName, NamespaceRequest } from '../sandbox/types.ts';
 import { rejectField } from './refuse.ts';
+import { type FurnishFacts, planFurnishing, type Skeleton } from './skeleton.ts';
 import { createSlots, type Planned } from './slots.ts';
 
 export interface SandboxRequest {
@@ -14,12 +15,17 @@ export interface SandboxRequest {
   readonly birthplace: number | null;
   readonly oomScoreAdjust: { readonly value: number; readonly required: boolean } | null;
   readonly timeOffsets: Readonly<Record<string, TimeOffset>> | null;
+  /** What the process builds before it waits. */
+  readonly furnishing: {
+    readonly skeleton: Skeleton;
+    readonly facts: Omit<FurnishFacts, 'created' | 'joined' | 'ownCgroupNamespace'>;
+  } | null;
 }
 
 /**
  * The process before it is anybody's: in its namespaces and cgroup, waiting. Joined namespaces come first and the user namespace last among
  * them: with the host's privileges every other one can be joined, whoever owns it. A new cgroup namespace is left to the run plan,
- * because it takes the cgroup that the process is in at that moment as its root.
+ * because it takes the cgroup that the process is in at that moment as its root, or to the furnishing.
  */
 export function planSandbox(request: SandboxRequest): Planned<Plan> {
   const slots = createSlots();
@@ -34,12 +40,23 @@ export function planSandbox(request: SandboxRequest): Planned<Plan> {
     ...(request.oomScoreAdjust === null
       ? []
       : [{ op: 'set_oom_score', value: request.oomScoreAdjust.value, required: request.oomScoreAdjust.required ? 1 : 0 } as const]),
+    ...planFurniture(request, created),
   ];
   return { plan, descriptors: slots.descriptors };
 }
 
 export function createdNamespaces(namespaces: readonly NamespaceRequest[]): ReadonlySet<NamespaceName> {
   return new Set(namespaces.filter((namespace) => namespace.join === undefined).map((namespace) => namespace.name));
+}
+
+export function joinedNamespaces(namespaces: readonly NamespaceRequest[]): ReadonlySet<NamespaceName> {
+  return new Set(namespaces.filter((namespace) => namespace.join !== undefined).map((namespace) => namespace.name));
+}
+
+function planFurniture({ furnishing, namespaces }: SandboxRequest, created: ReadonlySet<NamespaceName>): Op[] {
+  if (furnishing === null) return [];
+  const ownCgroupNamespace = namespaces.some(({ name }) => name === 'cgroup');
+  return planFurnishing(furnishing.skeleton, { ...furnishing.facts, created, joined: joinedNamespaces(namespaces), ownCgroupNamespace });
 }
 
 function planJoins(namespaces: readonly NamespaceRequest[], slotOf: (descriptor: number) => number): Op[] {

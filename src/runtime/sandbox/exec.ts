@@ -19,7 +19,14 @@ export async function openExecSandbox(options: ExecSandboxOptions): Promise<Sand
 export function execParking(options: ExecSandboxOptions, names: readonly NamespaceName[]) {
   // They are joined by the pidfd, not one by one: the descriptors are not needed again.
   const namespaces = names.map((name) => ({ name, join: -1 }));
-  return { addon: options.addon, bosun: options.bosun, namespaces, idMap: options.idMap ?? null, cgroup: options.cgroup ?? null };
+  return {
+    addon: options.addon,
+    bosun: options.bosun,
+    namespaces,
+    idMap: options.idMap ?? null,
+    cgroup: options.cgroup ?? null,
+    skeleton: null,
+  };
 }
 
 export function prepareExecSandbox(options: ExecSandboxOptions): PreparedPlan & { readonly names: readonly NamespaceName[] } {

@@ -48,6 +48,9 @@ function explain(op: Op, failure: PlanFailureDetails): Told | null {
     case 'make_symlink':
     case 'make_directory':
       return { code: 'RUNTIME_ROOT_FILE', text: `${op.target} cannot be made in the container: ${said(failure)}` };
+    case 'move_tree':
+      return { code: 'RUNTIME_MOUNT_FAILED', text: `${op.target} cannot be mounted in the container: ${said(failure)}` };
+    case 'open_skeleton':
     case 'attach_root':
     case 'open_root':
     case 'enter_root':

@@ -1,8 +1,11 @@
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync } from 'node:fs';
 import { isErrno } from '#errors';
+import type { SpecMount } from '#oci';
 import { type Addon, isAlive, openNamespace, type Plan, type SpawnedMonitor, spawnMonitor } from '#sys';
+import { detectCgroupLayout } from '../cgroups/layout.ts';
 import type { Cgroup } from '../cgroups/types.ts';
 import { planSandbox, type SandboxRequest } from '../plan/sandbox.ts';
+import type { Skeleton } from '../plan/skeleton.ts';
 import type { Planned } from '../plan/slots.ts';
 import { explainFailure } from './failure.ts';
 import { translateId } from './id-map.ts';
@@ -16,7 +19,8 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
   const { idMap = null, cgroup = null } = options;
   using birthplace = openBirthplace(cgroup);
   const planned = planSandbox(requestOf(options, birthplace.descriptor));
-  return parkProcess(planned, { addon: options.addon, bosun: options.bosun, namespaces: options.namespaces, idMap, cgroup });
+  const { addon, bosun, namespaces, skeleton = null } = options;
+  return parkProcess(planned, { addon, bosun, namespaces, idMap, cgroup, skeleton });
 }
 
 /** What planSandbox needs to know of the options. */
@@ -28,7 +32,22 @@ export function requestOf(options: Omit<SandboxOptions, 'addon' | 'bosun'>, birt
     birthplace,
     oomScoreAdjust: options.oomScoreAdjust ?? null,
     timeOffsets: options.timeOffsets ?? null,
+    furnishing:
+      options.skeleton === undefined ? null : { skeleton: options.skeleton, facts: furnishFacts(options.skeleton, options.cgroup) },
   };
+}
+
+function furnishFacts(skeleton: Skeleton, cgroup: Cgroup | undefined) {
+  return {
+    cgroups: hasCgroupMount(skeleton.mounts) ? (cgroup?.layout ?? detectCgroupLayout()) : null,
+    cgroupPath: cgroup?.path ?? null,
+    hostHasKcore: existsSync('/proc/kcore'),
+  };
+}
+
+/** Only then must it be known how the host has its cgroups mounted. */
+export function hasCgroupMount(mounts: readonly SpecMount[]): boolean {
+  return mounts.some((mount) => mount.type === 'cgroup');
 }
 
 /** On pure cgroup2 hosts a process is born in its cgroup (CLONE_INTO_CGROUP), which spares the kernel a move. */
@@ -47,6 +66,7 @@ export interface Parking {
   readonly namespaces: readonly NamespaceRequest[];
   readonly idMap: IdMap | null;
   readonly cgroup: Cgroup | null;
+  readonly skeleton: Skeleton | null;
 }
 
 export async function parkProcess(planned: Planned<Plan>, parking: Parking): Promise<Sandbox> {
@@ -60,7 +80,7 @@ export async function parkProcess(planned: Planned<Plan>, parking: Parking): Pro
   }
 }
 
-function createSandbox(pid: number, connection: SpawnedMonitor, { addon, namespaces, idMap, cgroup }: Parking): Sandbox {
+function createSandbox(pid: number, connection: SpawnedMonitor, { addon, namespaces, idMap, cgroup, skeleton }: Parking): Sandbox {
   let ended = false;
   let given = false;
   const end = (): void => {
@@ -74,6 +94,7 @@ function createSandbox(pid: number, connection: SpawnedMonitor, { addon, namespa
     namespaces,
     idMap,
     cgroup,
+    skeleton,
     addon,
     isAlive: () => !ended,
     openNamespace: (name) => openNamespace(pid, name),

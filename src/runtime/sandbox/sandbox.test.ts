@@ -8,6 +8,7 @@ import { AT_FDCWD, AT_RECURSIVE, isAlive, loadAddon, OPEN_TREE_CLOEXEC, OPEN_TRE
 import { createCgroup, openCgroup } from '../cgroups/cgroup.ts';
 import { detectCgroupLayout } from '../cgroups/layout.ts';
 import { maskedPaths, readonlyPaths } from '../defaults.ts';
+import { skeletonOf } from '../plan/skeleton.ts';
 import { findLeaks } from '../testing/leaks.ts';
 import { bosunPath, makeBusyboxRoot, reasonToSkip } from '../testing/root.ts';
 import { openExecSandbox, startExec } from './exec.ts';
@@ -73,10 +74,11 @@ describe('containers', { skip: reasonToSkip() }, () => {
   /** Runs a program to its end and gives what it wrote and how it ended. */
   async function run(
     spec: Spec,
-    options: { sandbox?: Parameters<typeof park>[1]; start?: Partial<StartOptions> } = {},
+    options: { sandbox?: Parameters<typeof park>[1] & { furnished?: boolean }; start?: Partial<StartOptions> } = {},
   ): Promise<{ code: number; output: string }> {
     await using undo = new AsyncDisposableStack();
-    const sandbox = await park(undo, options.sandbox);
+    const { furnished = false, ...wanted } = options.sandbox ?? {};
+    const sandbox = await park(undo, { ...wanted, ...(furnished ? { skeleton: skeletonOf(spec) } : {}) });
     const log = join(home.directory, `log-${count}`);
     const descriptor = openSync(log, 'w');
     undo.defer(() => closeSync(descriptor));
@@ -106,9 +108,10 @@ describe('containers', { skip: reasonToSkip() }, () => {
     return error;
   }
 
-  for (const users of [false, true]) {
-    const sandbox = { users };
-    const where = users ? 'in an own user namespace' : "in the host's user namespace";
+  const ways = [false, true].flatMap((users) => [false, true].map((furnished) => ({ users, furnished })));
+  for (const { users, furnished } of ways) {
+    const sandbox = { users, furnished };
+    const where = `${users ? 'in an own user namespace' : "in the host's user namespace"}${furnished ? ', with a skeleton' : ''}`;
 
     test(`a program runs as process 1 with its own names and its exit code, ${where}`, async () => {
       const { code, output } = await run(specOf(shell('echo $$ $(hostname) $(id -u):$(id -g); exit 7'), { hostname: 'web' }), { sandbox });
@@ -170,7 +173,7 @@ describe('containers', { skip: reasonToSkip() }, () => {
     });
 
     test(`bind mounts show the source with their options, files as files, ${where}`, async () => {
-      const source = join(home.directory, `source-${users}`);
+      const source = join(home.directory, `source-${users}-${furnished}`);
       mkdirSync(source);
       writeFileSync(join(source, 'file'), 'content\n');
       const bound: SpecMount[] = [
@@ -186,13 +189,13 @@ describe('containers', { skip: reasonToSkip() }, () => {
 
     test(`one more process joins a running container, ${where}`, async () => {
       await using undo = new AsyncDisposableStack();
-      const parked = await park(undo, sandbox);
+      const spec = specOf(shell('hostname inside; sleep 1000'), { hostname: 'outside' });
+      const parked = await park(undo, { users, ...(furnished ? { skeleton: skeletonOf(spec) } : {}) });
       const root = addon.openTree(AT_FDCWD, home.root, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
       undo.defer(() => addon.close(root));
-      const spec = specOf(shell('hostname inside; sleep 1000'), { hostname: 'outside' });
       const started = await startContainer(parked, { spec, root: { mount: root }, stdio: { mode: 'null' } });
       undo.defer(() => started.connection.close());
-      const log = join(home.directory, `exec-${users}`);
+      const log = join(home.directory, `exec-${users}-${furnished}`);
       const descriptor = openSync(log, 'w');
       undo.defer(() => closeSync(descriptor));
       const exec = await openExecSandbox({

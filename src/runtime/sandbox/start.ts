@@ -1,21 +1,23 @@
 import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
 import { isErrno, OrlopError } from '#errors';
-import type { LinuxSeccomp, Process, Spec, State } from '#oci';
+import type { LinuxSeccomp, Process, State } from '#oci';
 import type { Addon, Plan } from '#sys';
 import { detectCgroupLayout } from '../cgroups/layout.ts';
 import type { Cgroup } from '../cgroups/types.ts';
 import { planContainer } from '../plan/container.ts';
 import type { LoadedSeccomp } from '../plan/process.ts';
-import { createdNamespaces } from '../plan/sandbox.ts';
+import { createdNamespaces, joinedNamespaces } from '../plan/sandbox.ts';
 import { createSlots, type Planned } from '../plan/slots.ts';
 import { compileSeccomp } from '../seccomp/index.ts';
 import { openBindMounts } from './bind-mounts.ts';
 import { explainFailure } from './failure.ts';
 import { readSecurityModules } from './host-facts.ts';
+import { hasCgroupMount } from './open.ts';
 import type { NamespaceName, Sandbox, Started, StartOptions, CommonStart } from './types.ts';
 
 /** What a start needs to know of the parked process; a Sandbox is one. */
-export type Parked = Pick<Sandbox, 'addon' | 'pid' | 'namespaces' | 'idMap' | 'cgroup' | 'openNamespace' | 'hostUid' | 'hostGid'>;
+export type Parked = Pick<Sandbox, 'addon' | 'pid' | 'namespaces' | 'idMap' | 'cgroup' | 'openNamespace' | 'hostUid' | 'hostGid'> &
+  Partial<Pick<Sandbox, 'skeleton'>>;
 
 /**
  * Turns the parked process into the container's. Resolves once the program runs (`running`), or waits for `connection.start()` (`created`); from then on
@@ -53,13 +55,14 @@ export function prepareStart(parked: Parked, options: StartOptions): PreparedPla
     memoryEvents: keep(undo, openMemoryEvents(cgroup)),
     ...processFacts(options, undo, addon, { profile: spec.linux?.seccomp, state: options.state, pid: parked.pid }),
     prepared: binds.prepared,
-    cgroups: needsCgroupLayout(spec) ? (cgroup?.layout ?? detectCgroupLayout()) : null,
+    cgroups: hasCgroupMount(spec.mounts ?? []) ? (cgroup?.layout ?? detectCgroupLayout()) : null,
     cgroupPath: cgroup?.path ?? null,
     ownCgroupNamespace: hasOwn(parked, 'cgroup'),
     label: spec.linux?.mountLabel ?? null,
     root: options.root,
     created: createdNamespaces(parked.namespaces),
-    joined: new Set(parked.namespaces.filter((namespace) => namespace.join !== undefined).map((namespace) => namespace.name)),
+    joined: joinedNamespaces(parked.namespaces),
+    skeleton: parked.skeleton ?? null,
     hostHasKcore: existsSync('/proc/kcore'),
     noPivot: options.noPivot === true,
     hooks: spec.hooks?.startContainer ?? [],
@@ -70,10 +73,6 @@ export function prepareStart(parked: Parked, options: StartOptions): PreparedPla
   adjustOomScore(parked.pid, spec.process);
   const held = undo.move();
   return { ...planned, [Symbol.dispose]: () => held.dispose() };
-}
-
-function needsCgroupLayout(spec: Spec): boolean {
-  return (spec.mounts ?? []).some((mount) => mount.type === 'cgroup');
 }
 
 function hasOwn(parked: Parked, name: NamespaceName): boolean {

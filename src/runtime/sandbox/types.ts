@@ -1,6 +1,7 @@
 import type { IdMapping, LinuxSeccomp, Process, Spec, State, TimeOffset } from '#oci';
 import type { Addon, MonitorConnection } from '#sys';
 import type { Cgroup } from '../cgroups/types.ts';
+import type { Skeleton } from '../plan/skeleton.ts';
 
 /** The kernel's names, as in /proc/PID/ns. */
 export type NamespaceName = 'user' | 'mnt' | 'pid' | 'net' | 'ipc' | 'uts' | 'cgroup' | 'time';
@@ -30,6 +31,8 @@ export interface SandboxOptions {
   readonly oomScoreAdjust?: { readonly value: number; readonly required: boolean };
   /** time_namespaces(7); needs a new time namespace. */
   readonly timeOffsets?: Readonly<Record<string, TimeOffset>>;
+  /** Built before the sandbox is ready, in a new mount namespace: only starts of containers with this skeleton can follow, and these are quick. */
+  readonly skeleton?: Skeleton;
 }
 
 /** A parked process in its namespaces and cgroup, and the monitor that is its parent. It waits for `startContainer`. */
@@ -44,6 +47,7 @@ export interface Sandbox extends AsyncDisposable {
   readonly namespaces: readonly NamespaceRequest[];
   readonly idMap: IdMap | null;
   readonly cgroup: Cgroup | null;
+  readonly skeleton: Skeleton | null;
   readonly addon: Addon;
   /** A descriptor of one of the process's namespaces; the caller closes it. */
   openNamespace(name: NamespaceName): number;
