@@ -45,16 +45,14 @@ export interface BosunBuild {
   readonly output: string;
   /** Links dynamically, with address and undefined-behaviour sanitizers, for tests. */
   readonly sanitize?: boolean;
-  /** What the sanitizers find is added to this file, which then exists in any case. */
-  readonly reportPath?: string;
+  /** Preprocessor definitions: other limits, and REPORT_PATH, the file that a sanitized build adds what is found to. */
+  readonly define?: Readonly<Record<string, string>>;
   /** The C compiler; default: `CC` of the environment, else `cc`. */
   readonly compiler?: string;
 }
 
 export interface ProgramBuild extends BosunBuild {
   readonly sources: readonly string[];
-  /** Kept as they are, before the sources. */
-  readonly extraFlags?: readonly string[];
 }
 
 /**
@@ -64,8 +62,7 @@ export interface ProgramBuild extends BosunBuild {
 export function buildBosun(build: BosunBuild): { built: boolean } {
   const sources = filesOf(sourceDirectory, '.c');
   if (build.sanitize !== true) return buildProgram({ ...build, sources: [...sources, ...filesOf(join(sourceDirectory, 'bare'), '.c')] });
-  const extraFlags = build.reportPath === undefined ? [] : [`-DREPORT_PATH="${build.reportPath}"`];
-  return buildProgram({ ...build, sources: [...sources, join(sourceDirectory, 'test', 'sanitizer_options.c')], extraFlags });
+  return buildProgram({ ...build, sources: [...sources, join(sourceDirectory, 'test', 'sanitizer_options.c')] });
 }
 
 /** Builds any C program that shares bosun's headers, by the same rules; for test drivers. */
@@ -78,7 +75,7 @@ export function buildProgram(build: ProgramBuild): { built: boolean } {
     ...(build.sanitize === true ? sanitized : release),
     `-DBOSUN_VERSION="${version}"`,
     `-I${sourceDirectory}`,
-    ...(build.extraFlags ?? []),
+    ...Object.entries(build.define ?? {}).map(([name, value]) => `-D${name}=${value}`),
   ];
   const command = [...flags, ...build.sources];
   const stampFile = `${build.output}.stamp`;

@@ -125,6 +125,21 @@ describe('a container under bosun', { skip: reasonToSkip() }, () => {
     assert.equal(container.logged('stdout').length, size + 4);
   });
 
+  const patient =
+    process.env['ORLOP_BOSUN_IS_IMPATIENT'] === undefined &&
+    'the usual patience is ten seconds: native/sanitized.test.ts runs this with less';
+  test('a client that never reads is dropped, and the process goes on', { skip: patient }, async () => {
+    await using container = openTestContainer();
+    const { attachment, op } = attachFirst(container.addon, 2);
+    const size = 4 * 1024 * 1024;
+    attachment.socket.pause();
+    await container.run({ argv: ['head', '-c', String(size), '/dev/zero'], slots: [attachment.descriptor], before: [op] });
+    container.addon.close(attachment.descriptor);
+    assert.equal((await container.monitor.exited).exitCode, 0);
+    assert.equal(container.logged('stdout').length, size);
+    assert.ok((await collect(attachment.socket)).length < size);
+  });
+
   test('a client that leaves does not disturb the process', async () => {
     await using container = openTestContainer();
     const { attachment, op } = attachFirst(container.addon, 3);
