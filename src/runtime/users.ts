@@ -35,6 +35,12 @@ export function resolveUser(addon: Addon, root: number, text: string, extraGroup
   return findUser(text, extraGroups, { passwd: readDatabase(addon, root, '/etc/passwd'), group: readDatabase(addon, root, '/etc/group') });
 }
 
+/** The home of the user with this number in the image's /etc/passwd, else `/`. */
+export function findHome(addon: Addon, root: number, uid: number): string {
+  const entry = parsePasswd(readDatabase(addon, root, '/etc/passwd')).find((candidate) => candidate.uid === uid);
+  return entry === undefined || entry.home === '' ? '/' : entry.home;
+}
+
 /** The pure part: both files as text. */
 export function findUser(
   text: string,

@@ -12,8 +12,9 @@ import { openBirthplace, requestOf } from '../sandbox/open.ts';
 import { type Parked, prepareStart } from '../sandbox/start.ts';
 import type { NamespaceRequest, Stdio } from '../sandbox/types.ts';
 import { type ContainerRecord, makeContainerDirectory, removeContainerDirectory, replaceFile, saveRecord } from '../state/record.ts';
-import { openBundle } from './bundle.ts';
+import { type Bundle, openBundle } from './bundle.ts';
 import type { RuntimeContext } from './context.ts';
+import { withHome } from './home.ts';
 import { runHooks } from './hooks.ts';
 import { makeFifo } from './start.ts';
 import { cgroupPathOf, idMapOf, openSpecNamespaces } from './spec-sandbox.ts';
@@ -39,7 +40,7 @@ const patienceMs = 120_000;
  */
 export async function createContainer(context: RuntimeContext, options: CreateOptions): Promise<ContainerRecord> {
   const bundle = openBundle(options.bundle);
-  const { spec } = bundle;
+  const spec = completeSpec(context, bundle);
   await using undo = new AsyncDisposableStack();
   const directory = makeContainerDirectory(context.root, options.id);
   undo.defer(() => removeContainerDirectory(context.root, options.id));
@@ -77,6 +78,10 @@ export async function createContainer(context: RuntimeContext, options: CreateOp
   if (options.pidFile !== undefined) replaceFile(options.pidFile, String(draft.pid));
   undo.move();
   return draft;
+}
+
+function completeSpec(context: RuntimeContext, { spec, rootfs }: Bundle): Spec {
+  return spec.process === undefined ? spec : { ...spec, process: withHome(context.addon(), spec.process, rootfs) };
 }
 
 function prepareCgroup(context: RuntimeContext, spec: Spec, id: string, undo: AsyncDisposableStack): Cgroup {

@@ -2,69 +2,73 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { OrlopError } from '#errors';
 import { type Addon, PR_SET_CHILD_SUBREAPER, signals } from '#sys';
 
-/** From now on processes that bosun leaves behind become our children, so that we can wait for them (prctl(2)). */
-export function adoptOrphans(addon: Addon): void {
-  addon.prctl(PR_SET_CHILD_SUBREAPER, 1);
+type SignalName = keyof typeof signals;
+
+/** A caller that stays: it is the parent of what it starts, and hands on the signals that it gets. */
+export interface Foreground extends Disposable {
+  /** Waits for the process and resolves with a shell's exit code: the status, or 128 and the signal. */
+  waitFor(pid: number): Promise<number>;
 }
 
 /** Signals that are about ourselves, or that cannot be caught. */
-const ours: ReadonlySet<string> = new Set([
-  'SIGKILL',
-  'SIGSTOP',
-  'SIGCHLD',
-  'SIGPIPE',
-  'SIGURG',
-  'SIGWINCH',
-  'SIGSEGV',
-  'SIGBUS',
-  'SIGILL',
-  'SIGFPE',
-  'SIGTRAP',
-  'SIGABRT',
-  'SIGTTIN',
-  'SIGTTOU',
-]);
+const ours: ReadonlySet<string> = new Set(
+  'SIGKILL SIGSTOP SIGCHLD SIGPIPE SIGURG SIGWINCH SIGSEGV SIGBUS SIGILL SIGFPE SIGTRAP SIGABRT SIGSYS SIGPROF SIGTTIN SIGTTOU'.split(' '),
+);
 
-/** Waits for our child as its proper parent: signals that we get go to it. Resolves with a shell's exit code: the status, or 128 and the signal. */
-export async function waitForProcess(addon: Addon, pid: number): Promise<number> {
-  const pidfd = addon.pidfdOpen(pid);
-  const forward = (name: NodeJS.Signals): void => {
-    try {
-      addon.pidfdSendSignal(pidfd, signals[name as keyof typeof signals]);
-    } catch {
-      // It has ended meanwhile: its status is on the way.
-    }
+/**
+ * To be opened before anything is started: processes that bosun leaves behind then become our children (PR_SET_CHILD_SUBREAPER), and a signal that comes
+ * before there is a process to take it is kept for it.
+ */
+export function openForeground(addon: Addon): Foreground {
+  addon.prctl(PR_SET_CHILD_SUBREAPER, 1);
+  const waiting: SignalName[] = [];
+  let target: number | null = null;
+  const take = (name: NodeJS.Signals): void => {
+    if (target === null) waiting.push(name as SignalName);
+    else send(addon, target, name as SignalName);
   };
-  const forwarded = Object.keys(signals).filter((name) => !ours.has(name)) as NodeJS.Signals[];
-  for (const name of forwarded) onSignal(name, forward);
+  const caught = Object.keys(signals).filter((name) => !ours.has(name)) as NodeJS.Signals[];
+  for (const name of caught) process.on(name, take);
+  return {
+    async waitFor(pid) {
+      const pidfd = addon.pidfdOpen(pid);
+      try {
+        target = pidfd;
+        for (const name of waiting.splice(0)) send(addon, pidfd, name);
+        await new Promise<void>((resolve) => {
+          addon.whenReadable(pidfd, true, resolve);
+        });
+        return exitCodeOf(await takeStatus(addon, pidfd, pid));
+      } finally {
+        target = null;
+        addon.close(pidfd);
+      }
+    },
+    [Symbol.dispose]() {
+      for (const name of caught) process.off(name, take);
+    },
+  };
+}
+
+function send(addon: Addon, pidfd: number, name: SignalName): void {
   try {
-    await new Promise<void>((resolve) => {
-      addon.whenReadable(pidfd, true, resolve);
-    });
-    const ended = await takeStatus(addon, pidfd, pid);
-    const signal = ended.status & 0x7f;
-    return signal === 0 ? ended.status >> 8 : 128 + signal;
-  } finally {
-    for (const name of forwarded) process.off(name, forward);
-    addon.close(pidfd);
+    addon.pidfdSendSignal(pidfd, signals[name]);
+  } catch {
+    // It has ended meanwhile: its status is on the way.
   }
 }
 
-/** Some runtimes refuse to watch some signals: those then act on us as usual. */
-function onSignal(name: NodeJS.Signals, listener: (name: NodeJS.Signals) => void): void {
-  try {
-    process.on(name, listener);
-  } catch {
-    // As said above.
-  }
+function exitCodeOf(status: number): number {
+  const signal = status & 0x7f;
+  return signal === 0 ? status >> 8 : 128 + signal;
 }
 
 /** A process that ends at once may do so before bosun, its parent until then, has left it to us. */
-async function takeStatus(addon: Addon, pidfd: number, pid: number): Promise<{ status: number }> {
+async function takeStatus(addon: Addon, pidfd: number, pid: number): Promise<number> {
   const deadline = performance.now() + 5000;
   for (;;) {
     const ended = addon.reap(pidfd);
-    if (ended !== null) return ended;
+    if (ended !== null) return ended.status;
     if (performance.now() > deadline) throw new OrlopError('internal', 'RUNTIME_STATUS_LOST', `process ${pid} ended, but is not our child`);
     await delay(1);
   }

@@ -3,7 +3,7 @@ import type { FlagTable, ParsedFlags } from '../arguments.ts';
 import { type Command, takeId } from '../command.ts';
 import type { RuntimeContext } from '../context.ts';
 import { createContainer } from '../create.ts';
-import { adoptOrphans, waitForProcess } from '../foreground.ts';
+import { openForeground } from '../foreground.ts';
 import { openBundle } from '../bundle.ts';
 import { removeWhole } from '../remove.ts';
 import { runPoststart } from '../start.ts';
@@ -42,12 +42,12 @@ export const run: Command = {
   async run(context, flags, rest) {
     const detach = flags.flag('detach');
     using streams = streamsOf(context, flags, detach);
-    if (!detach) adoptOrphans(context.addon());
+    using foreground = detach ? null : openForeground(context.addon());
     const record = await createContainer(context, { ...optionsOf(flags, takeId(rest)), waitForStart: false, stdio: streams.stdio });
     runPoststart(context, record);
-    if (detach) return 0;
+    if (foreground === null) return 0;
     const copied = streams.follow();
-    const code = await waitForProcess(context.addon(), record.pid);
+    const code = await foreground.waitFor(record.pid);
     await copied;
     if (!flags.flag('keep')) await removeWhole(context, record);
     return code;

@@ -10,7 +10,8 @@ import { type ContainerRecord, loadRecord, loadSpec, replaceFile } from '../../s
 import { type ParsedFlags, usageError } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import type { RuntimeContext } from '../context.ts';
-import { adoptOrphans, waitForProcess } from '../foreground.ts';
+import { openForeground } from '../foreground.ts';
+import { withHome } from '../home.ts';
 import { cgroupOf, requireStatus } from '../status.ts';
 import { openStreams } from '../terminal.ts';
 import { inheritedDescriptors } from './create.ts';
@@ -44,7 +45,8 @@ export const exec: Command = {
     const record = loadRecord(context.root, id);
     requireStatus(context, record, 'exec in', 'running', 'created', ...(flags.flag('ignore-paused') ? (['paused'] as const) : []));
     const spec = loadSpec(context.root, id);
-    return runExec(context, record, spec, planProcess(spec, flags, command), flags);
+    const process = withHome(context.addon(), planProcess(spec, flags, command), `/proc/${record.pid}/root`);
+    return runExec(context, record, spec, process, flags);
   },
 };
 
@@ -64,13 +66,13 @@ async function runExec(
     ...(consoleSocket === undefined ? {} : { consoleSocket }),
     ...(process.consoleSize === undefined ? {} : { size: process.consoleSize }),
   });
-  if (!detach) adoptOrphans(addon);
+  using foreground = detach ? null : openForeground(addon);
   const pid = startProcess(context, record, spec, process, streams.stdio, inheritedDescriptors(flags));
   const pidFile = flags.text('pid-file');
   if (pidFile !== undefined) replaceFile(pidFile, String(pid));
-  if (detach) return 0;
+  if (foreground === null) return 0;
   const copied = streams.follow();
-  const code = await waitForProcess(addon, pid);
+  const code = await foreground.waitFor(pid);
   await copied;
   return code;
 }
