@@ -13,6 +13,8 @@ const unknownExitCode = 255;
 export function followExit(context: EngineContext, container: LiveContainer, connection: MonitorConnection): void {
   container.connection = connection;
   const ended = connection.exited.catch((error: unknown) => {
+    // The engine that closes lets go of its monitors itself.
+    if (container.connection !== connection) return null;
     context.logger.warn('the monitor went away without a word', { container: container.record.name, error });
     return readExitRecord(container.files.monitor);
   });

@@ -66,7 +66,7 @@ export function createContainerTable(): ContainerTable {
 
 /** Calls each listener once. */
 export function notify(listeners: Set<() => void>): void {
-  for (const listener of [...listeners]) {
+  for (const listener of listeners.values().toArray()) {
     listeners.delete(listener);
     listener();
   }
