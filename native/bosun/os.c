@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -69,6 +70,10 @@ int os_umount(const char *target, int flags) {
 
 int os_pivot_root(const char *new_root, const char *put_old) {
   return result(syscall(SYS_pivot_root, new_root, put_old));
+}
+
+pid_t os_fork(void) {
+  return (pid_t)result(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
 }
 
 int os_clone3(const struct clone_args *arguments) {

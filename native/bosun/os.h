@@ -32,6 +32,8 @@ int os_mount(const char *source, const char *target, unsigned long flags);
 int os_umount(const char *target, int flags);
 int os_pivot_root(const char *new_root, const char *put_old);
 int os_clone3(const struct clone_args *arguments);
+/* clone(2) as fork(2). */
+pid_t os_fork(void);
 int os_setns(int fd, int flags);
 int os_unshare(uint64_t flags);
 int os_pidfd_open(pid_t pid);

@@ -1,5 +1,5 @@
 import type { LinuxCapabilities, Process, Rlimit, Spec } from '#oci';
-import { allCapabilities, defaultCapabilities, maskedPaths, readonlyPaths, type ResolvedUser } from '#runtime';
+import { allCapabilities, availableCapabilities, defaultCapabilities, maskedPaths, readonlyPaths, type ResolvedUser } from '#runtime';
 import type { ContainerRecord } from '../container/record.ts';
 import type { CreateRequest } from '../model.ts';
 import { capabilitiesOf } from './capabilities.ts';
@@ -67,10 +67,15 @@ function environmentOf(record: ContainerRecord, user: ResolvedUser, terminal: bo
   return [...record.process.env, ...additions.filter((entry) => !names.has(entry.slice(0, entry.indexOf('='))))];
 }
 
+/** All that there are, as far as the engine has them itself: outside a user namespace of its own nobody gets more. */
+function privilegedSet(record: ContainerRecord): readonly string[] {
+  return record.request.userNamespace === 'auto' ? allCapabilities : availableCapabilities();
+}
+
 /** What its processes can have at most: all of an own user namespace for a machine, Docker's default set for an app. */
 export function boundingSet(record: ContainerRecord): string[] {
   const { request } = record;
-  const base = request.privileged === true || record.kind === 'system' ? allCapabilities : defaultCapabilities;
+  const base = request.privileged === true ? privilegedSet(record) : record.kind === 'system' ? allCapabilities : defaultCapabilities;
   return capabilitiesOf(base, request.capAdd ?? [], request.capDrop ?? []);
 }
 
