@@ -9,6 +9,7 @@ import { createCgroup, openCgroup } from '../cgroups/cgroup.ts';
 import { detectCgroupLayout } from '../cgroups/layout.ts';
 import { maskedPaths, readonlyPaths } from '../defaults.ts';
 import { skeletonOf } from '../plan/skeleton.ts';
+import type { CgroupLayout } from '../cgroups/types.ts';
 import { findLeaks } from '../testing/leaks.ts';
 import { bosunPath, makeBusyboxRoot, reasonToSkip } from '../testing/root.ts';
 import { openExecSandbox, startExec } from './exec.ts';
@@ -333,6 +334,35 @@ describe('containers', { skip: reasonToSkip() }, () => {
     assert.ok(!killed.isAlive());
   });
 
+  test('on a host with cgroup2 alone the process is born in its cgroup', {
+    skip: unifiedLayout() === null ? 'needs cgroup2' : false,
+  }, async () => {
+    await using undo = new AsyncDisposableStack();
+    const cgroup = createCgroup(unifiedLayout() ?? layout, `${mark}/born`);
+    undo.defer(async () => {
+      await cgroup.killAll();
+      await cgroup.remove();
+    });
+    const sandbox = await park(undo, { cgroup });
+    assert.deepEqual(cgroup.pids(), [sandbox.pid]);
+    await cgroup.freeze();
+    assert.ok(cgroup.isFrozen());
+    await cgroup.thaw();
+    const mount: SpecMount = { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: quiet };
+    const spec = specOf(shell('read never'), { mounts: [...mounts.slice(0, 2), mount] });
+    const started = await startContainer(sandbox, {
+      spec,
+      root: { path: home.root },
+      stdio: { mode: 'pipes', openStdin: true, stdinOnce: false },
+    });
+    undo.defer(() => started.connection.close());
+    const exec = await openExecSandbox({ addon, bosun: bosunPath, pid: started.pid, cgroup });
+    undo.use(exec);
+    assert.deepEqual(cgroup.pids().toSorted(), [started.pid, exec.pid].toSorted());
+    await cgroup.killAll();
+    assert.equal((await started.connection.exited).signal, 9);
+  });
+
   test('starts, failures and disposals give every descriptor back', async () => {
     const once = async (): Promise<number> => {
       await run(specOf(shell('true')), { sandbox: { users: true } });
@@ -351,6 +381,14 @@ describe('containers', { skip: reasonToSkip() }, () => {
     return availableCapabilities().includes('CAP_SYS_RESOURCE');
   }
 });
+
+/** The cgroup2 hierarchy of this host as if it were the only one; its controllers do not matter for membership. */
+function unifiedLayout(): CgroupLayout | null {
+  const { hierarchies, unified } = detectCgroupLayout();
+  return unified === null
+    ? null
+    : { mode: 'v2', hierarchies: hierarchies.filter(({ version }) => version === 2), unified, unifiedControllers: [] };
+}
 
 function descriptors(): number {
   return readdirSync('/proc/self/fd').length;
