@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Spec } from '#oci';
-import { allCapabilities, defaultCapabilities, maskedPaths, readonlyPaths } from '#runtime';
+import { allCapabilities, availableCapabilities, defaultCapabilities, maskedPaths, readonlyPaths } from '#runtime';
 import type { ContainerRecord } from '../container/record.ts';
 import { recordWith, requestWith } from '../fixtures/records.ts';
 import type { CreateRequest } from '../model.ts';
@@ -105,7 +105,8 @@ describe('capabilities', () => {
 
   const bounds: readonly [what: string, record: ContainerRecord, names: readonly string[]][] = [
     ['an app', recordWith(), defaultCapabilities],
-    ['a privileged app', recordWith({ request: requestWith({ privileged: true }) }), allCapabilities],
+    ['a privileged app', recordWith({ request: requestWith({ privileged: true }) }), availableCapabilities()],
+    ['a privileged app with own users', recordWith({ request: requestWith({ privileged: true, userNamespace: 'auto' }) }), allCapabilities],
     ['a machine', recordWith({ kind: 'system' }), allCapabilities],
     [
       'a machine that lost some',
