@@ -8,7 +8,7 @@ import { buildBosun } from './build.ts';
 
 // The tests of whole containers again, under bosun with address and undefined-behaviour sanitizers.
 
-const suites = ['container', 'isolation', 'terminal', 'exec', 'log'];
+const suites = ['container', 'attach', 'failing-plan', 'furnish', 'isolation', 'terminal', 'exec', 'log'];
 const root = join(import.meta.dirname, '..');
 
 test('the sanitizers find nothing while whole containers run', { skip: process.getuid?.() === 0 ? false : 'needs root' }, () => {
@@ -18,7 +18,7 @@ test('the sanitizers find nothing while whole containers run', { skip: process.g
     const report = join(directory, 'report');
     buildBosun({ output, sanitize: true, define: { REPORT_PATH: JSON.stringify(report), LAG_NS: '300000000ull' } });
     const files = suites.map((name) => join(root, 'src/sys/bosun', `${name}.test.ts`));
-    const run = spawnSync(process.execPath, ['--test', '--test-isolation=none', ...files], {
+    const run = spawnSync(process.execPath, ['--test', '--test-isolation=none', '--test-timeout=30000', ...files], {
       encoding: 'utf8',
       timeout: 240_000,
       env: { ...process.env, ORLOP_BOSUN: output, ORLOP_BOSUN_IS_IMPATIENT: '1' },

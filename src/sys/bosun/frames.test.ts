@@ -89,8 +89,14 @@ test('an exit record is believed only when its checksum holds', () => {
   record.writeBigUInt64LE(20n, 24);
   record.writeUInt32LE(crc32(record.subarray(0, 60)), 60);
   assert.deepEqual(parseExitRecord(record, 'exit'), {
-    ...{ waitStatus: 3 << 8, exitCode: 3, signal: null, outOfMemory: false, pid: 42 },
-    ...{ startedAtNs: 10n, finishedAtNs: 20n, lostLines: 0 },
+    waitStatus: 3 << 8,
+    exitCode: 3,
+    signal: null,
+    outOfMemory: false,
+    pid: 42,
+    startedAtNs: 10n,
+    finishedAtNs: 20n,
+    lostLines: 0,
   });
   for (let at = 0; at < 64; at++) {
     const damaged = Buffer.from(record);

@@ -182,8 +182,12 @@ describe('what a plan does to its process', { skip: reasonToSkip() }, () => {
   test('hooks get the state, and what they say is told when they fail', async () => {
     await using container = openTestContainer();
     const hook = (script: string, timeoutMs = 0): Op => ({
-      ...{ op: 'run_hook', path: '/bin/sh', argv: ['sh', '-c', script], env: ['GREETING=hello'] },
-      ...{ state: Buffer.from('{"id":"x"}'), timeout_ms: timeoutMs },
+      op: 'run_hook',
+      path: '/bin/sh',
+      argv: ['sh', '-c', script],
+      env: ['GREETING=hello'],
+      state: Buffer.from('{"id":"x"}'),
+      timeout_ms: timeoutMs,
     });
     const file = join(container.directory, 'hooked');
     await container.run({ argv: ['true'], before: [hook(`cat > ${file}; echo " $GREETING" >> ${file}`)] });

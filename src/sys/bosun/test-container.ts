@@ -21,7 +21,7 @@ import { createAttachment, spawnMonitor, type Attachment, type SpawnedMonitor } 
 
 // The smallest real container that the tests of this folder run programs of busybox in.
 
-const busybox = '/bin/busybox';
+export const busybox = '/bin/busybox';
 /** The executable under test; the sanitized build is tested by naming it here. */
 export const bosunPath = process.env['ORLOP_BOSUN'] ?? join(import.meta.dirname, '../../../build/bosun');
 
@@ -82,8 +82,15 @@ export function parseLog(text: string): LogRecord[] {
 }
 
 export const pipes = (open = 0, once = 0): Op => ({
-  ...{ op: 'stdio', mode: 1, open_stdin: open, stdin_once: once, uid: 0, gid: 0 },
-  ...{ stdin: noSlot, stdout: noSlot, stderr: noSlot },
+  op: 'stdio',
+  mode: 1,
+  open_stdin: open,
+  stdin_once: once,
+  uid: 0,
+  gid: 0,
+  stdin: noSlot,
+  stdout: noSlot,
+  stderr: noSlot,
 });
 
 export const terminal: Op = { ...pipes(1, 1), mode: 2 } as Op;
