@@ -1,6 +1,6 @@
 import { constants, openSync } from 'node:fs';
 import type { LinuxCapabilities, Process } from '#oci';
-import { allCapabilities, resolveUser, type CompiledSeccomp, type IdMap, type ResolvedUser } from '#runtime';
+import { allCapabilities, availableCapabilities, resolveUser, type CompiledSeccomp, type IdMap, type ResolvedUser } from '#runtime';
 import { mergeEnvironment } from '../container/effective.ts';
 import type { LiveContainer } from '../container/table.ts';
 import type { EngineContext } from '../context.ts';
@@ -20,8 +20,9 @@ export function planExec(context: EngineContext, container: LiveContainer, reque
   const { record } = container;
   const user = lookUp(context, container, request.user ?? record.process.user);
   const privileged = request.privileged === true;
-  const names = privileged ? [...allCapabilities] : boundingSet(record);
   const range = record.run?.idRange ?? null;
+  // Outside a user namespace of its own nobody gets more than the engine has.
+  const names = privileged ? [...(range === null ? availableCapabilities() : allCapabilities)] : boundingSet(record);
   const lines = range === null ? [] : [{ containerID: 0, hostID: range.first, size: range.count }];
   return {
     process: {

@@ -103,6 +103,15 @@ describe('one more process in a container', { skip: whyNoEngine(), timeout: 120_
     assert.notEqual(await bounding({ privileged: true }), own);
   });
 
+  test("that is privileged gets what the engine has, in a container of the host's users", async () => {
+    const shared = await host.run(['sleep', '1000'], { userNamespace: 'host' });
+    const id = host.engine.execs.create(shared, requestOf(['true'], { privileged: true }));
+    await host.engine.execs.start(id, { detach: true });
+    await until(() => !host.engine.execs.inspect(id).running);
+    assert.equal(host.engine.execs.inspect(id).exitCode, 0);
+    await host.engine.containers.remove(shared, { force: true });
+  });
+
   test('that is a program that is not there ends with 127, and says so', async () => {
     const id = host.engine.execs.create(box, requestOf(['/no/such/program']));
     await assert.rejects(host.engine.execs.start(id, { detach: false }), failsWith('not-found', 'RUNTIME_COMMAND_NOT_FOUND'));
