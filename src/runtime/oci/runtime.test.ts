@@ -80,11 +80,13 @@ describe('the runtime command line', { skip: reasonToSkip() }, () => {
     assert.deepEqual(findLeaks(id), []);
   });
 
-  test('a process that a signal ends gives 128 and the signal', () => {
+  test('a process that a signal ends gives 128 and the signal', async () => {
     const { id, directory } = bundle({ ...shell('sleep 1000') });
     const child = spawn(process.execPath, [program, '--root', root, 'run', '-b', directory, id], { stdio: 'ignore' });
-    child.once('spawn', () => untilRunning(id).then(() => call(['kill', id, 'KILL'])));
-    return once(child, 'exit').then(([code]) => assert.equal(code, 137));
+    const exited = once(child, 'exit');
+    await untilRunning(id);
+    assert.equal(call(['kill', id, 'KILL']).code, 0);
+    assert.deepEqual(await exited, [137, null]);
   });
 
   test('signals that we get go to the process', async () => {

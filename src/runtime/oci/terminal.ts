@@ -69,7 +69,7 @@ function copyTerminal(addon: Addon, options: StreamOptions): Streams {
 async function copyBothWays(addon: Addon, master: number): Promise<void> {
   const input = process.stdin as ReadStream;
   const resize = (): void => addon.setWindowSize(master, process.stdout.rows ?? 0, process.stdout.columns ?? 0);
-  const send = (bytes: Buffer): void => void write(master, bytes, () => {});
+  const send = (bytes: Buffer): void => write(master, bytes, () => {});
   if (input.isTTY) input.setRawMode(true);
   process.on('SIGWINCH', resize);
   input.on('data', send);

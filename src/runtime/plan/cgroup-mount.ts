@@ -3,7 +3,7 @@ import * as k from '#sys';
 import type { Op } from '#sys';
 import type { CgroupHierarchy } from '../cgroups/types.ts';
 import type { MountOptions } from './mount-options.ts';
-import { type MountFacts, type PlannedMounts, planAttributes } from './mounts.ts';
+import { type MountFacts, type PlannedMounts, planAttributes } from './mount-facts.ts';
 import { refuseField } from './refuse.ts';
 
 /**

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isOrlopError } from '#errors';
-import type { Linux, Process, Spec } from '#oci';
+import type { Process, Spec } from '#oci';
 import * as k from '#sys';
 import { encodePlan, type Op } from '#sys';
 import type { NamespaceName } from '../sandbox/types.ts';
@@ -203,7 +203,7 @@ test('what is not supported or cannot be meant is refused with its JSON path', (
     [{ linux: { memoryPolicy: { mode: 'MPOL_BIND', nodes: '0' } } }, /linux\.memoryPolicy/],
     [{ linux: { netDevices: { eth0: {} } } }, /linux\.netDevices/],
     [{ linux: { personality: { domain: 'LINUX', flags: ['X'] } } }, /linux\.personality\.flags/],
-    [{ linux: { sysctl: { 'kernel.panic': '1' } } as Linux }, /linux\.sysctl\["kernel\.panic"\] is not of any namespace/],
+    [{ linux: { sysctl: { 'kernel.panic': '1' } } }, /linux\.sysctl\["kernel\.panic"\] is not of any namespace/],
     [{ linux: { sysctl: { 'net/../kernel/panic': '1' } } }, /linux\.sysctl/],
     [{ linux: { sysctl: { 'net.core.somaxconn': '1' } } }, /needs an own net namespace/, { created: new Set(['mnt']) }],
     [{ linux: { devices: [{ path: 'x', type: 'c', major: 1, minor: 1 }] } }, /linux\.devices\[0\]\.path/],

@@ -59,7 +59,19 @@ export const knownMountOptions: readonly string[] = [
   ...Object.keys(attributeOptions),
   ...Object.keys(attributeOptions).map((name) => `r${name}`),
   ...Object.keys(propagationOptions).flatMap((name) => [name, `r${name}`]),
-  ...['bind', 'rbind', 'idmap', 'ridmap', 'tmpcopyup', 'defaults', 'async', 'sync', 'dirsync', 'mand', 'nomand', 'lazytime', 'nolazytime'],
+  'bind',
+  'rbind',
+  'idmap',
+  'ridmap',
+  'tmpcopyup',
+  'defaults',
+  'async',
+  'sync',
+  'dirsync',
+  'mand',
+  'nomand',
+  'lazytime',
+  'nolazytime',
 ].toSorted();
 
 /** runtime-spec config, "Linux mount options". What is not in its table is for the file system. Later options win over earlier ones. */

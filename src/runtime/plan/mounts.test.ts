@@ -4,7 +4,8 @@ import { isOrlopError } from '#errors';
 import type { SpecMount } from '#oci';
 import * as k from '#sys';
 import type { CgroupLayout } from '../cgroups/types.ts';
-import { type MountFacts, planMounts } from './mounts.ts';
+import type { MountFacts } from './mount-facts.ts';
+import { planMounts } from './mounts.ts';
 import { createSlots } from './slots.ts';
 
 const hybrid: CgroupLayout = {

@@ -1,39 +1,11 @@
 import type { SpecMount } from '#oci';
 import * as k from '#sys';
 import type { Op } from '#sys';
-import type { CgroupLayout } from '../cgroups/types.ts';
 import { planCgroupMount } from './cgroup-mount.ts';
 import { type MountOptions, parseMountOptions } from './mount-options.ts';
+import { type MountFacts, planAttributes, type PlannedMounts, type PreparedMount } from './mount-facts.ts';
 import { placeOf } from './places.ts';
 import { refuseField, rejectField } from './refuse.ts';
-import type { Slots } from './slots.ts';
-
-/** A mount that was made before, detached, and is only moved into place. */
-export interface PreparedMount {
-  readonly descriptor: number;
-  /** Its root is a file, not a directory. */
-  readonly file: boolean;
-}
-
-export interface MountFacts {
-  /** By index into spec.mounts: every bind mount and every tmpfs that is copied into. */
-  readonly prepared: ReadonlyMap<number, PreparedMount>;
-  /** By index: mounts that the skeleton has already. */
-  readonly furnished?: ReadonlySet<number>;
-  readonly slots: Slots;
-  readonly cgroups: CgroupLayout | null;
-  /** Path of the container's cgroup in each hierarchy, for hosts without cgroup namespaces. */
-  readonly cgroupPath: string | null;
-  readonly ownCgroupNamespace: boolean;
-  /** SELinux context for file systems made here, or null. */
-  readonly label: string | null;
-}
-
-export interface PlannedMounts {
-  readonly mounting: readonly Op[];
-  /** What makes a tmpfs read-only once all that lies in it has been made. */
-  readonly sealing: readonly Op[];
-}
 
 export function planMounts(mounts: readonly SpecMount[], facts: MountFacts): PlannedMounts {
   const mounting: Op[] = [];
@@ -128,11 +100,6 @@ function planFileSystem(mount: SpecMount, target: string, options: MountOptions,
 
 /** File systems whose files the kernel labels itself. */
 const unlabelled = new Set(['proc', 'sysfs', 'mqueue', 'cgroup2']);
-
-export function planAttributes(target: string, { set, clear }: { set: number; clear: number }, recursive: boolean): Op[] {
-  if (set === 0 && clear === 0) return [];
-  return [{ op: 'set_mount_attributes', target, set, clear, propagation: 0, recursive: recursive ? 1 : 0, userns: k.noSlot }];
-}
 
 function planPropagation(target: string, options: MountOptions): Op[] {
   return options.propagation.map(({ flag, recursive }) => ({

@@ -4,7 +4,8 @@ import * as k from '#sys';
 import type { Op } from '#sys';
 import { type ArrivalFacts, planEntry } from './arrival.ts';
 import { planDevices } from './devices.ts';
-import { isBind, type MountFacts, planAttributes, planMounts } from './mounts.ts';
+import { type MountFacts, planAttributes } from './mount-facts.ts';
+import { isBind, planMounts } from './mounts.ts';
 import { areRelated, isWithin, placeOf } from './places.ts';
 import { rejectField } from './refuse.ts';
 import { createSlots } from './slots.ts';
@@ -52,7 +53,14 @@ export function skeletonOf(spec: Spec): Skeleton {
 /** Equal for skeletons that stand for each other. */
 export function skeletonKey(skeleton: Skeleton): string {
   const { mounts, devices, readonlyPaths, maskedPaths, label, sysctl } = skeleton;
-  return JSON.stringify([mounts, devices, readonlyPaths, maskedPaths, label, Object.entries(sysctl).toSorted()]);
+  return JSON.stringify([
+    mounts,
+    devices,
+    readonlyPaths,
+    maskedPaths,
+    label,
+    Object.entries(sysctl).toSorted(([left], [right]) => (left < right ? -1 : 1)),
+  ]);
 }
 
 /** Indices of the mounts that a skeleton holds, in the order of the spec. */

@@ -2,7 +2,7 @@ import * as k from '#sys';
 import type { Op } from '#sys';
 import type { NamespaceName } from '../sandbox/types.ts';
 import type { ArrivalFacts } from './arrival.ts';
-import { planAttributes } from './mounts.ts';
+import { planAttributes } from './mount-facts.ts';
 import { isWithin } from './places.ts';
 import { rejectField } from './refuse.ts';
 import type { Skeleton } from './skeleton.ts';
