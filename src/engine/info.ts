@@ -24,7 +24,7 @@ export function engineInfo(context: EngineContext): EngineInfo {
     cpus: availableParallelism(),
     memoryBytes: totalmem(),
     hostname: context.hostname,
-    storageDriver: 'overlay',
+    storageDriver: 'overlay2',
     warnings: context.warnings,
   };
 }
