@@ -23,7 +23,10 @@ struct op {
   uint32_t code;
 };
 
-/* Accepts the plan whose bytes these are when it may have `slots` descriptors; the bytes must stay. Else -EINVAL, -E2BIG or -ENOSYS (another version, an unknown op). */
+/*
+ * Accepts the plan whose bytes these are when it may have `slots` descriptors; the bytes must stay. Else -EINVAL, -E2BIG or -ENOSYS (another version, an
+ * unknown op).
+ */
 int plan_check(struct plan *plan, const uint8_t *data, size_t size, uint32_t slots);
 /* The same for a sealed memfd, which is mapped: without seals its owner could change or shrink it under us, so it is -EPERM. */
 int plan_map(struct plan *plan, int memfd, uint32_t slots);

@@ -1,6 +1,7 @@
 /*
- * The sandbox plan: makes the stage in the namespaces that the plan asks for, where it may build file systems before it waits for its run plan. When existing namespaces must be joined, an intermediate process does
- * that and makes the stage its sibling (CLONE_PARENT), so that the monitor itself never enters a container and still is the stage's parent.
+ * The sandbox plan: makes the stage in the namespaces that the plan asks for, where it may build file systems before it waits for its run plan. When
+ * existing namespaces must be joined, an intermediate process does that and makes the stage its sibling (CLONE_PARENT), so that the monitor itself never
+ * enters a container and still is the stage's parent.
  */
 #include <errno.h>
 #include <fcntl.h>
