@@ -71,8 +71,12 @@ function createContext(options: EngineOptions, undo: AsyncDisposableStack): Engi
 /** The last one out puts the lights off: with nothing running, our cgroup and our bridge have no use. */
 async function removeEmptyParent(context: Omit<EngineContext, 'pool' | 'startAgain'>): Promise<void> {
   if (context.table.all().some((container) => isActive(container.record.state.status))) return;
-  await openCgroup(context.cgroups, context.cgroupParent).remove();
-  if (context.table.all().length === 0) await context.networks.removeAll();
+  try {
+    await openCgroup(context.cgroups, context.cgroupParent).remove();
+    if (context.table.all().length === 0) await context.networks.removeAll();
+  } catch (error) {
+    context.logger.warn('something of ours stays on this machine', { cgroup: context.cgroupParent, error });
+  }
 }
 
 function closeConnections(containers: readonly LiveContainer[]): void {

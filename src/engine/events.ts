@@ -4,7 +4,7 @@ const keptEvents = 256;
 
 export interface EventBus {
   publish(event: Omit<EngineEvent, 'timeNs'>): void;
-  /** Past events from `sinceNs` on that are still kept (the newest 256), then new ones, until the signal or `untilNs`. */
+  /** With a limit on either side, past events within it that are still kept (the newest 256); then new ones, until the signal or `untilNs`. */
   subscribe(options: { sinceNs?: bigint; untilNs?: bigint }, signal: AbortSignal): AsyncIterable<EngineEvent>;
 }
 
@@ -29,7 +29,8 @@ async function* readEvents(
   options: { sinceNs?: bigint; untilNs?: bigint },
   signal: AbortSignal,
 ): AsyncGenerator<EngineEvent> {
-  const queue = options.sinceNs === undefined ? [] : past.filter((event) => event.timeNs >= options.sinceNs!);
+  const { sinceNs, untilNs } = options;
+  const queue = sinceNs === undefined && untilNs === undefined ? [] : past.filter((event) => event.timeNs >= (sinceNs ?? 0n));
   let wake = (): void => {};
   const reader = (event: EngineEvent): void => {
     queue.push(event);
@@ -37,14 +38,14 @@ async function* readEvents(
     wake();
   };
   readers.add(reader);
-  const ending = options.untilNs === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(msUntil(options.untilNs))]);
+  const ending = untilNs === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(msUntil(untilNs))]);
   const onEnd = (): void => wake();
   ending.addEventListener('abort', onEnd);
   try {
     for (;;) {
       const event = queue.shift();
       if (event !== undefined) {
-        if (options.untilNs === undefined || event.timeNs <= options.untilNs) yield event;
+        if (untilNs === undefined || event.timeNs <= untilNs) yield event;
       } else if (ending.aborted) {
         return;
       } else {

@@ -3,6 +3,7 @@ import { parseSignal } from '#sys';
 import { nowNs, publishContainerEvent, type EngineContext } from '../context.ts';
 import type { ContainerId, CreateRequest, ImageView, NetworkMode } from '../model.ts';
 import { resolveImageForUse } from '../image/images.ts';
+import type { InitSystem } from '#system';
 import { initOf, stopSignalOf } from '../system/init.ts';
 import { prepareFirstBoot } from '../system/prepare.ts';
 import { createLive } from './live.ts';
@@ -20,13 +21,19 @@ export async function createContainer(context: EngineContext, request: CreateReq
   const init = request.kind === 'system' ? await initOf(context, image) : null;
   const asked = request.kind === 'system' && view.config.stopSignal === '' ? { stopSignal: stopSignalOf(init), ...request } : request;
   const record = planRecord(context, asked, view, { manifest: image.target, chain: image.chain });
+  // In the container's own queue from the first moment that others can see it: a start waits until it is whole.
+  await context.queues.run(record.id, () => makeContainer(context, record, init));
+  return { id: record.id, warnings: [] };
+}
+
+async function makeContainer(context: EngineContext, record: ContainerRecord, init: InitSystem | null): Promise<void> {
   await using undo = new AsyncDisposableStack();
   reserveName(context, record);
   undo.defer(() => void context.store.metadata.containers.remove(record.id));
   const container = createLive(context.dataRoot, record);
   context.table.add(container);
   undo.defer(() => context.table.drop(record.id));
-  const snapshot = await context.store.snapshots.prepare(record.id, image.chain);
+  const snapshot = await context.store.snapshots.prepare(record.id, record.image.chain);
   undo.defer(async () => void (await context.store.snapshots.remove(record.id)));
   if (record.kind === 'system') await prepareFirstBoot(context.dataRoot, snapshot, { init, hostname: record.hostname });
   if (record.network === 'bridge') {
@@ -35,7 +42,6 @@ export async function createContainer(context: EngineContext, request: CreateReq
   }
   undo.move();
   publishContainerEvent(context, container, 'create');
-  return { id: record.id, warnings: [] };
 }
 
 function planRecord(

@@ -65,7 +65,7 @@ export async function recordExit(context: EngineContext, container: LiveContaine
   if (container.record.request.autoRemove === true) await removeWhole(context, container);
 }
 
-/** Gives back the cgroup, the network link and the id range. What is stuck is reported and left for the next start's sweep. */
+/** Gives back the cgroup, the network link and the id range. What is stuck is reported, keeps its ids, and is left for the next engine's sweep. */
 export async function releaseRun(context: EngineContext, container: LiveContainer): Promise<void> {
   const { run, name } = container.record;
   for (const endpoint of context.networks.endpoints(container.record.id)) await context.networks.detach(endpoint);
@@ -77,6 +77,7 @@ export async function releaseRun(context: EngineContext, container: LiveContaine
   } catch (error) {
     if (!isOrlopError(error)) throw error;
     context.logger.warn('a cgroup could not be removed', { container: name, cgroup: run.cgroup, error });
+    return;
   }
   if (run.idRange !== null) context.idRanges.release(run.idRange);
 }

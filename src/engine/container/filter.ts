@@ -10,11 +10,12 @@ const statuses = new Set(['created', 'running', 'paused', 'restarting', 'exited'
 export function filterContainers(views: readonly ContainerView[], filter: ContainerFilter): ContainerView[] {
   const filters = filter.filters ?? {};
   const newestFirst = [...views].sort((a, b) => (a.createdAtNs < b.createdAtNs ? 1 : -1));
-  const everyState = filter.all === true || filter.limit !== undefined || 'status' in filters || 'exited' in filters;
+  const limit = filter.limit ?? 0;
+  const everyState = filter.all === true || limit > 0 || 'status' in filters || 'exited' in filters;
   const predicates: Predicate[] = Object.entries(filters).map(([name, values]) => predicateOf(name, values, views));
   if (!everyState) predicates.push((view) => view.status === 'running' || view.status === 'paused');
   const kept = newestFirst.filter((view) => predicates.every((holds) => holds(view)));
-  return filter.limit !== undefined && filter.limit > 0 ? kept.slice(0, filter.limit) : kept;
+  return limit > 0 ? kept.slice(0, limit) : kept;
 }
 
 function predicateOf(name: string, values: Filters[string], all: readonly ContainerView[]): Predicate {
@@ -32,7 +33,7 @@ function predicateOf(name: string, values: Filters[string], all: readonly Contai
     case 'ancestor':
       return (view) => values.some((value) => isAncestor(view, value));
     case 'exited':
-      return (view) => view.status === 'exited' && values.some((value) => Number(value) === view.exitCode);
+      return exitedWith(values);
     case 'network':
       return (view) => values.includes(view.networkMode);
     case 'before':
@@ -43,6 +44,13 @@ function predicateOf(name: string, values: Filters[string], all: readonly Contai
         hint: 'filters are: ancestor, before, exited, id, kind, label, name, network, since, status',
       });
   }
+}
+
+function exitedWith(values: readonly string[]): Predicate {
+  const bad = values.find((value) => !/^\d+$/.test(value));
+  if (bad !== undefined)
+    throw new OrlopError('invalid-argument', 'ENGINE_FILTER_INVALID', `invalid filter 'exited=${bad}'`, { hint: 'it is an exit code' });
+  return (view) => view.status === 'exited' && values.some((value) => Number(value) === view.exitCode);
 }
 
 function nameMatches(values: readonly string[]): Predicate {

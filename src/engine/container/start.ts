@@ -9,6 +9,7 @@ import { boundingSet, buildSpec } from '../spec/build-spec.ts';
 import { hostFilesOf } from '../spec/mounts.ts';
 import { limitsToResources } from '../spec/resources.ts';
 import { seccompFilter } from '../spec/seccomp.ts';
+import { planSkeleton } from '../spec/skeleton.ts';
 import { exitCodeOfFailure } from '../exec/exit-code.ts';
 import { followExit } from './exit.ts';
 import { writeHostFiles } from './host-files.ts';
@@ -54,7 +55,8 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
     return descriptor;
   };
 
-  const ready = await context.pool.take(shapeOf(record));
+  const shape = shapeOf(record);
+  const ready = await context.pool.take(shape, planSkeleton({ ...record, ownUsers: shape === 'own' }));
   undo.defer(() => ready.discard());
   borrowed.defer(() => ready.release());
   const endpoint = context.networks.endpoints(record.id)[0] ?? null;

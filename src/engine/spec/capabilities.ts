@@ -1,13 +1,15 @@
 import { OrlopError } from '#errors';
 import { allCapabilities } from '#runtime';
 
-/** Docker's --cap-add and --cap-drop: ALL, names with or without CAP_, in any case; dropping ALL first, then adding, then dropping by name. */
+/**
+ * Docker's --cap-add and --cap-drop: ALL, names with or without CAP_, in any case. What is added by name stays, whatever is dropped; from an
+ * added ALL the dropped ones are taken away.
+ */
 export function capabilitiesOf(base: readonly string[], add: readonly string[], drop: readonly string[]): string[] {
   const added = add.map(parseCapability);
   const dropped = drop.map(parseCapability);
   const start = added.includes('ALL') ? allCapabilities : dropped.includes('ALL') ? [] : base;
-  const wanted = new Set([...start, ...added.filter((name) => name !== 'ALL')]);
-  for (const name of dropped) wanted.delete(name);
+  const wanted = new Set([...start.filter((name) => !dropped.includes(name)), ...added]);
   return allCapabilities.filter((name) => wanted.has(name));
 }
 

@@ -20,7 +20,7 @@ export async function prepareFirstBoot(
     { path: '/etc/resolv.conf', content: formatResolvConf(await readHostResolvConf()), mode: 0o644 },
   ];
   for (const operation of operations) {
-    if (!makeParents(root, snapshot, dirname(operation.path))) continue;
+    if (makeParents(root, snapshot, dirname(operation.path)) === null) continue;
     const target = join(root, snapshot.upper, operation.path);
     writeFileSync(target, operation.content, { flag: 'wx' });
     chmodSync(target, operation.mode);
@@ -32,21 +32,26 @@ function hostsOf(hostname: string): string {
   return `127.0.0.1\tlocalhost\n127.0.1.1\t${hostname}\n::1\tlocalhost ip6-localhost ip6-loopback\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n`;
 }
 
-/** Makes the directories in the upper layer as they are in the layers below. false: one of them is no directory there, and the file has no place. */
-function makeParents(root: string, snapshot: Snapshot, directory: string): boolean {
-  if (directory === '/') return true;
-  if (!makeParents(root, snapshot, dirname(directory))) return false;
+/**
+ * Makes the directories in the upper layer as they are in the layers below. Returns those layers in which all of them are directories, so that no
+ * link of an image is ever followed here; null: the uppermost has something else there, and the file has no place.
+ */
+function makeParents(root: string, snapshot: Snapshot, directory: string): readonly string[] | null {
+  if (directory === '/') return snapshot.lower;
+  const above = makeParents(root, snapshot, dirname(directory));
+  if (above === null) return null;
+  const found = above.map((lower) => ({ lower, stats: lookUp(join(root, lower, directory)) })).filter(({ stats }) => stats !== null);
+  const first = found[0]?.stats ?? null;
+  if (first !== null && !first.isDirectory()) return null;
   const target = join(root, snapshot.upper, directory);
-  if (lookUp(target) !== null) return true;
-  const below = snapshot.lower.map((lower) => lookUp(join(root, lower, directory))).find((found) => found !== null);
-  if (below != null && !below.isDirectory()) return false;
-  mkdirSync(target);
-  chmodSync(target, below === undefined || below === null ? 0o755 : below.mode & 0o7777);
-  if (below != null) chownSync(target, below.uid, below.gid);
-  return true;
+  if (lookUp(target) === null) {
+    mkdirSync(target);
+    chmodSync(target, first === null ? 0o755 : first.mode & 0o7777);
+    if (first !== null) chownSync(target, first.uid, first.gid);
+  }
+  return found.filter(({ stats }) => stats?.isDirectory() === true).map(({ lower }) => lower);
 }
 
-/** The parents were looked up before, from the top down, and are directories: no link is followed. */
 function lookUp(path: string): Stats | null {
   try {
     return lstatSync(path);
