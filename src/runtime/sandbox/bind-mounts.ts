@@ -7,12 +7,14 @@ import type { PreparedMount } from '../plan/mount-facts.ts';
 import { isBind } from '../plan/mounts.ts';
 import { refuseField } from '../plan/refuse.ts';
 import { sameIdMap } from './id-map.ts';
-import type { IdMap } from './types.ts';
+import { openCopiedTmpfs } from './copy-up.ts';
+import type { IdMap, StartOptions } from './types.ts';
 
 export interface BindContext {
   readonly addon: Addon;
   /** Detached mounts by destination, made by the caller. */
   readonly given: ReadonlyMap<string, number>;
+  readonly root: StartOptions['root'];
   readonly idMap: IdMap | null;
   /** The container's user namespace, for mounts with its ids; borrowed. */
   readonly openUserNamespace: () => number;
@@ -31,7 +33,13 @@ export function openBindMounts(spec: Spec, context: BindContext): BindMounts {
   using undo = new DisposableStack();
   const prepared = new Map<number, PreparedMount>();
   (spec.mounts ?? []).forEach((mount, index) => {
-    if (!isBind(mount)) return;
+    if (!isBind(mount)) {
+      const copied = openCopied(mount, context);
+      if (copied === null) return;
+      undo.defer(() => context.addon.close(copied));
+      prepared.set(index, { descriptor: copied, file: false });
+      return;
+    }
     const given = context.given.get(mount.destination);
     const descriptor = given ?? openSource(mount, index, context, keepsPeers(spec));
     if (given === undefined) undo.defer(() => context.addon.close(descriptor));
@@ -40,6 +48,17 @@ export function openBindMounts(spec: Spec, context: BindContext): BindMounts {
   });
   const held = undo.move();
   return { prepared, [Symbol.dispose]: () => held.dispose() };
+}
+
+function openCopied(mount: SpecMount, { addon, root }: BindContext): number | null {
+  const options = parseMountOptions(mount.options ?? []);
+  if (!options.copyUp || mount.type !== 'tmpfs') return null;
+  const descriptor = 'mount' in root ? addon.dup(root.mount) : addon.openat2(k.AT_FDCWD, root.path, k.O_PATH | k.O_DIRECTORY, 0, 0);
+  try {
+    return openCopiedTmpfs(addon, descriptor, mount, options);
+  } finally {
+    addon.close(descriptor);
+  }
 }
 
 /** With a shared root, mounts that the host makes and those that the container makes are meant to be seen on the other side. */

@@ -1,6 +1,6 @@
 import { kindOfErrno, OrlopError } from '#errors';
 import type { Op, Plan } from '#sys';
-import { type PlanFailureDetails, planFailureOf } from '#sys';
+import { type PlanFailureDetails, planFailureOf, rlimits } from '#sys';
 import { describeErrno } from './errno-words.ts';
 
 type OpOf<Name extends Op['op']> = Extract<Op, { op: Name }>;
@@ -146,7 +146,7 @@ function explainSetting(op: Op, failure: PlanFailureDetails): Told | null {
     case 'set_rlimit':
       return {
         code: 'RUNTIME_RLIMIT',
-        text: `resource limit ${op.resource} cannot be set to ${op.soft}:${op.hard}: ${reason}`,
+        text: `${nameOfLimit(op.resource)} cannot be set to ${op.soft}:${op.hard}: ${reason}`,
         ...(failure.errno === 'EPERM' ? { hint: "a hard limit cannot be raised above the engine's own" } : {}),
       };
     case 'set_user':
@@ -169,6 +169,10 @@ function explainSetting(op: Op, failure: PlanFailureDetails): Told | null {
     default:
       return null;
   }
+}
+
+function nameOfLimit(resource: number): string {
+  return Object.entries(rlimits).find(([, number]) => number === resource)?.[0] ?? `resource limit ${resource}`;
 }
 
 function explainNamespace(op: Op, failure: PlanFailureDetails): Told | null {

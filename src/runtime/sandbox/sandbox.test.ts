@@ -1,5 +1,17 @@
 import assert from 'node:assert/strict';
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { type OrlopError, isOrlopError } from '#errors';
@@ -186,6 +198,28 @@ describe('containers', { skip: reasonToSkip() }, () => {
         (await run(specOf(shell(script), { mounts: [...mounts, ...bound] }), { sandbox })).output,
         'content\ncontent\nread-only\n',
       );
+    });
+
+    test(`a tmpfs can begin with what the image has at its place, ${where}`, async () => {
+      const name = `filled-${count}`;
+      const place = join(home.root, name);
+      mkdirSync(join(place, 'deep'), { recursive: true });
+      writeFileSync(join(place, 'deep/file'), 'content\n');
+      chmodSync(join(place, 'deep/file'), 0o646);
+      chownSync(join(place, 'deep/file'), users ? 300_005 : 5, users ? 300_006 : 6);
+      symlinkSync('/etc/passwd', join(place, 'link'));
+      const mount: SpecMount = {
+        destination: `/${name}`,
+        type: 'tmpfs',
+        source: 'tmpfs',
+        options: ['nosuid', 'tmpcopyup', 'size=1m'],
+      };
+      const script = `cd /${name}; cat deep/file; stat -c '%a %u %g' deep/file; stat -c %N link; echo x >deep/file && echo written`;
+      const { output } = await run(specOf(shell(script), { mounts: [...mounts, mount] }), { sandbox });
+      assert.equal(output, "content\n646 5 6\n'link' -> '/etc/passwd'\nwritten\n");
+      assert.equal(readFileSync(join(place, 'deep/file'), 'utf8'), 'content\n');
+      const small = { ...mount, options: ['tmpcopyup', 'size=4k', 'nr_inodes=3'] };
+      if (!users) assert.equal((await failure(run(specOf({}, { mounts: [...mounts, small] }), { sandbox }))).code, 'RUNTIME_TMPFS_FULL');
     });
 
     test(`one more process joins a running container, ${where}`, async () => {

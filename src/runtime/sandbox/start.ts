@@ -45,6 +45,7 @@ export function prepareStart(parked: Parked, options: StartOptions): PreparedPla
     openBindMounts(spec, {
       addon,
       given: options.mounts ?? new Map(),
+      root: options.root,
       idMap: parked.idMap,
       openUserNamespace: () => parked.openNamespace('user'),
     }),
