@@ -1,8 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from '#log';
-import { createCgroup, openSandbox, type Cgroup, type CgroupLayout, type NamespaceName, type Sandbox } from '#runtime';
+import {
+  createCgroup,
+  openSandbox,
+  skeletonKey,
+  type Cgroup,
+  type CgroupLayout,
+  type NamespaceName,
+  type Sandbox,
+  type Skeleton,
+} from '#runtime';
 import { idmappedView, type Addon } from '#sys';
 import type { IdRange, IdRanges } from './id-ranges.ts';
+import { usualSkeleton } from './spec/skeleton.ts';
 
 /**
  * `own`: all namespaces new, with a user namespace and a range · `shared-users`: the host's user namespace, the rest new ·
@@ -10,7 +20,7 @@ import type { IdRange, IdRanges } from './id-ranges.ts';
  */
 export type SandboxShape = 'own' | 'shared-users' | 'shared-network';
 
-/** A parked process and what it holds on the host, ready to become any container of its shape. */
+/** A parked process and what it holds on the host, ready to become any container of its shape and skeleton. */
 export interface ReadySandbox {
   readonly shape: SandboxShape;
   readonly sandbox: Sandbox;
@@ -25,7 +35,8 @@ export interface ReadySandbox {
 }
 
 export interface SandboxPool extends AsyncDisposable {
-  take(shape: SandboxShape): Promise<ReadySandbox>;
+  /** The usual ones are ready; any other is made now. */
+  take(shape: SandboxShape, skeleton: Skeleton): Promise<ReadySandbox>;
   /** Begins to keep sandboxes ready: once what an earlier engine left has been swept. */
   fill(): void;
 }
@@ -38,7 +49,7 @@ export interface SandboxPoolOptions {
   /** Below this each sandbox has its own cgroup. */
   readonly cgroupParent: string;
   readonly idRanges: IdRanges;
-  /** How many sandboxes of shape `own` are kept ready. */
+  /** How many sandboxes of shape `own` with an app's usual skeleton are kept ready. */
   readonly size: number;
   readonly logger: Logger;
 }
@@ -50,11 +61,13 @@ const namespacesOf: Readonly<Record<SandboxShape, readonly NamespaceName[]>> = {
 };
 
 /**
- * Keeps sandboxes ready, because the slow part of a start is waiting for the kernel: a move into a v1 cgroup waits for an RCU grace period
- * (about 7 ms), a network namespace takes up to 3 ms.
+ * Keeps sandboxes ready, because the slow part of a start is waiting for the kernel: a move into a v1 cgroup and taking the host's tree off wait for an RCU
+ * grace period each (about 7 ms), a network namespace takes up to 3 ms, forty mounts one.
  */
 export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
   const ready: ReadySandbox[] = [];
+  const usual = usualSkeleton();
+  const usualKey = skeletonKey(usual);
   let making = 0;
   let closed = false;
   let whenSettled: (() => void) | null = null;
@@ -62,7 +75,7 @@ export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
   const refill = (): void => {
     while (!closed && ready.length + making < options.size) {
       making++;
-      void makeSandbox(options, 'own').then(
+      void makeSandbox(options, 'own', usual).then(
         (sandbox) => {
           making--;
           if (closed) void sandbox.discard();
@@ -83,15 +96,15 @@ export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
 
   return {
     fill: refill,
-    async take(shape) {
-      if (shape !== 'own') return makeSandbox(options, shape);
+    async take(shape, skeleton) {
+      if (shape !== 'own' || skeletonKey(skeleton) !== usualKey) return makeSandbox(options, shape, skeleton);
       let candidate = ready.shift();
       while (candidate !== undefined && !candidate.sandbox.isAlive()) {
         void candidate.discard().catch((error: unknown) => options.logger.warn('a dead sandbox could not be cleared', { error }));
         candidate = ready.shift();
       }
       setImmediate(refill);
-      return candidate ?? makeSandbox(options, 'own');
+      return candidate ?? makeSandbox(options, 'own', usual);
     },
     async [Symbol.asyncDispose]() {
       closed = true;
@@ -101,7 +114,7 @@ export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
   };
 }
 
-async function makeSandbox(options: SandboxPoolOptions, shape: SandboxShape): Promise<ReadySandbox> {
+async function makeSandbox(options: SandboxPoolOptions, shape: SandboxShape, skeleton: Skeleton): Promise<ReadySandbox> {
   await using undo = new AsyncDisposableStack();
   const cgroup = createCgroup(options.cgroups, `${options.cgroupParent}/${randomBytes(8).toString('hex')}`);
   undo.defer(() => cgroup.remove());
@@ -113,6 +126,7 @@ async function makeSandbox(options: SandboxPoolOptions, shape: SandboxShape): Pr
       bosun: options.bosun,
       namespaces: namespacesOf[shape].map((name) => ({ name })),
       cgroup,
+      skeleton,
       ...(idRange === null ? {} : { idMap: idMapOf(idRange) }),
     }),
   );

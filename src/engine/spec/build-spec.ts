@@ -1,9 +1,10 @@
 import type { LinuxCapabilities, Process, Rlimit, Spec } from '#oci';
-import { allCapabilities, availableCapabilities, defaultCapabilities, maskedPaths, readonlyPaths, type ResolvedUser } from '#runtime';
+import { allCapabilities, availableCapabilities, defaultCapabilities, type ResolvedUser } from '#runtime';
 import type { ContainerRecord } from '../container/record.ts';
 import type { CreateRequest } from '../model.ts';
 import { capabilitiesOf } from './capabilities.ts';
 import { planMounts } from './mounts.ts';
+import { defaultSysctls, planVisibility } from './skeleton.ts';
 
 export interface SpecFacts {
   /** The process's user, looked up in the container's own /etc. */
@@ -20,7 +21,6 @@ const initTarget = '/sbin/docker-init';
 /** A container's record as an OCI spec (runtime-spec config). Pure. Namespaces, ids and cgroup are the sandbox's and are not repeated. */
 export function buildSpec(record: ContainerRecord, facts: SpecFacts): Spec {
   const { request } = record;
-  const confined = request.privileged !== true && record.kind === 'app';
   const init = facts.init === null ? [] : [{ destination: initTarget, type: 'bind', source: facts.init, options: ['bind', 'ro'] }];
   return {
     ociVersion: '1.2.0',
@@ -31,9 +31,9 @@ export function buildSpec(record: ContainerRecord, facts: SpecFacts): Spec {
     process: planProcess(record, facts),
     annotations: { 'org.opencontainers.image.stopSignal': record.process.stopSignal },
     linux: {
-      sysctl: { ...defaultSysctls(record, facts), ...request.sysctls },
+      sysctl: { ...defaultSysctls({ network: record.network, ownUsers: facts.ownUsers }), ...request.sysctls },
       rootfsPropagation: 'rprivate',
-      ...(confined ? { maskedPaths: [...maskedPaths], readonlyPaths: [...readonlyPaths] } : {}),
+      ...planVisibility(record),
     },
   };
 }
@@ -89,14 +89,4 @@ function capabilitySets(record: ContainerRecord, user: ResolvedUser): LinuxCapab
 function rlimitOf(limit: NonNullable<CreateRequest['ulimits']>[number]): Rlimit {
   const number = (value: number): number | bigint => (value < 0 ? 0xffff_ffff_ffff_ffffn : value);
   return { type: `RLIMIT_${limit.name.toUpperCase()}`, soft: number(limit.soft), hard: number(limit.hard) };
-}
-
-/** Docker's: anyone in the container may ping and listen on low ports of its own network. */
-function defaultSysctls(record: ContainerRecord, facts: SpecFacts): Record<string, string> {
-  if (record.network === 'host') return {};
-  return {
-    'net.ipv4.ip_unprivileged_port_start': '0',
-    // The group ids must be mapped in the container's user namespace.
-    'net.ipv4.ping_group_range': facts.ownUsers ? '0 65535' : '0 2147483647',
-  };
 }

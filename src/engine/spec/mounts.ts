@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import type { SpecMount } from '#oci';
 import type { CreateRequest, Kind } from '../model.ts';
 
@@ -16,7 +17,7 @@ export function hostFilesOf(kind: Kind): Readonly<Record<string, string>> {
   return kind === 'app' ? hostFileTargets : {};
 }
 
-/** The file systems of a container, in the order in which they are mounted. */
+/** The file systems of a container, in the order in which they are mounted. What is asked for takes the place of ours. */
 export function planMounts(kind: Kind, request: CreateRequest): SpecMount[] {
   const mounts = kind === 'system' ? systemMounts(request) : appMounts(request);
   const hostFiles = Object.keys(hostFilesOf(kind)).map((destination) => ({
@@ -25,7 +26,9 @@ export function planMounts(kind: Kind, request: CreateRequest): SpecMount[] {
     source: destination,
     options: ['bind', 'rprivate'],
   }));
-  return [...mounts, ...temporaryMounts(request.tmpfs ?? {}), ...hostFiles];
+  const asked = temporaryMounts(request.tmpfs ?? {});
+  const places = new Set(asked.map(({ destination }) => posix.resolve('/', destination)));
+  return [...mounts.filter(({ destination }) => !places.has(destination)), ...asked, ...hostFiles];
 }
 
 function appMounts(request: CreateRequest): SpecMount[] {

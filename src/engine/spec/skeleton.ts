@@ -1,0 +1,40 @@
+import type { Linux } from '#oci';
+import { maskedPaths, readonlyPaths, skeletonOf, type Skeleton } from '#runtime';
+import type { ContainerRecord } from '../container/record.ts';
+import { planMounts } from './mounts.ts';
+
+/** What a container's file systems depend on before its root is known. */
+export type SkeletonFacts = Pick<ContainerRecord, 'kind' | 'request' | 'network'> & {
+  /** The container has a user namespace of its own. */
+  readonly ownUsers: boolean;
+};
+
+/** What a sandbox can have ready for a container: its file systems but for the root and what is bound into it. Pure. */
+export function planSkeleton(facts: SkeletonFacts): Skeleton {
+  return skeletonOf({
+    ociVersion: '1.2.0',
+    mounts: planMounts(facts.kind, facts.request),
+    linux: { ...planVisibility(facts), sysctl: defaultSysctls(facts) },
+  });
+}
+
+/** That of an app about which nothing special was asked. */
+export function usualSkeleton(): Skeleton {
+  return planSkeleton({ kind: 'app', request: { kind: 'app', image: '' }, network: 'bridge', ownUsers: true });
+}
+
+/** What of /proc and /sys is hidden from an app, and what it may not write. */
+export function planVisibility({ kind, request }: Pick<SkeletonFacts, 'kind' | 'request'>): Pick<Linux, 'maskedPaths' | 'readonlyPaths'> {
+  const confined = request.privileged !== true && kind === 'app';
+  return confined ? { maskedPaths: [...maskedPaths], readonlyPaths: [...readonlyPaths] } : {};
+}
+
+/** Docker's: anyone in the container may ping and listen on low ports of its own network. */
+export function defaultSysctls({ network, ownUsers }: Pick<SkeletonFacts, 'network' | 'ownUsers'>): Record<string, string> {
+  if (network === 'host') return {};
+  return {
+    'net.ipv4.ip_unprivileged_port_start': '0',
+    // The group ids must be mapped in the container's user namespace.
+    'net.ipv4.ping_group_range': ownUsers ? '0 65535' : '0 2147483647',
+  };
+}
