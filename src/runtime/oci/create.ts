@@ -12,7 +12,7 @@ import { openBirthplace, requestOf } from '../sandbox/open.ts';
 import { type Parked, prepareStart } from '../sandbox/start.ts';
 import type { NamespaceRequest, Stdio } from '../sandbox/types.ts';
 import { type ContainerRecord, makeContainerDirectory, removeContainerDirectory, replaceFile, saveRecord } from '../state/record.ts';
-import { type Bundle, openBundle } from './bundle.ts';
+import type { Bundle } from './bundle.ts';
 import type { RuntimeContext } from './context.ts';
 import { withHome } from './home.ts';
 import { runHooks } from './hooks.ts';
@@ -21,7 +21,7 @@ import { cgroupPathOf, idMapOf, openSpecNamespaces } from './spec-sandbox.ts';
 
 export interface CreateOptions {
   readonly id: string;
-  readonly bundle: string;
+  readonly bundle: Bundle;
   /** Stop before the program, for `start`. */
   readonly waitForStart: boolean;
   readonly stdio: Stdio;
@@ -39,7 +39,7 @@ const patienceMs = 120_000;
  * container's, waiting at its FIFO or running. Whatever fails, nothing stays behind.
  */
 export async function createContainer(context: RuntimeContext, options: CreateOptions): Promise<ContainerRecord> {
-  const bundle = openBundle(options.bundle);
+  const { bundle } = options;
   const spec = completeSpec(context, bundle);
   await using undo = new AsyncDisposableStack();
   const directory = makeContainerDirectory(context.root, options.id);

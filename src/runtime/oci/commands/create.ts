@@ -4,7 +4,8 @@ import { type Command, takeId } from '../command.ts';
 import type { RuntimeContext } from '../context.ts';
 import { createContainer } from '../create.ts';
 import { openForeground } from '../foreground.ts';
-import { openBundle } from '../bundle.ts';
+import { startCgroupWait } from '../head-start.ts';
+import { type Bundle, openBundle } from '../bundle.ts';
 import { removeWhole } from '../remove.ts';
 import { runPoststart } from '../start.ts';
 import { openStreams, type Streams } from '../terminal.ts';
@@ -29,8 +30,10 @@ export const create: Command = {
   usage: '<container-id>',
   flags: createFlags,
   async run(context, flags, rest) {
-    using streams = streamsOf(context, flags, true);
-    await createContainer(context, { ...optionsOf(flags, takeId(rest)), waitForStart: true, stdio: streams.stdio });
+    startCgroupWait(context.cgroups());
+    const bundle = openBundle(flags.text('bundle') ?? '.');
+    using streams = streamsOf(context, flags, bundle, true);
+    await createContainer(context, { ...optionsOf(flags, takeId(rest)), bundle, waitForStart: true, stdio: streams.stdio });
     return 0;
   },
 };
@@ -40,10 +43,12 @@ export const run: Command = {
   usage: '<container-id>',
   flags: runFlags,
   async run(context, flags, rest) {
+    startCgroupWait(context.cgroups());
     const detach = flags.flag('detach');
-    using streams = streamsOf(context, flags, detach);
+    const bundle = openBundle(flags.text('bundle') ?? '.');
+    using streams = streamsOf(context, flags, bundle, detach);
     using foreground = detach ? null : openForeground(context.addon());
-    const record = await createContainer(context, { ...optionsOf(flags, takeId(rest)), waitForStart: false, stdio: streams.stdio });
+    const record = await createContainer(context, { ...optionsOf(flags, takeId(rest)), bundle, waitForStart: false, stdio: streams.stdio });
     runPoststart(context, record);
     if (foreground === null) return 0;
     const copied = streams.follow();
@@ -58,7 +63,6 @@ function optionsOf(flags: ParsedFlags, id: string) {
   const pidFile = flags.text('pid-file');
   return {
     id,
-    bundle: flags.text('bundle') ?? '.',
     ...(pidFile === undefined ? {} : { pidFile }),
     noPivot: flags.flag('no-pivot'),
     noNewKeyring: flags.flag('no-new-keyring'),
@@ -72,8 +76,7 @@ export function inheritedDescriptors(flags: ParsedFlags): number[] {
   return Array.from({ length: count }, (_unused, index) => 3 + index);
 }
 
-function streamsOf(context: RuntimeContext, flags: ParsedFlags, detach: boolean): Streams {
-  const { spec } = openBundle(flags.text('bundle') ?? '.');
+function streamsOf(context: RuntimeContext, flags: ParsedFlags, { spec }: Bundle, detach: boolean): Streams {
   const consoleSocket = flags.text('console-socket');
   const size = spec.process?.consoleSize;
   return openStreams(context.addon(), {

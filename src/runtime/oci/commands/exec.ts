@@ -11,6 +11,7 @@ import { type ParsedFlags, usageError } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import type { RuntimeContext } from '../context.ts';
 import { openForeground } from '../foreground.ts';
+import { startCgroupWait } from '../head-start.ts';
 import { withHome } from '../home.ts';
 import { cgroupOf, requireStatus } from '../status.ts';
 import { openStreams } from '../terminal.ts';
@@ -42,6 +43,7 @@ export const exec: Command = {
   async run(context, flags, rest) {
     const [id, ...command] = rest;
     if (id === undefined) throw usageError('a container id is needed');
+    startCgroupWait(context.cgroups());
     const record = loadRecord(context.root, id);
     requireStatus(context, record, 'exec in', 'running', 'created', ...(flags.flag('ignore-paused') ? (['paused'] as const) : []));
     const spec = loadSpec(context.root, id);
