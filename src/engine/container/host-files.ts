@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { OrlopError } from '#errors';
 import { formatHosts, formatResolvConf, readHostResolvConf, type Endpoint } from '#network';
 import type { ContainerFiles } from './files.ts';
@@ -12,10 +12,11 @@ export async function writeHostFiles(files: ContainerFiles, record: ContainerRec
     ...(bridge === null ? {} : { address: bridge.address }),
     extra: (record.request.extraHosts ?? []).map((entry) => parseExtraHost(entry, bridge?.gateway)),
   });
-  // Small files, written at once: each trip through the thread pool would take longer than the write.
+  // Small files, read and written at once: each trip through the thread pool would take longer.
+  const read = async (path: string): Promise<string> => readFileSync(path, 'utf8');
   writeFileSync(files.hostname, `${record.hostname}\n`, { mode: 0o644 });
   writeFileSync(files.hosts, hosts, { mode: 0o644 });
-  writeFileSync(files.resolvConf, formatResolvConf(await readHostResolvConf()), { mode: 0o644 });
+  writeFileSync(files.resolvConf, formatResolvConf(await readHostResolvConf(read)), { mode: 0o644 });
 }
 
 function fullHostname(record: ContainerRecord): string {

@@ -1,9 +1,10 @@
 import { constants, openSync } from 'node:fs';
 import { OrlopError, toOrlopError } from '#errors';
 import type { Endpoint } from '#network';
+import type { Snapshot } from '#store';
 import { resolveUser, startContainer as startProcess, type Started, type Stdio } from '#runtime';
 import { mountOverlayRoot, OPEN_TREE_CLONE, prepareMonitorDirectory } from '#sys';
-import { nowNs, publishContainerEvent, saveState, type EngineContext } from '../context.ts';
+import { nowNs, publishContainerEvent, saveRecord, saveState, type EngineContext } from '../context.ts';
 import type { ReadySandbox, SandboxShape } from '../sandbox-pool.ts';
 import { boundingSet, buildSpec } from '../spec/build-spec.ts';
 import { hostFilesOf } from '../spec/mounts.ts';
@@ -13,7 +14,7 @@ import { planSkeleton } from '../spec/skeleton.ts';
 import { exitCodeOfFailure } from '../exec/exit-code.ts';
 import { followExit } from './exit.ts';
 import { writeHostFiles } from './host-files.ts';
-import type { ContainerRecord } from './record.ts';
+import type { ContainerRecord, ContainerState } from './record.ts';
 import { removeWhole } from './remove.ts';
 import type { LiveContainer } from './table.ts';
 
@@ -49,18 +50,25 @@ async function settleFailure(context: EngineContext, container: LiveContainer, e
 async function launch(context: EngineContext, container: LiveContainer): Promise<void> {
   const { record, files } = container;
   await using undo = new AsyncDisposableStack();
-  using borrowed = new DisposableStack();
+  await using borrowed = new AsyncDisposableStack();
   const borrow = (descriptor: number): number => {
     borrowed.defer(() => context.addon.close(descriptor));
     return descriptor;
   };
 
   const shape = shapeOf(record);
+  const snapshot = await context.store.snapshots.locate(record.id, record.image.chain);
   const ready = await context.pool.take(shape, planSkeleton({ ...record, ownUsers: shape === 'own' }));
   undo.defer(() => ready.discard());
   borrowed.defer(() => ready.release());
   const endpoint = context.networks.endpoints(record.id)[0] ?? null;
-  const network = attachNetwork(context, ready, endpoint);
+  // Both go on while the disk is waited for; whatever fails meanwhile, they are over before what they work on is taken away.
+  const mounting = mountRoot(context, { record, ready, snapshot });
+  borrowed.defer(() => mounting.then(context.addon.close, () => undefined));
+  const attaching = attachNetwork(context, ready, endpoint);
+  borrowed.defer(() => attaching.catch(() => undefined));
+  const beginnings = Promise.all([mounting, attaching]);
+  beginnings.catch(() => undefined);
   const run = { cgroup: ready.cgroup.path, idRange: ready.idRange };
   // From here on a new engine can find what this run holds.
   saveState(context, container, { error: '' }, run);
@@ -68,18 +76,18 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   if (record.kind === 'system' && ready.idRange !== null) ready.cgroup.delegate(ready.idRange.first, ready.idRange.first);
   prepareMonitorDirectory(files.monitor);
   if (record.kind === 'app') await writeHostFiles(files, record, endpoint);
-  const root = borrow(await mountRoot(context, record, ready));
-  await network;
+  const mounts = mountHostFiles(context, record, ready, borrow);
+  const filter = seccompFilter(record, boundingSet(record), context.seccomp);
+  const [root] = await beginnings;
 
   const user = resolveUser(context.addon, root, record.process.user, record.request.groupAdd);
   const spec = buildSpec(record, { user, ownUsers: ready.idRange !== null, init: record.request.init === true ? context.bosun : null });
-  const filter = seccompFilter(record, boundingSet(record), context.seccomp);
   const clients = container.waitingClients.splice(0);
   for (const client of clients) borrow(client.socket);
   const started = await startProcess(ready.sandbox, {
     spec,
     root: { mount: root },
-    mounts: mountHostFiles(context, record, ready, borrow),
+    mounts,
     stdio: stdioOf(record),
     monitorDirectory: borrow(openDirectory(files.monitor)),
     log: borrow(openLog(files.log)),
@@ -91,15 +99,30 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
 }
 
 function settleStart(context: EngineContext, container: LiveContainer, started: Started): void {
-  saveState(context, container, {
+  const { record } = container;
+  const state: Partial<ContainerState> = {
     status: 'running',
     pid: started.pid,
     exitCode: 0,
     outOfMemory: false,
     startedAtNs: nowNs(),
     finishedAtNs: 0n,
-  });
+  };
+  container.record = { ...record, state: { ...record.state, ...state } };
   followExit(context, container, started.connection);
+  writeDownLater(context, container, container.record);
+}
+
+/** A new engine hears from the monitor that its process runs: nobody needs to wait until this is on disk. A later change of the record writes all of it. */
+function writeDownLater(context: EngineContext, container: LiveContainer, record: ContainerRecord): void {
+  setImmediate(() => {
+    if (container.record !== record || container.connection === null) return;
+    try {
+      saveRecord(context, container, record);
+    } catch (error) {
+      context.logger.error('that a container runs could not be written down', { container: record.name, error });
+    }
+  });
 }
 
 function shapeOf(record: ContainerRecord): SandboxShape {
@@ -118,8 +141,13 @@ async function attachNetwork(context: EngineContext, ready: ReadySandbox, endpoi
   }
 }
 
-async function mountRoot(context: EngineContext, record: ContainerRecord, ready: ReadySandbox): Promise<number> {
-  const snapshot = await context.store.snapshots.locate(record.id, record.image.chain);
+interface RootParts {
+  readonly record: ContainerRecord;
+  readonly ready: ReadySandbox;
+  readonly snapshot: Snapshot;
+}
+
+function mountRoot(context: EngineContext, { record, ready, snapshot }: RootParts): Promise<number> {
   const base = ready.view ?? context.dataRootDescriptor;
   const first = ready.idRange?.first ?? 0;
   return mountOverlayRoot(context.addon, {
