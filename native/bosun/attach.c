@@ -109,7 +109,7 @@ static void read_input(struct monitor *monitor, struct client *client) {
   }
   client->finished = true;
   if (wanted && monitor->input.once) input_finish(monitor);
-  if (count < 0) attach_close(monitor, client);
+  if (count < 0 || client->over) attach_close(monitor, client);
   else rearm(monitor, client);
 }
 
@@ -208,11 +208,23 @@ void attach_drop_late(struct monitor *monitor, uint64_t now) {
   }
 }
 
+/* Whoever still sends is told that the output is over, and listened to until it stops: a write to a closed socket would cost it what it has not read. */
+static void part_from(struct monitor *monitor, struct client *client) {
+  if (client->finished) {
+    attach_close(monitor, client);
+  } else if (!client->over) {
+    client->over = true;
+    client->deadline = os_clock(CLOCK_MONOTONIC) + PARTING_NS;
+    shutdown(client->fd, SHUT_WR);
+    rearm(monitor, client);
+  }
+}
+
 bool attach_close_idle(struct monitor *monitor) {
   bool idle = true;
   for (unsigned i = 0; i < CLIENT_LIMIT; i++) {
     struct client *client = &monitor->clients[i];
-    if (client->fd >= 0 && client->length == 0) attach_close(monitor, client);
+    if (client->fd >= 0 && client->length == 0) part_from(monitor, client);
     idle = idle && client->fd < 0;
   }
   return idle;

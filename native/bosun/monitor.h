@@ -22,6 +22,8 @@
 #endif
 /* How long output is awaited that a descendant of the process may still write. */
 #define DRAIN_NS 5000000000ull
+/* How long a client that has all of the output may go on sending. */
+#define PARTING_NS 2000000000ull
 /* After so long without output the buffers' memory is given back. */
 #define QUIET_NS 2000000000ull
 
@@ -69,6 +71,7 @@ struct client {
   size_t hello_have;
   uint32_t wanted; /* stream_bits */
   bool finished;   /* it will send no more */
+  bool over;       /* it has been told that no more output comes */
   char *queue;     /* output that it has not taken, or NULL */
   size_t head;
   size_t length;

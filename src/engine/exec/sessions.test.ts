@@ -60,9 +60,7 @@ describe('one more process in a container', { skip: whyNoEngine(), timeout: 120_
     assert.equal(stdout, 'hello\n');
   });
 
-  test('that ends before it has heard all is heard to its end', {
-    todo: 'a write to an ended process destroys the stream with unread output',
-  }, async () => {
+  test('that ends before it has heard all is heard to its end', async () => {
     const id = host.engine.execs.create(box, requestOf(['echo', 'out'], { attachStdin: true }));
     const attached = await host.engine.execs.start(id, { detach: false });
     assert.ok(attached !== null);
