@@ -29,8 +29,8 @@ export interface Skeleton {
 const trees = ['/proc', '/sys', '/dev'] as const;
 
 /**
- * The part of a spec that a skeleton can hold: mounts on and below /proc, /sys and /dev, but not what is bound from outside, nor what such a bind lies
- * above or below. Fails with invalid-argument when one of the three has two file systems: it would be moved without the other.
+ * The part of a spec that a skeleton can hold: mounts on and below /proc, /sys and /dev, but not what is bound from outside or copied from the root, nor what
+ * such a mount lies above or below. Fails with invalid-argument when one of the three has two file systems: it would be moved without the other.
  */
 export function skeletonOf(spec: Spec): Skeleton {
   const { mounts = [], linux = {} } = spec;
@@ -71,18 +71,21 @@ export function skeletonMembers(mounts: readonly SpecMount[]): ReadonlySet<numbe
   mounts.forEach((mount, index) => {
     const place = placeOf(mount);
     const tree = trees.find((candidate) => isWithin(place, candidate));
-    if (tree === undefined || isBind(mount) || left.some((other) => areRelated(place, other))) {
+    const isRoot = place === tree;
+    if (tree === undefined || needsMore(mount) || left.some((other) => areRelated(place, other)) || !(isRoot || rooted.has(tree))) {
       left.push(place);
-    } else if (place === tree || rooted.has(tree)) {
-      if (place === tree && rooted.has(tree))
-        throw rejectField(`mounts[${index}].destination`, `is ${tree} again, which has a file system`);
-      if (place === tree) rooted.add(tree);
-      members.add(index);
-    } else {
-      left.push(place);
+      return;
     }
+    if (isRoot && rooted.has(tree)) throw rejectField(`mounts[${index}].destination`, `is ${tree} again, which has a file system`);
+    rooted.add(tree);
+    members.add(index);
   });
   return members;
+}
+
+/** The host's files, or the root's. */
+function needsMore(mount: SpecMount): boolean {
+  return isBind(mount) || mount.options?.includes('tmpcopyup') === true;
 }
 
 /** Those of /proc, /sys and /dev that are trees of their own. */

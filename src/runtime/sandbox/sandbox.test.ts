@@ -15,102 +15,26 @@ import {
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { type OrlopError, isOrlopError } from '#errors';
-import type { Linux, Process, Spec, SpecMount } from '#oci';
-import { AT_FDCWD, AT_RECURSIVE, isAlive, loadAddon, OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE } from '#sys';
-import { createCgroup, openCgroup } from '../cgroups/cgroup.ts';
+import type { Process, SpecMount } from '#oci';
+import { AT_FDCWD, isAlive, OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE } from '#sys';
+import { createCgroup } from '../cgroups/cgroup.ts';
 import { detectCgroupLayout } from '../cgroups/layout.ts';
 import { maskedPaths, readonlyPaths } from '../defaults.ts';
 import { skeletonOf } from '../plan/skeleton.ts';
 import type { CgroupLayout } from '../cgroups/types.ts';
-import { findLeaks } from '../testing/leaks.ts';
+import { openTestContainers, readLog, shell, specOf, testIdMap, usualMounts } from '../testing/containers.ts';
 import { bosunPath, makeBusyboxRoot, reasonToSkip } from '../testing/root.ts';
 import { openExecSandbox, startExec } from './exec.ts';
 import { availableCapabilities } from './host-facts.ts';
-import { openSandbox } from './open.ts';
 import { startContainer } from './start.ts';
-import type { IdMap, NamespaceName, Sandbox, SandboxOptions, StartOptions } from './types.ts';
-
-const quiet = ['nosuid', 'noexec', 'nodev'];
-const mounts: readonly SpecMount[] = [
-  { destination: '/proc', type: 'proc', source: 'proc', options: quiet },
-  { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'mode=755', 'size=64k'] },
-  {
-    destination: '/dev/pts',
-    type: 'devpts',
-    source: 'devpts',
-    options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
-  },
-  { destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: [...quiet, 'mode=1777', 'size=64k'] },
-  { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...quiet, 'ro'] },
-  { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: [...quiet, 'ro'] },
-];
-const range = { containerID: 0, hostID: 300_000, size: 65_536 };
-const idMap: IdMap = { uids: [range], gids: [range] };
-const usual: readonly NamespaceName[] = ['mnt', 'pid', 'net', 'ipc', 'uts', 'cgroup'];
 
 describe('containers', { skip: reasonToSkip() }, () => {
   const mark = `orlop-sandbox-test-${process.pid}`;
   const skipped = reasonToSkip() !== false;
-  const addon = skipped ? (null as never) : loadAddon();
-  const layout = skipped ? (null as never) : detectCgroupLayout();
-  const home = skipped ? (null as never) : makeBusyboxRoot();
-  let count = 0;
+  const containers = skipped ? (null as never) : openTestContainers(mark);
+  const { addon, home, park, run } = skipped ? (null as never) : containers;
 
-  after(async () => {
-    await openCgroup(layout, mark).remove();
-    home.remove();
-    assert.deepEqual([...findLeaks(mark), ...findLeaks(home.directory)], []);
-  });
-
-  async function park(undo: AsyncDisposableStack, options: Partial<SandboxOptions> & { users?: boolean } = {}): Promise<Sandbox> {
-    const { users = false, ...rest } = options;
-    count += 1;
-    const cgroup = createCgroup(layout, `${mark}/${count}`);
-    undo.defer(async () => {
-      await cgroup.killAll();
-      await cgroup.remove();
-    });
-    const namespaces = [...usual, ...(users ? (['user'] as const) : [])].map((name) => ({ name }));
-    return undo.use(await openSandbox({ addon, bosun: bosunPath, namespaces, cgroup, ...(users ? { idMap } : {}), ...rest }));
-  }
-
-  function specOf(process: Partial<Process>, rest: Partial<Spec> = {}, linux: Linux = {}): Spec {
-    return {
-      ociVersion: '1.2.0',
-      process: { cwd: '/', env: ['PATH=/bin'], args: ['true'], user: { uid: 0, gid: 0 }, ...process },
-      mounts: [...mounts],
-      linux,
-      ...rest,
-    };
-  }
-
-  /** Runs a program to its end and gives what it wrote and how it ended. */
-  async function run(
-    spec: Spec,
-    options: { sandbox?: Parameters<typeof park>[1] & { furnished?: boolean }; start?: Partial<StartOptions> } = {},
-  ): Promise<{ code: number; output: string }> {
-    await using undo = new AsyncDisposableStack();
-    const { furnished = false, ...wanted } = options.sandbox ?? {};
-    const sandbox = await park(undo, { ...wanted, ...(furnished ? { skeleton: skeletonOf(spec) } : {}) });
-    const log = join(home.directory, `log-${count}`);
-    const descriptor = openSync(log, 'w');
-    undo.defer(() => closeSync(descriptor));
-    const root = addon.openTree(AT_FDCWD, home.root, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-    undo.defer(() => addon.close(root));
-    const started = await startContainer(sandbox, {
-      spec,
-      root: { mount: root },
-      stdio: { mode: 'pipes', openStdin: false, stdinOnce: false },
-      log: descriptor,
-      ...options.start,
-    });
-    undo.defer(() => started.connection.close());
-    const { exitCode } = await started.connection.exited;
-    const lines = readFileSync(log, 'utf8').split('\n').filter(Boolean);
-    return { code: exitCode, output: lines.map((line) => (JSON.parse(line) as { log: string }).log).join('') };
-  }
-
-  const shell = (script: string): Partial<Process> => ({ args: ['sh', '-c', script] });
+  after(async () => assert.deepEqual(await containers.close(), []));
 
   async function failure(promise: Promise<unknown>): Promise<OrlopError> {
     const error: unknown = await promise.then(
@@ -195,13 +119,13 @@ describe('containers', { skip: reasonToSkip() }, () => {
       ];
       const script = 'cat /a/b/file /etc/one; touch /a/b/x 2>/dev/null || echo read-only';
       assert.equal(
-        (await run(specOf(shell(script), { mounts: [...mounts, ...bound] }), { sandbox })).output,
+        (await run(specOf(shell(script), { mounts: [...usualMounts, ...bound] }), { sandbox })).output,
         'content\ncontent\nread-only\n',
       );
     });
 
     test(`a tmpfs can begin with what the image has at its place, ${where}`, async () => {
-      const name = `filled-${count}`;
+      const name = `filled-${users}-${furnished}`;
       const place = join(home.root, name);
       mkdirSync(join(place, 'deep'), { recursive: true });
       writeFileSync(join(place, 'deep/file'), 'content\n');
@@ -215,11 +139,12 @@ describe('containers', { skip: reasonToSkip() }, () => {
         options: ['nosuid', 'tmpcopyup', 'size=1m'],
       };
       const script = `cd /${name}; cat deep/file; stat -c '%a %u %g' deep/file; stat -c %N link; echo x >deep/file && echo written`;
-      const { output } = await run(specOf(shell(script), { mounts: [...mounts, mount] }), { sandbox });
+      const { output } = await run(specOf(shell(script), { mounts: [...usualMounts, mount] }), { sandbox });
       assert.equal(output, "content\n646 5 6\n'link' -> '/etc/passwd'\nwritten\n");
       assert.equal(readFileSync(join(place, 'deep/file'), 'utf8'), 'content\n');
       const small = { ...mount, options: ['tmpcopyup', 'size=4k', 'nr_inodes=3'] };
-      if (!users) assert.equal((await failure(run(specOf({}, { mounts: [...mounts, small] }), { sandbox }))).code, 'RUNTIME_TMPFS_FULL');
+      if (!users)
+        assert.equal((await failure(run(specOf({}, { mounts: [...usualMounts, small] }), { sandbox }))).code, 'RUNTIME_TMPFS_FULL');
     });
 
     test(`one more process joins a running container, ${where}`, async () => {
@@ -238,7 +163,7 @@ describe('containers', { skip: reasonToSkip() }, () => {
         bosun: bosunPath,
         pid: started.pid,
         ...(parked.cgroup === null ? {} : { cgroup: parked.cgroup }),
-        ...(users ? { idMap } : {}),
+        ...(users ? { idMap: testIdMap } : {}),
       });
       const process: Process = {
         cwd: '/bin',
@@ -249,11 +174,7 @@ describe('containers', { skip: reasonToSkip() }, () => {
       const second = await startExec(exec, { process, stdio: { mode: 'pipes', openStdin: false, stdinOnce: false }, log: descriptor });
       undo.defer(() => second.connection.close());
       assert.equal((await second.connection.exited).exitCode, 9);
-      const text = readFileSync(log, 'utf8')
-        .split('\n')
-        .filter(Boolean)
-        .map((line) => (JSON.parse(line) as { log: string }).log);
-      assert.equal(text.join(''), '/bin\n5\n/proc/1\n');
+      assert.equal(readLog(log), '/bin\n5\n/proc/1\n');
       started.connection.signal(9);
       assert.equal((await started.connection.exited).exitCode, 137);
     });
@@ -322,7 +243,9 @@ describe('containers', { skip: reasonToSkip() }, () => {
     symlinkSync('../../../../../..', join(home.root, 'escape'));
     const target = `/escape/${mark}`;
     const { output } = await run(
-      specOf(shell(`grep -c " /${mark} " /proc/mounts`), { mounts: [...mounts, { destination: target, type: 'tmpfs', source: 'tmpfs' }] }),
+      specOf(shell(`grep -c " /${mark} " /proc/mounts`), {
+        mounts: [...usualMounts, { destination: target, type: 'tmpfs', source: 'tmpfs' }],
+      }),
     );
     assert.equal(output, '1\n');
     assert.ok(!existsSync(`/${mark}`));
@@ -372,7 +295,7 @@ describe('containers', { skip: reasonToSkip() }, () => {
     skip: unifiedLayout() === null ? 'needs cgroup2' : false,
   }, async () => {
     await using undo = new AsyncDisposableStack();
-    const cgroup = createCgroup(unifiedLayout() ?? layout, `${mark}/born`);
+    const cgroup = createCgroup(unifiedLayout() ?? detectCgroupLayout(), `${mark}/born`);
     undo.defer(async () => {
       await cgroup.killAll();
       await cgroup.remove();
@@ -382,8 +305,8 @@ describe('containers', { skip: reasonToSkip() }, () => {
     await cgroup.freeze();
     assert.ok(cgroup.isFrozen());
     await cgroup.thaw();
-    const mount: SpecMount = { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: quiet };
-    const spec = specOf(shell('read never'), { mounts: [...mounts.slice(0, 2), mount] });
+    const mount: SpecMount = { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: ['nosuid', 'noexec', 'nodev'] };
+    const spec = specOf(shell('read never'), { mounts: [...usualMounts.slice(0, 2), mount] });
     const started = await startContainer(sandbox, {
       spec,
       root: { path: home.root },
