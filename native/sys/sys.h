@@ -144,3 +144,14 @@ struct mount_outcome {
 void read_mount_options(struct call *call, size_t index, struct mount_request *request);
 void release_mount_request(struct mount_request *request);
 void perform_mount(const struct mount_request *request, struct mount_outcome *outcome);
+
+// An overlay mounted by mount(2) in a namespace of the thread's own (overlay_attached.c). To be called by a thread that ends soon: first `prepare`,
+// which returns 0 or has filled the outcome, then, with the identity that the overlay is to keep, `perform`. `base` must stay open meanwhile.
+struct attached_request {
+  int base;
+  struct strings layers;
+  char *data;
+  unsigned attributes;
+};
+int prepare_attached_mount(const struct attached_request *request, struct mount_outcome *outcome);
+void perform_attached_mount(const struct attached_request *request, struct mount_outcome *outcome);

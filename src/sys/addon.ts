@@ -109,6 +109,19 @@ export interface Addon {
    * what the overlay creates belongs to them. The thread then ends: no other thread ever has that identity.
    */
   mountOverlay(options: readonly MountOption[], attributes: number, fsuid: number, fsgid: number): Promise<number>;
+  /**
+   * The same with mount(2), for kernels before 6.15: the thread takes a mount namespace of its own, attaches `base` there (a directory's descriptor, or a
+   * detached mount, which stays usable) and makes links to the layers, relative to `base`, that `data` names by number. `data` fits into a page.
+   * The mount that it returns is detached. `base` must stay open until then.
+   */
+  mountOverlayAttached(
+    base: number,
+    layers: readonly string[],
+    data: string,
+    attributes: number,
+    fsuid: number,
+    fsgid: number,
+  ): Promise<number>;
   mountSetattr(directory: number, path: string, flags: number, set: bigint, clear: bigint, propagation: bigint, userns: number): void;
   mount(source: string | null, target: string, fstype: string | null, flags: number, data: string | null): void;
   umount(target: string, flags: number): void;

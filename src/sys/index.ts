@@ -24,8 +24,8 @@ export { cgroupProcesses, childCgroups, makeCgroup, parseFlatKeyed, readCgroupFi
 export { lockFile, type LockFile } from './lock-file.ts';
 export { openNamespace, openNamespaces, type Namespaces } from './namespaces.ts';
 export { openInRoot, readFileInRoot, statInRoot } from './in-root.ts';
-export { idmappedView, mountOverlayRoot, planOverlayOptions, type OverlayRoot } from './overlay.ts';
-export { probeMappedOverlay, type ProbeResult } from './overlay-probe.ts';
+export { idmappedView, mountOverlayRoot, planOverlayData, planOverlayOptions, type OverlayRoot, type OverlayWay } from './overlay.ts';
+export { probeMappedOverlay, probeOverlayWay, type ProbeResult } from './overlay-probe.ts';
 export {
   findCgroupMounts,
   isAtLeast,

@@ -7,7 +7,7 @@ import { toErrnoError } from './errno.ts';
 
 /**
  * Loads `sys.node`: the given file, else the one that `ORLOP_ADDON` names, else the one of this package. Failing calls of the result throw
- * ErrnoErrors (mountOverlay rejects with them). Each thread loads its own instance; a second call in a thread shares the native part.
+ * ErrnoErrors (those that return promises reject with them). Each thread loads its own instance; a second call in a thread shares the native part.
  * Fails with failed-precondition `SYS_ADDON_MISSING` when there is no such file, `SYS_ADDON_UNUSABLE` when it cannot be loaded here.
  */
 export function loadAddon(path?: string): Addon {
@@ -42,15 +42,14 @@ type AnyFunction = (...args: unknown[]) => unknown;
 
 function translateErrors(native: Addon): Addon {
   const entries = Object.entries(native).map(([name, call]) => [name, translated(call as AnyFunction)] as const);
-  const addon = Object.fromEntries(entries) as unknown as Addon;
-  addon.mountOverlay = (...args) => native.mountOverlay(...args).catch((error: unknown) => Promise.reject(toErrnoError(error)));
-  return addon;
+  return Object.fromEntries(entries) as unknown as Addon;
 }
 
 function translated(call: AnyFunction): AnyFunction {
   return (...args) => {
     try {
-      return call(...args);
+      const result = call(...args);
+      return result instanceof Promise ? result.catch((error: unknown) => Promise.reject(toErrnoError(error))) : result;
     } catch (error) {
       throw toErrnoError(error);
     }

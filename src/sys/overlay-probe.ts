@@ -4,7 +4,7 @@ import { OrlopError, ErrnoError } from '#errors';
 import type { Addon } from './addon.ts';
 import * as k from './constants.ts';
 import { withErrno } from './errno.ts';
-import { idmappedView, mountOverlayRoot } from './overlay.ts';
+import { idmappedView, mountOverlayRoot, type OverlayWay } from './overlay.ts';
 import { removeTree } from './remove-tree.ts';
 
 export type ProbeResult = { readonly supported: true } | { readonly supported: false; readonly reason: string };
@@ -19,20 +19,47 @@ export async function probeMappedOverlay(
   usernsFd: number,
   rootUid: number,
   rootGid: number,
+  way: OverlayWay,
 ): Promise<ProbeResult> {
   await using undo = new AsyncDisposableStack();
-  const prefix = join(directory, '.probe-');
-  const scratch = withErrno(prefix, () => mkdtempSync(prefix));
-  undo.defer(() => removeTree(addon, scratch));
-  for (const name of ['lower', 'upper', 'work']) addon.mkdirat(k.AT_FDCWD, join(scratch, name), 0o755);
+  const scratch = makeScratch(undo, addon, directory, ['lower', 'upper', 'work']);
   try {
     const base = idmappedView(addon, scratch, usernsFd);
     undo.defer(() => addon.close(base));
     const upper = { directory: 'upper', work: 'work' };
-    addon.close(await mountOverlayRoot(addon, { base, lower: ['lower'], upper, fsuid: rootUid, fsgid: rootGid }));
+    addon.close(await mountOverlayRoot(addon, { base, lower: ['lower'], upper, fsuid: rootUid, fsgid: rootGid, way }));
     return { supported: true };
   } catch (error) {
     if (error instanceof ErrnoError || error instanceof OrlopError) return { supported: false, reason: error.message };
     throw error;
   }
+}
+
+/**
+ * How overlays are to be mounted on this kernel, found by trying one over a scratch directory in `directory`: to be asked once, since each trial of the
+ * wrong way would cost a start. For tests, the environment's `ORLOP_OVERLAY=attached` is the answer without asking.
+ */
+export async function probeOverlayWay(addon: Addon, directory: string): Promise<OverlayWay> {
+  if (process.env['ORLOP_OVERLAY'] === 'attached') return 'attached';
+  await using undo = new AsyncDisposableStack();
+  // Without an upper directory the kernel wants two lower ones.
+  const lower = ['top', 'bottom'];
+  const scratch = makeScratch(undo, addon, directory, lower);
+  const base = addon.openTree(k.AT_FDCWD, scratch, k.OPEN_TREE_CLONE);
+  undo.defer(() => addon.close(base));
+  try {
+    addon.close(await mountOverlayRoot(addon, { base, lower, fsuid: 0, fsgid: 0, way: 'detached' }));
+    return 'detached';
+  } catch (error) {
+    if (error instanceof ErrnoError) return 'attached';
+    throw error;
+  }
+}
+
+function makeScratch(undo: AsyncDisposableStack, addon: Addon, directory: string, names: readonly string[]): string {
+  const prefix = join(directory, '.probe-');
+  const scratch = withErrno(prefix, () => mkdtempSync(prefix));
+  undo.defer(() => removeTree(addon, scratch));
+  for (const name of names) addon.mkdirat(k.AT_FDCWD, join(scratch, name), 0o755);
+  return scratch;
 }

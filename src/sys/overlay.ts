@@ -27,6 +27,12 @@ function cannotMap(path: string, cause: unknown): unknown {
   });
 }
 
+/**
+ * How overlays are mounted: `detached` through the new mount API alone (Linux 6.15 takes layers of detached mounts), `attached` with mount(2) in a mount
+ * namespace that lasts as long as the call (5.19). The result is the same. `probeOverlayWay` tells which this kernel can do.
+ */
+export type OverlayWay = 'detached' | 'attached';
+
 export interface OverlayRoot {
   /** The data root's directory descriptor, or its idmapped view for the container's range. */
   readonly base: number;
@@ -41,6 +47,8 @@ export interface OverlayRoot {
   readonly fsgid: number;
   /** MOUNT_ATTR_* of the resulting mount. */
   readonly attributes?: number;
+  /** Default: detached. */
+  readonly way?: OverlayWay;
 }
 
 /** fsconfig(2) copies strings of at most 255 bytes. */
@@ -53,9 +61,9 @@ const longestOption = 255;
  * Fails with ErrnoError carrying the kernel's words, failed-precondition `SYS_OVERLAY_READ_ONLY` or invalid-argument `SYS_OVERLAY_INVALID`.
  */
 export async function mountOverlayRoot(addon: Addon, root: OverlayRoot): Promise<number> {
-  const options = planOverlayOptions(root);
+  const begin = planMount(addon, root);
   if (root.volatile === true && root.upper !== undefined) forgetVolatile(addon, root.base, root.upper.work);
-  const mount = await addon.mountOverlay(options, root.attributes ?? 0, root.fsuid, root.fsgid);
+  const mount = await begin();
   if (isAsWritableAsAsked(addon, root, mount)) return mount;
   addon.close(mount);
   throw new OrlopError(
@@ -68,34 +76,63 @@ export async function mountOverlayRoot(addon: Addon, root: OverlayRoot): Promise
   );
 }
 
+function planMount(addon: Addon, root: OverlayRoot): () => Promise<number> {
+  const { base, attributes = 0, fsuid, fsgid } = root;
+  if (root.way === 'attached') {
+    const { layers, data } = planOverlayData(root);
+    return () => addon.mountOverlayAttached(base, layers, data, attributes, fsuid, fsgid);
+  }
+  const options = planOverlayOptions(root);
+  return () => addon.mountOverlay(options, attributes, fsuid, fsgid);
+}
+
 /** The kernel only logs it when it cannot use the work directory, and mounts read-only. */
 function isAsWritableAsAsked(addon: Addon, root: OverlayRoot, mount: number): boolean {
   if (root.upper === undefined || ((root.attributes ?? 0) & k.MOUNT_ATTR_RDONLY) !== 0) return true;
   return (addon.statfs(`/proc/self/fd/${mount}`).flags & k.ST_RDONLY) === 0;
 }
 
+/** What only overlayfs can read back would not survive being packed into a layer; the kernel's own defaults are a build option. */
+const packable: readonly (readonly [key: string, value: string])[] = [
+  ['redirect_dir', 'off'],
+  ['metacopy', 'off'],
+];
+
 /** The parameters, in order (`lowerdir+` appends, Linux 6.5). Paths go through the descriptor, so that they need no place in a mount namespace. */
 export function planOverlayOptions(root: OverlayRoot): MountOption[] {
-  if (root.lower.length === 0) throw invalid('an overlay needs at least one lower directory');
-  const at = (path: string): string => below(root.base, path);
-  // What only overlayfs can read back would not survive being packed into a layer; the kernel's own defaults are a build option.
-  const packable: MountOption[] = [
-    ['redirect_dir', 'off'],
-    ['metacopy', 'off'],
-  ];
-  const options: MountOption[] = [['source', 'orlop'], ...packable, ...root.lower.map((path): MountOption => ['lowerdir+', at(path)])];
-  if (root.upper !== undefined) options.push(['upperdir', at(root.upper.directory)], ['workdir', at(root.upper.work)]);
-  if (root.volatile === true && root.upper !== undefined) options.push(['volatile', null]);
+  const { lower, upper } = checkedPaths(root);
+  const at = (path: string): string => {
+    const option = `/proc/self/fd/${root.base}/${path}`;
+    if (Buffer.byteLength(option) > longestOption) throw invalid(`${JSON.stringify(path)} is too long for a layer's path`);
+    return option;
+  };
+  const options: MountOption[] = [['source', 'orlop'], ...packable, ...lower.map((path): MountOption => ['lowerdir+', at(path)])];
+  if (upper !== undefined) options.push(['upperdir', at(upper.directory)], ['workdir', at(upper.work)]);
+  if (upper !== undefined && root.volatile === true) options.push(['volatile', null]);
   return options;
 }
 
-function below(base: number, path: string): string {
-  const parts = path.split('/');
-  if (parts.some((part) => part === '' || part === '.' || part === '..'))
-    throw invalid(`${JSON.stringify(path)} is not a plain relative path`);
-  const option = `/proc/self/fd/${base}/${path}`;
-  if (Buffer.byteLength(option) > longestOption) throw invalid(`${JSON.stringify(path)} is too long for a layer's path`);
-  return option;
+/** The same for mount(2): every directory is named by its number in `layers`, since all names must share one page. */
+export function planOverlayData(root: OverlayRoot): { readonly layers: readonly string[]; readonly data: string } {
+  const { lower, upper } = checkedPaths(root);
+  const data = [...packable.map(([key, value]) => `${key}=${value}`), `lowerdir=${lower.map((_path, index) => index).join(':')}`];
+  if (upper === undefined) return { layers: lower, data: data.join(',') };
+  data.push(`upperdir=${lower.length}`, `workdir=${lower.length + 1}`);
+  if (root.volatile === true) data.push('volatile');
+  return { layers: [...lower, upper.directory, upper.work], data: data.join(',') };
+}
+
+/** overlayfs takes no more (OVL_MAX_STACK). */
+const mostLayers = 500;
+
+function checkedPaths({ lower, upper }: OverlayRoot): Pick<OverlayRoot, 'lower' | 'upper'> {
+  if (lower.length === 0) throw invalid('an overlay needs at least one lower directory');
+  if (lower.length > mostLayers) throw invalid(`an overlay has at most ${mostLayers} lower directories, not ${lower.length}`);
+  for (const path of [...lower, ...(upper === undefined ? [] : [upper.directory, upper.work])]) {
+    if (path.split('/').some((part) => part === '' || part === '.' || part === '..'))
+      throw invalid(`${JSON.stringify(path)} is not a plain relative path`);
+  }
+  return upper === undefined ? { lower } : { lower, upper };
 }
 
 function invalid(message: string): OrlopError {
