@@ -1,10 +1,10 @@
 import { isAbsolute } from 'node:path';
+import { startCgroupWait } from '../../cgroups/head-start.ts';
 import type { FlagTable, ParsedFlags } from '../arguments.ts';
 import { type Command, takeId } from '../command.ts';
 import type { RuntimeContext } from '../context.ts';
 import { createContainer } from '../create.ts';
 import { openForeground } from '../foreground.ts';
-import { startCgroupWait } from '../head-start.ts';
 import { type Bundle, openBundle } from '../bundle.ts';
 import { removeWhole } from '../remove.ts';
 import { runPoststart } from '../start.ts';

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type LinuxCapabilities, parseJson, parseProcess, type Process, type Spec } from '#oci';
 import { spawnCreatorSync } from '#sys';
+import { startCgroupWait } from '../../cgroups/head-start.ts';
 import { execParking, prepareExec, prepareExecSandbox } from '../../sandbox/exec.ts';
 import { explainFailure } from '../../sandbox/failure.ts';
 import { translateId } from '../../sandbox/id-map.ts';
@@ -11,7 +12,6 @@ import { type ParsedFlags, usageError } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import type { RuntimeContext } from '../context.ts';
 import { openForeground } from '../foreground.ts';
-import { startCgroupWait } from '../head-start.ts';
 import { withHome } from '../home.ts';
 import { cgroupOf, requireStatus } from '../status.ts';
 import { openStreams } from '../terminal.ts';

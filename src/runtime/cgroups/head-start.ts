@@ -1,11 +1,11 @@
 import { writeFile } from 'node:fs';
 import { join } from 'node:path';
 import { readProcessCgroups } from '#sys';
-import type { CgroupLayout } from '../cgroups/types.ts';
+import type { CgroupLayout } from './types.ts';
 
 /**
  * Moving a process between v1 cgroups makes the kernel wait for an RCU grace period (8 to 20 ms) unless somebody has just done it. So we "move" ourselves to
- * where we are, in a thread, while the bundle is read: it changes nothing, and the real moves that follow share its wait. With cgroup2
+ * where we are, in a thread, while other things are done: it changes nothing, and the real moves that follow share its wait. With cgroup2
  * alone processes are born in their cgroup and nothing needs to be moved.
  */
 export function startCgroupWait(layout: CgroupLayout): void {
