@@ -14,8 +14,10 @@ import type { SerialQueues } from './serial.ts';
 /** What the composition root hands the engine. */
 export interface EngineOptions {
   readonly addon: Addon;
-  /** Path of the bosun executable. */
+  /** What monitors are spawned from: bosun, through a read-only mount. */
   readonly bosun: string;
+  /** Where bosun lies on the host, to be bound into containers that ask for an init. */
+  readonly bosunFile: string;
   readonly dataRoot: string;
   readonly execRoot: string;
   readonly store: Store;

@@ -79,20 +79,21 @@ export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
   const refill = (): void => {
     while (!closed && ready.length + making < options.size) {
       making++;
-      void makeSandbox(options, 'own', usual).then(
-        (sandbox) => {
+      void makeSandbox(options, 'own', usual)
+        .then((sandbox) => (closed ? sandbox.discard() : void ready.push(sandbox)))
+        .catch((error: unknown) => options.logger.warn('no sandbox could be made ready', { error }))
+        .finally(() => {
           making--;
-          if (closed) void sandbox.discard();
-          else ready.push(sandbox);
           settle();
-        },
-        (error: unknown) => {
-          making--;
-          options.logger.warn('no sandbox could be made ready', { error });
-          settle();
-        },
-      );
+        });
     }
+  };
+  /** Several at once: they share the kernel's waits, and most starts meet none of it. */
+  const refillSoon = (): void => {
+    timer ??= setTimeout(() => {
+      timer = null;
+      refill();
+    }, refillAfterMs).unref();
   };
   const settle = (): void => {
     if (making === 0) whenSettled?.();
@@ -107,10 +108,7 @@ export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
         void candidate.discard().catch((error: unknown) => options.logger.warn('a dead sandbox could not be cleared', { error }));
         candidate = ready.shift();
       }
-      timer ??= setTimeout(() => {
-        timer = null;
-        refill();
-      }, refillAfterMs).unref();
+      if (ready.length <= options.size / 2) refillSoon();
       return candidate ?? makeSandbox(options, 'own', usual);
     },
     async [Symbol.asyncDispose]() {

@@ -183,6 +183,20 @@ describe('app containers', { skip: whyNot() }, () => {
     await engine.must('rm', '-f', 'safe');
   });
 
+  test("a container in the host's network cannot open the host's devices, a privileged one has them all", async () => {
+    const outcome = await engine.orlop('run', '--rm', '--network', 'host', image, 'sh', '-c', 'mknod /mem c 1 1 && head -c 1 /mem');
+    assert.notEqual(outcome.code, 0);
+    assert.match(outcome.stderr, /not permitted/);
+    const listed = await engine.must('run', '--rm', '--privileged', image, 'ls', '/dev');
+    assert.ok(listed.split(/\s+/).includes('kmsg'));
+  });
+
+  test('an init of ours takes up processes that lost their parent', async () => {
+    const script = 'sh -c "sleep 0.1 & exit" ; sleep 0.3; ps -o pid,ppid,comm | grep -c "Z\\|defunct" || true';
+    assert.equal(await engine.must('run', '--rm', '--init', image, 'sh', '-c', script), '0');
+    assert.match(await engine.must('run', '--rm', '--init', image, 'cat', '/proc/1/cmdline'), /docker-init/);
+  });
+
   test('no descriptor of the engine is open in a container', async () => {
     const open = await engine.must('run', '--rm', image, 'sh', '-c', 'ls /proc/self/fd | grep -v -x -e 0 -e 1 -e 2 | wc -l');
     // ls itself holds the directory open.

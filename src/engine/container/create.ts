@@ -56,6 +56,7 @@ function planRecord(
   const process = resolveProcess(image, request);
   parseSignal(process.stopSignal);
   for (const entry of request.extraHosts ?? []) parseExtraHost(entry, '0.0.0.0');
+  checkIsolation(request);
   const network = networkOf(request);
   return {
     id,
@@ -72,6 +73,18 @@ function planRecord(
     state: initialState,
     run: null,
   };
+}
+
+function checkIsolation(request: CreateRequest): void {
+  if (request.kind !== 'system' || request.userNamespace !== 'host' || request.privileged === true) return;
+  throw new OrlopError(
+    'invalid-argument',
+    'ENGINE_USERNS_SYSTEM',
+    "a system container has user ids of its own: its root has every capability, which must not be the host's",
+    {
+      hint: 'leave out --userns host, or add --privileged',
+    },
+  );
 }
 
 function networkOf(request: CreateRequest): NetworkMode {

@@ -1,12 +1,14 @@
 import { constants, openSync } from 'node:fs';
 import { OrlopError, toOrlopError } from '#errors';
 import type { Endpoint } from '#network';
+import type { LinuxDevice } from '#oci';
 import type { Snapshot } from '#store';
 import { resolveUser, startContainer as startProcess, type Started, type Stdio } from '#runtime';
 import { mountOverlayRoot, OPEN_TREE_CLONE, prepareMonitorDirectory } from '#sys';
 import { nowNs, publishContainerEvent, saveRecord, saveState, type EngineContext } from '../context.ts';
 import type { ReadySandbox, SandboxShape } from '../sandbox-pool.ts';
 import { boundingSet, buildSpec } from '../spec/build-spec.ts';
+import { deviceRules, hostDevices } from '../spec/devices.ts';
 import { hostFilesOf } from '../spec/mounts.ts';
 import { limitsToResources } from '../spec/resources.ts';
 import { seccompFilter } from '../spec/seccomp.ts';
@@ -57,8 +59,9 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   };
 
   const shape = shapeOf(record);
+  const devices = devicesOf(context, record, shape);
   const snapshot = await context.store.snapshots.locate(record.id, record.image.chain);
-  const ready = await context.pool.take(shape, planSkeleton({ ...record, ownUsers: shape === 'own' }));
+  const ready = await context.pool.take(shape, planSkeleton({ ...record, ownUsers: shape === 'own', devices }));
   undo.defer(() => ready.discard());
   borrowed.defer(() => ready.release());
   const endpoint = context.networks.endpoints(record.id)[0] ?? null;
@@ -72,16 +75,23 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   const run = { cgroup: ready.cgroup.path, idRange: ready.idRange };
   // From here on a new engine can find what this run holds.
   saveState(context, container, { error: '' }, run);
-  ready.cgroup.apply(limitsToResources(record.request.limits ?? {}));
+  const rules = deviceRules(record, shape === 'own', context.cgroups);
+  ready.cgroup.apply({ ...limitsToResources(record.request.limits ?? {}), ...(rules.length === 0 ? {} : { devices: rules }) });
   if (record.kind === 'system' && ready.idRange !== null) ready.cgroup.delegate(ready.idRange.first, ready.idRange.first);
   prepareMonitorDirectory(files.monitor);
   if (record.kind === 'app') await writeHostFiles(files, record, endpoint);
   const mounts = mountHostFiles(context, record, ready, borrow);
-  const filter = seccompFilter(record, boundingSet(record), context.seccomp);
+  const filter = seccompFilter(record, boundingSet(record, context.cgroups), context.seccomp);
   const [root] = await beginnings;
 
   const user = resolveUser(context.addon, root, record.process.user, record.request.groupAdd);
-  const spec = buildSpec(record, { user, ownUsers: ready.idRange !== null, init: record.request.init === true ? context.bosun : null });
+  const spec = buildSpec(record, {
+    user,
+    ownUsers: ready.idRange !== null,
+    devices,
+    layout: context.cgroups,
+    init: record.request.init === true ? context.bosunFile : null,
+  });
   const clients = container.waitingClients.splice(0);
   for (const client of clients) borrow(client.socket);
   const started = await startProcess(ready.sandbox, {
@@ -123,6 +133,11 @@ function writeDownLater(context: EngineContext, container: LiveContainer, record
       context.logger.error('that a container runs could not be written down', { container: record.name, error });
     }
   });
+}
+
+/** Device nodes beyond those that every container has. */
+function devicesOf(context: EngineContext, record: ContainerRecord, shape: SandboxShape): LinuxDevice[] {
+  return record.request.privileged === true && shape !== 'own' ? hostDevices(context.addon) : [];
 }
 
 function shapeOf(record: ContainerRecord): SandboxShape {

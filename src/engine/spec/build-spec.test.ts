@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import type { Spec } from '#oci';
 import { allCapabilities, availableCapabilities, defaultCapabilities, maskedPaths, readonlyPaths } from '#runtime';
 import type { ContainerRecord } from '../container/record.ts';
-import { recordWith, requestWith } from '../fixtures/records.ts';
+import { recordWith, requestWith, v1Layout, v2Layout } from '../fixtures/records.ts';
 import type { CreateRequest } from '../model.ts';
 import { boundingSet, buildSpec, type SpecFacts } from './build-spec.ts';
 
@@ -11,7 +11,7 @@ const root = { uid: 0, gid: 0, groups: [], home: '/root' };
 const www = { uid: 33, gid: 33, groups: [4, 27], home: '/var/www' };
 
 function build(change: Partial<ContainerRecord> = {}, facts: Partial<SpecFacts> = {}): Spec {
-  return buildSpec(recordWith(change), { user: root, ownUsers: true, init: null, ...facts });
+  return buildSpec(recordWith(change), { user: root, ownUsers: true, layout: v1Layout, init: null, ...facts });
 }
 
 function asked(request: Partial<CreateRequest>, facts: Partial<SpecFacts> = {}): Spec {
@@ -115,7 +115,7 @@ describe('capabilities', () => {
     ],
     ['an app that lost all', recordWith({ request: requestWith({ capDrop: ['ALL'] }) }), []],
   ];
-  for (const [what, record, names] of bounds) test(`bound of ${what}`, () => assert.deepEqual(boundingSet(record), [...names]));
+  for (const [what, record, names] of bounds) test(`bound of ${what}`, () => assert.deepEqual(boundingSet(record, v1Layout), [...names]));
 });
 
 describe('kernel settings', () => {
@@ -159,4 +159,11 @@ test('the host name and the domain are those of the record', () => {
 test('the root is read-only on request only', () => {
   assert.equal(build().root?.readonly, false);
   assert.equal(asked({ readOnlyRoot: true }).root?.readonly, true);
+});
+
+test("a root that is the host's makes no device nodes where no cgroup could keep it from opening them", () => {
+  const shared = recordWith({ network: 'host' });
+  assert.ok(boundingSet(shared, v1Layout).includes('CAP_MKNOD'));
+  assert.ok(!boundingSet(shared, v2Layout).includes('CAP_MKNOD'));
+  assert.ok(boundingSet(recordWith(), v2Layout).includes('CAP_MKNOD'));
 });

@@ -1,8 +1,9 @@
-import type { LinuxCapabilities, Process, Rlimit, Spec } from '#oci';
-import { allCapabilities, availableCapabilities, defaultCapabilities, type ResolvedUser } from '#runtime';
+import type { LinuxCapabilities, LinuxDevice, Process, Rlimit, Spec } from '#oci';
+import { allCapabilities, availableCapabilities, defaultCapabilities, type CgroupLayout, type ResolvedUser } from '#runtime';
 import type { ContainerRecord } from '../container/record.ts';
 import type { CreateRequest } from '../model.ts';
 import { capabilitiesOf } from './capabilities.ts';
+import { canRestrictDevices } from './devices.ts';
 import { planMounts } from './mounts.ts';
 import { defaultSysctls, planVisibility } from './skeleton.ts';
 
@@ -11,6 +12,9 @@ export interface SpecFacts {
   readonly user: ResolvedUser;
   /** The container has a user namespace of its own. */
   readonly ownUsers: boolean;
+  readonly layout: CgroupLayout;
+  /** Beyond those that every container has; the same that the skeleton was planned with. */
+  readonly devices?: readonly LinuxDevice[];
   /** Host path of bosun, when the container asked for an init of ours. */
   readonly init: string | null;
 }
@@ -33,6 +37,7 @@ export function buildSpec(record: ContainerRecord, facts: SpecFacts): Spec {
     linux: {
       sysctl: { ...defaultSysctls({ network: record.network, ownUsers: facts.ownUsers }), ...request.sysctls },
       rootfsPropagation: 'rprivate',
+      devices: [...(facts.devices ?? [])],
       ...planVisibility(record),
     },
   };
@@ -48,7 +53,7 @@ function planProcess(record: ContainerRecord, facts: SpecFacts): Process {
     env: environmentOf(record, facts.user, terminal),
     cwd: process.workingDirectory,
     user: { uid: facts.user.uid, gid: facts.user.gid, additionalGids: [...facts.user.groups] },
-    capabilities: capabilitySets(record, facts.user),
+    capabilities: capabilitySets(record, facts),
     noNewPrivileges: request.noNewPrivileges === true,
     rlimits: (request.ulimits ?? []).map(rlimitOf),
     ...(request.oomScoreAdjust === undefined ? {} : { oomScoreAdj: request.oomScoreAdjust }),
@@ -73,16 +78,23 @@ function privilegedSet(record: ContainerRecord): readonly string[] {
 }
 
 /** What its processes can have at most: all of an own user namespace for a machine, Docker's default set for an app. */
-export function boundingSet(record: ContainerRecord): string[] {
+export function boundingSet(record: ContainerRecord, layout: CgroupLayout): string[] {
   const { request } = record;
   const base = request.privileged === true ? privilegedSet(record) : record.kind === 'system' ? allCapabilities : defaultCapabilities;
-  return capabilitiesOf(base, request.capAdd ?? [], request.capDrop ?? []);
+  const names = capabilitiesOf(base, request.capAdd ?? [], request.capDrop ?? []);
+  return maySeeDevices(record, layout) ? names : names.filter((name) => name !== 'CAP_MKNOD');
 }
 
-function capabilitySets(record: ContainerRecord, user: ResolvedUser): LinuxCapabilities {
-  const names = boundingSet(record);
+/** A root that is the host's must not make nodes for devices where no cgroup can keep it from opening them. */
+function maySeeDevices({ request, network }: ContainerRecord, layout: CgroupLayout): boolean {
+  const ownUsers = request.userNamespace !== 'host' && network !== 'host';
+  return ownUsers || request.privileged === true || canRestrictDevices(layout);
+}
+
+function capabilitySets(record: ContainerRecord, facts: SpecFacts): LinuxCapabilities {
+  const names = boundingSet(record, facts.layout);
   // A process that is not root keeps only the bounding set, as Docker's does.
-  const held = user.uid === 0 ? names : [];
+  const held = facts.user.uid === 0 ? names : [];
   return { bounding: names, effective: held, permitted: held, inheritable: [], ambient: [] };
 }
 

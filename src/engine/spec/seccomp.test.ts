@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { isOrlopError } from '#errors';
 import { createSeccompCache } from '#runtime';
 import type { ContainerRecord } from '../container/record.ts';
-import { recordWith, requestWith } from '../fixtures/records.ts';
+import { recordWith, requestWith, v1Layout } from '../fixtures/records.ts';
 import type { CreateRequest } from '../model.ts';
 import { boundingSet } from './build-spec.ts';
 import { parseOwnProfile, seccompFilter } from './seccomp.ts';
@@ -12,7 +12,7 @@ const cache = createSeccompCache();
 
 function filterOf(change: Partial<ContainerRecord>) {
   const record = recordWith(change);
-  return seccompFilter(record, boundingSet(record), cache);
+  return seccompFilter(record, boundingSet(record, v1Layout), cache);
 }
 
 function asked(request: Partial<CreateRequest>) {

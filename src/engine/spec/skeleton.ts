@@ -1,4 +1,4 @@
-import type { Linux } from '#oci';
+import type { Linux, LinuxDevice } from '#oci';
 import { maskedPaths, readonlyPaths, skeletonOf, type Skeleton } from '#runtime';
 import type { ContainerRecord } from '../container/record.ts';
 import { planMounts } from './mounts.ts';
@@ -7,6 +7,8 @@ import { planMounts } from './mounts.ts';
 export type SkeletonFacts = Pick<ContainerRecord, 'kind' | 'request' | 'network'> & {
   /** The container has a user namespace of its own. */
   readonly ownUsers: boolean;
+  /** Beyond those that every container has. */
+  readonly devices?: readonly LinuxDevice[];
 };
 
 /** What a sandbox can have ready for a container: its file systems but for the root and what is bound into it. Pure. */
@@ -14,7 +16,7 @@ export function planSkeleton(facts: SkeletonFacts): Skeleton {
   return skeletonOf({
     ociVersion: '1.2.0',
     mounts: planMounts(facts.kind, facts.request),
-    linux: { ...planVisibility(facts), sysctl: defaultSysctls(facts) },
+    linux: { ...planVisibility(facts), sysctl: defaultSysctls(facts), devices: [...(facts.devices ?? [])] },
   });
 }
 

@@ -22,7 +22,7 @@ The engine: serves the Docker Engine API and Orlop's own on unix sockets, and ke
   -H, --host unix://PATH    where to listen; may be given several times (default unix://EXEC-ROOT/orlop.sock)
       --pidfile FILE        write the process id here
       --log-level LEVEL     debug, info, warn or error (default info)
-      --sandboxes N         how many sandboxes are kept ready for fast starts, 0 to 64 (default 3)
+      --sandboxes N         how many sandboxes are kept ready for fast starts, 0 to 64 (default 4)
   -h, --help
   -v, --version
 `;
@@ -35,7 +35,7 @@ export function parseEngineArguments(argv: readonly string[]): EngineArguments {
   const execRoot = absolute('--exec-root', values['exec-root'] ?? '/run/orlop');
   const logLevel = values['log-level'] ?? 'info';
   if (!levels.includes(logLevel)) throw invalid(`--log-level ${logLevel} is none of ${levels.join(', ')}`);
-  const sandboxes = values.sandboxes ?? '3';
+  const sandboxes = values.sandboxes ?? '4';
   if (!/^\d{1,2}$/.test(sandboxes) || Number(sandboxes) > 64) throw invalid(`--sandboxes ${sandboxes} is not a number from 0 to 64`);
   return {
     dataRoot: absolute('--data-root', values['data-root'] ?? '/var/lib/orlop'),

@@ -10,7 +10,7 @@ import type { Logger } from '#log';
 import { openNetworks } from '#network';
 import { detectCgroupLayout } from '#runtime';
 import { openStore } from '#store';
-import { loadAddon, lockFile, type Addon } from '#sys';
+import { loadAddon, lockFile, openBosun, type Addon } from '#sys';
 import type { EngineArguments } from './arguments.ts';
 import { findBosun } from './bosun.ts';
 import { checkHost } from './host-check.ts';
@@ -27,7 +27,8 @@ export async function openParts(options: EngineArguments & { version: string; bu
   await using undo = new AsyncDisposableStack();
   const addon = loadAddon();
   undo.use(lockRoot(addon, options.dataRoot));
-  const bosun = findBosun();
+  const bosunFile = findBosun();
+  const bosun = undo.adopt(openBosun(addon, bosunFile), (opened) => opened.close()).path;
   const store = undo.use(await openStore({ root: options.dataRoot, addon, logger }));
   const mark = markOf(options.dataRoot);
   const networks = undo.use(
@@ -38,6 +39,7 @@ export async function openParts(options: EngineArguments & { version: string; bu
     await openEngine({
       addon,
       bosun,
+      bosunFile,
       dataRoot: options.dataRoot,
       execRoot: options.execRoot,
       store,

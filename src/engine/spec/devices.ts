@@ -1,0 +1,44 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { isErrno } from '#errors';
+import type { LinuxDevice, LinuxDeviceCgroup } from '#oci';
+import type { CgroupLayout } from '#runtime';
+import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, S_IFBLK, S_IFCHR, S_IFMT, type Addon } from '#sys';
+import type { ContainerRecord } from '../container/record.ts';
+
+/** What a container makes for itself, or what other containers and the host keep to themselves. */
+const ownDirectories = new Set(['pts', 'shm', 'mqueue', 'fd', '.udev', 'lxc', 'lxd']);
+
+/** The host's device nodes, as a privileged container sees them; the console is its own. */
+export function hostDevices(addon: Addon, directory = '/dev'): LinuxDevice[] {
+  return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(directory, entry.name);
+    if (entry.isDirectory()) return ownDirectories.has(entry.name) ? [] : hostDevices(addon, path);
+    return (entry.isCharacterDevice() || entry.isBlockDevice()) && path !== '/dev/console' ? readDevice(addon, path) : [];
+  });
+}
+
+function readDevice(addon: Addon, path: string): LinuxDevice[] {
+  try {
+    const { mode, uid, gid, rdevMajor: major, rdevMinor: minor } = addon.fstatat(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
+    const type = (mode & S_IFMT) === S_IFBLK ? 'b' : (mode & S_IFMT) === S_IFCHR ? 'c' : null;
+    return type === null ? [] : [{ path, type, major, minor, fileMode: mode & 0o7777, uid, gid }];
+  } catch (error) {
+    // Unplugged meanwhile.
+    if (isErrno(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
+
+export function canRestrictDevices(layout: CgroupLayout): boolean {
+  return layout.hierarchies.some((hierarchy) => hierarchy.controllers.includes('devices'));
+}
+
+/**
+ * Which devices a container may open. In a user namespace of its own it can make no node, so its cgroup needs no rule. Without one, root there is root
+ * here: everything is denied but what the runtime always grants. A privileged container may open all.
+ */
+export function deviceRules(record: ContainerRecord, ownUsers: boolean, layout: CgroupLayout): LinuxDeviceCgroup[] {
+  if (ownUsers || record.request.privileged === true || !canRestrictDevices(layout)) return [];
+  return [{ allow: false, type: 'a', access: 'rwm' }];
+}
