@@ -36,16 +36,11 @@ describe('attaching', { skip: whyNoEngine(), timeout: 120_000 }, () => {
 
   test('before the start gives only what was asked for', async () => {
     const id = await host.create(['sh', '-c', 'echo out; echo err >&2']);
-    const readings = await Promise.all(
-      [output, { ...output, stderr: false }, { ...output, stdout: false }]
-        .map(async (request) => {
-          const attached = await host.engine.containers.attach(id, request);
-          return readAttached(attached);
-        })
-        .map((reading) => ({ reading })),
-    );
+    const requests = [output, { ...output, stderr: false }, { ...output, stdout: false }];
+    // Each is in its place when its call returns; what it reads comes later.
+    const readings = requests.map(async (request) => readAttached(await host.engine.containers.attach(id, request)));
     await host.engine.containers.start(id);
-    const said = await Promise.all(readings.map(({ reading }) => reading));
+    const said = await Promise.all(readings);
     assert.deepEqual(
       said.map(({ stdout, stderr }) => [stdout, stderr]),
       [

@@ -3,7 +3,7 @@ import type { Images, TemplateBuilder } from '#image';
 import type { Networks } from '#network';
 import type { CgroupLayout, SeccompCache } from '#runtime';
 import type { Store } from '#store';
-import type { Addon } from '#sys';
+import type { Addon, OverlayWay } from '#sys';
 import type { ContainerTable, LiveContainer } from './container/table.ts';
 import { formatRecord, type ContainerRecord, type ContainerState } from './container/record.ts';
 import type { EventBus } from './events.ts';
@@ -32,6 +32,8 @@ export interface EngineOptions {
   readonly logger: Logger;
   /** How many sandboxes are kept ready; 0 makes each when it is needed. */
   readonly sandboxesReady: number;
+  /** How this kernel mounts the roots of containers. */
+  readonly overlayWay: OverlayWay;
   /** What this host lacks and what follows from it, one sentence each. */
   readonly warnings: readonly string[];
 }

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { inspect } from 'node:util';
 import { isOrlopError, type ErrorKind } from '#errors';
 import { detectCgroupLayout, openCgroup } from '#runtime';
 import { isAlive } from '#sys';
@@ -259,7 +260,7 @@ describe('the life of a container', { skip: whyNoEngine(), timeout: 120_000 }, (
       const id = await endSlowly('ending');
       while (host.engine.containers.inspect(id).status === 'running') {
         const late = await host.engine.containers.kill(id, 'TERM').catch((error: unknown) => error);
-        if (late !== undefined) assert.ok(failsWith('conflict', 'ENGINE_CONTAINER_NOT_RUNNING')(late), String(late));
+        if (late !== undefined) assert.ok(failsWith('conflict', 'ENGINE_CONTAINER_NOT_RUNNING')(late), inspect(late));
         await new Promise((resolve) => setImmediate(resolve));
       }
       await host.engine.containers.remove(id, {});

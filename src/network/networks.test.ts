@@ -39,7 +39,7 @@ function open(state: MemoryState, lines: string[] = [], name = prefix): Promise<
 async function reserveBridge(networks: Networks, containerId: string): Promise<BridgeEndpoint> {
   const endpoint = await networks.reserve(containerId, 'bridge');
   assert.equal(endpoint.driver, 'bridge');
-  return endpoint as BridgeEndpoint;
+  return endpoint;
 }
 
 /** Names of links and tables here that belong to an engine with this prefix. */

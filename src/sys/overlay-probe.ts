@@ -1,6 +1,6 @@
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
-import { OrlopError, ErrnoError } from '#errors';
+import { ErrnoError, isErrno, OrlopError } from '#errors';
 import type { Addon } from './addon.ts';
 import * as k from './constants.ts';
 import { withErrno } from './errno.ts';
@@ -37,7 +37,8 @@ export async function probeMappedOverlay(
 
 /**
  * How overlays are to be mounted on this kernel, found by trying one over a scratch directory in `directory`: to be asked once, since each trial of the
- * wrong way would cost a start. For tests, the environment's `ORLOP_OVERLAY=attached` is the answer without asking.
+ * wrong way would cost a start. The kernel loads what it needs for it. For tests, the environment's `ORLOP_OVERLAY=attached` is the answer without asking.
+ * Fails with failed-precondition `SYS_OVERLAY_MISSING` when the kernel has no overlay file system.
  */
 export async function probeOverlayWay(addon: Addon, directory: string): Promise<OverlayWay> {
   if (process.env['ORLOP_OVERLAY'] === 'attached') return 'attached';
@@ -51,9 +52,17 @@ export async function probeOverlayWay(addon: Addon, directory: string): Promise<
     addon.close(await mountOverlayRoot(addon, { base, lower, fsuid: 0, fsgid: 0, way: 'detached' }));
     return 'detached';
   } catch (error) {
+    if (isErrno(error, 'ENODEV')) throw overlayMissing(error);
     if (error instanceof ErrnoError) return 'attached';
     throw error;
   }
+}
+
+function overlayMissing(cause: unknown): OrlopError {
+  return new OrlopError('failed-precondition', 'SYS_OVERLAY_MISSING', 'this kernel has no overlay file system', {
+    hint: 'load it: modprobe overlay',
+    cause,
+  });
 }
 
 function makeScratch(undo: AsyncDisposableStack, addon: Addon, directory: string, names: readonly string[]): string {

@@ -4,7 +4,7 @@ import type { Endpoint } from '#network';
 import type { LinuxDevice } from '#oci';
 import type { Snapshot } from '#store';
 import { resolveUser, startContainer as startProcess, type Started, type Stdio } from '#runtime';
-import { mountOverlayRoot, OPEN_TREE_CLONE, prepareMonitorDirectory } from '#sys';
+import { AT_FDCWD, idmappedView, mountOverlayRoot, OPEN_TREE_CLONE, prepareMonitorDirectory } from '#sys';
 import { nowNs, publishContainerEvent, saveRecord, saveState, type EngineContext } from '../context.ts';
 import type { ReadySandbox, SandboxShape } from '../sandbox-pool.ts';
 import { boundingSet, buildSpec } from '../spec/build-spec.ts';
@@ -172,22 +172,27 @@ function mountRoot(context: EngineContext, { record, ready, snapshot }: RootPart
     volatile: record.request.autoRemove === true,
     fsuid: first,
     fsgid: first,
+    way: context.overlayWay,
   });
 }
 
+/** Each file is a view of its own: before Linux 6.15 nothing can be cloned out of the data root's view. */
 function mountHostFiles(
   context: EngineContext,
   record: ContainerRecord,
   ready: ReadySandbox,
   borrow: (descriptor: number) => number,
 ): Map<string, number> {
-  const base = ready.view ?? context.dataRootDescriptor;
-  return new Map(
-    Object.entries(hostFilesOf(record.kind)).map(([target, file]) => [
-      target,
-      borrow(context.addon.openTree(base, `containers/${record.id}/${file}`, OPEN_TREE_CLONE)),
-    ]),
-  );
+  using users = ready.idRange === null ? null : openUsers(context, ready);
+  const open = (path: string): number =>
+    users === null ? context.addon.openTree(AT_FDCWD, path, OPEN_TREE_CLONE) : idmappedView(context.addon, path, users.descriptor);
+  const files = Object.entries(hostFilesOf(record.kind));
+  return new Map(files.map(([target, file]) => [target, borrow(open(join(context.dataRoot, 'containers', record.id, file)))]));
+}
+
+function openUsers(context: EngineContext, ready: ReadySandbox): Disposable & { readonly descriptor: number } {
+  const descriptor = ready.sandbox.openNamespace('user');
+  return { descriptor, [Symbol.dispose]: () => context.addon.close(descriptor) };
 }
 
 function stdioOf(record: ContainerRecord): Stdio {

@@ -35,4 +35,4 @@ const cases: readonly [what: string, limits: Limits, resources: LinuxResources][
   ['processes', { pids: 100 }, { pids: { limit: 100 } }],
   ['any number of processes', { pids: -1 }, { pids: { limit: -1 } }],
 ];
-for (const [what, limits, resources] of cases) test(`${what}`, () => assert.deepEqual(limitsToResources(limits), resources));
+for (const [what, limits, resources] of cases) test(what, () => assert.deepEqual(limitsToResources(limits), resources));

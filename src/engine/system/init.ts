@@ -27,5 +27,5 @@ function openTree(context: EngineContext, lower: string): number {
 }
 
 function mountReadOnly(context: EngineContext, lower: readonly string[]): Promise<number> {
-  return mountOverlayRoot(context.addon, { base: context.dataRootDescriptor, lower, fsuid: 0, fsgid: 0 });
+  return mountOverlayRoot(context.addon, { base: context.dataRootDescriptor, lower, fsuid: 0, fsgid: 0, way: context.overlayWay });
 }

@@ -69,7 +69,7 @@ if (!isInOwnNetwork()) {
     const theirs = ipJson('address').flatMap((link) =>
       (link['addr_info'] as Json[]).map((entry) => [link['ifindex'], entry['local'], entry['prefixlen']]),
     );
-    assert.deepEqual(ours.toSorted(), theirs.toSorted());
+    assert.deepEqual(new Set(ours), new Set(theirs));
     ipCommand('address del 192.0.2.9 peer 192.0.2.10/32 dev br0');
     socket.change(deleteAddress(bridge, ip('fd00:1::5'), 64));
     assert.equal(

@@ -17,7 +17,13 @@ const ownUsers: Plan = [
 ];
 const cut: Plan = [{ op: 'set_root_propagation', flags: MS_REC | MS_PRIVATE }, { op: 'open_skeleton' }];
 const mount = (fstype: string, target: string, options: string[] = []): Op => ({
-  ...{ op: 'mount', fstype, source: fstype, options, attributes: 0, target, make: 1 },
+  op: 'mount',
+  fstype,
+  source: fstype,
+  options,
+  attributes: 0,
+  target,
+  make: 1,
 });
 const leave: Plan = [
   { op: 'set_mount_attributes', target: '/', set: MOUNT_ATTR_RDONLY, clear: 0, propagation: 0, recursive: 0, userns: noSlot },

@@ -37,7 +37,7 @@ export function encodePlan(plan: Plan, slots = 0): Uint8Array {
 }
 
 function encodeOp(op: Op, index: number, slots: number, record: Buffer, blob: Blob): void {
-  if (!Object.hasOwn(opTable, op.op)) throw invalid(`op ${index}`, `is unknown: ${String(op.op)}`);
+  if (!Object.hasOwn(opTable, op.op)) throw invalid(`op ${index}`, `is unknown: ${op.op}`);
   const names = Object.entries<ArgumentKind>((opTable[op.op] as OpShape).args);
   const values = op as unknown as Readonly<Record<string, unknown>>;
   record.writeUInt32LE(opTable[op.op].code, 0);
