@@ -50,6 +50,8 @@ static void mount_as(struct job *base) {
   if (!become(job)) return;
   if (job->attached) perform_attached_mount(&job->attached_request, &job->outcome);
   else perform_mount(&job->request, &job->outcome);
+  // The kernel takes its time to end a thread that has a mount namespace of its own: it is not to be seen with that identity meanwhile.
+  take_identity(geteuid(), getegid());
 }
 
 static void free_job(struct overlay_job *job) {

@@ -68,8 +68,25 @@ export function saveState(
   change: Partial<ContainerState>,
   run?: ContainerRecord['run'],
 ): void {
-  const { record } = container;
-  saveRecord(context, container, { ...record, state: { ...record.state, ...change }, run: run === undefined ? record.run : run });
+  saveRecord(context, container, withState(container.record, change, run));
+}
+
+/**
+ * The same on the way to a removal. The row of a container that goes at its end is not brought up to date before it is deleted: whatever a killed engine
+ * leaves of it, the next one finds it ended and removes it.
+ */
+export function passState(
+  context: EngineContext,
+  container: LiveContainer,
+  change: Partial<ContainerState>,
+  run?: ContainerRecord['run'],
+): void {
+  if (container.record.request.autoRemove === true) container.record = withState(container.record, change, run);
+  else saveState(context, container, change, run);
+}
+
+function withState(record: ContainerRecord, change: Partial<ContainerState>, run: ContainerRecord['run'] | undefined): ContainerRecord {
+  return { ...record, state: { ...record.state, ...change }, run: run === undefined ? record.run : run };
 }
 
 export function publishContainerEvent(

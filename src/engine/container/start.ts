@@ -1,4 +1,5 @@
 import { constants, openSync } from 'node:fs';
+import { join } from 'node:path';
 import { OrlopError, toOrlopError } from '#errors';
 import type { Endpoint } from '#network';
 import type { LinuxDevice } from '#oci';

@@ -1,34 +1,29 @@
 import { OrlopError } from '#errors';
-import { isAtLeast, kernelRelease, knownFileSystems, userNamespacesEnabled } from '#sys';
+import { isAtLeast, kernelRelease, probeOverlayWay, userNamespacesEnabled, type Addon, type OverlayWay } from '#sys';
+
+export interface HostFindings {
+  readonly overlayWay: OverlayWay;
+  /** What is missing and what follows from it, one sentence each. */
+  readonly warnings: readonly string[];
+}
 
 /**
- * Refuses a host on which nothing could run, and returns what else is missing, one sentence each, with what follows from it.
+ * Refuses a host on which nothing could run, and tells how to work on this one. Leaves nothing in `dataRoot`, where it tries things.
  * Fails with failed-precondition naming the feature.
  */
-export function checkHost(): string[] {
+export async function checkHost(addon: Addon, dataRoot: string): Promise<HostFindings> {
   const kernel = kernelRelease();
-  if (!knownFileSystems().includes('overlay')) {
-    throw new OrlopError('failed-precondition', 'HOST_NO_OVERLAY', `this kernel (${kernel.text}) has no overlay file system`, {
-      hint: 'load it: modprobe overlay',
-    });
-  }
-  if (!isAtLeast(kernel, 6, 5)) {
+  if (!isAtLeast(kernel, 5, 19)) {
     throw new OrlopError(
       'failed-precondition',
       'HOST_KERNEL_OLD',
-      `this kernel (${kernel.text}) is too old: layers are mounted with lowerdir+, which came with Linux 6.5`,
-      {
-        hint: 'boot a newer kernel; Debian 12 has one in bookworm-backports',
-      },
+      `this kernel (${kernel.text}) is too old: layers with mapped owners came with Linux 5.19`,
+      { hint: 'boot a newer kernel' },
     );
   }
-  const warnings: string[] = [];
-  if (!userNamespacesEnabled())
-    warnings.push('User namespaces are switched off: only containers with --userns host or --privileged can run.');
-  if (!isAtLeast(kernel, 6, 15)) {
-    warnings.push(
-      `This kernel (${kernel.text}) cannot stack layers on a detached mapped mount (Linux 6.15 can): only containers with --userns host or --privileged can run.`,
-    );
-  }
-  return warnings;
+  const overlayWay = await probeOverlayWay(addon, dataRoot);
+  const warnings = userNamespacesEnabled()
+    ? []
+    : ['User namespaces are switched off: only containers with --userns host or --privileged can run.'];
+  return { overlayWay, warnings };
 }

@@ -27,6 +27,7 @@ export async function openParts(options: EngineArguments & { version: string; bu
   await using undo = new AsyncDisposableStack();
   const addon = loadAddon();
   undo.use(lockRoot(addon, options.dataRoot));
+  const host = await checkHost(addon, options.dataRoot);
   const bosunFile = findBosun();
   const bosun = undo.adopt(openBosun(addon, bosunFile), (opened) => opened.close()).path;
   const store = undo.use(await openStore({ root: options.dataRoot, addon, logger }));
@@ -50,7 +51,7 @@ export async function openParts(options: EngineArguments & { version: string; bu
       templates: createTemplateBuilder({ store, images, packager: createMmdebstrap({ run: runProgram }), run: runProgram }),
       version: options.version,
       buildId: options.buildId,
-      warnings: checkHost(),
+      ...host,
       sandboxesReady: options.sandboxesReady,
       logger,
     }),
