@@ -2,7 +2,7 @@ import { isOrlopError } from '#errors';
 import { openCgroup } from '#runtime';
 import { readExitRecord, type ExitRecord, type MonitorConnection } from '#sys';
 import { requestOf } from '#system';
-import { nowNs, publishContainerEvent, saveState, type EngineContext } from '../context.ts';
+import { nowNs, passState, publishContainerEvent, type EngineContext } from '../context.ts';
 import { removeWhole } from './remove.ts';
 import { notify, type LiveContainer } from './table.ts';
 
@@ -44,7 +44,7 @@ export async function recordExit(context: EngineContext, container: LiveContaine
   // A closed connection takes signals and does nothing: until the end is written down, clients still see a container that runs.
   container.connection?.close();
   await releaseRun(context, container);
-  saveState(
+  passState(
     context,
     container,
     {

@@ -1,5 +1,5 @@
 import { OrlopError } from '#errors';
-import { publishContainerEvent, saveState, type EngineContext } from '../context.ts';
+import { passState, publishContainerEvent, type EngineContext } from '../context.ts';
 import { isActive } from './record.ts';
 import { endNow } from './stop.ts';
 import { notify, type LiveContainer } from './table.ts';
@@ -33,7 +33,7 @@ function isRunning(name: string): OrlopError {
 /** Takes away all of a container that is not running. Inside the container's queue. Can be repeated after a crash at any step. */
 export async function removeWhole(context: EngineContext, container: LiveContainer): Promise<void> {
   const { id } = container.record;
-  saveState(context, container, { status: 'removing' });
+  passState(context, container, { status: 'removing' });
   for (const client of container.waitingClients.splice(0)) context.addon.close(client.socket);
   await context.networks.release(id);
   await context.store.snapshots.remove(id);
