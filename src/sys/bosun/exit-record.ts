@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, readFileSync, writeSync, mkdirSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { OrlopError, isErrno } from '#errors';
@@ -8,8 +8,9 @@ const recordBytes = 64;
 const magic = 0x58_4c_52_4f; // "ORLX", little endian
 
 /**
- * Makes `directory` (mode 0700; parents must exist) ready for a monitor: an exit file of zeros, synced, so that the monitor can overwrite it in
- * place even when the disk is full by then. A record of an earlier run is wiped.
+ * Makes `directory` (mode 0700; parents must exist) ready for a monitor: an exit file of zeros, so that the monitor can overwrite it in place
+ * even when the disk is full by then: file systems reserve the space when it is written. It is not synced here: the monitor syncs when it has something to
+ * tell, and a host that goes down before has no process to tell about. A record of an earlier run is wiped.
  */
 export function prepareMonitorDirectory(directory: string): void {
   try {
@@ -20,7 +21,6 @@ export function prepareMonitorDirectory(directory: string): void {
   const file = openSync(join(directory, 'exit'), 'w', 0o600);
   try {
     writeSync(file, new Uint8Array(recordBytes));
-    fsyncSync(file);
   } finally {
     closeSync(file);
   }
