@@ -10,7 +10,7 @@ const defaults: EngineArguments = {
   hosts: ['unix:///run/orlop/orlop.sock'],
   pidfile: null,
   logLevel: 'info',
-  sandboxesReady: 3,
+  sandboxesReady: 4,
   show: null,
 };
 
@@ -87,5 +87,5 @@ test('every flag that the help names exists, and the defaults are those it tells
   }
   assert.match(usage, /default \/var\/lib\/orlop/);
   assert.match(usage, /default \/run\/orlop/);
-  assert.match(usage, /default 3/);
+  assert.match(usage, /default 4/);
 });
