@@ -80,14 +80,24 @@ _Noreturn static void be_stage(const struct sandbox *sandbox) {
   stage_run(&birth);
 }
 
-/* clone3(2) of the stage by the process we are, as its child or as its sibling. In the stage it never returns. */
+/* Born in the cgroup instead of being moved there, which would wait for the kernel. */
+static void be_born_in_cgroup(const struct sandbox *sandbox, struct clone_args *arguments) {
+  if (sandbox->cgroup < 0) return;
+  arguments->flags |= CLONE_INTO_CGROUP;
+  arguments->cgroup = (__u64)sandbox->cgroup;
+}
+
+/*
+ * clone3(2) of the stage by the process we are, as its child or as its sibling. In the stage it never returns. A sibling finds the intermediate in the
+ * cgroup already: whoever has joined a cgroup namespace cannot enter it from outside where cgroup2 is mounted with nsdelegate (cgroup-v2.rst, "Delegation").
+ */
 static int clone_stage(const struct sandbox *sandbox, bool sibling, struct report *report) {
   const uint64_t namespaces = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP | CLONE_NEWTIME;
   struct clone_args arguments = {
-      .flags = sandbox->flags | (sibling ? CLONE_PARENT : 0u) | (sandbox->cgroup >= 0 ? CLONE_INTO_CGROUP : 0u),
+      .flags = sandbox->flags | (sibling ? CLONE_PARENT : 0u),
       .exit_signal = sibling ? 0 : SIGCHLD,
-      .cgroup = sandbox->cgroup >= 0 ? (__u64)sandbox->cgroup : 0,
   };
+  if (!sibling) be_born_in_cgroup(sandbox, &arguments);
   struct op op = plan_op(sandbox->plan, sandbox->clone);
   *report = (struct report){.op = op.code, .index = op.index};
   if ((op_quad(&op, CLONE_FLAGS) & ~namespaces) != 0) return report_failure(report, -EINVAL, "clone3", "flags");
@@ -129,6 +139,7 @@ _Noreturn static void run_intermediate(struct sandbox *sandbox) {
 static int clone_by_detour(struct sandbox *sandbox, struct report *report) {
   struct clone_args arguments = {.exit_signal = SIGCHLD};
   struct message message;
+  be_born_in_cgroup(sandbox, &arguments);
   int intermediate = os_clone3(&arguments);
   if (intermediate < 0) return report_failure(report, intermediate, "clone3", "intermediate");
   if (intermediate == 0) run_intermediate(sandbox);
