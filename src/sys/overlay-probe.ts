@@ -4,6 +4,7 @@ import { ErrnoError, isErrno, OrlopError } from '#errors';
 import type { Addon } from './addon.ts';
 import * as k from './constants.ts';
 import { withErrno } from './errno.ts';
+import { isAtLeast, kernelRelease } from './kernel.ts';
 import { idmappedView, mountOverlayRoot, type OverlayWay } from './overlay.ts';
 import { removeTree } from './remove-tree.ts';
 
@@ -41,7 +42,8 @@ export async function probeMappedOverlay(
  * Fails with failed-precondition `SYS_OVERLAY_MISSING` when the kernel has no overlay file system.
  */
 export async function probeOverlayWay(addon: Addon, directory: string): Promise<OverlayWay> {
-  if (process.env['ORLOP_OVERLAY'] === 'attached') return 'attached';
+  // An older kernel would complain of the unknown parameter in its log.
+  if (process.env['ORLOP_OVERLAY'] === 'attached' || !isAtLeast(kernelRelease(), 6, 5)) return loadOverlay(addon);
   await using undo = new AsyncDisposableStack();
   // Without an upper directory the kernel wants two lower ones.
   const lower = ['top', 'bottom'];
@@ -56,6 +58,18 @@ export async function probeOverlayWay(addon: Addon, directory: string): Promise<
     if (error instanceof ErrnoError) return 'attached';
     throw error;
   }
+}
+
+/** Asking for a file system by name makes the kernel load it. */
+function loadOverlay(addon: Addon): 'attached' {
+  try {
+    addon.close(addon.mountDetached('overlay', [], 0));
+  } catch (error) {
+    if (isErrno(error, 'ENODEV')) throw overlayMissing(error);
+    // An overlay of nothing is refused, by a file system that is there.
+    if (!(error instanceof ErrnoError)) throw error;
+  }
+  return 'attached';
 }
 
 function overlayMissing(cause: unknown): OrlopError {

@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { run } from './run-program.ts';
+
+/** The kernels that Debian 12 has: its own, and the one of Debian 13. */
+export const kernels = ['6.1', '6.12'] as const;
+export type KernelVersion = (typeof kernels)[number];
+
+const packages = [
+  'systemd-sysv',
+  'udev',
+  'dbus',
+  'linux-image-cloud-amd64',
+  'linux-image-6.12-cloud-amd64',
+  'busybox-static',
+  'nftables',
+  'iproute2',
+  'procps',
+  'libcap2-bin',
+];
+
+/** What the disk needs to be found, and the service that runs what lies on the second disk and then switches the machine off. */
+const files: Readonly<Record<string, string>> = {
+  'etc/initramfs-tools/initramfs.conf': 'MODULES=list\nBUSYBOX=n\nCOMPRESS=gzip\n',
+  'etc/initramfs-tools/modules': 'virtio_pci\nvirtio_blk\next4\n',
+  'etc/fstab': '/dev/vda / ext4 rw 0 0\nLABEL=orlop-work /work ext4 rw 0 0\n',
+  'etc/hostname': 'older\n',
+  'etc/systemd/system/orlop-test.service': `[Unit]
+Description=What the second disk asks for
+RequiresMountsFor=/work
+After=multi-user.target
+FailureAction=poweroff-force
+[Service]
+Type=oneshot
+WorkingDirectory=/work
+ExecStart=/bin/sh /work/tests/vm/guest.sh
+ExecStopPost=/bin/systemctl --no-block poweroff
+StandardOutput=tty
+StandardError=inherit
+TTYPath=/dev/ttyS1
+TimeoutStartSec=infinity
+[Install]
+WantedBy=multi-user.target
+`,
+};
+
+export interface BaseDisk {
+  readonly disk: string;
+  readonly kernel: string;
+  readonly initrd: string;
+}
+
+/** A Debian 12 with systemd and both kernels below `directory`; made when what goes into it has changed, which takes some minutes and the network. */
+export async function openBaseDisk(directory: string, version: KernelVersion): Promise<BaseDisk> {
+  const key = createHash('sha256')
+    .update(JSON.stringify([packages, files]))
+    .digest('hex')
+    .slice(0, 16);
+  const finished = join(directory, `debian12-${key}`);
+  if (!existsSync(finished)) await build(directory, finished);
+  return { disk: join(finished, 'disk'), kernel: join(finished, `vmlinuz-${version}`), initrd: join(finished, `initrd.img-${version}`) };
+}
+
+async function build(directory: string, finished: string): Promise<void> {
+  for (const name of existsSync(directory) ? readdirSync(directory) : []) rmSync(join(directory, name), { recursive: true });
+  const scratch = join(directory, 'unfinished');
+  const root = join(scratch, 'root');
+  mkdirSync(scratch, { recursive: true });
+  await run('mmdebstrap', mmdebstrapArguments(root), 20 * 60_000);
+  for (const version of kernels) {
+    for (const kind of ['vmlinuz', 'initrd.img']) copyFileSync(findKernel(root, kind, version), join(scratch, `${kind}-${version}`));
+  }
+  await run('mke2fs', ['-q', '-t', 'ext4', '-d', root, join(scratch, 'disk'), '4G'], 10 * 60_000);
+  rmSync(root, { recursive: true });
+  renameSync(scratch, finished);
+}
+
+function mmdebstrapArguments(root: string): string[] {
+  const hooks = Object.entries(files).map(
+    ([path, text]) => `mkdir -p "$(dirname "$1/${path}")" && printf '%s' '${text.replaceAll("'", `'\\''`)}' > "$1/${path}"`,
+  );
+  return [
+    '--mode=root',
+    '--variant=minbase',
+    `--include=${packages.join(',')}`,
+    // Before the kernels' packages make their initial RAM disks; dpkg keeps a configuration file that is there already.
+    '--dpkgopt=force-confold',
+    ...hooks.map((hook) => `--essential-hook=${hook}`),
+    '--customize-hook=chroot "$1" systemctl enable orlop-test.service',
+    '--customize-hook=chroot "$1" systemctl mask systemd-networkd-wait-online.service apt-daily.timer apt-daily-upgrade.timer fstrim.timer e2scrub_all.timer',
+    '--customize-hook=chroot "$1" passwd -d root',
+    'bookworm',
+    root,
+  ];
+}
+
+function findKernel(root: string, kind: string, version: KernelVersion): string {
+  const found = readdirSync(join(root, 'boot')).find((name) => name.startsWith(`${kind}-${version}.`));
+  if (found === undefined) throw new Error(`Debian's packages brought no ${kind} of Linux ${version}`);
+  return join(root, 'boot', found);
+}
