@@ -24,17 +24,17 @@ const packages = [
 const files: Readonly<Record<string, string>> = {
   'etc/initramfs-tools/initramfs.conf': 'MODULES=list\nBUSYBOX=n\nCOMPRESS=gzip\n',
   'etc/initramfs-tools/modules': 'virtio_pci\nvirtio_blk\next4\n',
-  'etc/fstab': '/dev/vda / ext4 rw 0 0\nLABEL=orlop-work /work ext4 rw 0 0\n',
+  'etc/fstab': '/dev/vda / ext4 rw 0 0\nLABEL=orlop-work /checkout ext4 rw 0 0\n',
   'etc/hostname': 'older\n',
   'etc/systemd/system/orlop-test.service': `[Unit]
 Description=What the second disk asks for
-RequiresMountsFor=/work
+RequiresMountsFor=/checkout
 After=multi-user.target
 FailureAction=poweroff-force
 [Service]
 Type=oneshot
-WorkingDirectory=/work
-ExecStart=/bin/sh /work/tests/vm/guest.sh
+WorkingDirectory=/checkout
+ExecStart=/bin/sh /checkout/tests/vm/guest.sh
 ExecStopPost=/bin/systemctl --no-block poweroff
 StandardOutput=tty
 StandardError=inherit
