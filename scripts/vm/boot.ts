@@ -15,7 +15,7 @@ export interface Boot extends BaseDisk {
 export function planMachine(boot: Boot): string[] {
   return [
     ['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
-    ['-machine', 'q35', '-accel', boot.accelerator, '-cpu', 'max', '-smp', '2', '-m', '2048'],
+    ['-machine', 'q35', '-accel', boot.accelerator, '-cpu', 'max,pku=off', '-smp', '2', '-m', '2048'],
     ['-kernel', boot.kernel, '-initrd', boot.initrd],
     ['-append', 'root=/dev/vda rw console=ttyS0 quiet panic=-1 systemd.show_status=true'],
     ['-drive', `file=${boot.disk},format=raw,if=virtio,snapshot=on`],
