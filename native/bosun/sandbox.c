@@ -1,6 +1,6 @@
 /*
  * The sandbox plan: makes the stage in the namespaces that the plan asks for, where it may build file systems before it waits for its run plan. When
- * existing namespaces must be joined, an intermediate process does that and makes the stage its sibling (CLONE_PARENT), so that the monitor itself never
+ * existing namespaces or v1 cgroups must be joined, an intermediate process does that and makes the stage its sibling (CLONE_PARENT), so that the monitor itself never
  * enters a container and still is the stage's parent.
  */
 #include <errno.h>
@@ -36,7 +36,7 @@ static int slot_of(const struct sandbox *sandbox, const struct op *op, unsigned 
 }
 
 static bool comes_before(uint32_t code) {
-  return code == OP_JOIN_NAMESPACES || code == OP_SET_TIME_OFFSETS;
+  return code == OP_JOIN_CGROUP || code == OP_JOIN_NAMESPACES || code == OP_SET_TIME_OFFSETS;
 }
 
 static bool comes_after(uint32_t code) {
@@ -121,13 +121,24 @@ static int join(const struct sandbox *sandbox, const struct op *op, struct repor
   return error < 0 ? report_failure(report, error, "setns", "") : 0;
 }
 
+static int join_cgroup(const struct op *op, struct report *report) {
+  const char *tasks = op_text(op, JOIN_CGROUP_TASKS);
+  int error = os_write_file(AT_FDCWD, tasks, "0");
+  return error < 0 ? report_failure(report, error, "write", tasks) : 0;
+}
+
+static int prepare_intermediate(struct sandbox *sandbox, const struct op *op, struct report *report) {
+  if (op->code == OP_JOIN_CGROUP) return join_cgroup(op, report);
+  return op->code == OP_JOIN_NAMESPACES ? join(sandbox, op, report) : set_time_offsets(sandbox, op, report);
+}
+
 _Noreturn static void run_intermediate(struct sandbox *sandbox) {
   struct report report = {0};
   int result = 0;
   for (uint32_t i = 0; i < sandbox->clone && result == 0; i++) {
     struct op op = plan_op(sandbox->plan, i);
     report = (struct report){.op = op.code, .index = i};
-    result = op.code == OP_JOIN_NAMESPACES ? join(sandbox, &op, &report) : set_time_offsets(sandbox, &op, &report);
+    result = prepare_intermediate(sandbox, &op, &report);
   }
   if (result == 0) result = clone_stage(sandbox, true, &report);
   if (result < 0) message_send_report(sandbox->theirs, &report);

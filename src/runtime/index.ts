@@ -1,7 +1,6 @@
 export type { Cgroup, CgroupController, CgroupHierarchy, CgroupLayout, CgroupStats } from './cgroups/types.ts';
 export { detectCgroupLayout } from './cgroups/layout.ts';
 export { createCgroup, openCgroup } from './cgroups/cgroup.ts';
-export { startCgroupWait } from './cgroups/head-start.ts';
 export { allCapabilities, defaultCapabilities } from './capabilities.ts';
 export { maskedPaths, readonlyPaths } from './defaults.ts';
 export { clampRlimits, type HardLimits } from './plan/limits.ts';

@@ -1,5 +1,5 @@
 import { OrlopError } from '#errors';
-import { openCgroup, openExecSandbox, startCgroupWait, startExec, type AttachedClient, type Stdio } from '#runtime';
+import { openCgroup, openExecSandbox, startExec, type AttachedClient, type Stdio } from '#runtime';
 import { createAttachment, type MonitorConnection } from '#sys';
 import { createExecId } from '../container/names.ts';
 import { requireRunning } from '../container/stop.ts';
@@ -37,8 +37,6 @@ export function createExecs(context: EngineContext): Engine['execs'] {
       requireThawed(container);
       if (request.command.length === 0) throw new OrlopError('invalid-argument', 'ENGINE_NO_COMMAND', 'no exec command specified');
       const session: ExecSession = { id: createExecId(), container, request, state: 'created', pid: 0, exitCode: null, connection: null };
-      // Clients start what they have created, a moment later.
-      startCgroupWait(context.cgroups);
       dropOldest(sessions);
       sessions.set(session.id, session);
       container.execs.add(session.id);

@@ -83,11 +83,13 @@ export interface Cgroup {
   readonly layout: CgroupLayout;
   /** Below each mount point, without a leading slash: `orlop-1a2b3c/web`. */
   readonly path: string;
-  /** The cgroup.procs file of each hierarchy, for `enter_cgroup`. */
+  /** The cgroup.procs file of each hierarchy: moves another process, after a wait of the kernel's (`enter_cgroup`). */
   readonly procsFiles: readonly string[];
+  /** The tasks file of each v1 hierarchy: a thread moves itself without a wait (`join_cgroup`). */
+  readonly taskFiles: readonly string[];
   /** The directory in the hierarchy that has this controller, or null when the host has none. */
   directoryOf(controller: CgroupController): string | null;
-  /** The cgroup2 directory for CLONE_INTO_CGROUP, null unless the layout is `v2`. The path only: the caller opens and closes it. */
+  /** The cgroup2 directory for CLONE_INTO_CGROUP, null where cgroup2 is not mounted. The path only: the caller opens and closes it. */
   readonly unifiedDirectory: string | null;
   /** Sets limits (runtime-spec config-linux, "Control groups"). What the host's controllers cannot do fails with `unimplemented`, naming the JSON path. */
   apply(resources: LinuxResources): void;

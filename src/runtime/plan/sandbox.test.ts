@@ -7,7 +7,7 @@ import { planSandbox, type SandboxRequest } from './sandbox.ts';
 const request: SandboxRequest = {
   namespaces: [],
   idMap: null,
-  procsFiles: [],
+  taskFiles: [],
   birthplace: null,
   oomScoreAdjust: null,
   timeOffsets: null,
@@ -18,12 +18,12 @@ test('a new cgroup namespace is left for later, when the process is in its cgrou
   const { plan } = planSandbox({
     ...request,
     namespaces: [{ name: 'cgroup' }, { name: 'mnt' }, { name: 'pid' }],
-    procsFiles: ['/c/a', '/c/b'],
+    taskFiles: ['/c/a', '/c/b'],
   });
   assert.deepEqual(plan, [
+    { op: 'join_cgroup', tasks: '/c/a' },
+    { op: 'join_cgroup', tasks: '/c/b' },
     { op: 'clone', flags: k.CLONE_NEWNS | k.CLONE_NEWPID, cgroup: k.noSlot },
-    { op: 'enter_cgroup', procs: '/c/a' },
-    { op: 'enter_cgroup', procs: '/c/b' },
   ]);
 });
 
@@ -45,13 +45,13 @@ test('a new user namespace gets its maps right after the process was made', () =
     { containerID: 0, hostID: 1000, size: 10 },
     { containerID: 10, hostID: 5000, size: 5 },
   ];
-  const { plan } = planSandbox({ ...request, namespaces: [{ name: 'user' }], idMap: { uids: lines, gids: lines }, procsFiles: ['/p'] });
-  assert.deepEqual(plan[1], { op: 'map_ids', uids: '0 1000 10\n10 5000 5\n', gids: '0 1000 10\n10 5000 5\n' });
+  const { plan } = planSandbox({ ...request, namespaces: [{ name: 'user' }], idMap: { uids: lines, gids: lines }, taskFiles: ['/p'] });
+  assert.deepEqual(plan[2], { op: 'map_ids', uids: '0 1000 10\n10 5000 5\n', gids: '0 1000 10\n10 5000 5\n' });
   assert.throws(() => planSandbox({ ...request, namespaces: [{ name: 'user' }] }), /linux\.uidMappings and gidMappings are needed/);
 });
 
 test('on cgroup2 the process is born in its cgroup', () => {
-  const { plan, descriptors } = planSandbox({ ...request, birthplace: 12, procsFiles: ['/not/used'] });
+  const { plan, descriptors } = planSandbox({ ...request, birthplace: 12 });
   assert.deepEqual(plan, [{ op: 'clone', flags: 0, cgroup: 0 }]);
   assert.deepEqual(descriptors, [12]);
 });
@@ -68,15 +68,15 @@ test('an exec joins by pidfd, the user namespace last', () => {
   const { plan, descriptors } = planExecSandbox({
     pidfd: 30,
     names: ['user', 'mnt', 'pid'],
-    procsFiles: ['/p'],
+    taskFiles: ['/p'],
     birthplace: null,
     oomScoreAdjust: { value: 5, required: true },
   });
   assert.deepEqual(plan, [
+    { op: 'join_cgroup', tasks: '/p' },
     { op: 'join_namespaces', fd: 0, flags: k.CLONE_NEWNS | k.CLONE_NEWPID },
     { op: 'join_namespaces', fd: 0, flags: k.CLONE_NEWUSER },
     { op: 'clone', flags: 0, cgroup: k.noSlot },
-    { op: 'enter_cgroup', procs: '/p' },
     { op: 'set_oom_score', value: 5, required: 1 },
   ]);
   assert.deepEqual(descriptors, [30]);

@@ -9,9 +9,9 @@ export interface SandboxRequest {
   readonly namespaces: readonly NamespaceRequest[];
   /** For a new user namespace. */
   readonly idMap: IdMap | null;
-  /** cgroup.procs files. */
-  readonly procsFiles: readonly string[];
-  /** Descriptor of a cgroup2 directory to be born in, instead of `procsFiles`. */
+  /** The `tasks` files of v1 hierarchies. */
+  readonly taskFiles: readonly string[];
+  /** Descriptor of a cgroup2 directory to be born in. */
   readonly birthplace: number | null;
   readonly oomScoreAdjust: { readonly value: number; readonly required: boolean } | null;
   readonly timeOffsets: Readonly<Record<string, TimeOffset>> | null;
@@ -32,11 +32,11 @@ export function planSandbox(request: SandboxRequest): Planned<Plan> {
   const created = createdNamespaces(request.namespaces);
   const flags = [...created].filter((name) => name !== 'cgroup').reduce((bits, name) => bits | namespaceFlags[name], 0);
   const plan: Op[] = [
+    ...planCgroupJoins(request.taskFiles),
     ...planJoins(request.namespaces, (descriptor) => slots.add(descriptor)),
     ...planTimeOffsets(request.timeOffsets, created),
     { op: 'clone', flags, cgroup: request.birthplace === null ? noSlot : slots.add(request.birthplace) },
     ...planMaps(request.idMap, created),
-    ...(request.birthplace === null ? request.procsFiles.map((procs): Op => ({ op: 'enter_cgroup', procs })) : []),
     ...(request.oomScoreAdjust === null
       ? []
       : [{ op: 'set_oom_score', value: request.oomScoreAdjust.value, required: request.oomScoreAdjust.required ? 1 : 0 } as const]),
@@ -57,6 +57,11 @@ function planFurniture({ furnishing, namespaces }: SandboxRequest, created: Read
   if (furnishing === null) return [];
   const ownCgroupNamespace = namespaces.some(({ name }) => name === 'cgroup');
   return planFurnishing(furnishing.skeleton, { ...furnishing.facts, created, joined: joinedNamespaces(namespaces), ownCgroupNamespace });
+}
+
+/** First of all, while the host's paths are still ours. */
+export function planCgroupJoins(taskFiles: readonly string[]): Op[] {
+  return taskFiles.map((tasks) => ({ op: 'join_cgroup', tasks }));
 }
 
 function planJoins(namespaces: readonly NamespaceRequest[], slotOf: (descriptor: number) => number): Op[] {

@@ -4,6 +4,7 @@ import { isErrno, OrlopError } from '#errors';
 import { type Addon, namespaceFlags, namespaceId, noSlot, type Op, type Plan, readProcessCgroups } from '#sys';
 import type { Cgroup } from '../cgroups/types.ts';
 import { planExec } from '../plan/exec.ts';
+import { planCgroupJoins } from '../plan/sandbox.ts';
 import { createSlots, type Planned } from '../plan/slots.ts';
 import { explainFailure } from './failure.ts';
 import { openBirthplace, parkProcess } from './open.ts';
@@ -34,11 +35,11 @@ export function prepareExecSandbox(options: ExecSandboxOptions): PreparedPlan & 
   const pidfd = options.pidfd ?? openPidfd(options.addon, options.pid, undo);
   const names = options.namespaces ?? foreignNamespaces(options.pid);
   const place = findPlace(options.cgroup ?? null, options.pid);
-  const birthplace = undo.use(openBirthplace(options.cgroup ?? null, place.birthplace));
+  const birthplace = undo.use(openBirthplace(options.cgroup ?? null, place));
   const planned = planExecSandbox({
     pidfd,
     names,
-    procsFiles: place.procsFiles,
+    taskFiles: options.cgroup?.taskFiles ?? [],
     birthplace: birthplace.descriptor,
     oomScoreAdjust: options.oomScoreAdjust,
   });
@@ -49,7 +50,7 @@ export function prepareExecSandbox(options: ExecSandboxOptions): PreparedPlan & 
 interface ExecRequest {
   readonly pidfd: number;
   readonly names: readonly NamespaceName[];
-  readonly procsFiles: readonly string[];
+  readonly taskFiles: readonly string[];
   readonly birthplace: number | null;
   readonly oomScoreAdjust: ExecSandboxOptions['oomScoreAdjust'];
 }
@@ -60,10 +61,10 @@ export function planExecSandbox(request: ExecRequest): Planned<Plan> {
   const others = request.names.filter((name) => name !== 'user').reduce((bits, name) => bits | namespaceFlags[name], 0);
   const join = (flags: number): Op => ({ op: 'join_namespaces', fd: slots.add(request.pidfd), flags });
   const plan: Op[] = [
+    ...planCgroupJoins(request.taskFiles),
     ...(others === 0 ? [] : [join(others)]),
     ...(request.names.includes('user') ? [join(namespaceFlags.user)] : []),
     { op: 'clone', flags: 0, cgroup: request.birthplace === null ? noSlot : slots.add(request.birthplace) },
-    ...(request.birthplace === null ? request.procsFiles.map((procs): Op => ({ op: 'enter_cgroup', procs })) : []),
     ...(request.oomScoreAdjust === undefined
       ? []
       : [{ op: 'set_oom_score', value: request.oomScoreAdjust.value, required: request.oomScoreAdjust.required ? 1 : 0 } as const]),
@@ -122,11 +123,11 @@ function foreignNamespaces(pid: number): NamespaceName[] {
  * On cgroup2 an init with controllers of its own below it leaves no room in the container's cgroup itself ("no internal processes"): then the process
  * goes where the init is.
  */
-function findPlace(cgroup: Cgroup | null, pid: number): { procsFiles: readonly string[]; birthplace: string | null } {
-  if (cgroup === null) return { procsFiles: [], birthplace: null };
+function findPlace(cgroup: Cgroup | null, pid: number): string | null {
+  if (cgroup === null) return null;
   const { unified, mode } = cgroup.layout;
-  if (mode !== 'v2' || unified === null) return { procsFiles: cgroup.procsFiles, birthplace: null };
+  if (mode !== 'v2' || unified === null) return cgroup.unifiedDirectory;
   const own = readProcessCgroups(pid).get('') ?? '';
   const inside = own === `/${cgroup.path}` || own.startsWith(`/${cgroup.path}/`);
-  return { procsFiles: [], birthplace: inside ? join(unified, own) : cgroup.unifiedDirectory };
+  return inside ? join(unified, own) : cgroup.unifiedDirectory;
 }

@@ -28,7 +28,7 @@ export function requestOf(options: Omit<SandboxOptions, 'addon' | 'bosun'>, birt
   return {
     namespaces: options.namespaces,
     idMap: options.idMap ?? null,
-    procsFiles: options.cgroup?.procsFiles ?? [],
+    taskFiles: options.cgroup?.taskFiles ?? [],
     birthplace,
     oomScoreAdjust: options.oomScoreAdjust ?? null,
     timeOffsets: options.timeOffsets ?? null,
@@ -50,7 +50,7 @@ export function hasCgroupMount(mounts: readonly SpecMount[]): boolean {
   return mounts.some((mount) => mount.type === 'cgroup');
 }
 
-/** On pure cgroup2 hosts a process is born in its cgroup (CLONE_INTO_CGROUP), which spares the kernel a move. */
+/** Where there is a cgroup2, a process is born in its directory (CLONE_INTO_CGROUP), which spares the kernel a move and us its wait. */
 export function openBirthplace(
   cgroup: Cgroup | null,
   directory = cgroup?.unifiedDirectory ?? null,

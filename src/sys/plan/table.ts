@@ -30,6 +30,11 @@ export const opTable = {
   enter_cgroup: { code: 4, by: 'monitor', args: { procs: 'string' } },
   /** Writes /proc/PID/oom_score_adj of the stage; EACCES and EPERM are reported only when `required`. */
   set_oom_score: { code: 5, by: 'monitor', args: { value: 'i64', required: 'u32' } },
+  /**
+   * Writes "0" into this v1 `tasks` file in an intermediate process, before `clone`: the stage is born where that is. A single thread that moves itself
+   * takes no lock of the kernel's, while a write of another's pid, or to cgroup.procs, waits for an RCU grace period. Comes before `join_namespaces`.
+   */
+  join_cgroup: { code: 7, by: 'monitor', args: { tasks: 'string' } },
   /** Writes /proc/PID/timens_offsets of the intermediate before clone (time_namespaces(7)). */
   set_time_offsets: { code: 6, by: 'monitor', args: { text: 'string' } },
 

@@ -1,5 +1,4 @@
 import { isAbsolute } from 'node:path';
-import { startCgroupWait } from '../../cgroups/head-start.ts';
 import type { FlagTable, ParsedFlags } from '../arguments.ts';
 import { type Command, takeId } from '../command.ts';
 import type { RuntimeContext } from '../context.ts';
@@ -30,7 +29,6 @@ export const create: Command = {
   usage: '<container-id>',
   flags: createFlags,
   async run(context, flags, rest) {
-    startCgroupWait(context.cgroups());
     const bundle = openBundle(flags.text('bundle') ?? '.');
     using streams = streamsOf(context, flags, bundle, true);
     await createContainer(context, { ...optionsOf(flags, takeId(rest)), bundle, waitForStart: true, stdio: streams.stdio });
@@ -43,7 +41,6 @@ export const run: Command = {
   usage: '<container-id>',
   flags: runFlags,
   async run(context, flags, rest) {
-    startCgroupWait(context.cgroups());
     const detach = flags.flag('detach');
     const bundle = openBundle(flags.text('bundle') ?? '.');
     using streams = streamsOf(context, flags, bundle, detach);

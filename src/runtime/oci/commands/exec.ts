@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type LinuxCapabilities, parseJson, parseProcess, type Process, type Spec } from '#oci';
 import { spawnCreatorSync } from '#sys';
-import { startCgroupWait } from '../../cgroups/head-start.ts';
 import { execParking, prepareExec, prepareExecSandbox } from '../../sandbox/exec.ts';
 import { explainFailure } from '../../sandbox/failure.ts';
 import { translateId } from '../../sandbox/id-map.ts';
@@ -43,7 +42,6 @@ export const exec: Command = {
   async run(context, flags, rest) {
     const [id, ...command] = rest;
     if (id === undefined) throw usageError('a container id is needed');
-    startCgroupWait(context.cgroups());
     const record = loadRecord(context.root, id);
     requireStatus(context, record, 'exec in', 'running', 'created', ...(flags.flag('ignore-paused') ? (['paused'] as const) : []));
     const spec = loadSpec(context.root, id);
