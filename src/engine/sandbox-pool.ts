@@ -64,8 +64,8 @@ const namespacesOf: Readonly<Record<SandboxShape, readonly NamespaceName[]>> = {
 const refillAfterMs = 20;
 
 /**
- * Keeps sandboxes ready, because the slow part of a start is waiting for the kernel: a move into a v1 cgroup and taking the host's tree off wait for an RCU
- * grace period each (about 7 ms), a network namespace takes up to 3 ms, forty mounts one.
+ * Keeps sandboxes ready, because the slow part of a start is waiting for the kernel: taking the host's tree off waits for an RCU grace period (5 to 14 ms),
+ * a network namespace takes up to 3 ms, forty mounts one.
  */
 export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
   const ready: ReadySandbox[] = [];
