@@ -192,6 +192,8 @@ function explainNamespace(op: Op, failure: PlanFailureDetails): Told | null {
         code: 'RUNTIME_ID_MAP',
         text: `the id mappings are not accepted: ${reason} (users ${oneLine(op.uids)}; groups ${oneLine(op.gids)})`,
       };
+    case 'join_cgroup':
+      return { code: 'RUNTIME_CGROUP_ENTER', text: `the process cannot enter its cgroup: ${op.tasks}: ${reason}` };
     case 'enter_cgroup':
       return { code: 'RUNTIME_CGROUP_ENTER', text: `the process cannot enter its cgroup: ${op.procs}: ${reason}` };
     case 'set_oom_score':
