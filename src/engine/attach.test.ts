@@ -113,7 +113,7 @@ describe('attaching', { skip: whyNoEngine(), timeout: 120_000 }, () => {
   });
 
   test('and leaving while it runs does no harm', async () => {
-    const id = await host.create(['sh', '-c', 'echo ready; trap "exit 5" TERM; while :; do echo more; sleep 0.02; done']);
+    const id = await host.create(['sh', '-c', 'trap "exit 5" TERM; while :; do echo more; sleep 0.02; done']);
     const { stream } = await host.engine.containers.attach(id, output);
     await host.engine.containers.start(id);
     await once(stream, 'data');

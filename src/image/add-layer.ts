@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import { constants, createZstdCompress } from 'node:zlib';
 import { mediaTypes } from '#oci';
 import { type ChainId, chainIdOf, type Lease, type Store } from '#store';
@@ -66,29 +67,46 @@ async function pack(source: AsyncGenerator<Uint8Array>): Promise<{ mediaType: st
   return { mediaType: mediaTypes.ociLayerZstd, data: compress(whole) };
 }
 
-async function* prepend(head: Uint8Array, rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  if (head.length > 0) yield head;
-  yield* rest;
+async function* prepend(head: Uint8Array, rest: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    if (head.length > 0) yield head;
+    yield* rest;
+  } finally {
+    await rest.return(undefined);
+  }
 }
 
-/** One write at a time, and the end only after the last: else Node appends an empty frame and the digest varies. */
+/**
+ * One write at a time, and the end only after the last: else Node appends an empty frame and the digest varies. Who stops reading early ends
+ * the source too, and does not wait for it: the next bytes may never come.
+ */
 async function* compress(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const packer = createZstdCompress({ chunkSize: 256 * 1024, params: { [constants.ZSTD_c_compressionLevel]: 3 } });
   const feed = async (): Promise<void> => {
     try {
-      for await (const chunk of source) {
-        await new Promise<void>((resolve, reject) => packer.write(chunk, (error) => (error ? reject(error) : resolve())));
-      }
+      for await (const chunk of source) await writeWhole(packer, chunk);
       packer.end();
     } catch (error) {
       packer.destroy(error as Error);
     }
   };
-  const fed = feed();
+  void feed();
   try {
     yield* packer as AsyncIterable<Uint8Array>;
   } finally {
     packer.destroy();
-    await fed;
   }
+}
+
+/** Resolves when the stream took the chunk. A destroyed zlib stream never calls back for a write under way, so its closing fails the write. */
+function writeWhole(stream: Writable, chunk: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onClose = (): void => reject(new Error('closed before the write was done'));
+    stream.once('close', onClose);
+    stream.write(chunk, (error) => {
+      stream.off('close', onClose);
+      if (error) reject(error);
+      else resolve();
+    });
+  });
 }
