@@ -43,9 +43,11 @@ export function runPoststart(context: RuntimeContext, record: ContainerRecord): 
  * died meanwhile is noticed by its pidfd instead of waited for; poll(2) reports no hang-up before somebody has written or opened the other end.
  */
 async function readFifo(addon: Addon, path: string, pid: number): Promise<Buffer> {
-  const fifo = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  // Before the FIFO: a short program may be over, and waited for, as soon as that is open.
   const pidfd = addon.pidfdOpen(pid);
+  let fifo = -1;
   try {
+    fifo = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     await new Promise<void>((resolve) => {
       const watches = [fifo, pidfd].map((descriptor) =>
         addon.whenReadable(descriptor, true, () => {
@@ -58,6 +60,6 @@ async function readFifo(addon: Addon, path: string, pid: number): Promise<Buffer
     return buffer.subarray(0, readSync(fifo, buffer, 0, buffer.length, null));
   } finally {
     addon.close(pidfd);
-    closeSync(fifo);
+    if (fifo >= 0) closeSync(fifo);
   }
 }
