@@ -46,6 +46,7 @@ export function planContainer(spec: Spec, facts: ContainerFacts): Planned<Plan> 
     ...planSealing(spec, facts.skeleton),
     // Nothing of the host lies below a root over a skeleton: there is nothing to take off, which would wait for the kernel.
     { op: 'enter_root', mode: facts.noPivot || facts.skeleton !== null ? 1 : 0 },
+    ...planPropagation(spec),
     ...planPersonality(spec),
     ...planProcess(process, facts, 'process'),
   ];
@@ -121,32 +122,25 @@ function planIdentity(spec: Spec, facts: ContainerFacts): Op[] {
 function planSealing(spec: Spec, skeleton: Skeleton | null): Op[] {
   const { linux = {}, process } = spec;
   const cwd = process?.cwd ?? '/';
-  const shared = {
-    shared: k.MS_SHARED,
-    rshared: k.MS_SHARED | k.MS_REC,
-    unbindable: k.MS_UNBINDABLE,
-    runbindable: k.MS_UNBINDABLE | k.MS_REC,
-  };
-  const propagation = shared[linux.rootfsPropagation as keyof typeof shared] ?? 0;
   return [
     ...(cwd === '/' ? [] : [{ op: 'make_working_directory', path: cwd, uid: 0, gid: 0 } as const]),
     ...withoutThose(linux.readonlyPaths, skeleton?.readonlyPaths).map((target): Op => ({ op: 'make_read_only', target })),
     ...withoutThose(linux.maskedPaths, skeleton?.maskedPaths).map((target): Op => ({ op: 'mask', target })),
     ...(spec.root?.readonly === true ? planAttributes('/', { set: k.MOUNT_ATTR_RDONLY, clear: 0 }, false) : []),
-    ...(propagation === 0
-      ? []
-      : [
-          {
-            op: 'set_mount_attributes',
-            target: '/',
-            set: 0,
-            clear: 0,
-            propagation: propagation & ~k.MS_REC,
-            recursive: (propagation & k.MS_REC) === 0 ? 0 : 1,
-            userns: k.noSlot,
-          } as const,
-        ]),
   ];
+}
+
+const shared: Readonly<Record<string, number>> = {
+  shared: k.MS_SHARED,
+  rshared: k.MS_SHARED | k.MS_REC,
+  unbindable: k.MS_UNBINDABLE,
+  runbindable: k.MS_UNBINDABLE | k.MS_REC,
+};
+
+/** Mounts that are to be shared from now on. Not before the root is entered: pivot_root(2) takes no shared mount. */
+function planPropagation(spec: Spec): Op[] {
+  const flags = shared[spec.linux?.rootfsPropagation ?? ''];
+  return flags === undefined ? [] : [{ op: 'set_root_propagation', flags }];
 }
 
 function withoutThose(paths: readonly string[] = [], done: readonly string[] = []): string[] {
