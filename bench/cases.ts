@@ -58,7 +58,7 @@ async function inside({ engines, rounds }: Bench): Promise<Row[]> {
   for (const { who, socket } of engines) {
     if (socket !== null) series.push({ who, values: await runInside(socket, image, rounds) });
   }
-  return [{ work: 'create, start, wait, remove inside the engine, no network', unit: 'ms', budget: '<= 10', series }];
+  return [{ work: 'create, start and wait inside the engine, no network', unit: 'ms', budget: '<= 10', series }];
 }
 
 async function exec(bench: Bench): Promise<Row[]> {

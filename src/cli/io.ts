@@ -10,9 +10,11 @@ export interface Io {
   flush(): Promise<void>;
 }
 
-export function createIo(process: NodeJS.Process): Io {
+/** `onOutputError` hears what goes wrong with the standard output, such as a reader that left. */
+export function createIo(process: NodeJS.Process, onOutputError: (error: NodeJS.ErrnoException) => void): Io {
   const used = new Set<NodeJS.WriteStream>();
-  const use = (out: NodeJS.WriteStream): NodeJS.WriteStream => {
+  const use = (out: NodeJS.WriteStream, onError?: (error: NodeJS.ErrnoException) => void): NodeJS.WriteStream => {
+    if (!used.has(out) && onError !== undefined) out.on('error', onError);
     used.add(out);
     return out;
   };
@@ -21,7 +23,7 @@ export function createIo(process: NodeJS.Process): Io {
       return process.stdin;
     },
     get stdout() {
-      return use(process.stdout);
+      return use(process.stdout, onOutputError);
     },
     get stderr() {
       return use(process.stderr);

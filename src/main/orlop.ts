@@ -4,8 +4,7 @@ import { createIo, main } from '#cli';
 const brokenPipeCode = 141;
 
 async function runProgram(): Promise<void> {
-  const io = createIo(process);
-  io.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  const io = createIo(process, (error) => {
     if (error.code === 'EPIPE') process.exit(brokenPipeCode);
     throw error;
   });

@@ -5,16 +5,13 @@ import type { ContainerRecord } from '../container/record.ts';
 
 /** The system-call filter of a container, compiled: its kind's default, its own, or none. */
 export function seccompFilter(record: ContainerRecord, capabilities: readonly string[], cache: SeccompCache): CompiledSeccomp | null {
-  const profile = seccompProfile(record, capabilities);
-  return profile === null ? null : cache.get(profile, { arch: process.arch });
-}
-
-function seccompProfile(record: ContainerRecord, capabilities: readonly string[]): LinuxSeccomp | null {
   const { seccompProfile: asked = 'default', privileged } = record.request;
+  const host = { arch: process.arch };
   if (asked === 'unconfined') return null;
-  if (asked !== 'default') return parseOwnProfile(asked);
+  if (asked !== 'default') return cache.get(parseOwnProfile(asked), host);
   if (privileged === true) return null;
-  return record.kind === 'system' ? systemProfile(process.arch) : defaultProfile(capabilities, process.arch);
+  if (record.kind === 'system') return cache.named('system', () => systemProfile(host.arch), host);
+  return cache.named(`app ${capabilities.join()}`, () => defaultProfile(capabilities, host.arch), host);
 }
 
 /** A profile as runtime-spec config-linux "Seccomp" has it. */

@@ -280,6 +280,20 @@ describe('the cache', () => {
     assert.notEqual(cache.get(defaultProfile([], 'x64'), { arch: 'x64', answerNewer: false }), first);
   });
 
+  it('makes a profile that has a name only once a processor', () => {
+    const cache = createSeccompCache();
+    let made = 0;
+    const make = (): LinuxSeccomp => {
+      made += 1;
+      return defaultProfile([], 'x64');
+    };
+    const first = cache.named('app', make, { arch: 'x64' });
+    assert.equal(cache.named('app', make, { arch: 'x64' }), first);
+    assert.equal(made, 1);
+    assert.notEqual(cache.named('other', make, { arch: 'x64' }), first);
+    assert.notEqual(cache.named('app', make, { arch: 'arm64' }), first);
+  });
+
   it('forgets what was used longest ago', () => {
     const cache = createSeccompCache(2);
     const profile = (value: bigint): LinuxSeccomp => ({
