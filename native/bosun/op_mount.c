@@ -136,3 +136,20 @@ int stage_set_mount_attributes(struct stage *stage, const struct op *op) {
   error = os_mount_setattr(mount, op_word(op, SET_MOUNT_ATTRIBUTES_RECURSIVE) != 0 ? AT_RECURSIVE : 0, &attributes);
   return error < 0 ? stage_fail(stage, error, "mount_setattr", target) : 0;
 }
+
+int stage_reconfigure_mount(struct stage *stage, const struct op *op) {
+  const char *target = op_text(op, RECONFIGURE_MOUNT_TARGET);
+  int error = stage_require_mounts(stage);
+  if (error < 0) return error;
+  OS_CLOSE int mount = root_open(stage, target, O_PATH);
+  if (mount < 0) return stage_fail(stage, mount, "openat2", target);
+  OS_CLOSE int context = os_fspick(mount);
+  if (context < 0) return stage_fail(stage, context, "fspick", target);
+  for (uint32_t i = 0; i < op_list(op, RECONFIGURE_MOUNT_OPTIONS); i++) {
+    const char *option = op_list_item(op, RECONFIGURE_MOUNT_OPTIONS, i);
+    error = configure(context, option);
+    if (error < 0) return refused(stage, error, context, "fsconfig", target, option);
+  }
+  error = os_fsconfig(context, FSCONFIG_CMD_RECONFIGURE, NULL, NULL);
+  return error < 0 ? refused(stage, error, context, "fsconfig", target, "") : 0;
+}

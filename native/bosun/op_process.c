@@ -117,3 +117,12 @@ int stage_set_affinity(struct stage *stage, const struct op *op) {
   const uint8_t *mask = op_bytes(op, SET_AFFINITY_MASK, &bytes);
   return syscall(SYS_sched_setaffinity, 0, bytes, mask) < 0 ? stage_fail(stage, -errno, "sched_setaffinity", "") : 0;
 }
+
+/* set_mempolicy(2); the kernel takes one bit less than it is told of. */
+int stage_set_memory_policy(struct stage *stage, const struct op *op) {
+  uint32_t bytes;
+  const uint8_t *nodes = op_bytes(op, SET_MEMORY_POLICY_NODES, &bytes);
+  uint32_t mode = op_word(op, SET_MEMORY_POLICY_MODE);
+  long result = bytes == 0 ? syscall(SYS_set_mempolicy, mode, NULL, 0ul) : syscall(SYS_set_mempolicy, mode, nodes, bytes * 8ul + 1);
+  return result < 0 ? stage_fail(stage, -errno, "set_mempolicy", "") : 0;
+}

@@ -11,7 +11,7 @@
 #define PLAN_MAXIMUM_SLOTS 240u
 #define PLAN_INLINE_ARGUMENTS 7u
 #define NO_SLOT 0xffffffffu
-#define OP_LIMIT 62u
+#define OP_LIMIT 71u
 
 enum op_code {
   OP_JOIN_NAMESPACES = 1,
@@ -21,6 +21,7 @@ enum op_code {
   OP_SET_OOM_SCORE = 5,
   OP_JOIN_CGROUP = 7,
   OP_SET_TIME_OFFSETS = 6,
+  OP_START_ON = 8,
   OP_KEEP_DIRECTORY = 10,
   OP_KEEP_LOG = 11,
   OP_STDIO = 12,
@@ -68,6 +69,8 @@ enum op_code {
   OP_MAKE_WORKING_DIRECTORY = 59,
   OP_OPEN_SKELETON = 60,
   OP_MOVE_TREE = 61,
+  OP_SET_MEMORY_POLICY = 62,
+  OP_RECONFIGURE_MOUNT = 70,
 };
 
 /* Positions of the arguments. */
@@ -83,6 +86,7 @@ enum {
   SET_OOM_SCORE_REQUIRED = 1,
   JOIN_CGROUP_TASKS = 0,
   SET_TIME_OFFSETS_TEXT = 0,
+  START_ON_MASK = 0,
   KEEP_DIRECTORY_DIRECTORY = 0,
   KEEP_LOG_FILE = 0,
   STDIO_MODE = 0,
@@ -194,6 +198,10 @@ enum {
   MOVE_TREE_FROM = 0,
   MOVE_TREE_TARGET = 1,
   MOVE_TREE_MAKE = 2,
+  SET_MEMORY_POLICY_MODE = 0,
+  SET_MEMORY_POLICY_NODES = 1,
+  RECONFIGURE_MOUNT_TARGET = 0,
+  RECONFIGURE_MOUNT_OPTIONS = 1,
 };
 
 /* w u32, q u64, i i64, d descriptor slot, s string, v strings, b bytes. `by` is m (monitor) or s (stage); 0: no such op. */
@@ -211,6 +219,7 @@ static const struct op_shape op_shapes[OP_LIMIT] = {
   [OP_SET_OOM_SCORE] = {'m', 2, {'i', 'w'}},
   [OP_JOIN_CGROUP] = {'m', 1, {'s'}},
   [OP_SET_TIME_OFFSETS] = {'m', 1, {'s'}},
+  [OP_START_ON] = {'m', 1, {'b'}},
   [OP_KEEP_DIRECTORY] = {'m', 1, {'d'}},
   [OP_KEEP_LOG] = {'m', 1, {'d'}},
   [OP_STDIO] = {'m', 8, {'w', 'w', 'w', 'w', 'w', 'd', 'd', 'd'}},
@@ -258,6 +267,8 @@ static const struct op_shape op_shapes[OP_LIMIT] = {
   [OP_MAKE_WORKING_DIRECTORY] = {'s', 3, {'s', 'w', 'w'}},
   [OP_OPEN_SKELETON] = {'s', 0, {0}},
   [OP_MOVE_TREE] = {'s', 3, {'s', 's', 'w'}},
+  [OP_SET_MEMORY_POLICY] = {'s', 2, {'w', 'b'}},
+  [OP_RECONFIGURE_MOUNT] = {'s', 2, {'s', 'v'}},
 };
 
 #endif

@@ -56,6 +56,10 @@ int os_fsmount(int context, unsigned attributes) {
   return result(syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, attributes));
 }
 
+int os_fspick(int mount) {
+  return result(syscall(SYS_fspick, mount, "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH));
+}
+
 int os_mount_setattr(int mount, unsigned flags, const struct mount_attr *attributes) {
   return result(syscall(SYS_mount_setattr, mount, "", flags | AT_EMPTY_PATH, attributes, sizeof *attributes));
 }

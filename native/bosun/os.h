@@ -27,6 +27,8 @@ int os_move_mount(int from, int to);
 int os_fsopen(const char *fstype);
 int os_fsconfig(int context, unsigned command, const char *key, const char *value);
 int os_fsmount(int context, unsigned attributes);
+/* A context for changing the file system of this mount. */
+int os_fspick(int mount);
 int os_mount_setattr(int mount, unsigned flags, const struct mount_attr *attributes);
 int os_mount(const char *source, const char *target, unsigned long flags);
 int os_umount(const char *target, int flags);

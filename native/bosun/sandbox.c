@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,10 +18,14 @@
 #include "stage.h"
 #include "text.h"
 
+/* More processors than any kernel is built for (CONFIG_NR_CPUS). */
+#define START_ON_MOST 8192
+
 struct sandbox {
   const struct plan *plan;
   const int *slots;
   uint32_t clone; /* index of the op */
+  uint32_t start_on; /* index of the op and one, or 0 */
   uint64_t flags;
   int cgroup;
   bool detour; /* through an intermediate process */
@@ -36,7 +41,7 @@ static int slot_of(const struct sandbox *sandbox, const struct op *op, unsigned 
 }
 
 static bool comes_before(uint32_t code) {
-  return code == OP_JOIN_CGROUP || code == OP_JOIN_NAMESPACES || code == OP_SET_TIME_OFFSETS;
+  return code == OP_START_ON || code == OP_JOIN_CGROUP || code == OP_JOIN_NAMESPACES || code == OP_SET_TIME_OFFSETS;
 }
 
 static bool comes_after(uint32_t code) {
@@ -65,7 +70,8 @@ static int survey(struct sandbox *sandbox, struct report *report) {
     } else if (sandbox->furnished || !(cloned ? comes_after(op.code) : comes_before(op.code))) {
       return report_failure(report, -EINVAL, "sandbox plan", "an op out of place");
     }
-    sandbox->detour |= comes_before(op.code);
+    if (op.code == OP_START_ON) sandbox->start_on = i + 1;
+    sandbox->detour |= op.code != OP_START_ON && comes_before(op.code);
     sandbox->own_mounts |= op.code == OP_JOIN_NAMESPACES && (op_quad(&op, JOIN_NAMESPACES_FLAGS) & CLONE_NEWNS) != 0;
   }
   sandbox->own_mounts |= (sandbox->flags & CLONE_NEWNS) != 0;
@@ -128,6 +134,7 @@ static int join_cgroup(const struct op *op, struct report *report) {
 }
 
 static int prepare_intermediate(struct sandbox *sandbox, const struct op *op, struct report *report) {
+  if (op->code == OP_START_ON) return 0;
   if (op->code == OP_JOIN_CGROUP) return join_cgroup(op, report);
   return op->code == OP_JOIN_NAMESPACES ? join(sandbox, op, report) : set_time_offsets(sandbox, op, report);
 }
@@ -205,10 +212,26 @@ static int finish(struct monitor *monitor, const struct sandbox *sandbox) {
   return 0;
 }
 
+/* The parent goes to those processors, so that whoever it makes begins there, before any cgroup; then it goes back to its own. */
+static int clone_on_processors(struct sandbox *sandbox, struct report *report) {
+  uint64_t before[START_ON_MOST / 64];
+  uint32_t bytes;
+  if (sandbox->start_on == 0) return sandbox->detour ? clone_by_detour(sandbox, report) : clone_stage(sandbox, false, report);
+  struct op op = plan_op(sandbox->plan, sandbox->start_on - 1);
+  const uint8_t *mask = op_bytes(&op, START_ON_MASK, &bytes);
+  *report = (struct report){.op = op.code, .index = op.index};
+  long held = syscall(SYS_sched_getaffinity, 0, sizeof before, before);
+  if (held < 0) return report_failure(report, -errno, "sched_getaffinity", "");
+  if (syscall(SYS_sched_setaffinity, 0, bytes, mask) < 0) return report_failure(report, -errno, "sched_setaffinity", "");
+  int pid = sandbox->detour ? clone_by_detour(sandbox, report) : clone_stage(sandbox, false, report);
+  syscall(SYS_sched_setaffinity, 0, held, before);
+  return pid;
+}
+
 static int make(struct monitor *monitor, struct sandbox *sandbox) {
   int error = survey(sandbox, &monitor->report);
   if (error < 0) return error;
-  int pid = sandbox->detour ? clone_by_detour(sandbox, &monitor->report) : clone_stage(sandbox, false, &monitor->report);
+  int pid = clone_on_processors(sandbox, &monitor->report);
   if (pid < 0) return pid;
   monitor->pid = pid;
   monitor->pidfd = os_pidfd_open(pid);

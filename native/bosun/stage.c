@@ -24,6 +24,7 @@ static stage_op *const performers[OP_LIMIT] = {
     [OP_ATTACH_MOUNT] = stage_attach_mount,
     [OP_BIND] = stage_bind,
     [OP_SET_MOUNT_ATTRIBUTES] = stage_set_mount_attributes,
+    [OP_RECONFIGURE_MOUNT] = stage_reconfigure_mount,
     [OP_MAKE_DIRECTORY] = stage_make_directory,
     [OP_MAKE_SYMLINK] = stage_make_symlink,
     [OP_MAKE_NODE] = stage_make_node,
@@ -56,6 +57,7 @@ static stage_op *const performers[OP_LIMIT] = {
     [OP_MAKE_WORKING_DIRECTORY] = stage_make_working_directory,
     [OP_OPEN_SKELETON] = stage_open_skeleton,
     [OP_MOVE_TREE] = stage_move_tree,
+    [OP_SET_MEMORY_POLICY] = stage_set_memory_policy,
 };
 
 int stage_slot(const struct stage *stage, const struct op *op, unsigned position) {

@@ -37,6 +37,8 @@ export const opTable = {
   join_cgroup: { code: 7, by: 'monitor', args: { tasks: 'string' } },
   /** Writes /proc/PID/timens_offsets of the intermediate before clone (time_namespaces(7)). */
   set_time_offsets: { code: 6, by: 'monitor', args: { text: 'string' } },
+  /** sched_setaffinity(2) of the monitor until the stage is made, which inherits it; mask as in `set_affinity`. Before `clone`. */
+  start_on: { code: 8, by: 'monitor', args: { mask: 'bytes' } },
 
   // Then ops of the stage that build file systems, from `become` to `enter_root`: what every container of a kind has alike is made while nobody waits.
 
@@ -178,6 +180,10 @@ export const opTable = {
    * make: 0 nothing, 1 directory.
    */
   move_tree: { code: 61, by: 'stage', args: { from: 'string', target: 'string', make: 'u32' } },
+  /** set_mempolicy(2): MPOL_* with MPOL_F_* bits; nodes: bit set, little-endian bytes, empty for none. */
+  set_memory_policy: { code: 62, by: 'stage', args: { mode: 'u32', nodes: 'bytes' } },
+  /** fspick(2), fsconfig for each option, FSCONFIG_CMD_RECONFIGURE: changes the file system that is mounted on target. */
+  reconfigure_mount: { code: 70, by: 'stage', args: { target: 'string', options: 'strings' } },
 } as const satisfies Record<string, OpShape>;
 
 type ArgumentValue<K extends ArgumentKind> = K extends 'u32' | 'slot'
