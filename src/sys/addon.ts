@@ -123,6 +123,11 @@ export interface Addon {
     fsgid: number,
   ): Promise<number>;
   mountSetattr(directory: number, path: string, flags: number, set: bigint, clear: bigint, propagation: bigint, userns: number): void;
+  /**
+   * A user namespace with these maps (lines of uid_map, user_namespaces(7)) and no process in it: its descriptor, for MOUNT_ATTR_IDMAP.
+   * `syscall` of a failure is `clone`, `uid_map` or `gid_map`.
+   */
+  userNamespace(uids: string, gids: string): number;
   mount(source: string | null, target: string, fstype: string | null, flags: number, data: string | null): void;
   umount(target: string, flags: number): void;
 
@@ -137,6 +142,16 @@ export interface Addon {
 
   // Terminals
   setWindowSize(descriptor: number, rows: number, columns: number): void;
+
+  // Device programs of cgroup2 (bpf(2), BPF_PROG_TYPE_CGROUP_DEVICE). Descriptors of cgroups are of their directories.
+  /** BPF_PROG_LOAD of whole 8-byte instructions; a name of at most 15 letters, digits, `_` and `.`. `said`: the end of the verifier's log. */
+  loadDeviceProgram(instructions: Uint8Array, name: string): number;
+  /** Attaches beside what is attached (BPF_F_ALLOW_MULTI): a device is allowed when all programs allow it. `replaced`: in whose place, or -1. Lasts as long as the cgroup. */
+  attachDeviceProgram(cgroup: number, program: number, replaced: number): void;
+  detachDeviceProgram(cgroup: number, program: number): void;
+  /** What is attached to this very cgroup; the name of a program that has just gone is empty. */
+  devicePrograms(cgroup: number): { id: number; name: string }[];
+  openProgram(id: number): number;
 
   // Self
   prctl(option: number, argument: number): number;

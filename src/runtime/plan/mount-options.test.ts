@@ -11,6 +11,7 @@ const nothing = {
   propagation: [],
   idmap: 'no',
   copyUp: false,
+  remount: false,
   data: [],
 };
 

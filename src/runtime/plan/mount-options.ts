@@ -16,6 +16,8 @@ export interface MountOptions {
   /** MS_PRIVATE, MS_SLAVE, MS_SHARED or MS_UNBINDABLE, in the order asked for. */
   readonly propagation: readonly { readonly flag: number; readonly recursive: boolean }[];
   readonly idmap: 'no' | 'one' | 'tree';
+  /** Change what is mounted at the place already. */
+  readonly remount: boolean;
   /** `tmpcopyup`: the directory's content is copied into the new tmpfs. */
   readonly copyUp: boolean;
   /** For the file system itself, in order. */
@@ -51,8 +53,11 @@ const propagationOptions: Readonly<Record<string, number>> = {
   unbindable: k.MS_UNBINDABLE,
 };
 
-/** What every file system does anyway. */
-const withoutEffect = new Set(['defaults', 'async', 'nomand', 'nolazytime', 'noiversion', 'loud', 'silent', '']);
+/** What every file system does anyway; `iversion` is on wherever a file system can, and fsconfig(2) has no word for it. */
+const withoutEffect = new Set(['defaults', 'async', 'nomand', 'nolazytime', 'iversion', 'noiversion', 'loud', 'silent', '']);
+
+/** Properties of a file system as a whole, known to fsconfig(2) for all of them. A bind mount takes them from the file system that it shows. */
+export const superblockOptions: ReadonlySet<string> = new Set(['sync', 'dirsync', 'mand', 'lazytime']);
 
 /** All option names that are understood by themselves, for `features`. */
 export const knownMountOptions: readonly string[] = [
@@ -64,14 +69,9 @@ export const knownMountOptions: readonly string[] = [
   'idmap',
   'ridmap',
   'tmpcopyup',
-  'defaults',
-  'async',
-  'sync',
-  'dirsync',
-  'mand',
-  'nomand',
-  'lazytime',
-  'nolazytime',
+  'remount',
+  ...superblockOptions,
+  ...[...withoutEffect].filter((name) => name !== ''),
 ].toSorted();
 
 /** runtime-spec config, "Linux mount options". What is not in its table is for the file system. Later options win over earlier ones. */
@@ -79,6 +79,7 @@ export function parseMountOptions(options: readonly string[]): MountOptions {
   let bind: MountOptions['bind'] = 'no';
   let idmap: MountOptions['idmap'] = 'no';
   let copyUp = false;
+  let remount = false;
   let own: AttributeChange = { set: 0, clear: 0 };
   let tree: AttributeChange = { set: 0, clear: 0 };
   const propagation: { flag: number; recursive: boolean }[] = [];
@@ -92,9 +93,10 @@ export function parseMountOptions(options: readonly string[]): MountOptions {
     else if (option === 'bind' || option === 'rbind') bind = option === 'bind' ? 'one' : 'tree';
     else if (option === 'idmap' || option === 'ridmap') idmap = option === 'idmap' ? 'one' : 'tree';
     else if (option === 'tmpcopyup') copyUp = true;
+    else if (option === 'remount') remount = true;
     else if (!withoutEffect.has(option)) data.push(option);
   }
-  return { bind, own, tree, propagation, idmap, copyUp, data };
+  return { bind, own, tree, propagation, idmap, copyUp, remount, data };
 }
 
 function merge(before: AttributeChange, change: AttributeChange | undefined): AttributeChange {

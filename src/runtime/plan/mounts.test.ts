@@ -133,7 +133,7 @@ test('what cannot be meant is refused with its JSON path', () => {
     [{ destination: '/x/../proc/1', type: 'bind', source: '/x' }, /lies inside \/proc/],
     [{ destination: '/proc/cpuinfo', type: 'tmpfs' }, /lies inside \/proc/],
     [{ destination: '/x', type: 'bind', source: '/x', options: ['size=3'] }, /mounts\[0\]\.options .*size=3/],
-    [{ destination: '/x', type: 'proc', options: ['remount'] }, /remount/],
+    [{ destination: '/x', type: 'tmpfs', options: ['remount', 'tmpcopyup'] }, /"remount" keeps the old one/],
     [{ destination: '/x', type: 'proc', options: ['tmpcopyup'] }, /tmpfs only/],
     [{ destination: '/x', type: 'tmpfs', options: ['idmap'] }, /only bind mounts can map ids/],
     [{ destination: '/x', type: 'tmpfs', uidMappings: [] }, /only bind mounts can map ids/],
@@ -149,4 +149,26 @@ test('what cannot be meant is refused with its JSON path', () => {
 test("lxcfs' reports may be bound over /proc's", () => {
   const prepared = new Map([[0, { descriptor: 3, file: true }]]);
   assert.equal(plan({ destination: '/proc/cpuinfo', type: 'bind', source: '/x' }, { prepared }).mounting.length, 1);
+});
+
+test('remount changes what the options name on what is mounted already, of a bind mount only its attributes', () => {
+  const change = { op: 'set_mount_attributes', target: '/d', set: 0, clear: 0, propagation: 0, recursive: 0, userns: k.noSlot };
+  assert.deepEqual(plan({ destination: 'd', type: 'tmpfs', options: ['remount', 'size=1m', 'nosuid', 'rw'] }).mounting, [
+    { op: 'reconfigure_mount', target: '/d', options: ['size=1m'] },
+    { ...change, set: k.MOUNT_ATTR_NOSUID, clear: k.MOUNT_ATTR_RDONLY },
+  ]);
+  assert.deepEqual(plan({ destination: '/d', options: ['remount', 'bind', 'ro', 'sync'] }).mounting, [
+    { ...change, set: k.MOUNT_ATTR_RDONLY },
+  ]);
+  assert.deepEqual(plan({ destination: '/d', options: ['remount', 'rbind', 'ro'] }).mounting, [
+    { ...change, set: k.MOUNT_ATTR_RDONLY, recursive: 1 },
+  ]);
+});
+
+test('properties of the whole file system go with a new one, and a bind mount takes those of what it shows', () => {
+  const options = ['sync', 'dirsync', 'lazytime', 'mand'];
+  const [made] = plan({ destination: '/d', type: 'tmpfs', options: [...options, 'iversion', 'loud', 'async'] }).mounting;
+  assert.deepEqual(made?.op === 'mount' && made.options, options);
+  const prepared = new Map([[0, { descriptor: 5, file: false }]]);
+  assert.equal(plan({ destination: '/d', source: '/s', options: ['bind', ...options] }, { prepared }).mounting.length, 1);
 });

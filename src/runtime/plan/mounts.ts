@@ -2,7 +2,7 @@ import type { SpecMount } from '#oci';
 import * as k from '#sys';
 import type { Op } from '#sys';
 import { planCgroupMount } from './cgroup-mount.ts';
-import { type MountOptions, parseMountOptions } from './mount-options.ts';
+import { type MountOptions, parseMountOptions, superblockOptions } from './mount-options.ts';
 import { type MountFacts, planAttributes, type PlannedMounts, type PreparedMount } from './mount-facts.ts';
 import { placeOf } from './places.ts';
 import { refuseField, rejectField } from './refuse.ts';
@@ -23,11 +23,17 @@ export function isBind(mount: SpecMount): boolean {
   return mount.type === 'bind' || (mount.options ?? []).some((option) => option === 'bind' || option === 'rbind');
 }
 
+/** Nothing new is mounted. */
+export function isRemount(mount: SpecMount): boolean {
+  return mount.options?.includes('remount') === true;
+}
+
 function planMount(mount: SpecMount, index: number, facts: MountFacts): PlannedMounts {
   const at = `mounts[${index}]`;
   const target = checkTarget(mount, at);
   const options = parseMountOptions(mount.options ?? []);
   checkOptions(mount, options, at);
+  if (options.remount) return { mounting: planRemount(target, options), sealing: [] };
   const prepared = facts.prepared.get(index);
   if (prepared !== undefined) return { mounting: planPrepared(target, options, prepared, facts), sealing: [] };
   if (isBind(mount)) throw rejectField(`${at}.source`, 'was not opened');
@@ -64,10 +70,10 @@ const maskableReports = new Set(
 );
 
 function checkOptions(mount: SpecMount, options: MountOptions, at: string): void {
-  const list = JSON.stringify(options.data);
-  if (isBind(mount) && options.data.length > 0) throw rejectField(`${at}.options`, `${list} mean nothing for a bind mount`);
-  if (options.data.includes('remount'))
-    throw refuseField(`${at}.options`, 'a container starts from fresh mounts, "remount" has nothing to change');
+  const meaningless = options.data.filter((option) => !superblockOptions.has(option));
+  if (isBind(mount) && meaningless.length > 0)
+    throw rejectField(`${at}.options`, `${JSON.stringify(meaningless)} mean nothing for a bind mount`);
+  if (options.remount && options.copyUp) throw rejectField(`${at}.options`, '"tmpcopyup" needs a new mount, "remount" keeps the old one');
   if (options.copyUp && mount.type !== 'tmpfs') throw rejectField(`${at}.options`, '"tmpcopyup" is for tmpfs only');
   const mapped = (mount.uidMappings ?? mount.gidMappings) !== undefined || options.idmap !== 'no';
   if (mapped && !isBind(mount)) throw refuseField(`${at}.uidMappings`, 'only bind mounts can map ids');
@@ -78,6 +84,20 @@ function planPrepared(target: string, options: MountOptions, prepared: PreparedM
   return [
     attach,
     ...planAttributes(target, options.own, false),
+    ...planAttributes(target, options.tree, true),
+    ...planPropagation(target, options),
+  ];
+}
+
+/**
+ * mount(8), "remount": what is mounted at target changes in what the options name, and keeps the rest. `bind` leaves the file system alone. In a user namespace
+ * the kernel refuses to clear what came locked from outside (mount_namespaces(7)).
+ */
+function planRemount(target: string, options: MountOptions): Op[] {
+  const reconfigure = options.bind === 'no' && options.data.length > 0;
+  return [
+    ...(reconfigure ? [{ op: 'reconfigure_mount', target, options: options.data } as const] : []),
+    ...planAttributes(target, options.own, options.bind === 'tree'),
     ...planAttributes(target, options.tree, true),
     ...planPropagation(target, options),
   ];

@@ -1,12 +1,12 @@
-import { isErrno, OrlopError } from '#errors';
+import { ErrnoError, isErrno, OrlopError } from '#errors';
 import type { Spec, SpecMount } from '#oci';
 import * as k from '#sys';
 import type { Addon } from '#sys';
 import { type MountOptions, parseMountOptions } from '../plan/mount-options.ts';
 import type { PreparedMount } from '../plan/mount-facts.ts';
-import { isBind } from '../plan/mounts.ts';
-import { refuseField } from '../plan/refuse.ts';
-import { sameIdMap } from './id-map.ts';
+import { isBind, isRemount } from '../plan/mounts.ts';
+import { rejectField } from '../plan/refuse.ts';
+import { formatIdMap } from '../plan/sandbox.ts';
 import { openCopiedTmpfs } from './copy-up.ts';
 import type { IdMap, StartOptions } from './types.ts';
 
@@ -15,8 +15,9 @@ export interface BindContext {
   /** Detached mounts by destination, made by the caller. */
   readonly given: ReadonlyMap<string, number>;
   readonly root: StartOptions['root'];
-  readonly idMap: IdMap | null;
-  /** The container's user namespace, for mounts with its ids; borrowed. */
+  /** The container has a user namespace of its own. */
+  readonly ownUsers: boolean;
+  /** That namespace, for mounts with its ids; closed by who asked. */
   readonly openUserNamespace: () => number;
 }
 
@@ -33,6 +34,7 @@ export function openBindMounts(spec: Spec, context: BindContext): BindMounts {
   using undo = new DisposableStack();
   const prepared = new Map<number, PreparedMount>();
   (spec.mounts ?? []).forEach((mount, index) => {
+    if (isRemount(mount)) return;
     if (!isBind(mount)) {
       const copied = openCopied(mount, context);
       if (copied === null) return;
@@ -100,29 +102,52 @@ function openTree(addon: Addon, source: string, recursive: number, mount: SpecMo
   }
 }
 
-/** runtime-spec config, "uidMappings": without mappings of its own, `idmap` takes the container's. */
+/**
+ * runtime-spec config, "uidMappings" and "idmap": the mount's own mappings, or the container's where it names none. They stand beside the container's, not below them: an id on
+ * disk (`containerID`) becomes the host's id (`hostID`), which the container's user namespace, if it has one, then shows as one of its own.
+ */
 function mapIds(descriptor: number, mount: SpecMount, index: number, options: MountOptions, context: BindContext): void {
-  const { uidMappings, gidMappings } = mount;
-  if (options.idmap === 'no' && uidMappings === undefined && gidMappings === undefined) return;
-  const at = `mounts[${index}].uidMappings`;
-  const wanted =
-    uidMappings === undefined && gidMappings === undefined ? context.idMap : { uids: uidMappings ?? [], gids: gidMappings ?? [] };
-  if (wanted === null || context.idMap === null) throw refuseField(at, 'ids can only be mapped in a container with an own user namespace');
-  if (!sameIdMap(wanted, context.idMap))
-    throw refuseField(at, "a mount can have no other mapping than the container's", 'leave the mappings out');
+  const { uidMappings = [], gidMappings = [] } = mount;
+  const own = uidMappings.length + gidMappings.length > 0;
+  if (!own && options.idmap === 'no') return;
+  const at = `mounts[${index}]`;
+  const users = own ? makeUsers(context.addon, { uids: uidMappings, gids: gidMappings }, at) : containersUsers(context, at);
   const recursive = options.idmap === 'tree' ? k.AT_RECURSIVE : 0;
-  const users = context.openUserNamespace();
   try {
     context.addon.mountSetattr(descriptor, '', k.AT_EMPTY_PATH | recursive, BigInt(k.MOUNT_ATTR_IDMAP), 0n, 0n, users);
   } catch (error) {
     if (!isErrno(error, 'EINVAL', 'EPERM')) throw error;
-    throw new OrlopError(
-      'unimplemented',
-      'RUNTIME_IDMAP',
-      `the ids of ${mount.source ?? ''} cannot be mapped: its file system does not support it`,
-      { cause: error },
-    );
+    throw new OrlopError('unimplemented', 'RUNTIME_IDMAP', `the ids of ${mount.source ?? ''} on ${mount.destination} cannot be mapped`, {
+      hint: 'its file system does not support it, or is mapped already',
+      cause: error,
+    });
   } finally {
     context.addon.close(users);
+  }
+}
+
+function containersUsers(context: BindContext, at: string): number {
+  if (context.ownUsers) return context.openUserNamespace();
+  throw rejectField(
+    `${at}.options`,
+    'ask for mapped ids and there are no mappings: neither on the mount nor of a user namespace',
+    'give uidMappings and gidMappings',
+  );
+}
+
+/** A container's user namespace with the same mappings would do as well, but this takes no longer than opening that. */
+function makeUsers(addon: Addon, { uids, gids }: IdMap, at: string): number {
+  if (uids.length === 0 || gids.length === 0) throw rejectField(`${at}.uidMappings`, 'and gidMappings come together');
+  try {
+    return addon.userNamespace(formatIdMap(uids), formatIdMap(gids));
+  } catch (error) {
+    const which = error instanceof ErrnoError && error.syscall === 'gid_map' ? 'gidMappings' : 'uidMappings';
+    if (!isErrno(error, 'EINVAL', 'ERANGE')) throw error;
+    throw new OrlopError(
+      'invalid-argument',
+      'RUNTIME_SPEC_INVALID',
+      `config.json ${at}.${which} are no mappings that the kernel accepts (sizes must not be 0, ranges must not overlap, at most 340)`,
+      { cause: error },
+    );
   }
 }

@@ -41,6 +41,7 @@ function explain(op: Op, failure: PlanFailureDetails): Told | null {
     case 'bind':
     case 'attach_mount':
     case 'set_mount_attributes':
+    case 'reconfigure_mount':
     case 'mask':
     case 'make_read_only':
       return explainMount(op, failure);
@@ -101,7 +102,7 @@ function explainCommand(op: OpOf<'execute'>, { errno, syscall, path, detail }: P
   };
 }
 
-type MountOp = OpOf<'mount' | 'bind' | 'attach_mount' | 'set_mount_attributes' | 'mask' | 'make_read_only'>;
+type MountOp = OpOf<'mount' | 'bind' | 'attach_mount' | 'set_mount_attributes' | 'reconfigure_mount' | 'mask' | 'make_read_only'>;
 
 function explainMount(op: MountOp, failure: PlanFailureDetails): Told {
   const code = 'RUNTIME_MOUNT_FAILED';
@@ -118,6 +119,7 @@ function explainMount(op: MountOp, failure: PlanFailureDetails): Told {
         hint: 'a file can only be mounted on a file, a directory on a directory',
       };
     case 'set_mount_attributes':
+    case 'reconfigure_mount':
       return { code, text: `the options of the mount on ${op.target} cannot be set: ${reason}` };
     default:
       return { code, text: `${op.target} cannot be ${op.op === 'mask' ? 'masked' : 'made read-only'}: ${reason}` };

@@ -46,7 +46,7 @@ export function prepareStart(parked: Parked, options: StartOptions): PreparedPla
       addon,
       given: options.mounts ?? new Map(),
       root: options.root,
-      idMap: parked.idMap,
+      ownUsers: hasOwn(parked, 'user'),
       openUserNamespace: () => parked.openNamespace('user'),
     }),
   );
