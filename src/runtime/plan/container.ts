@@ -12,6 +12,7 @@ import { refuseField, rejectField } from './refuse.ts';
 import { type Skeleton, skeletonKey, skeletonMembers, skeletonOf, treesOf } from './skeleton.ts';
 import { planStreams, planTerminal, type StreamFacts } from './standard-streams.ts';
 import type { Planned, Slots } from './slots.ts';
+import { planSurroundings } from './surroundings.ts';
 import { planLateSysctls, planSysctls } from './sysctls.ts';
 
 export interface ContainerFacts extends MountFacts, StreamFacts, ProcessFacts, ArrivalFacts {
@@ -47,7 +48,7 @@ export function planContainer(spec: Spec, facts: ContainerFacts): Planned<Plan> 
     // Nothing of the host lies below a root over a skeleton: there is nothing to take off, which would wait for the kernel.
     { op: 'enter_root', mode: facts.noPivot || facts.skeleton !== null ? 1 : 0 },
     ...planPropagation(spec),
-    ...planPersonality(spec),
+    ...planSurroundings(spec.linux),
     ...planProcess(process, facts, 'process'),
   ];
   return { plan, descriptors: facts.slots.descriptors };
@@ -57,8 +58,6 @@ export function planContainer(spec: Spec, facts: ContainerFacts): Planned<Plan> 
 function refuseWhatWeLack(spec: Spec): void {
   const { linux = {}, process } = spec;
   if (linux.intelRdt !== undefined) throw refuseField('linux.intelRdt', 'Intel RDT is not managed here');
-  if (linux.memoryPolicy !== undefined)
-    throw refuseField('linux.memoryPolicy', 'memory policies are not set here', 'use linux.resources.cpu.mems');
   if (Object.keys(linux.netDevices ?? {}).length > 0) throw refuseField('linux.netDevices', 'network devices are not moved here');
   if (process?.commandLine !== undefined) throw refuseField('process.commandLine', 'it is for Windows', 'use process.args');
 }
@@ -145,12 +144,4 @@ function planPropagation(spec: Spec): Op[] {
 
 function withoutThose(paths: readonly string[] = [], done: readonly string[] = []): string[] {
   return paths.filter((path) => !done.includes(path));
-}
-
-/** personality(2): PER_LINUX32 makes uname(2) speak of the 32-bit machine. */
-function planPersonality(spec: Spec): Op[] {
-  const personality = spec.linux?.personality;
-  if (personality === undefined) return [];
-  if ((personality.flags ?? []).length > 0) throw refuseField('linux.personality.flags', 'runtime-spec names none yet');
-  return [{ op: 'set_personality', persona: personality.domain === 'LINUX32' ? 0x0008 : 0 }];
 }

@@ -5,10 +5,12 @@ import { rejectField } from './refuse.ts';
 import { planAffinity } from './scheduling.ts';
 import { planStreams, planTerminal, type StreamFacts } from './standard-streams.ts';
 import type { Planned } from './slots.ts';
+import { planSurroundings, type Surroundings } from './surroundings.ts';
 
 export interface ExecFacts extends StreamFacts, ProcessFacts {
   /** The container has a user namespace of its own, which the process has joined. */
   readonly userNamespace: boolean;
+  readonly surroundings: Surroundings;
 }
 
 /** One more process in a running container, whose namespaces and cgroup the sandbox has joined. Pure. */
@@ -20,6 +22,7 @@ export function planExec(process: Process, facts: ExecFacts): Planned<Plan> {
     ...(facts.userNamespace ? [{ op: 'become', uid: 0, gid: 0 } as const] : []),
     ...planTerminal(facts.stdio, process.user ?? { uid: 0, gid: 0 }, facts.slots, false),
     ...planAffinity(process.execCPUAffinity, 'process.execCPUAffinity'),
+    ...planSurroundings(facts.surroundings),
     ...planProcess(process, facts, 'process'),
   ];
   return { plan, descriptors: facts.slots.descriptors };

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { isOrlopError } from '#errors';
 import { clampRlimits } from './limits.ts';
-import { parseCpuList, planAffinity, planIoPriority, planScheduler } from './scheduling.ts';
+import { parseCpuList, planAffinity, planInitialAffinity, planIoPriority, planScheduler } from './scheduling.ts';
 
 test('lists of processors become bit sets', () => {
   assert.deepEqual([...parseCpuList('0-3,7', 'at')], [0x8f, 0, 0, 0, 0, 0, 0, 0]);
@@ -27,7 +27,14 @@ test('scheduling is planned with the numbers of the kernel', () => {
     { op: 'set_scheduler', policy: 2, flags: 1, nice: 0, priority: 4, runtime: 0, deadline: 0, period: 0 },
   ]);
   assert.deepEqual(planIoPriority({ class: 'IOPRIO_CLASS_IDLE' }, 'at'), [{ op: 'set_io_priority', value: 3 << 13 }]);
-  assert.throws(() => planAffinity({ initial: '0' }, 'at'), /at\.initial is not supported/);
+});
+
+test('a process of exec may begin on other processors than it goes on with', () => {
+  const affinity = { initial: '0', final: '1,3' };
+  assert.deepEqual(planInitialAffinity(affinity, 'at'), [{ op: 'start_on', mask: Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0) }]);
+  assert.deepEqual(planAffinity(affinity, 'at'), [{ op: 'set_affinity', mask: Uint8Array.of(10, 0, 0, 0, 0, 0, 0, 0) }]);
+  assert.deepEqual([...planInitialAffinity({ final: '1' }, 'at'), ...planAffinity({ initial: '', final: '' }, 'at')], []);
+  assert.throws(() => planInitialAffinity({ initial: '3-1' }, 'at'), /at\.initial "3-1" is no list of processors/);
 });
 
 test('default limits are lowered to what may be set, others left alone', () => {

@@ -1,6 +1,7 @@
 import type { CpuAffinity, IoPriority, Scheduler } from '#oci';
 import type { Op } from '#sys';
-import { refuseField, rejectField } from './refuse.ts';
+import { parseBitList } from './bit-list.ts';
+import { rejectField } from './refuse.ts';
 
 /** linux/sched.h */
 const policies: Readonly<Record<string, number>> = {
@@ -47,26 +48,20 @@ export function planIoPriority(io: IoPriority | undefined, at: string): Op[] {
   return [{ op: 'set_io_priority', value: (ioClasses[io.class] << 13) | level }];
 }
 
-/** For processes of `exec` only, as runtime-spec says. */
-export function planAffinity(affinity: CpuAffinity | undefined, at: string): Op[] {
-  if (affinity === undefined) return [];
-  if ((affinity.initial ?? '') !== '') throw refuseField(`${at}.initial`, 'the process has no life before it enters the container');
-  return (affinity.final ?? '') === '' ? [] : [{ op: 'set_affinity', mask: parseCpuList(affinity.final ?? '', `${at}.final`) }];
-}
-
 const mostCpus = 8192;
 
-/** cpuset(7), "List format": `0-3,7`, as a bit set. */
+/** Where the process runs from the moment it is in the container's cgroup. For processes of `exec` only, as runtime-spec says. */
+export function planAffinity(affinity: CpuAffinity | undefined, at: string): Op[] {
+  const final = affinity?.final ?? '';
+  return final === '' ? [] : [{ op: 'set_affinity', mask: parseCpuList(final, `${at}.final`) }];
+}
+
+/** Where whoever makes the process runs until then. */
+export function planInitialAffinity(affinity: CpuAffinity | undefined, at: string): Op[] {
+  const initial = affinity?.initial ?? '';
+  return initial === '' ? [] : [{ op: 'start_on', mask: parseCpuList(initial, `${at}.initial`) }];
+}
+
 export function parseCpuList(text: string, at: string): Uint8Array {
-  const mask = new Uint8Array(mostCpus / 8);
-  let highest = 0;
-  for (const part of text.split(',')) {
-    const [, first, last = first] = /^\s*(\d{1,4})(?:-(\d{1,4}))?\s*$/.exec(part) ?? [];
-    const [from, to] = [Number(first), Number(last)];
-    if (first === undefined || from > to || to >= mostCpus)
-      throw rejectField(at, `${JSON.stringify(text)} is no list of processors`, 'write it as 0-3,7');
-    for (let cpu = from; cpu <= to; cpu += 1) mask[cpu >> 3] = (mask[cpu >> 3] ?? 0) | (1 << (cpu & 7));
-    highest = Math.max(highest, to);
-  }
-  return mask.slice(0, (Math.floor(highest / 64) + 1) * 8);
+  return parseBitList(text, { at, what: 'processors', most: mostCpus });
 }

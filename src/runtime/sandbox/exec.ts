@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno, OrlopError } from '#errors';
+import type { CpuAffinity } from '#oci';
 import { type Addon, namespaceFlags, namespaceId, noSlot, type Op, type Plan, readProcessCgroups } from '#sys';
 import type { Cgroup } from '../cgroups/types.ts';
 import { planExec } from '../plan/exec.ts';
 import { planCgroupJoins } from '../plan/sandbox.ts';
+import { planInitialAffinity } from '../plan/scheduling.ts';
 import { createSlots, type Planned } from '../plan/slots.ts';
 import { explainFailure } from './failure.ts';
 import { openBirthplace, parkProcess } from './open.ts';
@@ -42,6 +44,7 @@ export function prepareExecSandbox(options: ExecSandboxOptions): PreparedPlan & 
     taskFiles: options.cgroup?.taskFiles ?? [],
     birthplace: birthplace.descriptor,
     oomScoreAdjust: options.oomScoreAdjust,
+    affinity: options.affinity,
   });
   const held = undo.move();
   return { ...planned, names, [Symbol.dispose]: () => held.dispose() };
@@ -53,6 +56,7 @@ interface ExecRequest {
   readonly taskFiles: readonly string[];
   readonly birthplace: number | null;
   readonly oomScoreAdjust: ExecSandboxOptions['oomScoreAdjust'];
+  readonly affinity?: CpuAffinity | undefined;
 }
 
 /** setns(2) by pidfd: all namespaces of the process at once, and the user namespace last, while we have the host's rights over the others. */
@@ -61,6 +65,7 @@ export function planExecSandbox(request: ExecRequest): Planned<Plan> {
   const others = request.names.filter((name) => name !== 'user').reduce((bits, name) => bits | namespaceFlags[name], 0);
   const join = (flags: number): Op => ({ op: 'join_namespaces', fd: slots.add(request.pidfd), flags });
   const plan: Op[] = [
+    ...planInitialAffinity(request.affinity, 'process.execCPUAffinity'),
     ...planCgroupJoins(request.taskFiles),
     ...(others === 0 ? [] : [join(others)]),
     ...(request.names.includes('user') ? [join(namespaceFlags.user)] : []),
@@ -90,6 +95,7 @@ export function prepareExec(parked: Parked, options: ExecOptions): PreparedPlan 
     ...streamFacts(parked, options, options.process),
     ...processFacts(options, undo, parked.addon, { profile: options.profile, state: undefined, pid: parked.pid }),
     memoryEvents: null,
+    surroundings: options.surroundings ?? {},
     userNamespace: parked.namespaces.some((namespace) => namespace.name === 'user'),
     waitForStart: null,
     hooks: [],

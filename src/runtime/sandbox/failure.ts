@@ -166,6 +166,26 @@ function explainSetting(op: Op, failure: PlanFailureDetails): Told | null {
       };
     case 'load_seccomp':
       return { code: 'RUNTIME_SECCOMP', text: `the seccomp filter cannot be loaded: ${reason}` };
+    case 'set_memory_policy':
+      return {
+        code: 'RUNTIME_MEMORY_POLICY',
+        text: `the memory policy of linux.memoryPolicy cannot be set: ${reason}`,
+        ...(failure.errno === 'ENOSYS' ? { hint: 'this kernel is built without NUMA' } : {}),
+        ...(failure.errno === 'EINVAL' ? { hint: 'a node may not exist or not be allowed here, or this kernel lacks the mode' } : {}),
+      };
+    case 'set_scheduler':
+      return { code: 'RUNTIME_SCHEDULER', text: `the scheduling policy of process.scheduler cannot be set: ${reason}` };
+    case 'set_io_priority':
+      return { code: 'RUNTIME_IO_PRIORITY', text: `the I/O priority of process.ioPriority cannot be set: ${reason}` };
+    case 'start_on':
+    case 'set_affinity':
+      return {
+        code: 'RUNTIME_AFFINITY',
+        text: `the processors of process.execCPUAffinity.${op.op === 'start_on' ? 'initial' : 'final'} cannot be set: ${reason}`,
+        ...(failure.errno === 'EINVAL' ? { hint: 'none of them is there, or the cgroup permits none of them' } : {}),
+      };
+    case 'set_personality':
+      return { code: 'RUNTIME_PERSONALITY', text: `the personality of linux.personality cannot be set: ${reason}` };
     case 'set_label':
       return { code: 'RUNTIME_LABEL', text: `the security label ${JSON.stringify(op.label)} cannot be set: ${reason}` };
     default:

@@ -1,7 +1,8 @@
-import type { IdMapping, LinuxSeccomp, Process, Spec, State, TimeOffset } from '#oci';
+import type { CpuAffinity, IdMapping, LinuxSeccomp, Process, Spec, State, TimeOffset } from '#oci';
 import type { Addon, MonitorConnection } from '#sys';
 import type { Cgroup } from '../cgroups/types.ts';
 import type { Skeleton } from '../plan/skeleton.ts';
+import type { Surroundings } from '../plan/surroundings.ts';
 
 /** The kernel's names, as in /proc/PID/ns. */
 export type NamespaceName = 'user' | 'mnt' | 'pid' | 'net' | 'ipc' | 'uts' | 'cgroup' | 'time';
@@ -128,10 +129,14 @@ export interface ExecSandboxOptions {
   readonly idMap?: IdMap;
   readonly cgroup?: Cgroup;
   readonly oomScoreAdjust?: { readonly value: number; readonly required: boolean };
+  /** Where whoever makes the process runs (`initial`) before it enters the cgroup. */
+  readonly affinity?: CpuAffinity;
 }
 
 export interface ExecOptions extends CommonStart {
   readonly process: Process;
   /** The container's seccomp profile (spec.linux.seccomp), unless `seccomp` is given compiled. */
   readonly profile?: LinuxSeccomp;
+  /** The container's personality and memory policy (spec.linux). */
+  readonly surroundings?: Surroundings;
 }

@@ -92,6 +92,7 @@ function startProcess(
     pid: record.pid,
     cgroup: cgroupOf(context, record),
     ...(record.idMap === null ? {} : { idMap: record.idMap }),
+    ...(process.execCPUAffinity === undefined ? {} : { affinity: process.execCPUAffinity }),
   };
   using place = prepareExecSandbox(options);
   using creator = spawnCreatorSync({ addon, bosun: options.bosun, timeoutMs: patienceMs });
@@ -110,7 +111,7 @@ function startProcess(
       hostGid: (gid) => (idMap === null ? gid : translateId(gid, idMap.gids)),
     };
     const profile = spec.linux?.seccomp;
-    using prepared = prepareExec(parked, { process, stdio, passed, ...(profile === undefined ? {} : { profile }) });
+    using prepared = prepareExec(parked, { process, stdio, passed, surroundings: spec.linux ?? {}, ...(profile === undefined ? {} : { profile }) });
     plan = prepared.plan;
     creator.run(prepared.plan, prepared.descriptors);
     return pid;
@@ -125,7 +126,7 @@ export function planProcess(spec: Spec, flags: ParsedFlags, command: readonly st
   if (file !== undefined) return parseProcess(parseJson(readFileSync(file), { name: file, maxBytes: 4 * 1024 * 1024 }));
   if (command.length === 0) throw usageError('a command is needed, or --process');
   const base = spec.process ?? { cwd: '/' };
-  const { consoleSize: _size, execCPUAffinity: _affinity, ...inherited } = base;
+  const { consoleSize: _size, ...inherited } = base;
   const { apparmor, label } = { apparmor: flags.text('apparmor'), label: flags.text('process-label') };
   return {
     ...inherited,
