@@ -8,7 +8,8 @@ node=${ORLOP_NODE:-$build/node}
 if [ -z "${ORLOP_SOURCE:-}" ]; then
   # An executable older than its bundle is what a build left behind that could not compile.
   if [ -z "${ORLOP_NODE:-}" ] && [ -x "$build/$program" ] && [ ! "$build/$program" -ot "$build/$program.mjs" ]; then
-    exec "$build/$program" "$@"
+    # Bun's compiler of hot code takes a millisecond to set up and a command is over before anything is hot.
+    BUN_JSC_useJIT=0 exec "$build/$program" "$@"
   fi
   [ -x "$node" ] && [ -f "$build/$program.mjs" ] && exec "$node" ${flags:-} "$build/$program.mjs" "$@"
 fi
