@@ -69,3 +69,11 @@ test('the header that bosun is compiled with is the table’s', () => {
   const header = readFileSync(new URL('../../../native/bosun/ops.h', import.meta.url), 'utf8');
   assert.equal(header, formatOpsHeader(), 'run: node native/generate-ops.ts');
 });
+
+test('ARCHITECTURE.md names each op, and none that does not exist', () => {
+  const text = readFileSync(new URL('../../../ARCHITECTURE.md', import.meta.url), 'utf8');
+  const [, section = ''] = text.match(/^## From spec to ops\n(.*?)^## /ms) ?? [];
+  const cells = section.split('\n').flatMap((line) => (line.startsWith('| ') ? [line.split('|')[2] ?? ''] : []));
+  const named = cells.flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map(([, name]) => name));
+  assert.deepEqual([...new Set(named)].toSorted(), Object.keys(opTable).toSorted());
+});
