@@ -29,12 +29,17 @@ function missing(file: string): OrlopError {
   });
 }
 
-/** This file runs as src/sys/load-addon.ts or inside a bundle in build/; a CommonJS bundle has no import.meta. */
+/** This file runs as src/sys/load-addon.ts or inside a bundle in build/, where a CommonJS bundle has no import.meta, or in an executable with the addon beside it. */
 function findAddon(): string {
   const named = process.env['ORLOP_ADDON'];
   if (named !== undefined && named !== '') return resolve(named);
   const here = (import.meta as { dirname?: string }).dirname ?? dirname(process.argv[1] ?? '.');
-  const places = [join(here, 'sys.node'), join(here, '../build/sys.node'), join(here, '../../build/sys.node')];
+  const places = [
+    join(here, 'sys.node'),
+    join(here, '../build/sys.node'),
+    join(here, '../../build/sys.node'),
+    join(dirname(process.execPath), 'sys.node'),
+  ];
   return places.find((place) => existsSync(place)) ?? join(here, '../../build/sys.node');
 }
 

@@ -165,5 +165,6 @@ test("a root that is the host's makes no device nodes where no cgroup could keep
   const shared = recordWith({ network: 'host' });
   assert.ok(boundingSet(shared, v1Layout).includes('CAP_MKNOD'));
   assert.ok(!boundingSet(shared, v2Layout).includes('CAP_MKNOD'));
+  assert.ok(boundingSet(shared, { ...v2Layout, devicePrograms: true }).includes('CAP_MKNOD'));
   assert.ok(boundingSet(recordWith(), v2Layout).includes('CAP_MKNOD'));
 });

@@ -9,6 +9,7 @@ test('a container without a user namespace of its own may open only what every c
   assert.deepEqual(deviceRules(recordWith(), false, v1Layout), denied);
   assert.deepEqual(deviceRules(recordWith(), true, v1Layout), []);
   assert.deepEqual(deviceRules(recordWith(), false, v2Layout), []);
+  assert.deepEqual(deviceRules(recordWith(), false, { ...v2Layout, devicePrograms: true }), denied);
   assert.deepEqual(deviceRules(recordWith({ request: requestWith({ privileged: true }) }), false, v1Layout), []);
 });
 

@@ -30,8 +30,9 @@ function readDevice(addon: Addon, path: string): LinuxDevice[] {
   }
 }
 
+/** By v1's lists or cgroup2's programs. */
 export function canRestrictDevices(layout: CgroupLayout): boolean {
-  return layout.hierarchies.some((hierarchy) => hierarchy.controllers.includes('devices'));
+  return layout.devicePrograms === true || layout.hierarchies.some((hierarchy) => hierarchy.controllers.includes('devices'));
 }
 
 /**

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { OrlopError } from '#errors';
+import { canLoadDevicePrograms } from './device-attachment.ts';
 import { readControl } from './files.ts';
 import type { CgroupController, CgroupHierarchy, CgroupLayout } from './types.ts';
 
@@ -12,10 +13,21 @@ export function detectCgroupLayout(): CgroupLayout {
     readFileSync('/proc/self/mountinfo', 'utf8'),
     (mountPoint) => readControl(mountPoint, 'cgroup.controllers') ?? '',
   );
-  if (layout.hierarchies.length > 0) return layout;
+  if (layout.hierarchies.length > 0) return withDevicePrograms(layout);
   throw new OrlopError('failed-precondition', 'RUNTIME_NO_CGROUPS', 'no cgroup hierarchy is mounted on this host', {
     hint: 'mount cgroup2 on /sys/fs/cgroup',
   });
+}
+
+/** Asks the kernel when somebody asks us: most commands never do. */
+function withDevicePrograms(layout: CgroupLayout): CgroupLayout {
+  let answer: boolean | undefined;
+  return {
+    ...layout,
+    get devicePrograms() {
+      return (answer ??= hierarchyOf(layout, 'devices')?.version === 2 && canLoadDevicePrograms());
+    },
+  };
 }
 
 /** proc_pid_mountinfo(5): a hierarchy mounted twice counts once, where it is mounted under /sys/fs/cgroup or else first. */

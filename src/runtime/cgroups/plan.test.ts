@@ -4,7 +4,6 @@ import fc from 'fast-check';
 import { isOrlopError } from '#errors';
 import type { LinuxResources } from '#oci';
 import { weightOfShares } from './cpu.ts';
-import { allowsEverything, formatDeviceRule } from './devices.ts';
 import { planResources, type ResourceFacts } from './plan.ts';
 import { parseIoStat, parseThrottleStat } from './stats.ts';
 import type { CgroupController } from './types.ts';
@@ -68,20 +67,6 @@ test('v1 memory limits are written so that the limit never passes the one with s
   ]);
 });
 
-test('device rules keep their order, and what every container may use comes last', () => {
-  const written = lines(
-    {
-      devices: [
-        { allow: false, access: 'rwm' },
-        { allow: true, type: 'b', major: 8, access: 'r' },
-      ],
-    },
-    1,
-  );
-  assert.deepEqual(written.slice(0, 4), ['devices.deny=a', 'devices.allow=b 8:* r', 'devices.allow=c *:* m', 'devices.allow=b *:* m']);
-  assert.ok(written.includes('devices.allow=c 1:3 rwm'));
-});
-
 test('what the host or its version cannot do is refused with its JSON path', () => {
   const refused: [LinuxResources, 1 | 2, CgroupController[], RegExp][] = [
     [{ pids: { limit: 5 } }, 1, ['pids'], /linux\.resources\.pids\.limit cannot be applied: this host has no pids controller/],
@@ -93,7 +78,7 @@ test('what the host or its version cannot do is refused with its JSON path', () 
     [{ memory: { swappiness: 101 } }, 1, [], /swappiness 101/],
     [{ cpu: { realtimeRuntime: 5 } }, 2, [], /linux\.resources\.cpu\.realtimeRuntime/],
     [{ network: { classID: 5 } }, 2, [], /linux\.resources\.network\.classID/],
-    [{ devices: [{ allow: false, type: 'c', access: 'r' }] }, 2, [], /linux\.resources\.devices/],
+    [{ devices: [] }, 1, ['devices'], /linux\.resources\.devices cannot be applied: this host has no devices controller/],
     [{ devices: [{ allow: false, type: 'a', access: 'r' }] }, 1, [], /cannot be narrowed/],
     [{ hugepageLimits: [{ pageSize: '../x', limit: 1 }] }, 1, [], /hugepageLimits\[0\]\.pageSize/],
   ];
@@ -116,13 +101,6 @@ test('shares become weights that keep order, range and default', () => {
       assert.ok(small !== undefined && large !== undefined && small >= 1 && large <= 10_000 && small <= large);
     }),
   );
-});
-
-test('rules that allow everything need no enforcement', () => {
-  const all = { allow: true, type: 'a' } as const;
-  assert.equal(formatDeviceRule(all), 'a');
-  assert.ok(allowsEverything([]) && allowsEverything([all]) && allowsEverything([{ allow: false }, all]));
-  assert.ok(!allowsEverything([all, { allow: false, type: 'c' }]) && !allowsEverything([{ allow: false }]));
 });
 
 test('block I/O figures are read in both versions', () => {

@@ -2,7 +2,7 @@ import type { LinuxResources } from '#oci';
 import { planBlockIo } from './blkio.ts';
 import { planCpu } from './cpu.ts';
 import { planCpuset } from './cpuset.ts';
-import { allowsEverything, alwaysAllowedDevices, planDevicesV1 } from './devices.ts';
+import { completeDeviceRules, planDevicesV1 } from './devices.ts';
 import { planHugetlb } from './hugetlb.ts';
 import { type MemoryFacts, planMemory } from './memory.ts';
 import { planNetworkTags } from './network.ts';
@@ -17,13 +17,13 @@ export interface ResourceFacts {
 }
 
 /**
- * The writes that make these resources hold, in order. A controller that the host lacks is refused by name, as is what its version cannot
+ * The writes that make these resources hold, in order: all but the device rules of v2. A controller that the host lacks is refused by name, as is what its version cannot
  * express; nothing is passed over in silence.
  */
 export function planResources(resources: LinuxResources, facts: ResourceFacts): CgroupWrite[] {
   const versionOf = (controller: CgroupController): CgroupVersion => facts.versionOf(controller) ?? 1;
   const writes = [
-    ...planDevices(resources.devices ?? [], versionOf('devices')),
+    ...planDevices(resources.devices, versionOf('devices')),
     ...(resources.memory === undefined ? [] : planMemory(resources.memory, versionOf('memory'), facts.memory)),
     ...(resources.cpu === undefined ? [] : [...planCpuset(resources.cpu), ...planCpu(resources.cpu, versionOf('cpu'))]),
     ...(resources.pids === undefined ? [] : planPids(resources.pids)),
@@ -38,9 +38,7 @@ export function planResources(resources: LinuxResources, facts: ResourceFacts): 
   return writes;
 }
 
-function planDevices(rules: NonNullable<LinuxResources['devices']>, version: CgroupVersion): CgroupWrite[] {
-  if (rules.length === 0) return [];
-  if (version === 1) return planDevicesV1([...rules, ...alwaysAllowedDevices]);
-  if (allowsEverything(rules)) return [];
-  throw refuseResource('linux.resources.devices', 'device rules need the v1 devices controller here');
+/** On v2 no file takes them: see `applyDeviceProgram`. */
+function planDevices(rules: LinuxResources['devices'], version: CgroupVersion): CgroupWrite[] {
+  return rules === undefined || version === 2 ? [] : planDevicesV1(completeDeviceRules(rules));
 }

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { isErrno, OrlopError } from '#errors';
 import type { LinuxResources } from '#oci';
+import { applyDeviceProgram } from './device-attachment.ts';
+import { completeDeviceRules } from './devices.ts';
 import { parseAmount, readControl, writeControl } from './files.ts';
 import { planResources } from './plan.ts';
 import type { CgroupController, CgroupLayout, Place } from './types.ts';
@@ -23,6 +25,9 @@ export function applyResources(
         resources.memory?.checkBeforeUpdate === true ? amount(memory?.version === 2 ? 'memory.current' : 'memory.usage_in_bytes') : 0n,
     },
   });
+  const devices = placeOf('devices');
+  if (resources.devices !== undefined && devices?.version === 2)
+    applyDeviceProgram(devices.directory, completeDeviceRules(resources.devices));
   for (const write of writes) applyWrite(write, placeOf(write.controller)?.directory ?? '');
   for (const [file, value] of Object.entries(resources.unified ?? {})) applyUnified(layout, path, file, value);
 }

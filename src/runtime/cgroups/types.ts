@@ -38,6 +38,8 @@ export interface CgroupLayout {
   readonly unified: string | null;
   /** Controllers that the cgroup2 hierarchy's root offers. */
   readonly unifiedControllers: readonly string[];
+  /** Where no v1 hierarchy has the devices controller: whether the kernel takes device programs from us. */
+  readonly devicePrograms?: boolean;
 }
 
 /** Where a controller's files of one cgroup are. */
