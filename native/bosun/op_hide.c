@@ -13,15 +13,26 @@ static bool is_directory(int fd) {
   return fstat(fd, &facts) == 0 && S_ISDIR(facts.st_mode);
 }
 
-/* A mount of the null device, and of nothing that a container put in its place (CVE-2025-31133). Over a skeleton ours has moved into the new root. */
-static int clone_null(struct stage *stage) {
+static bool is_null(int fd) {
   struct stat facts;
-  OS_CLOSE int null = os_open(AT_FDCWD, "/dev/null", O_PATH | O_NOFOLLOW, 0);
-  if (null == -ENOENT) null = root_open_plain(stage, "/dev/null", O_PATH);
-  if (null < 0) return null;
-  if (fstat(null, &facts) < 0) return -errno;
-  if (!S_ISCHR(facts.st_mode) || facts.st_rdev != makedev(1, 3)) return -ENODEV;
-  return os_open_tree(null, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
+  return fstat(fd, &facts) == 0 && S_ISCHR(facts.st_mode) && facts.st_rdev == makedev(1, 3);
+}
+
+/*
+ * A mount of the null device, and of nothing that a container put in its place (CVE-2025-31133): the root's own, or else the host's, read-only, so that a
+ * container whose root is the host's cannot change mode or owner of that. Writing to a device is no writing to the file system that holds its node.
+ */
+static int clone_null(struct stage *stage) {
+  static const struct mount_attr sealed = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC};
+  OS_CLOSE int own = root_open_plain(stage, "/dev/null", O_PATH);
+  if (own >= 0 && is_null(own)) return os_open_tree(own, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
+  OS_CLOSE int host = os_open(AT_FDCWD, "/dev/null", O_PATH | O_NOFOLLOW, 0);
+  if (host < 0) return host;
+  if (!is_null(host)) return -ENODEV;
+  OS_CLOSE int mount = os_open_tree(host, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
+  if (mount < 0) return mount;
+  int error = os_mount_setattr(mount, 0, &sealed);
+  return error < 0 ? error : os_take(&mount);
 }
 
 /* One tmpfs serves all masked directories: the later ones are clones of the first mount. */

@@ -2,12 +2,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "os.h"
 #include "root.h"
 
 #define OPTION_BYTES 256
+/* `make` of the op `mount` alone. */
+#define MAKE_DIRECTORY_OR_KEEP_MODE 3u
 
 static const struct root_owner directories = {.mode = 0755};
 static const struct root_owner files = {.mode = 0644};
@@ -44,7 +47,8 @@ static int configure(int context, const char *option) {
   return os_fsconfig(context, FSCONFIG_SET_STRING, key, option + length + 1);
 }
 
-static int make_mount(struct stage *stage, const struct op *op, const char *target) {
+/* `mode`: for the new file system's root, or -1 for its own default. */
+static int make_mount(struct stage *stage, const struct op *op, const char *target, int mode) {
   const char *fstype = op_text(op, MOUNT_FSTYPE);
   const char *source = op_text(op, MOUNT_SOURCE);
   OS_CLOSE int context = os_fsopen(fstype);
@@ -55,6 +59,11 @@ static int make_mount(struct stage *stage, const struct op *op, const char *targ
     const char *option = op_list_item(op, MOUNT_OPTIONS, i);
     error = configure(context, option);
     if (error < 0) return refused(stage, error, context, "fsconfig", target, option);
+  }
+  if (mode >= 0) {
+    char octal[] = {(char)('0' + (mode >> 9 & 7)), (char)('0' + (mode >> 6 & 7)), (char)('0' + (mode >> 3 & 7)), (char)('0' + (mode & 7)), '\0'};
+    error = os_fsconfig(context, FSCONFIG_SET_STRING, "mode", octal);
+    if (error < 0) return refused(stage, error, context, "fsconfig", target, "mode");
   }
   error = os_fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL);
   if (error < 0) return refused(stage, error, context, "fsconfig", target, fstype);
@@ -75,13 +84,21 @@ static int make_plain(struct stage *stage, const char *target, uint32_t make) {
   return place < 0 ? stage_fail(stage, place, "openat2", target) : place;
 }
 
+/* The permissions of the directory that is at target already, or -1. */
+static int mode_at(struct stage *stage, const char *target) {
+  struct stat facts;
+  OS_CLOSE int place = root_open(stage, target, O_PATH | O_DIRECTORY);
+  return place >= 0 && fstat(place, &facts) == 0 ? (int)(facts.st_mode & 07777) : -1;
+}
+
 int stage_mount(struct stage *stage, const struct op *op) {
   const char *target = op_text(op, MOUNT_TARGET);
   const char *fstype = op_text(op, MOUNT_FSTYPE);
-  uint32_t make = op_word(op, MOUNT_MAKE);
+  bool keep_mode = op_word(op, MOUNT_MAKE) == MAKE_DIRECTORY_OR_KEEP_MODE;
+  uint32_t make = keep_mode ? ROOT_MAKE_DIRECTORY : op_word(op, MOUNT_MAKE);
   int error = stage_require_mounts(stage);
   if (error < 0) return error;
-  OS_CLOSE int mount = make_mount(stage, op, target);
+  OS_CLOSE int mount = make_mount(stage, op, target, keep_mode ? mode_at(stage, target) : -1);
   if (mount < 0) return mount;
   if (strcmp(fstype, "proc") == 0 || strcmp(fstype, "sysfs") == 0) {
     OS_CLOSE int place = make_plain(stage, target, make);

@@ -13,7 +13,7 @@
 #define MAXIMUM_LINKS 40
 
 int root_tmpfs(const char *inodes, bool read_only) {
-  const char *const options[][2] = {{"nr_inodes", inodes}, {"size", "64k"}, {"mode", "0755"}};
+  const char *const options[][2] = {{"source", "tmpfs"}, {"nr_inodes", inodes}, {"size", "64k"}, {"mode", "0755"}};
   OS_CLOSE int context = os_fsopen("tmpfs");
   if (context < 0) return context;
   int error = 0;

@@ -20,7 +20,7 @@ export function planCgroupMount(target: string, options: MountOptions, facts: Mo
   const base: Op = {
     op: 'mount',
     fstype: 'tmpfs',
-    source: 'cgroup',
+    source: 'tmpfs',
     options: ['mode=755'],
     attributes: options.own.set & ~k.MOUNT_ATTR_RDONLY,
     target,
@@ -48,7 +48,8 @@ function planHierarchy(hierarchy: CgroupHierarchy | undefined, target: string, o
   if (facts.ownCgroupNamespace) {
     const fstype = hierarchy.version === 2 ? 'cgroup2' : 'cgroup';
     const data = hierarchy.version === 2 ? options.data : hierarchy.controllers;
-    return [{ op: 'mount', fstype, source: 'cgroup', options: data, attributes: options.own.set, target, make: 1 }];
+    const source = hierarchy.controllers.some((name) => name.startsWith('name=')) ? nameOf(hierarchy) : 'cgroup';
+    return [{ op: 'mount', fstype, source, options: data, attributes: options.own.set, target, make: 1 }];
   }
   const source = posix.join(hierarchy.mountPoint, facts.cgroupPath ?? '');
   return [{ op: 'bind', source, target, recursive: 1, make: 1 }, ...planAttributes(target, options.own, false)];

@@ -48,7 +48,7 @@ test('a file system is mounted with its attributes and data', () => {
 test('a read-only tmpfs is sealed only after everything in it was made', () => {
   const { mounting, sealing } = plan({ destination: '/dev/', type: 'tmpfs', source: 'tmpfs', options: ['ro', 'noexec'] });
   assert.deepEqual(mounting, [
-    { op: 'mount', fstype: 'tmpfs', source: 'tmpfs', options: [], attributes: k.MOUNT_ATTR_NOEXEC, target: '/dev', make: 1 },
+    { op: 'mount', fstype: 'tmpfs', source: 'tmpfs', options: [], attributes: k.MOUNT_ATTR_NOEXEC, target: '/dev', make: 3 },
   ]);
   assert.deepEqual(sealing, [
     { op: 'set_mount_attributes', target: '/dev', set: k.MOUNT_ATTR_RDONLY, clear: 0, propagation: 0, recursive: 0, userns: k.noSlot },
@@ -85,7 +85,7 @@ test('cgroup on a v1 host is a tmpfs with one mount a hierarchy and links for co
     {
       op: 'mount',
       fstype: 'tmpfs',
-      source: 'cgroup',
+      source: 'tmpfs',
       options: ['mode=755'],
       attributes: k.MOUNT_ATTR_NOSUID,
       target: '/sys/fs/cgroup',
@@ -102,7 +102,7 @@ test('cgroup on a v1 host is a tmpfs with one mount a hierarchy and links for co
     },
     { op: 'make_symlink', target: '/sys/fs/cgroup/cpu', to: 'cpu,cpuacct' },
     { op: 'make_symlink', target: '/sys/fs/cgroup/cpuacct', to: 'cpu,cpuacct' },
-    { op: 'mount', fstype: 'cgroup', source: 'cgroup', options: ['name=systemd'], attributes, target: '/sys/fs/cgroup/systemd', make: 1 },
+    { op: 'mount', fstype: 'cgroup', source: 'systemd', options: ['name=systemd'], attributes, target: '/sys/fs/cgroup/systemd', make: 1 },
   ]);
   assert.equal(sealing.length, 1);
 });

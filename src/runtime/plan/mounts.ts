@@ -108,10 +108,14 @@ function planFileSystem(mount: SpecMount, target: string, options: MountOptions,
   const fstype = mount.type ?? '';
   const late = fstype === 'tmpfs' && (options.own.set & k.MOUNT_ATTR_RDONLY) !== 0;
   const attributes = (options.own.set | options.tree.set) & ~(late ? k.MOUNT_ATTR_RDONLY : 0);
+  // The file system itself as well: one on a device must not be written to, not even by its journal.
+  const sealed = (attributes & k.MOUNT_ATTR_RDONLY) === 0 ? [] : ['ro'];
   const label = facts.label === null || unlabelled.has(fstype) ? [] : [`context=${facts.label}`];
+  // A tmpfs on /tmp or /run has the permissions that the image gave these, as with runc.
+  const make = fstype === 'tmpfs' && !options.data.some((option) => option.startsWith('mode=')) ? 3 : 1;
   return {
     mounting: [
-      { op: 'mount', fstype, source: mount.source ?? fstype, options: [...options.data, ...label], attributes, target, make: 1 },
+      { op: 'mount', fstype, source: mount.source ?? fstype, options: [...sealed, ...options.data, ...label], attributes, target, make },
       ...planPropagation(target, options),
     ],
     sealing: late ? planAttributes(target, { set: k.MOUNT_ATTR_RDONLY, clear: 0 }, false) : [],

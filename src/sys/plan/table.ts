@@ -85,7 +85,10 @@ export const opTable = {
   attach_root: { code: 24, by: 'stage', args: { mount: 'slot', at: 'slot' } },
   /** Takes a host directory as the new root: bound recursively over `/` of the new mount namespace, which is made private before. */
   open_root: { code: 25, by: 'stage', args: { path: 'string' } },
-  /** fsopen, fsconfig for each "key=value" or "flag" of options, fsmount(attributes), move_mount. make: 0 nothing, 1 directory, 2 file. */
+  /**
+   * fsopen, fsconfig for each "key=value" or "flag" of options, fsmount(attributes), move_mount. make: 0 nothing, 1 directory, 2 file, 3 directory whose
+   * permissions, when it is there already, the new file system's root gets.
+   */
   mount: {
     code: 26,
     by: 'stage',
