@@ -90,7 +90,8 @@ function prepareCgroup(context: RuntimeContext, spec: Spec, id: string, undo: As
     await cgroup.killAll();
     await cgroup.remove();
   });
-  if (spec.linux?.resources !== undefined) cgroup.apply(spec.linux.resources);
+  // A container without device rules has an empty list of allowed devices, not none.
+  cgroup.apply({ ...spec.linux?.resources, devices: spec.linux?.resources?.devices ?? [] });
   return cgroup;
 }
 
