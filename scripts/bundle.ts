@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -54,6 +54,15 @@ function findBun(): string | null {
 }
 
 /**
+ * Bun compiles its versions of Node's modules anew in each process, up to two milliseconds each, and a command needs few of them: each is loaded
+ * when something of it is first used.
+ */
+function loadModulesLate(script: string): string {
+  const late = script.replaceAll(/(?<=\bimport_\w+ = )require\("node:[\w/]+"\)/g, (load) => `late(() => ${load})`);
+  return `const late = (load) => new Proxy({}, { get: (_none, name) => load()[name] });\n${late}`;
+}
+
+/**
  * Makes the executable `build/NAME`. Bun stores bytecode of CommonJS only, and bytecode starts 10 ms sooner, so it gets a bundle of its own.
  * Without the executable the launchers run the module on Node: slower to start, otherwise the same.
  */
@@ -68,10 +77,10 @@ async function compile(program: Program, bun: string, define: Define): Promise<v
     entryPoints,
     outfile: source,
     format: 'cjs',
-    minify: true,
     define,
     logOverride: { 'empty-import-meta': 'silent' },
   });
+  writeFileSync(source, loadModulesLate(readFileSync(source, 'utf8')));
   const done = spawnSync(bun, ['build', '--compile', '--bytecode', '--minify', source, '--outfile', temporary], {
     encoding: 'utf8',
     cwd: output,
