@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import type { Linux, Spec, SpecMount } from '#oci';
-import { openTestBundles, shell } from '../testing/bundles.ts';
+import { type Outcome, openTestBundles, shell } from '../testing/bundles.ts';
 import { reasonToSkip } from '../testing/root.ts';
 import { exampleSpec } from './commands/describe.ts';
 
@@ -29,8 +29,6 @@ describe('mounts are as runc makes them', { skip: reason }, () => {
   const usual = exampleSpec().mounts ?? [];
 
   after(async () => {
-    for (const name of skipped ? [] : readdirSync(home.directory).filter((one) => one.startsWith('host')))
-      spawnSync('umount', ['-R', join(home.directory, name)]);
     assert.deepEqual(await bundles.close(), []);
   });
 
@@ -39,15 +37,32 @@ describe('mounts are as runc makes them', { skip: reason }, () => {
     readonly rest?: Partial<Spec>;
     readonly linux?: Linux;
     readonly script?: string;
+    /** Puts things into the root, before each of the two runs. */
+    readonly prepare?: () => void;
   }
 
-  function compare({ mounts = [], rest = {}, linux = {}, script = '' }: Case): string {
+  function refresh(prepare: () => void): void {
+    for (const name of ['a', 'b', 'dev']) rmSync(join(home.root, name), { recursive: true, force: true });
+    prepare();
+  }
+
+  function place(path: string, mode = 0o755): string {
+    const whole = join(home.root, path);
+    mkdirSync(whole, { recursive: true });
+    chmodSync(whole, mode);
+    return whole;
+  }
+
+  function compare({ mounts = [], rest = {}, linux = {}, script = '', prepare = () => {} }: Case): string {
     const wishes = {
       process: shell(`${script}\n${report}`),
       rest: { mounts: [...usual, ...mounts], ...rest },
       linux: { resources: {}, ...linux },
     };
-    const [ours, theirs] = [bundles.run(wishes), bundles.run(wishes, { runtime: 'runc' })];
+    const [ours, theirs] = [{}, { runtime: 'runc' } as const].map((options) => {
+      refresh(prepare);
+      return bundles.run(wishes, options);
+    }) as [Outcome, Outcome];
     assert.deepEqual([ours.code, ours.err], [theirs.code, theirs.err.replaceAll(/^.*level=warning.*\n/gm, '')]);
     assert.deepEqual(normalize(ours.out), normalize(theirs.out));
     return ours.out;
@@ -88,7 +103,7 @@ describe('mounts are as runc makes them', { skip: reason }, () => {
 
   test('a tree below a recursive bind, with attributes for the top and for all of it', () => {
     const at = source('tree');
-    spawnSync('mount', ['-t', 'tmpfs', 'below', join(at, 'directory')]);
+    bundles.mount(['-t', 'tmpfs', 'below'], join(at, 'directory'));
     compare({
       mounts: [
         mount('/a/one', at, 'bind', 'ro'),
@@ -101,15 +116,15 @@ describe('mounts are as runc makes them', { skip: reason }, () => {
 
   test('what the source is mounted with stays, unless the options say otherwise', () => {
     const at = source('inherit');
-    spawnSync('mount', ['-t', 'tmpfs', '-o', 'nosuid,nodev,noexec,noatime', 'inherit', at]);
+    bundles.mount(['-t', 'tmpfs', '-o', 'nosuid,nodev,noexec,noatime', 'inherit'], at);
     mkdirSync(join(at, 'directory'));
     compare({ mounts: [mount('/a/same', at, 'bind'), mount('/a/ro', at, 'bind', 'ro', 'nosuid', 'nodev', 'noexec', 'noatime')] });
   });
 
   test('propagation of mounts', () => {
     const at = source('propagation');
-    spawnSync('mount', ['--bind', at, at]);
-    spawnSync('mount', ['--make-shared', at]);
+    bundles.mount(['--bind', at], at);
+    bundles.mount(['--make-shared'], at);
     const kinds = ['private', 'rprivate', 'slave', 'rslave', 'shared', 'rshared', 'unbindable', 'runbindable'];
     compare({ mounts: kinds.map((kind) => mount(`/a/${kind}`, at, 'rbind', kind)) });
   });
@@ -136,12 +151,13 @@ describe('mounts are as runc makes them', { skip: reason }, () => {
 
   test('links in the root lead within it', () => {
     const at = source('links');
-    rmSync(join(home.root, 'a'), { recursive: true, force: true });
-    mkdirSync(join(home.root, 'a/inside'), { recursive: true });
-    symlinkSync('/a/inside', join(home.root, 'a/absolute'));
-    symlinkSync('../../../../../../../../a/inside', join(home.root, 'a/climbing'));
-    symlinkSync('/a/dangling/deep', join(home.root, 'a/dangles'));
     compare({
+      prepare() {
+        place('a/inside');
+        symlinkSync('/a/inside', join(home.root, 'a/absolute'));
+        symlinkSync('../../../../../../../../a/inside', join(home.root, 'a/climbing'));
+        symlinkSync('/a/dangling/deep', join(home.root, 'a/dangles'));
+      },
       mounts: ['/a/absolute/x', '/a/climbing/y', '/a/dangles/z'].map((place) => mount(place, at, 'bind')),
       script: 'ls /a/inside /a/dangling/deep',
     });
@@ -161,11 +177,13 @@ describe('mounts are as runc makes them', { skip: reason }, () => {
   });
 
   test('a tmpfs with mode, size, owner and a copy of what lay below', () => {
-    mkdirSync(join(home.root, 'a/copied/deep'), { recursive: true });
-    mkdirSync(join(home.root, 'a/small'), { mode: 0o1770 });
-    writeFileSync(join(home.root, 'a/copied/file'), 'from the image', { mode: 0o640 });
     const tmpfs = (destination: string, ...options: string[]): SpecMount => ({ destination, type: 'tmpfs', source: 'tmpfs', options });
     compare({
+      prepare() {
+        place('a/copied/deep', 0o700);
+        place('a/small', 0o1770);
+        writeFileSync(join(home.root, 'a/copied/file'), 'from the image', { mode: 0o640 });
+      },
       mounts: [
         tmpfs('/a/small', 'size=32k', 'uid=7', 'gid=8', 'nr_inodes=10'),
         tmpfs('/a/sealed', 'ro', 'nosuid'),
@@ -176,18 +194,19 @@ describe('mounts are as runc makes them', { skip: reason }, () => {
   });
 
   test('a root that is read-only, and writable mounts in it', () => {
-    for (const name of ['v', 'a']) mkdirSync(join(home.root, name), { recursive: true });
     compare({
+      prepare: () => void ['v', 'proc', 'sys', 'dev'].map((name) => place(name)),
       rest: { root: { path: home.root, readonly: true }, mounts: [...usual, mount('/v', source('volume'), 'bind', 'rw')] },
       script: 'touch /x 2>&1; touch /v/x && echo written; touch /dev/x && echo made',
     });
   });
 
   test('masked and read-only paths: files, directories, missing ones, what lies in /proc', () => {
-    for (const name of ['masked', 'a']) mkdirSync(join(home.root, name), { recursive: true });
-    writeFileSync(join(home.root, 'masked/key'), 'key');
-    writeFileSync(join(home.root, 'a/token'), 'token');
     compare({
+      prepare() {
+        writeFileSync(join(place('masked'), 'key'), 'key');
+        writeFileSync(join(place('a'), 'token'), 'token');
+      },
       linux: {
         maskedPaths: ['/masked', '/a/token', '/not/there', '/proc/kcore', '/proc/scsi', '/proc/version'],
         readonlyPaths: ['/proc/sys', '/a', '/not/there/either'],
@@ -213,8 +232,10 @@ describe('mounts are as runc makes them', { skip: reason }, () => {
   });
 
   test("the host's /dev, bound, is left as it is", () => {
+    const dev = source('dev');
+    spawnSync('mknod', ['-m', '666', join(dev, 'null'), 'c', '1', '3']);
     compare({
-      rest: { mounts: [...usual.filter(({ destination }) => !destination.startsWith('/dev')), mount('/dev', source('dev'), 'bind')] },
+      rest: { mounts: [...usual.filter(({ destination }) => !destination.startsWith('/dev')), mount('/dev', dev, 'bind')] },
       script: 'ls /dev',
     });
   });
@@ -223,6 +244,7 @@ describe('mounts are as runc makes them', { skip: reason }, () => {
     const range = [{ containerID: 0, hostID: 400_000, size: 65_536 }];
     const at = source('users');
     compare({
+      prepare: () => void ['a/users', 'proc', 'sys', 'dev'].map((name) => place(name)),
       mounts: [mount('/a/users', at, 'rbind', 'ro')],
       linux: {
         namespaces: [...(exampleSpec().linux?.namespaces ?? []), { type: 'user' }],
@@ -239,7 +261,8 @@ function normalize(output: string): string[] {
   const lines = output.split('\n');
   const places = new Map(lines.map((line) => [line.split(' ')[0] ?? '', line.split(' ')[4] ?? '']));
   const mounts = lines.filter((line) => line.includes(' - ')).map((line) => normalizeMount(line, places));
-  return [...mounts.toSorted(), ...lines.filter((line) => !line.includes(' - '))];
+  // The directory of message queues belongs to who made the namespace, which with users of their own is another one here.
+  return [...mounts.toSorted(), ...lines.filter((line) => !line.includes(' - ') && !line.startsWith('/dev/mqueue '))];
 }
 
 function normalizeMount(line: string, places: ReadonlyMap<string, string>): string {

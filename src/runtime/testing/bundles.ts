@@ -33,6 +33,8 @@ export interface TestBundles {
   /** A command of ours; `runc` in its place runs that. Bounded by a minute. */
   call(words: readonly string[], options?: CallOptions): Outcome;
   run(wishes?: BundleWishes, options?: CallOptions): Outcome;
+  /** mount(8), undone at the end. */
+  mount(words: readonly string[], place: string): void;
   /** What was left behind, after all was taken away. */
   close(): Promise<string[]>;
 }
@@ -49,6 +51,7 @@ export interface CallOptions {
 export function openTestBundles(mark: string): TestBundles {
   const home = makeBusyboxRoot();
   const root = join(home.directory, 'state');
+  const mounted: string[] = [];
   let count = 0;
 
   function make({ process = {}, rest = {}, linux = {}, text }: BundleWishes = {}): { id: string; directory: string } {
@@ -101,7 +104,13 @@ export function openTestBundles(mark: string): TestBundles {
       mkdirSync(root, { recursive: true });
       return call(['run', '--bundle', directory, id], options);
     },
+    mount(words, place) {
+      const { status, stderr } = spawnSync('mount', [...words, place], { encoding: 'utf8' });
+      if (status !== 0) throw new Error(`mount ${words.join(' ')} ${place}: ${stderr}`);
+      if (!mounted.includes(place)) mounted.push(place);
+    },
     async close() {
+      for (const place of mounted.toReversed()) spawnSync('umount', ['-R', place]);
       const left = existsSync(root) ? call(['list', '-q']).out.split('\n').filter(Boolean) : [];
       await openCgroup(detectCgroupLayout(), mark).remove();
       home.remove();

@@ -34,6 +34,7 @@ const applets = [
   'sleep',
   'stat',
   'stty',
+  'awk',
   'test',
   'touch',
   'true',

@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { chmodSync, chownSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import type { IdMapping, Linux, SpecMount } from '#oci';
+import { openTestBundles, type Outcome, shell } from '../testing/bundles.ts';
+import { reasonToSkip } from '../testing/root.ts';
+import { exampleSpec } from './commands/describe.ts';
+
+// What runtime-spec 1.2 asks of mounts and older versions of runc, which could be run beside us, do not do.
+
+describe('mounts of runtime-spec 1.2', { skip: reasonToSkip() }, () => {
+  const skipped = reasonToSkip() !== false;
+  const bundles = skipped ? (null as never) : openTestBundles(`orlop-mounts-new-${process.pid}`);
+  const { home } = bundles ?? {};
+  const usual = exampleSpec().mounts ?? [];
+  const own: IdMapping[] = [{ containerID: 0, hostID: 400_000, size: 65_536 }];
+  const users: Linux = {
+    namespaces: [...(exampleSpec().linux?.namespaces ?? []), { type: 'user' }],
+    uidMappings: own,
+    gidMappings: own,
+  };
+
+  after(async () => {
+    assert.deepEqual(await bundles.close(), []);
+  });
+
+  function run(mounts: readonly SpecMount[], script: string, linux: Linux = {}): Outcome {
+    // Who is root in its own namespace alone cannot make directories in a root that is the host's.
+    for (const name of ['proc', 'sys', 'dev', 'm', 'n']) mkdirSync(join(home.root, name), { recursive: true });
+    return bundles.run({ process: shell(script), rest: { mounts: [...usual, ...mounts] }, linux: { resources: {}, ...linux } });
+  }
+
+  /** A directory with files of these owners, and of another one in a mount of its own below it. */
+  function source(name: string, owners: readonly number[] = []): string {
+    const path = join(home.directory, `host-${name}`);
+    mkdirSync(join(path, 'below'), { recursive: true });
+    chmodSync(path, 0o777);
+    for (const owner of owners) {
+      writeFileSync(join(path, `of-${owner}`), '', { mode: 0o666 });
+      chownSync(join(path, `of-${owner}`), owner, owner);
+    }
+    return path;
+  }
+
+  const bind = (from: string, options: readonly string[], rest: Partial<SpecMount> = {}): SpecMount => ({
+    destination: '/m',
+    type: 'bind',
+    source: from,
+    options: ['bind', ...options],
+    ...rest,
+  });
+  const idsOf = 'cd /m; for f in of-*; do stat -c "%n %u %g" $f; done';
+
+  test('ids of a mount are mapped without a user namespace, each by its own map', () => {
+    const at = source('plain', [0, 7, 1000]);
+    const uidMappings = [{ containerID: 0, hostID: 5000, size: 10 }];
+    const gidMappings = [
+      { containerID: 0, hostID: 6000, size: 1 },
+      { containerID: 7, hostID: 70, size: 1 },
+    ];
+    const { out, err } = run([bind(at, ['idmap'], { uidMappings, gidMappings })], idsOf);
+    assert.equal(out, 'of-0 5000 6000\nof-1000 65534 65534\nof-7 5007 70\n', err);
+  });
+
+  test('what a mapped mount creates belongs to the mapped id on disk', () => {
+    const at = source('created');
+    chownSync(at, 33, 33);
+    const map = [{ containerID: 33, hostID: 0, size: 1 }];
+    assert.equal(run([bind(at, [], { uidMappings: map, gidMappings: map })], 'touch /m/made').err, '');
+    assert.deepEqual([statSync(join(at, 'made')).uid, statSync(join(at, 'made')).gid], [33, 33]);
+  });
+
+  test("in a user namespace the same map as the container's shows owners as they are on disk, and another one others", () => {
+    const at = source('users', [0, 7]);
+    assert.equal(run([bind(at, ['idmap'], { uidMappings: own, gidMappings: own })], idsOf, users).out, 'of-0 0 0\nof-7 7 7\n');
+    const shifted = [{ containerID: 0, hostID: 400_100, size: 100 }];
+    assert.equal(
+      run([bind(at, ['idmap'], { uidMappings: shifted, gidMappings: shifted })], idsOf, users).out,
+      'of-0 100 100\nof-7 107 107\n',
+    );
+    assert.equal(run([bind(at, [])], idsOf, users).out, 'of-0 65534 65534\nof-7 65534 65534\n');
+  });
+
+  test('without mappings of its own a mount takes those of the container, which must have some', () => {
+    const at = source('bare', [0]);
+    assert.equal(run([bind(at, ['idmap'])], idsOf, users).out, 'of-0 0 0\n');
+    const { code, err } = run([bind(at, ['idmap'])], 'true');
+    assert.deepEqual([code, /mounts\[\d+\]\.options ask for mapped ids and there are no mappings/.test(err)], [1, true], err);
+  });
+
+  test('ridmap maps the whole tree, idmap its top alone', () => {
+    const at = source('tree', [0]);
+    bundles.mount(['-t', 'tmpfs', 'below'], join(at, 'below'));
+    const map = [{ containerID: 0, hostID: 5000, size: 10 }];
+    const script = 'stat -c "%u" /m/of-0 /m/below';
+    const rbind = (option: string) => ({ ...bind(at, ['rbind', option], { uidMappings: map, gidMappings: map }) });
+    assert.equal(run([rbind('idmap')], script).out, '5000\n0\n');
+    assert.equal(run([rbind('ridmap')], script).out, '5000\n5000\n');
+  });
+
+  test('mappings that cannot be are refused by name', () => {
+    const at = source('refused');
+    const good = [{ containerID: 0, hostID: 5000, size: 10 }];
+    const cases: [Partial<SpecMount>, RegExp][] = [
+      [{ uidMappings: good }, /mounts\[\d+\]\.uidMappings and gidMappings come together/],
+      [{ uidMappings: good, gidMappings: [{ containerID: 0, hostID: 0, size: 0 }] }, /mounts\[\d+\]\.gidMappings are no mappings/],
+      [{ uidMappings: [...good, ...good], gidMappings: good }, /mounts\[\d+\]\.uidMappings are no mappings/],
+      [{ uidMappings: good, gidMappings: good, type: 'tmpfs', options: ['idmap'] }, /only bind mounts can map ids/],
+    ];
+    for (const [rest, message] of cases) {
+      const { code, err } = run([bind(at, ['idmap'], rest)], 'true');
+      assert.deepEqual([code, message.test(err)], [1, true], err);
+    }
+  });
+
+  const propagationOf = 'awk \'$5=="/"||$5=="/m" {print $5, $7}\' /proc/self/mountinfo';
+  const rootKinds: [Linux['rootfsPropagation'], RegExp][] = [
+    ['shared', /^\/ shared:\d+\n\/m -\n$/],
+    ['rshared', /^\/ shared:\d+\n\/m shared:\d+\n$/],
+    ['unbindable', /^\/ unbindable\n\/m -\n$/],
+    ['runbindable', /^\/ unbindable\n\/m unbindable\n$/],
+  ];
+  for (const [rootfsPropagation, expected] of rootKinds)
+    test(`a root that is ${rootfsPropagation}`, () => {
+      const { out, err } = run([bind(source('root'), [])], propagationOf, rootfsPropagation === undefined ? {} : { rootfsPropagation });
+      assert.match(out, expected, err);
+    });
+
+  const attributesOf = (place: string): string => `awk '$5=="${place}" {print $6}' /proc/self/mountinfo`;
+
+  test('a bind mount that names flags changes these and keeps the others, clearing included', () => {
+    const at = source('flags');
+    bundles.mount(['-t', 'tmpfs', '-o', 'nosuid,nodev,ro', 'flags'], at);
+    assert.equal(run([bind(at, ['ro'])], attributesOf('/m')).out, 'ro,nosuid,nodev,relatime\n');
+    assert.equal(run([bind(at, ['noexec', 'suid', 'rw'])], attributesOf('/m')).out, 'rw,nodev,noexec,relatime\n');
+  });
+
+  test('flags of the source hold in a user namespace, and more can be added', () => {
+    const at = source('locked');
+    bundles.mount(['-t', 'tmpfs', '-o', 'nosuid,nodev,mode=777', 'locked'], at);
+    assert.equal(run([bind(at, ['ro'])], attributesOf('/m'), users).out, 'ro,nosuid,nodev,relatime\n');
+  });
+
+  test('remount changes what an earlier mount of the list has made', () => {
+    const at = source('remount');
+    const again = (options: readonly string[]): SpecMount => ({ destination: '/m', options: ['remount', ...options] });
+    assert.equal(run([bind(at, ['nosuid']), again(['bind', 'ro'])], attributesOf('/m')).out, 'ro,nosuid,relatime\n');
+    const tmpfs: SpecMount = { destination: '/m', type: 'tmpfs', source: 'tmpfs', options: ['size=64k'] };
+    const { out, err } = run(
+      [tmpfs, { ...again(['size=128k', 'noexec']), type: 'tmpfs' }],
+      'awk \'$5=="/m" {print $6, $NF}\' /proc/self/mountinfo',
+    );
+    assert.equal(out, 'rw,noexec,relatime rw,size=128k,inode64\n'.replace(',inode64', out.includes('inode64') ? ',inode64' : ''), err);
+  });
+
+  test('a tmpfs with permissions of its own has these, whatever lay in its place', () => {
+    chmodSync(join(home.root, 'n'), 0o700);
+    const at = (options: string[]): SpecMount => ({ destination: '/n', type: 'tmpfs', source: 'tmpfs', options });
+    assert.equal(run([at(['mode=1750'])], 'stat -c %a /n').out, '1750\n');
+    assert.equal(run([at([])], 'stat -c %a /n').out, '700\n');
+  });
+
+  test('no link is followed within a mount that says so', () => {
+    const at = source('links');
+    symlinkSync('/etc', join(at, 'link'));
+    assert.match(run([bind(at, ['nosymfollow'])], 'ls /m/link/ 2>&1').out, /symbolic links/);
+  });
+});
