@@ -52,9 +52,9 @@ function planWeights(blockIo: BlockIo, version: CgroupVersion): CgroupWrite[] {
   return [...whole, ...leaf, ...(blockIo.weightDevice ?? []).flatMap(device)];
 }
 
-/** 10 … 1000 of blkio as 1 … 10000 of io.weight. */
+/** 10 … 1000 of blkio as 1 … 10000 of io.weight, as runc reckons it. */
 function ioWeight(weight: number): number {
-  return Math.round(1 + ((weight - 10) * 9999) / 990);
+  return 1 + Math.floor(((weight - 10) * 9999) / 990);
 }
 
 function planThrottles(blockIo: BlockIo, version: CgroupVersion): CgroupWrite[] {

@@ -40,17 +40,18 @@ export function openCgroup(layout: CgroupLayout, path: string): Cgroup {
     return hierarchy === null ? null : { directory: join(hierarchy.mountPoint, relative), version: hierarchy.version };
   };
   // Where membership is read: cgroup2 when there is one (an init may move its children about below it), else v1's pids or the first.
-  const home = layout.unified === null ? (placeOf('pids')?.directory ?? directories[0] ?? '') : join(layout.unified, relative);
+  const unifiedDirectory = layout.unified === null ? null : join(layout.unified, relative);
+  const home = unifiedDirectory ?? placeOf('pids')?.directory ?? directories[0] ?? '';
   return {
     layout,
     path: relative,
     procsFiles: directories.map((directory) => join(directory, 'cgroup.procs')),
     taskFiles: layout.hierarchies.filter(({ version }) => version === 1).map(({ mountPoint }) => join(mountPoint, relative, 'tasks')),
     directoryOf: (controller) => placeOf(controller)?.directory ?? null,
-    unifiedDirectory: layout.unified === null ? null : join(layout.unified, relative),
+    unifiedDirectory,
     apply: (resources) => applyResources(resources, relative, layout, placeOf),
     pids: () => collectPids(home),
-    stats: () => readStats(placeOf),
+    stats: () => readStats(placeOf, unifiedDirectory === null ? null : { directory: unifiedDirectory, version: 2 }),
     outOfMemoryKills: () => readOutOfMemoryKills(placeOf),
     freeze: () => setFrozen(placeOf('freezer'), true, relative),
     thaw: () => setFrozen(placeOf('freezer'), false, relative),

@@ -4,56 +4,67 @@ import { formatLimit, formatWhole, refuseResource, type CgroupVersion, type Cgro
 type Cpu = NonNullable<LinuxResources['cpu']>;
 
 const at = 'linux.resources.cpu';
-const defaultPeriodUs = 100_000;
 
-export function planCpu(cpu: Cpu, version: CgroupVersion): CgroupWrite[] {
-  return version === 1 ? planV1(cpu) : planV2(cpu);
+export function planCpu(cpu: Cpu, version: CgroupVersion, facts: CpuFacts): CgroupWrite[] {
+  return version === 1 ? planV1(cpu) : planV2(cpu, facts);
 }
+
+/** What a v2 cgroup has now: a period is only written together with a quota. */
+export interface CpuFacts {
+  /** The first word of cpu.max: microseconds or `max`. */
+  readonly quota: string;
+}
+
+function write(file: string, value: number | bigint | string, name: string): CgroupWrite {
+  return { controller: 'cpu', file, value: typeof value === 'string' ? value : formatWhole(value), about: `${at}.${name}` };
+}
+
+/** 0 means "not set" for all but idle and burst, as runc reads it. */
+const isSet = (value: number | undefined): value is number => value !== undefined && value !== 0;
 
 /** scheduler/sched-bwc.rst. The period comes first: the kernel checks a quota against it. */
 function planV1(cpu: Cpu): CgroupWrite[] {
-  const write = (file: string, value: number | undefined, name: string): CgroupWrite[] =>
-    value === undefined || value === 0 ? [] : [{ controller: 'cpu', file, value: formatWhole(value), about: `${at}.${name}` }];
   return [
-    ...write('cpu.shares', cpu.shares, 'shares'),
-    ...write('cpu.cfs_period_us', cpu.period, 'period'),
-    ...write('cpu.cfs_quota_us', cpu.quota, 'quota'),
-    ...write('cpu.cfs_burst_us', cpu.burst, 'burst'),
-    ...write('cpu.rt_period_us', cpu.realtimePeriod, 'realtimePeriod'),
-    ...write('cpu.rt_runtime_us', cpu.realtimeRuntime, 'realtimeRuntime'),
-    ...planIdle(cpu.idle),
+    ...(isSet(cpu.shares) ? [write('cpu.shares', cpu.shares, 'shares')] : []),
+    ...withBurst('cpu.cfs_burst_us', cpu, [
+      ...(isSet(cpu.period) ? [write('cpu.cfs_period_us', cpu.period, 'period')] : []),
+      ...(isSet(cpu.quota) ? [write('cpu.cfs_quota_us', cpu.quota, 'quota')] : []),
+    ]),
+    ...(isSet(cpu.realtimePeriod) ? [write('cpu.rt_period_us', cpu.realtimePeriod, 'realtimePeriod')] : []),
+    ...(isSet(cpu.realtimeRuntime) ? [write('cpu.rt_runtime_us', cpu.realtimeRuntime, 'realtimeRuntime')] : []),
+    ...(cpu.idle === undefined ? [] : [write('cpu.idle', cpu.idle, 'idle')]),
   ];
 }
 
-/** cgroup-v2.rst, "CPU". */
-function planV2(cpu: Cpu): CgroupWrite[] {
-  if ((cpu.realtimePeriod ?? 0) !== 0 || (cpu.realtimeRuntime ?? 0) !== 0)
+/** cgroup-v2.rst, "CPU". An idle cgroup takes no weight, so a weight is written while it is not idle. */
+function planV2(cpu: Cpu, facts: CpuFacts): CgroupWrite[] {
+  if (isSet(cpu.realtimePeriod) || isSet(cpu.realtimeRuntime))
     throw refuseResource(`${at}.realtimeRuntime`, 'cgroup v2 has no real-time budget');
-  const writes: CgroupWrite[] = planIdle(cpu.idle);
-  if (cpu.shares !== undefined && cpu.shares !== 0) {
-    writes.push({ controller: 'cpu', file: 'cpu.weight', value: String(weightOfShares(cpu.shares)), about: `${at}.shares` });
-  }
-  if ((cpu.quota ?? 0) !== 0 || (cpu.period ?? 0) !== 0) {
-    const value = `${formatLimit(cpu.quota === undefined || cpu.quota === 0 ? -1 : cpu.quota)} ${formatWhole(cpu.period || defaultPeriodUs)}`;
-    writes.push({ controller: 'cpu', file: 'cpu.max', value, about: `${at}.quota` });
-  }
-  if (cpu.burst !== undefined && cpu.burst !== 0) {
-    writes.push({ controller: 'cpu', file: 'cpu.max.burst', value: formatWhole(cpu.burst), about: `${at}.burst` });
-  }
-  return writes;
+  const idle = cpu.idle === undefined ? [] : [write('cpu.idle', cpu.idle, 'idle')];
+  const weight = isSet(cpu.shares) ? [write('cpu.weight', weightOfShares(cpu.shares), 'shares')] : [];
+  return [...(cpu.idle === 0 ? [...idle, ...weight] : [...weight, ...idle]), ...withBurst('cpu.max.burst', cpu, planQuota(cpu, facts))];
 }
 
-function planIdle(idle: number | undefined): CgroupWrite[] {
-  return idle === undefined ? [] : [{ controller: 'cpu', file: 'cpu.idle', value: String(idle), about: `${at}.idle` }];
+/** A quota alone keeps the period, as on v1. */
+function planQuota({ quota, period }: Cpu, facts: CpuFacts): CgroupWrite[] {
+  if (!isSet(quota) && !isSet(period)) return [];
+  const amount = isSet(quota) ? formatLimit(quota) : facts.quota;
+  return [write('cpu.max', isSet(period) ? `${amount} ${formatWhole(period)}` : amount, isSet(quota) ? 'quota' : 'period')];
+}
+
+/** A burst may never exceed the quota, neither the old one nor the new: where both change, it is nothing meanwhile. */
+function withBurst(file: string, { burst }: Cpu, quota: readonly CgroupWrite[]): CgroupWrite[] {
+  if (burst === undefined) return [...quota];
+  const last = write(file, burst, 'burst');
+  return quota.length === 0 || burst === 0 ? [last, ...quota] : [write(file, 0, 'burst'), ...quota, last];
 }
 
 /**
- * v1 shares (2 … 262144, default 1024) as a v2 weight (1 … 10000, default 100). The curve runs through the three pairs (2, 1),
- * (1024, 100) and (262144, 10000), so that the default stays the default; runc and crun use the same one.
+ * v1 shares (2 … 262144) as a v2 weight (1 … 10000), on the straight line of runc 1.1, crun and Kubernetes. It makes 39 of the usual 1024 shares, where v2's
+ * usual weight is 100, for which their newer versions bend it. We keep to the line: a weight only means something beside others', and those of a host's
+ * other containers mostly come from it.
  */
 export function weightOfShares(shares: number): number {
   const clamped = Math.min(Math.max(shares, 2), 262_144);
-  const bits = Math.log2(clamped);
-  const exponent = (bits * bits + 125 * bits) / 612 - 7 / 34;
-  return Math.min(Math.max(Math.ceil(10 ** exponent - 1e-9), 1), 10_000);
+  return 1 + Math.floor(((clamped - 2) * 9999) / 262_142);
 }

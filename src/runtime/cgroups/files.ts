@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, readdirSync, writeSync, constants } from 'node:fs';
+import { type Dirent, closeSync, openSync, readFileSync, readdirSync, writeSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { ErrnoError, isErrno } from '#errors';
 
@@ -29,10 +29,21 @@ export function writeControl(directory: string, file: string, value: string): vo
 
 /** Names of the cgroups directly below; none when it is gone. */
 export function childCgroups(directory: string): string[] {
+  return entriesOf(directory)
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name);
+}
+
+/** Names of its control files; none when it is gone. */
+export function controlFiles(directory: string): string[] {
+  return entriesOf(directory)
+    .filter((entry) => entry.isFile())
+    .map((entry) => entry.name);
+}
+
+function entriesOf(directory: string): Dirent[] {
   try {
-    return readdirSync(directory, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map((entry) => entry.name);
+    return readdirSync(directory, { withFileTypes: true });
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENODEV')) return [];
     throw errnoOf(error, 'readdir', directory);

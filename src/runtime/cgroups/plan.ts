@@ -1,6 +1,6 @@
 import type { LinuxResources } from '#oci';
 import { planBlockIo } from './blkio.ts';
-import { planCpu } from './cpu.ts';
+import { type CpuFacts, planCpu } from './cpu.ts';
 import { planCpuset } from './cpuset.ts';
 import { completeDeviceRules, planDevicesV1 } from './devices.ts';
 import { planHugetlb } from './hugetlb.ts';
@@ -14,6 +14,7 @@ import { type CgroupVersion, type CgroupWrite, refuseResource } from './writes.t
 export interface ResourceFacts {
   readonly versionOf: (controller: CgroupController) => CgroupVersion | null;
   readonly memory: MemoryFacts;
+  readonly cpu: CpuFacts;
 }
 
 /**
@@ -25,7 +26,7 @@ export function planResources(resources: LinuxResources, facts: ResourceFacts): 
   const writes = [
     ...planDevices(resources.devices, versionOf('devices')),
     ...(resources.memory === undefined ? [] : planMemory(resources.memory, versionOf('memory'), facts.memory)),
-    ...(resources.cpu === undefined ? [] : [...planCpuset(resources.cpu), ...planCpu(resources.cpu, versionOf('cpu'))]),
+    ...(resources.cpu === undefined ? [] : [...planCpuset(resources.cpu), ...planCpu(resources.cpu, versionOf('cpu'), facts.cpu)]),
     ...(resources.pids === undefined ? [] : planPids(resources.pids)),
     ...(resources.blockIO === undefined ? [] : planBlockIo(resources.blockIO, versionOf('blkio'))),
     ...(resources.hugepageLimits === undefined ? [] : planHugetlb(resources.hugepageLimits, versionOf('hugetlb'))),

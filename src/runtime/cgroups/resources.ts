@@ -1,10 +1,11 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno, OrlopError } from '#errors';
 import type { LinuxResources } from '#oci';
 import { applyDeviceProgram } from './device-attachment.ts';
 import { completeDeviceRules } from './devices.ts';
 import { parseAmount, readControl, writeControl } from './files.ts';
-import { planResources } from './plan.ts';
+import { planResources, type ResourceFacts } from './plan.ts';
 import type { CgroupController, CgroupLayout, Place } from './types.ts';
 import { type CgroupWrite, refuseResource } from './writes.ts';
 
@@ -14,40 +15,52 @@ export function applyResources(
   layout: CgroupLayout,
   placeOf: (controller: CgroupController) => Place | null,
 ): void {
-  const memory = placeOf('memory');
-  const amount = (file: string): bigint =>
-    BigInt(memory === null ? 0 : (parseAmount(readControl(memory.directory, file)) ?? Number.MAX_SAFE_INTEGER));
-  const writes = planResources(resources, {
-    versionOf: (controller) => placeOf(controller)?.version ?? null,
-    memory: {
-      limitBytes: amount(memory?.version === 2 ? 'memory.max' : 'memory.limit_in_bytes'),
-      usageBytes:
-        resources.memory?.checkBeforeUpdate === true ? amount(memory?.version === 2 ? 'memory.current' : 'memory.usage_in_bytes') : 0n,
-    },
-  });
+  const writes = planResources(resources, readFacts(resources, placeOf));
+  const unified = Object.entries(resources.unified ?? {}).flatMap(([file, value]) => planUnified(layout, file, value));
   const devices = placeOf('devices');
   if (resources.devices !== undefined && devices?.version === 2)
     applyDeviceProgram(devices.directory, completeDeviceRules(resources.devices));
   for (const write of writes) applyWrite(write, placeOf(write.controller)?.directory ?? '');
-  for (const [file, value] of Object.entries(resources.unified ?? {})) applyUnified(layout, path, file, value);
+  for (const write of unified) applyWrite(write, join(layout.unified ?? '', path));
+}
+
+/** What the plan depends on, read only as far as it is asked for. */
+function readFacts({ memory, cpu }: LinuxResources, placeOf: (controller: CgroupController) => Place | null): ResourceFacts {
+  const read = (controller: CgroupController, v1: string, v2: string): string | null => {
+    const place = placeOf(controller);
+    return place === null ? null : readControl(place.directory, place.version === 2 ? v2 : v1);
+  };
+  const amount = (v1: string, v2: string): bigint | null => {
+    const value = parseAmount(read('memory', v1, v2));
+    return value === null ? null : BigInt(value);
+  };
+  return {
+    versionOf: (controller) => placeOf(controller)?.version ?? null,
+    memory: {
+      limitBytes: memory === undefined ? null : amount('memory.limit_in_bytes', 'memory.max'),
+      usageBytes: memory?.checkBeforeUpdate === true ? (amount('memory.usage_in_bytes', 'memory.current') ?? 0n) : 0n,
+    },
+    cpu: { quota: (cpu?.period === undefined ? null : read('cpu', 'cpu.cfs_quota_us', 'cpu.max'))?.split(' ')[0] ?? 'max' },
+  };
 }
 
 function applyWrite(write: CgroupWrite, directory: string): void {
   try {
     writeControl(directory, write.file, write.value);
   } catch (error) {
-    if (isErrno(error, 'ENOENT') && write.otherwise !== undefined) {
+    const missing = isErrno(error, 'ENOENT');
+    if (missing && write.otherwise !== undefined) {
       applyWrite({ controller: write.controller, about: write.about, ...write.otherwise }, directory);
       return;
     }
-    throw explainWrite(error, write);
+    if (missing && write.optional === true && existsSync(directory)) return;
+    throw explainWrite(error, write, directory);
   }
 }
 
-function explainWrite(error: unknown, write: CgroupWrite): Error {
-  if (isErrno(error, 'ENOENT', 'EOPNOTSUPP'))
-    return refuseResource(write.about, `this kernel's ${write.controller} controller has no ${write.file}`);
-  if (isErrno(error, 'EINVAL', 'ERANGE')) {
+function explainWrite(error: unknown, write: CgroupWrite, directory: string): unknown {
+  if (isErrno(error, 'ENOENT', 'EOPNOTSUPP')) return refuseResource(write.about, whyMissing(write, directory));
+  if (isErrno(error, 'EINVAL', 'ERANGE', 'ENODEV')) {
     return new OrlopError(
       'invalid-argument',
       'RUNTIME_RESOURCE_VALUE',
@@ -63,15 +76,27 @@ function explainWrite(error: unknown, write: CgroupWrite): Error {
       { cause: error },
     );
   }
-  return error as Error;
+  return error;
 }
 
-/** cgroup v2 files by name, written as they are: runtime-spec config-linux, "Unified". */
-function applyUnified(layout: CgroupLayout, path: string, file: string, value: string): void {
+/** On cgroup2 a controller's files are there once the cgroup above hands it down, which processes in that one prevent. */
+function whyMissing({ controller, file }: CgroupWrite, directory: string): string {
+  if (!existsSync(directory)) return `there is no cgroup ${directory}`;
+  const name = file.split('.')[0] ?? controller;
+  const available = readControl(directory, 'cgroup.controllers')?.split(' ');
+  if (name === 'cgroup' || available === undefined || available.includes(name)) return `this kernel's ${name} controller has no ${file}`;
+  return `cgroup ${directory} has no ${name} controller`;
+}
+
+/** Files of cgroup2 by name, written as they are, one line at a time as the kernel takes them: runtime-spec config-linux, "Unified". */
+function planUnified(layout: CgroupLayout, file: string, value: string): CgroupWrite[] {
   const about = `linux.resources.unified.${file}`;
-  if (layout.mode !== 'v2' || layout.unified === null) throw refuseResource(about, 'this host does not use cgroup v2');
-  if (file.includes('/') || file.startsWith('.') || !file.includes('.')) {
-    throw new OrlopError('invalid-argument', 'RUNTIME_CGROUP_FILE', `${about} does not name a control file`);
+  if (layout.mode !== 'v2') throw refuseResource(about, 'this host does not use cgroup v2');
+  if (!/^[^./]+\.[^/]+$/.test(file)) {
+    throw new OrlopError('invalid-argument', 'RUNTIME_CGROUP_FILE', `${about} does not name a control file`, {
+      hint: 'write it as CONTROLLER.PARAMETER, without slashes',
+    });
   }
-  applyWrite({ controller: 'cpu', file, value, about }, join(layout.unified, path));
+  const lines = value.split('\n').filter((line, index) => line !== '' || index === 0);
+  return lines.map((line) => ({ controller: 'cpu', file, value: line, about }));
 }

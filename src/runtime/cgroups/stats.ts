@@ -1,10 +1,22 @@
 import { childCgroups, parseAmount, parseKeyed, readControl } from './files.ts';
+import { readHugetlb } from './hugetlb.ts';
+import { readPressure } from './pressure.ts';
+import { readRdma } from './rdma.ts';
 import type { CgroupController, CgroupStats, Place } from './types.ts';
 
 export type DirectoryOf = (controller: CgroupController) => Place | null;
 
-export function readStats(directoryOf: DirectoryOf): CgroupStats {
-  return { cpu: readCpu(directoryOf), memory: readMemory(directoryOf), pids: readPids(directoryOf), io: readIo(directoryOf) };
+/** `unified` is the cgroup2 directory, which has pressure even where v1 has the controllers. */
+export function readStats(directoryOf: DirectoryOf, unified: Place | null): CgroupStats {
+  return {
+    cpu: readCpu(directoryOf),
+    memory: readMemory(directoryOf),
+    pids: readPids(directoryOf),
+    io: readIo(directoryOf),
+    hugetlb: readHugetlb(directoryOf('hugetlb')),
+    rdma: readRdma(directoryOf('rdma')),
+    pressure: readPressure(unified),
+  };
 }
 
 export function readOutOfMemoryKills(directoryOf: DirectoryOf): number {
@@ -24,33 +36,38 @@ function readCpu(directoryOf: DirectoryOf): CgroupStats['cpu'] {
   const cpu = directoryOf('cpu');
   const account = directoryOf('cpuacct');
   const stat = parseKeyed(cpu === null ? null : readControl(cpu.directory, 'cpu.stat'));
-  const throttling = { periods: stat['nr_periods'] ?? 0, throttledPeriods: stat['nr_throttled'] ?? 0 };
+  const throttling = { periods: stat['nr_periods'] ?? 0, throttledPeriods: stat['nr_throttled'] ?? 0, bursts: stat['nr_bursts'] ?? 0 };
   if (account === null || account.version === 2) {
     const times = { usageUs: stat['usage_usec'] ?? 0, userUs: stat['user_usec'] ?? 0, systemUs: stat['system_usec'] ?? 0 };
-    return { ...times, ...throttling, throttledUs: stat['throttled_usec'] ?? 0 };
+    return { ...times, ...throttling, throttledUs: stat['throttled_usec'] ?? 0, burstUs: stat['burst_usec'] ?? 0 };
   }
   const read = (file: string): number => Math.round((parseAmount(readControl(account.directory, file)) ?? 0) / 1000);
   const times = { usageUs: read('cpuacct.usage'), userUs: read('cpuacct.usage_user'), systemUs: read('cpuacct.usage_sys') };
-  return { ...times, ...throttling, throttledUs: Math.round((stat['throttled_time'] ?? 0) / 1000) };
+  const nanoseconds = (key: string): number => Math.round((stat[key] ?? 0) / 1000);
+  return { ...times, ...throttling, throttledUs: nanoseconds('throttled_time'), burstUs: nanoseconds('burst_time') };
 }
 
 function readMemory(directoryOf: DirectoryOf): CgroupStats['memory'] {
   const memory = directoryOf('memory');
   const outOfMemoryKills = readOutOfMemoryKills(directoryOf);
   if (memory === null) {
-    return { usageBytes: 0, maxUsageBytes: 0, limitBytes: null, cacheBytes: 0, swapBytes: 0, failures: 0, outOfMemoryKills, detail: {} };
+    const nothing = { usageBytes: 0, maxUsageBytes: 0, limitBytes: null, cacheBytes: 0, swapBytes: 0, swapLimitBytes: null, failures: 0 };
+    return { ...nothing, outOfMemoryKills, events: {}, detail: {} };
   }
   const amount = (file: string): number => parseAmount(readControl(memory.directory, file)) ?? 0;
   const detail = parseKeyed(readControl(memory.directory, 'memory.stat'));
   if (memory.version === 2) {
+    const events = parseKeyed(readControl(memory.directory, 'memory.events'));
     return {
       usageBytes: amount('memory.current'),
       maxUsageBytes: amount('memory.peak'),
       limitBytes: parseAmount(readControl(memory.directory, 'memory.max')),
       cacheBytes: detail['file'] ?? 0,
       swapBytes: amount('memory.swap.current'),
-      failures: parseKeyed(readControl(memory.directory, 'memory.events'))['max'] ?? 0,
+      swapLimitBytes: parseAmount(readControl(memory.directory, 'memory.swap.max')),
+      failures: events['max'] ?? 0,
       outOfMemoryKills,
+      events,
       detail,
     };
   }
@@ -60,8 +77,10 @@ function readMemory(directoryOf: DirectoryOf): CgroupStats['memory'] {
     limitBytes: parseAmount(readControl(memory.directory, 'memory.limit_in_bytes')),
     cacheBytes: detail['total_cache'] ?? detail['cache'] ?? 0,
     swapBytes: detail['total_swap'] ?? detail['swap'] ?? 0,
+    swapLimitBytes: parseAmount(readControl(memory.directory, 'memory.memsw.limit_in_bytes')),
     failures: amount('memory.failcnt'),
     outOfMemoryKills,
+    events: {},
     detail,
   };
 }

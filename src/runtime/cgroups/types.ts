@@ -48,6 +48,20 @@ export interface Place {
   readonly version: 1 | 2;
 }
 
+/** Pressure stall information (psi.rst): the share of time, in percent, in which some or all had to wait, and the sum of it. */
+export interface Stall {
+  readonly percent10: number;
+  readonly percent60: number;
+  readonly percent300: number;
+  readonly totalUs: number;
+}
+
+/** `full` is missing where a kernel does not count it. */
+export interface Pressure {
+  readonly some: Stall;
+  readonly full: Stall | null;
+}
+
 /** Figures of one cgroup. Times are microseconds of CPU, sizes are bytes; a limit of null means none. */
 export interface CgroupStats {
   readonly cpu: {
@@ -57,6 +71,9 @@ export interface CgroupStats {
     readonly periods: number;
     readonly throttledPeriods: number;
     readonly throttledUs: number;
+    /** Periods in which saved-up time was used, and how much. */
+    readonly bursts: number;
+    readonly burstUs: number;
   };
   readonly memory: {
     readonly usageBytes: number;
@@ -64,8 +81,12 @@ export interface CgroupStats {
     readonly limitBytes: number | null;
     readonly cacheBytes: number;
     readonly swapBytes: number;
+    /** Of swap alone on v2, of memory and swap together on v1. */
+    readonly swapLimitBytes: number | null;
     readonly failures: number;
     readonly outOfMemoryKills: number;
+    /** All of v2's memory.events: `low`, `high`, `max`, `oom`, `oom_kill`, `oom_group_kill`. Empty on v1. */
+    readonly events: Readonly<Record<string, number>>;
     /** All of memory.stat. */
     readonly detail: Readonly<Record<string, number>>;
   };
@@ -78,6 +99,22 @@ export interface CgroupStats {
     readonly reads: number;
     readonly writes: number;
   }[];
+  readonly hugetlb: readonly {
+    /** `2MB` */
+    readonly pageSize: string;
+    readonly usageBytes: number;
+    /** null where the kernel keeps none: on v2. */
+    readonly maxUsageBytes: number | null;
+    readonly limitBytes: number | null;
+    readonly failures: number;
+  }[];
+  readonly rdma: readonly {
+    readonly device: string;
+    readonly handles: number;
+    readonly objects: number;
+  }[];
+  /** null where the kernel does not tell: on v1, or with psi=0. */
+  readonly pressure: { readonly cpu: Pressure | null; readonly memory: Pressure | null; readonly io: Pressure | null };
 }
 
 /** One cgroup: the directory `path` in each hierarchy of the layout. Plain handle, holds no descriptor. */

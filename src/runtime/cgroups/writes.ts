@@ -9,6 +9,8 @@ export interface CgroupWrite {
   readonly about: string;
   /** Tried instead when the file does not exist (a controller's older or newer name for the same thing). */
   readonly otherwise?: { readonly file: string; readonly value: string };
+  /** Where the file does not exist, what is asked for holds anyway. */
+  readonly optional?: boolean;
 }
 
 export type CgroupVersion = 1 | 2;
