@@ -12,6 +12,8 @@
 
 /* A change of ids sets by itself whether the process is dumpable (to the host's fs.suid_dumpable), so that is said again. */
 static int change_ids(struct stage *stage, uint32_t uid, uint32_t gid, const uint8_t *groups, size_t count) {
+  /* -1 would mean "as it is" to the kernel: root. */
+  if (uid == UINT32_MAX || gid == UINT32_MAX) return stage_fail(stage, -EINVAL, "setresuid", "");
   if (syscall(SYS_setgroups, count, groups) < 0) return stage_fail(stage, -errno, "setgroups", "");
   if (syscall(SYS_setresgid, gid, gid, gid) < 0) return stage_fail(stage, -errno, "setresgid", "");
   if (syscall(SYS_setresuid, uid, uid, uid) < 0) return stage_fail(stage, -errno, "setresuid", "");

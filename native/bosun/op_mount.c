@@ -19,7 +19,8 @@ static int attach(struct stage *stage, int mount, const char *target, uint32_t m
   if (make > ROOT_MAKE_FILE) return stage_fail(stage, -EINVAL, "move_mount", target);
   OS_CLOSE int place = root_make(stage, target, (enum root_make)make, make == ROOT_MAKE_FILE ? &files : &directories);
   if (place < 0) return stage_fail(stage, place, "openat2", target);
-  int error = os_move_mount(mount, place);
+  int error = root_check_place(place, target);
+  if (error == 0) error = os_move_mount(mount, place);
   return error < 0 ? stage_fail(stage, error, "move_mount", target) : 0;
 }
 

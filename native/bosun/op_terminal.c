@@ -44,6 +44,8 @@ static int bind_console(struct stage *stage, int slave) {
   if (error < 0) return error;
   OS_CLOSE int place = root_make(stage, CONSOLE, ROOT_MAKE_FILE, &owner);
   if (place < 0) return stage_fail(stage, place, "openat2", CONSOLE);
+  error = root_check_place(place, CONSOLE);
+  if (error < 0) return stage_fail(stage, error, "openat2", CONSOLE);
   OS_CLOSE int tree = os_open_tree(slave, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
   if (tree < 0) return stage_fail(stage, tree, "open_tree", CONSOLE);
   error = os_move_mount(tree, place);

@@ -3,14 +3,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "os.h"
 #include "text.h"
 
 #define MAXIMUM_LINKS 40
+/* PROC_ROOT_INO of the kernel's include/linux/proc_ns.h: the root of any procfs. */
+#define PROC_ROOT_INODE 1
 
 int root_tmpfs(const char *inodes, bool read_only) {
   const char *const options[][2] = {{"source", "tmpfs"}, {"nr_inodes", inodes}, {"size", "64k"}, {"mode", "0755"}};
@@ -135,4 +139,25 @@ int root_parent(struct stage *stage, const char *target, const char **name) {
   path[length] = '\0';
   *name = last;
   return root_make(stage, path, ROOT_MAKE_DIRECTORY, &parents);
+}
+
+static bool is_proc(int fd) {
+  struct statfs facts;
+  return fstatfs(fd, &facts) == 0 && facts.f_type == PROC_SUPER_MAGIC;
+}
+
+int root_check_place(int place, const char *target) {
+  bool said = strncmp(target, "/proc", 5) == 0 && (target[5] == '\0' || target[5] == '/');
+  return !said && is_proc(place) ? -ELOOP : 0;
+}
+
+int root_open_proc(struct stage *stage, const char *path, int flags, bool trusted) {
+  struct stat facts;
+  OS_CLOSE int proc = root_open_plain(stage, "/proc", O_PATH | O_DIRECTORY);
+  if (proc < 0) return proc;
+  if (!is_proc(proc) || fstat(proc, &facts) < 0 || facts.st_ino != PROC_ROOT_INODE) return -EXDEV;
+  uint64_t resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | (trusted ? 0 : RESOLVE_NO_XDEV);
+  OS_CLOSE int file = os_openat2(proc, path, (uint64_t)(unsigned)flags, 0, resolve);
+  if (file >= 0 && !is_proc(file)) return -EXDEV;
+  return os_take(&file);
 }

@@ -21,6 +21,16 @@ int root_open(struct stage *stage, const char *target, int flags);
 int root_open_plain(struct stage *stage, const char *target, int flags);
 /* An O_PATH descriptor of target, which is made when it is missing, with its parents (0755). A dangling link is followed inside the root. */
 int root_make(struct stage *stage, const char *target, enum root_make make, const struct root_owner *owner);
+/*
+ * -ELOOP when `place`, which target was resolved to, lies on procfs and target does not say so: a link in the root then leads there, and whatever is mounted
+ * would stand in for the kernel's word (CVE-2019-16884, CVE-2025-52565).
+ */
+int root_check_place(int place, const char *target);
+/*
+ * Opens a file of procfs by its path below /proc, past nothing that anybody could have mounted on /proc or in it: -EXDEV when there is something
+ * (CVE-2025-52881). `trusted`: the mounts in /proc are this stage's own work and may be crossed.
+ */
+int root_open_proc(struct stage *stage, const char *path, int flags, bool trusted);
 /* An O_PATH descriptor of target's parent, made when missing. *name points to the last component; -EINVAL when that is no name. */
 int root_parent(struct stage *stage, const char *target, const char **name);
 

@@ -180,7 +180,7 @@ static int run(struct stage *stage) {
 }
 
 _Noreturn void stage_run(const struct stage_birth *birth) {
-  struct stage stage = {.root = -1, .empty = -1, .fifo = -1, .console = -1, .own_mounts = birth->own_mounts};
+  struct stage stage = {.root = -1, .empty = -1, .fifo = -1, .console = -1, .own_mounts = birth->own_mounts, .furnished = birth->plan != NULL};
   leave_monitor(&stage, birth);
   if (birth->plan == NULL || furnish(&stage) == 0) run(&stage);
   signal(SIGPIPE, SIG_IGN);

@@ -22,6 +22,7 @@ struct stage {
   int fifo;                    /* start.fifo while it is open for writing, or -1 */
   int console;                 /* the terminal's other end while it is ours, or -1 */
   bool own_mounts; /* the mount namespace is not the host's */
+  bool furnished; /* it has built the skeleton that its root is mounted over */
   bool umask_set;
   uint32_t keep;               /* descriptors after 2 that the process gets */
   int kept[PLAN_MAXIMUM_SLOTS]; /* which of ours they are, or -1 */
