@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream';
 import { constants, createZstdCompress } from 'node:zlib';
 import { mediaTypes } from '#oci';
-import { type ChainId, chainIdOf, type Lease, type Store } from '#store';
+import { type ChainId, chainIdOf, decompress, detectCompression, type Lease, type Store } from '#store';
 import type { ImageLayer } from './types.ts';
 
 export interface AddLayerOptions {
@@ -52,19 +52,19 @@ async function* count(source: AsyncIterable<Uint8Array>, report: (bytes: number)
   }
 }
 
-/** Looks at the first bytes (RFC 1952, RFC 8878) and packs what is not packed yet. */
+/** Looks at the first bytes. What OCI layers may be packed with stays; all else becomes zstd, from xz, bzip2 and lz4 too. */
 async function pack(source: AsyncGenerator<Uint8Array>): Promise<{ mediaType: string; data: AsyncIterable<Uint8Array> }> {
   let head: Uint8Array = new Uint8Array(0);
-  while (head.length < 4) {
+  while (head.length < 8) {
     const { value, done } = await source.next();
     if (done === true) break;
     head = head.length === 0 ? value : Buffer.concat([head, value]);
   }
   const whole = prepend(head, source);
-  if (head[0] === 0x1f && head[1] === 0x8b) return { mediaType: mediaTypes.ociLayerGzip, data: whole };
-  if (head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd)
-    return { mediaType: mediaTypes.ociLayerZstd, data: whole };
-  return { mediaType: mediaTypes.ociLayerZstd, data: compress(whole) };
+  const compression = detectCompression(head);
+  if (compression === 'gzip') return { mediaType: mediaTypes.ociLayerGzip, data: whole };
+  if (compression === 'zstd') return { mediaType: mediaTypes.ociLayerZstd, data: whole };
+  return { mediaType: mediaTypes.ociLayerZstd, data: compress(compression === 'none' ? whole : decompress(whole)) };
 }
 
 async function* prepend(head: Uint8Array, rest: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {

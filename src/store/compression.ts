@@ -1,18 +1,29 @@
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { constants, createGunzip, createZstdDecompress } from 'node:zlib';
-import { OrlopError } from '#errors';
+import { isOrlopError, OrlopError } from '#errors';
 import type { LayerCompression } from '#oci';
+import { filterThrough } from '#sys';
+
+/** What archives come packed with: what OCI layers may be, and what only programs of the host unpack. */
+export type Compression = LayerCompression | 'xz' | 'bzip2' | 'lz4';
 
 const zstdMagic = 0xfd2fb528;
-const magics: readonly (readonly [bytes: string, name: string])[] = [
+const magics: readonly (readonly [bytes: string, name: 'xz' | 'bzip2' | 'lz4'])[] = [
   ['\xfd7zXZ\0', 'xz'],
   ['BZh', 'bzip2'],
   ['\x04\x22\x4d\x18', 'lz4'],
 ];
 
-/** Tells by the first bytes. Fails with unimplemented `STORE_UNKNOWN_COMPRESSION` for one that is known but not supported. */
-export function detectCompression(head: Uint8Array): LayerCompression {
+/** The Debian package that has the program. Memory is bounded: `xz -9` needs 65 MiB to unpack. */
+const programs = {
+  xz: { args: ['--decompress', '--stdout', '--memlimit-decompress=512MiB'], package: 'xz-utils' },
+  bzip2: { args: ['--decompress', '--stdout'], package: 'bzip2' },
+  lz4: { args: ['-d', '-c'], package: 'lz4' },
+} as const;
+
+/** Tells by the first bytes (RFC 1952, RFC 8878, the xz, bzip2 and lz4 formats); `none` for all else. */
+export function detectCompression(head: Uint8Array): Compression {
   if (head[0] === 0x1f && head[1] === 0x8b) return 'gzip';
   const start = Buffer.from(head.subarray(0, 8));
   if (start.length >= 4) {
@@ -20,16 +31,12 @@ export function detectCompression(head: Uint8Array): LayerCompression {
     // A skippable frame may come first (RFC 8878, 3.1.2).
     if (word === zstdMagic || (word & 0xfffffff0) >>> 0 === 0x184d2a50) return 'zstd';
   }
-  const other = magics.find(([bytes]) => start.toString('latin1').startsWith(bytes));
-  if (other === undefined) return 'none';
-  throw new OrlopError('unimplemented', 'STORE_UNKNOWN_COMPRESSION', `${other[1]} compression is not supported`, {
-    hint: 'use gzip, zstd or none',
-  });
+  return magics.find(([bytes]) => start.toString('latin1').startsWith(bytes))?.[1] ?? 'none';
 }
 
 /**
- * The bytes unpacked, whatever they were packed with. Inflating happens on the thread pool. Damaged input fails with data-loss
- * `STORE_BAD_COMPRESSION`.
+ * The bytes unpacked, whatever they were packed with: gzip and zstd on the thread pool, xz, bzip2 and lz4 by the host's programs. Damaged input fails with
+ * data-loss `STORE_BAD_COMPRESSION`, a program that the host does not have with failed-precondition `STORE_NO_UNPACKER`.
  */
 export async function* decompress(source: AsyncIterable<Uint8Array>): AsyncIterable<Buffer> {
   const iterator = source[Symbol.asyncIterator]();
@@ -38,7 +45,8 @@ export async function* decompress(source: AsyncIterable<Uint8Array>): AsyncItera
     const compression = detectCompression(head);
     const whole = prepend(head, iterator);
     if (compression === 'none') yield* whole;
-    else yield* inflate(whole, compression);
+    else if (compression === 'gzip' || compression === 'zstd') yield* inflate(whole, compression);
+    else yield* unpackByProgram(whole, compression);
   } finally {
     // Not awaited: a source that is stuck would hide the error.
     iterator.return?.().catch(() => undefined);
@@ -73,6 +81,27 @@ async function* inflate(source: AsyncIterable<Buffer>, compression: 'gzip' | 'zs
   } finally {
     input.destroy();
     decoder.destroy();
+  }
+}
+
+async function* unpackByProgram(source: AsyncIterable<Buffer>, format: keyof typeof programs): AsyncIterable<Buffer> {
+  try {
+    yield* filterThrough(format, programs[format].args, source);
+  } catch (error) {
+    if (!isOrlopError(error)) throw error;
+    if (error.code === 'SYS_PROGRAM_MISSING') {
+      throw new OrlopError(
+        'failed-precondition',
+        'STORE_NO_UNPACKER',
+        `this is packed with ${format}, and this host has no program ${format}`,
+        {
+          hint: `install it (Debian: apt install ${programs[format].package}), or use gzip, zstd or none`,
+          cause: error,
+        },
+      );
+    }
+    if (error.code !== 'SYS_FILTER_FAILED') throw error;
+    throw new OrlopError('data-loss', 'STORE_BAD_COMPRESSION', `damaged ${format} data: ${error.message}`, { cause: error });
   }
 }
 

@@ -11,6 +11,8 @@ export type {
   Settings,
 } from './metadata/types.ts';
 export { openStore, type OpenStoreOptions } from './store.ts';
+export { type Compression, decompress, detectCompression } from './compression.ts';
+export { defaultLimits, type UnpackLimits } from './layers/limits.ts';
 export { chainIdOf } from './layers/chain.ts';
 export { layerFromTrees } from './layers/layer-from-trees.ts';
 export type { TreeSource } from './layers/tree-index.ts';

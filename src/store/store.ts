@@ -8,6 +8,7 @@ import { createContentStore } from './content/content.ts';
 import { measureStore } from './disk-usage.ts';
 import { createCollector } from './gc/collect.ts';
 import { createLayerStore } from './layers/layers.ts';
+import type { UnpackLimits } from './layers/limits.ts';
 import { createUnpackPool } from './layers/unpack-pool.ts';
 import { createDirectories, createLayout, type Layout } from './layout.ts';
 import { createLeaseBook } from './leases.ts';
@@ -30,6 +31,8 @@ export interface OpenStoreOptions {
   readonly logger?: Logger;
   /** The bundled worker thread (`src/store/layers/worker.ts`); found by itself when run from source or beside the bundle as `store-worker.mjs`. */
   readonly workerUrl?: URL;
+  /** What a layer may unpack to; `defaultLimits` without it. */
+  readonly limits?: UnpackLimits;
 }
 
 /**
@@ -37,7 +40,7 @@ export interface OpenStoreOptions {
  * failed-precondition `STORE_IN_USE` or `STORE_NEWER_SCHEMA`, permission-denied `STORE_ROOT_UNUSABLE`, data-loss `STORE_DATABASE_CORRUPT` or
  * `STORE_DATABASE_MISSING`.
  */
-export async function openStore({ root, addon, logger, workerUrl }: OpenStoreOptions): Promise<Store> {
+export async function openStore({ root, addon, logger, workerUrl, limits }: OpenStoreOptions): Promise<Store> {
   const layout = createLayout(resolve(root));
   makeDirectories(layout);
   refuseLostDatabase(layout);
@@ -52,7 +55,7 @@ export async function openStore({ root, addon, logger, workerUrl }: OpenStoreOpt
   const reconciled = await reconcile({ layout, addon, metadata, layerRows, background, logger });
 
   const content = createContentStore(layout);
-  const layers = createLayerStore({ layout, addon, rows: layerRows, pool, logger });
+  const layers = createLayerStore({ layout, addon, rows: layerRows, pool, logger, ...(limits === undefined ? {} : { limits }) });
   const { inUse, ...snapshots } = createOverlaySnapshotter({ layout, addon, background, directories: layers.directories, logger });
   const collectGarbage = createCollector({ layout, addon, metadata, layerRows, leases, containersInUse: inUse });
   const resources = opened.move();

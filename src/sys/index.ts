@@ -4,6 +4,7 @@ export { toErrnoError, withErrno } from './errno.ts';
 export * from './constants.ts';
 export { formatSignal, parseSignal, signals } from './signals.ts';
 export { syncDirectory, writeFileAtomic, type AtomicWriteOptions } from './atomic-file.ts';
+export { filterThrough } from './filter-program.ts';
 export { removeTree } from './remove-tree.ts';
 export {
   childrenOf,
@@ -21,6 +22,7 @@ export {
 } from './procfs.ts';
 export { parseMountinfo, readMountinfo, type Mount } from './mountinfo.ts';
 export { cgroupProcesses, childCgroups, makeCgroup, parseFlatKeyed, readCgroupFile, removeCgroup, writeCgroupFile } from './cgroupfs.ts';
+export { type KeptAddress, type LinkSocket, type NetworkLink, openLinkSocket } from './links.ts';
 export { lockFile, type LockFile } from './lock-file.ts';
 export { openNamespace, openNamespaces, type Namespaces } from './namespaces.ts';
 export { openInRoot, readFileInRoot, statInRoot } from './in-root.ts';

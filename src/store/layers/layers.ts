@@ -11,6 +11,7 @@ import { layerName, layerTree, type Layout } from '../layout.ts';
 import type { LayerRows } from '../metadata/layer-rows.ts';
 import type { ApplyLayerOptions, ChainId, Layer, LayerSource, LayerStore, Lease } from '../types.ts';
 import { extendChain } from './chain.ts';
+import type { UnpackLimits } from './limits.ts';
 import { packUpper } from './pack.ts';
 import type { UnpackPool } from './unpack-pool.ts';
 
@@ -20,6 +21,7 @@ export interface LayerStoreParts {
   readonly rows: LayerRows;
   readonly pool: UnpackPool;
   readonly logger: Logger | undefined;
+  readonly limits?: UnpackLimits;
 }
 
 export function createLayerStore(parts: LayerStoreParts): LayerStore {
@@ -86,7 +88,12 @@ async function applyLayer(
     undo.defer(() => removeTree(addon, temporary));
     let bytes = 0;
     const unpacked = await pool.run({
-      job: { directory: temporary, lower: lower.map((path) => join(layout.root, path)), diffId: options.diffId ?? null },
+      job: {
+        directory: temporary,
+        lower: lower.map((path) => join(layout.root, path)),
+        diffId: options.diffId ?? null,
+        ...(parts.limits === undefined ? {} : { limits: parts.limits }),
+      },
       source: sourceOf(layout, source),
       signal: options.signal,
       onBytes: (more) => options.onProgress?.((bytes += more)),

@@ -7,6 +7,7 @@ import { decompress } from '../compression.ts';
 import { createRunningHash } from '../content/hash.ts';
 import { layerTree } from '../layout.ts';
 import { createTarReader } from '../tar/reader.ts';
+import { createRatioMeter, defaultLimits, type UnpackLimits } from './limits.ts';
 import { openTreeDirectory } from './lower-lookup.ts';
 import { createUnpacker, type Unpacked } from './unpack.ts';
 
@@ -16,6 +17,7 @@ export interface UnpackJob {
   /** Absolute paths of the trees below, top first. */
   readonly lower: readonly string[];
   readonly diffId: Digest | null;
+  readonly limits?: UnpackLimits;
 }
 
 export interface UnpackResult extends Unpacked {
@@ -41,13 +43,16 @@ export async function runUnpackJob(
     root: opened(openTreeDirectory(addon, tree)),
     trash: opened(openTreeDirectory(addon, trash)),
     lower,
+    ...(job.limits === undefined ? {} : { limits: job.limits }),
   });
   closing.defer(() => unpacker.close());
 
   const reader = createTarReader(unpacker);
   const hash = createRunningHash('sha256');
-  for await (const chunk of decompress(source)) {
+  const ratio = createRatioMeter(job.limits ?? defaultLimits);
+  for await (const chunk of decompress(ratio.packed(source))) {
     checkpoint();
+    ratio.unpacked(chunk.length);
     hash.update(chunk);
     reader.write(chunk);
   }

@@ -26,6 +26,8 @@ import type { TarHandlers } from '../tar/reader.ts';
 import { checkOwner, setFileAttributes, setNamedAttributes } from './attributes.ts';
 import { copyUpDirectory, copyUpFile } from './copy-up.ts';
 import { isWhiteout, opaqueAttribute } from './lower-lookup.ts';
+import { dataRuns, holeBytes } from './holes.ts';
+import { createEntryMeter, defaultLimits, type EntryMeter, type UnpackLimits } from './limits.ts';
 import { ancestorsOf, joinTreePath, parseTreePath, type TreePath } from './tree-path.ts';
 
 export interface UnpackOptions {
@@ -36,6 +38,7 @@ export interface UnpackOptions {
   readonly trash: number;
   /** Trees of the layers below, top first. Without any, whiteouts have nothing to hide and are dropped. */
   readonly lower: readonly number[];
+  readonly limits?: UnpackLimits;
 }
 
 export interface Unpacked {
@@ -65,6 +68,7 @@ interface Unpacking extends UnpackOptions {
   size: number;
   skippedXattrs: number;
   trashed: number;
+  readonly meter: EntryMeter;
 }
 
 /**
@@ -73,16 +77,23 @@ interface Unpacking extends UnpackOptions {
  * for what makes no sense, ErrnoErrors of the disk as they are.
  */
 export function createUnpacker(options: UnpackOptions): Unpacker {
-  const state: Unpacking = { ...options, parent: null, file: null, directoryTimes: [], size: 0, skippedXattrs: 0, trashed: 0 };
+  const meter = createEntryMeter(options.limits ?? defaultLimits);
+  const state: Unpacking = { ...options, meter, parent: null, file: null, directoryTimes: [], size: 0, skippedXattrs: 0, trashed: 0 };
   return {
-    entry: (entry) => naming(entry, () => makeEntry(state, entry)),
+    entry(entry) {
+      meter.entry(entry);
+      naming(entry, () => makeEntry(state, entry));
+    },
     data(chunk, offset) {
       const file = state.file;
       if (file === null) return;
-      for (let at = 0; at < chunk.length; ) {
-        at += withErrno(showByteText(file.entry.path), () => writeSync(file.descriptor, chunk, at, chunk.length - at, offset + at));
+      for (const { start, end } of dataRuns(chunk)) {
+        for (let at = start; at < end; ) {
+          at += withErrno(showByteText(file.entry.path), () => writeSync(file.descriptor, chunk, at, end - at, offset + at));
+        }
       }
       state.size += chunk.length;
+      meter.data(chunk.length);
     },
     endOfFile: () => finishFile(state),
     finish() {
@@ -121,8 +132,9 @@ function finishFile(state: Unpacking): void {
   const file = state.file;
   if (file === null) return;
   naming(file.entry, () => {
-    // Holes: the end of the file may be one.
-    if (file.entry.extents !== undefined) withErrno('file', () => ftruncateSync(file.descriptor, file.entry.size));
+    // Holes: the end of the file may be one. A smaller file was written whole.
+    if (file.entry.extents !== undefined || file.entry.size >= holeBytes)
+      withErrno('file', () => ftruncateSync(file.descriptor, file.entry.size));
     state.skippedXattrs += setFileAttributes(state.addon, file.descriptor, file.entry);
   });
   state.addon.close(file.descriptor);
