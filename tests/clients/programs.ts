@@ -21,6 +21,8 @@ export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** All of its input; left out: open until the caller ends it. */
   readonly input?: string | Uint8Array;
+  /** It is killed then (half a minute unless told otherwise), so that a test that goes wrong ends. */
+  readonly timeoutMs?: number;
 }
 
 /** The command line under test: the sources, or the program that ORLOP_TEST_CLI names. */
@@ -29,9 +31,13 @@ export const orlopCommand: readonly string[] =
     ? [process.execPath, fileURLToPath(new URL('../../src/main/orlop.ts', import.meta.url))]
     : [process.env['ORLOP_TEST_CLI']];
 
-/** Starts a program; it is killed after half a minute, so that a test that goes wrong ends. */
+/** Starts a program. */
 export function startProgram([file = '', ...words]: readonly string[], options: ProgramOptions = {}): RunningProgram {
-  const child = spawn(file, words, { env: { ...process.env, ...options.env }, timeout: 30_000, killSignal: 'SIGKILL' });
+  const child = spawn(file, words, {
+    env: { ...process.env, ...options.env },
+    timeout: options.timeoutMs ?? 30_000,
+    killSignal: 'SIGKILL',
+  });
   const heard = { stdout: '', stderr: '' };
   const listeners = new Set<() => void>();
   for (const name of ['stdout', 'stderr'] as const) {

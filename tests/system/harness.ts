@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { startProgram } from '../clients/programs.ts';
 import { assertNothingLeft, marksOf } from './leaks.ts';
 
 export const projectRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -32,21 +33,10 @@ export interface CommandOptions {
 
 /** Runs a program to its end; it is killed after the timeout, which fails the call. */
 export async function runCommand(file: string, argv: readonly string[], options: CommandOptions = {}): Promise<Outcome> {
-  const child = spawn(file, argv, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...options.env } });
-  const chunks = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
-  child.stdout.on('data', (chunk: Buffer) => chunks.stdout.push(chunk));
-  child.stderr.on('data', (chunk: Buffer) => chunks.stderr.push(chunk));
-  child.stdin.on('error', () => {});
-  child.stdin.end(options.input ?? '');
-  let late = false;
-  const timer = setTimeout(() => {
-    late = true;
-    child.kill('SIGKILL');
-  }, options.timeoutMs ?? 60_000);
-  const [code] = (await once(child, 'close')) as [number | null];
-  clearTimeout(timer);
-  const outcome = { code, stdout: Buffer.concat(chunks.stdout).toString(), stderr: Buffer.concat(chunks.stderr).toString() };
-  if (late) throw new Error(`${file} ${argv.join(' ')} did not end: ${JSON.stringify(outcome)}`);
+  const program = startProgram([file, ...argv], { input: '', timeoutMs: 60_000, ...options });
+  const { code, stdout, stderr } = await program.ended;
+  const outcome = { code, stdout, stderr };
+  if (program.child.killed) throw new Error(`${file} ${argv.join(' ')} did not end: ${JSON.stringify(outcome)}`);
   return outcome;
 }
 
