@@ -1,4 +1,4 @@
-import { readFileSync, realpathSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { isErrno, OrlopError } from '#errors';
 import { parseSpecText, type Spec, type SpecMount } from '#oci';
@@ -12,15 +12,34 @@ export interface Bundle {
   readonly text: Uint8Array;
 }
 
-/** runtime-spec bundle. `not-found` when the directory, its config.json or the root file system is missing. */
+/**
+ * runtime-spec bundle. `not-found` when the directory, its config.json or the root file system is missing.
+ */
 export function openBundle(path: string): Bundle {
-  const directory = resolve(path);
-  const file = join(directory, 'config.json');
-  const text = readOrExplain(file, 'a bundle needs a config.json: make one with orlop-runtime spec');
+  const directory = resolve(path === '' ? '.' : path);
+  const text = readConfig(directory);
   const spec = parseSpecText(text);
-  if (spec.root === undefined) throw new OrlopError('invalid-argument', 'RUNTIME_SPEC_INVALID', `${file}: root is missing`);
+  if (spec.root === undefined) throw new OrlopError('invalid-argument', 'RUNTIME_SPEC_INVALID', 'root must be specified');
   const rootfs = findRoot(isAbsolute(spec.root.path) ? spec.root.path : join(directory, spec.root.path));
   return { directory, rootfs, text, spec: { ...spec, mounts: (spec.mounts ?? []).map((mount) => anchor(mount, directory)) } };
+}
+
+function readConfig(directory: string): Uint8Array {
+  try {
+    if (!statSync(directory).isDirectory()) throw missingDirectory(directory, 'not a directory');
+    return readFileSync(join(directory, 'config.json'));
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error;
+    if (!existsSync(directory)) throw missingDirectory(directory, 'no such file or directory');
+    throw new OrlopError('not-found', 'RUNTIME_FILE_MISSING', 'JSON specification file config.json not found', {
+      hint: `${directory} is no bundle: make one with orlop-runtime spec`,
+      cause: error,
+    });
+  }
+}
+
+function missingDirectory(directory: string, why: string): OrlopError {
+  return new OrlopError('not-found', 'RUNTIME_BUNDLE_MISSING', `chdir ${directory}: ${why}`, { hint: 'name the bundle with --bundle' });
 }
 
 /** Sources of bind mounts are relative to the bundle. */
@@ -36,16 +55,8 @@ function findRoot(path: string): string {
     if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error;
     throw new OrlopError('not-found', 'RUNTIME_ROOT_MISSING', `root file system ${path} does not exist`, {
       hint: 'correct root.path in config.json',
+      details: { path },
       cause: error,
     });
-  }
-}
-
-export function readOrExplain(file: string, hint: string): Uint8Array {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error;
-    throw new OrlopError('not-found', 'RUNTIME_FILE_MISSING', `${file} does not exist`, { hint, cause: error });
   }
 }

@@ -4,12 +4,16 @@ import { OrlopError } from '#errors';
 import { type Addon, loadAddon } from '#sys';
 import { detectCgroupLayout } from '../cgroups/layout.ts';
 import type { CgroupLayout } from '../cgroups/types.ts';
+import type { RuntimeLog } from './log.ts';
 
 /** What the commands need of the outside; each part is found when it is first asked for, because most commands need few. */
 export interface RuntimeContext {
   readonly version: string;
   /** Where the records of containers are. */
   readonly root: string;
+  /** --systemd-cgroup. */
+  readonly systemdCgroup: boolean;
+  readonly log: RuntimeLog;
   addon(): Addon;
   /** Path of the bosun executable. */
   bosun(): string;
@@ -17,7 +21,7 @@ export interface RuntimeContext {
   print(text: string): void;
 }
 
-export function createRuntimeContext(options: { readonly version: string; readonly root: string }): RuntimeContext {
+export function createRuntimeContext(options: Pick<RuntimeContext, 'version' | 'root' | 'systemdCgroup' | 'log'>): RuntimeContext {
   let addon: Addon | undefined;
   let layout: CgroupLayout | undefined;
   return {

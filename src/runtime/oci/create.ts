@@ -1,21 +1,26 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isOrlopError, OrlopError } from '#errors';
 import type { Spec, State } from '#oci';
 import * as k from '#sys';
 import { type BlockingCreator, openNamespace, readProcessStat, spawnCreatorSync } from '#sys';
 import { createCgroup } from '../cgroups/cgroup.ts';
 import type { Cgroup } from '../cgroups/types.ts';
 import { planSandbox } from '../plan/sandbox.ts';
-import { explainFailure } from '../sandbox/failure.ts';
 import { translateId } from '../sandbox/id-map.ts';
 import { openBirthplace, requestOf } from '../sandbox/open.ts';
 import { type Parked, prepareStart } from '../sandbox/start.ts';
 import type { NamespaceRequest, Stdio } from '../sandbox/types.ts';
-import { type ContainerRecord, makeContainerDirectory, removeContainerDirectory, replaceFile, saveRecord } from '../state/record.ts';
+import { type ContainerRecord, makeContainerDirectory, removeContainerDirectory, saveRecord } from '../state/record.ts';
 import type { Bundle } from './bundle.ts';
 import type { RuntimeContext } from './context.ts';
-import { withHome } from './home.ts';
+import { checkSpec } from './checks.ts';
+import { completeProcess } from './complete-process.ts';
+import { wordFailure } from './failure-words.ts';
 import { runHooks } from './hooks.ts';
+import type { InheritedDescriptors } from './inherited.ts';
+import { writePidFile } from './pid-file.ts';
+import { sendPidfd } from './pidfd-socket.ts';
 import { makeFifo } from './start.ts';
 import { cgroupPathOf, idMapOf, openSpecNamespaces } from './spec-sandbox.ts';
 
@@ -26,10 +31,11 @@ export interface CreateOptions {
   readonly waitForStart: boolean;
   readonly stdio: Stdio;
   readonly pidFile?: string;
+  /** Unix socket that takes a pidfd of the process; empty for none. */
+  readonly pidfdSocket: string;
   readonly noPivot: boolean;
   readonly noNewKeyring: boolean;
-  /** Descriptors that the process gets as 3, 4, …. */
-  readonly passed: readonly number[];
+  readonly inherited: InheritedDescriptors;
 }
 
 const patienceMs = 120_000;
@@ -40,7 +46,8 @@ const patienceMs = 120_000;
  */
 export async function createContainer(context: RuntimeContext, options: CreateOptions): Promise<ContainerRecord> {
   const { bundle } = options;
-  const spec = completeSpec(context, bundle);
+  checkSpec(bundle.spec);
+  const spec = completeSpec(context, options);
   await using undo = new AsyncDisposableStack();
   const directory = makeContainerDirectory(context.root, options.id);
   undo.defer(() => removeContainerDirectory(context.root, options.id));
@@ -48,7 +55,9 @@ export async function createContainer(context: RuntimeContext, options: CreateOp
   using opened = openSpecNamespaces(spec);
   const cgroup = prepareCgroup(context, spec, options.id, undo);
   using creator = spawnCreatorSync({ addon: context.addon(), bosun: context.bosun(), timeoutMs: patienceMs });
+  context.log.write('debug', 'nsexec container setup');
   const parked = park(context, spec, opened.namespaces, cgroup, creator);
+  context.log.write('debug', 'child process in init()');
   const draft: ContainerRecord = {
     version: 1,
     id: options.id,
@@ -71,20 +80,40 @@ export async function createContainer(context: RuntimeContext, options: CreateOp
     bundle: draft.bundle,
     annotations: draft.annotations,
   };
-  runHooks(context.addon(), [...(spec.hooks?.prestart ?? []), ...(spec.hooks?.createRuntime ?? [])], state, 'createRuntime');
+  runEarlyHooks(context, spec, state);
   if (options.waitForStart) makeFifo(context.addon(), directory, parked.hostUid(0) ?? 0, parked.hostGid(0) ?? 0);
   run(creator, parked, { spec, rootfs: bundle.rootfs, state, directory }, options);
+  context.log.write('debug', 'init: closing the pipe to signal completion');
   saveRecord(context.root, draft);
-  if (options.pidFile !== undefined) replaceFile(options.pidFile, String(draft.pid));
+  if (options.pidFile !== undefined) writePidFile(options.pidFile, draft.pid);
+  sendPidfd(context.addon(), draft.pid, options.pidfdSocket);
   undo.move();
   return draft;
 }
 
-function completeSpec(context: RuntimeContext, { spec, rootfs }: Bundle): Spec {
-  return spec.process === undefined ? spec : { ...spec, process: withHome(context.addon(), spec.process, rootfs) };
+function completeSpec(context: RuntimeContext, { bundle: { spec, rootfs }, inherited }: CreateOptions): Spec {
+  if (spec.process === undefined) return spec;
+  const prefix = 'unable to start container process: error during container init: ';
+  return { ...spec, process: completeProcess(context, spec.process, { root: rootfs, prefix, listening: inherited.listening }) };
+}
+
+/** Those of the runtime's own namespaces that come before the root is entered. */
+function runEarlyHooks(context: RuntimeContext, { hooks = {} }: Spec, state: State): void {
+  for (const phase of ['prestart', 'createRuntime'] as const) {
+    try {
+      runHooks(context.addon(), { hooks: hooks[phase] ?? [], phase, state });
+    } catch (error) {
+      if (!isOrlopError(error) || error.code !== 'RUNTIME_HOOK_FAILED') throw error;
+      throw new OrlopError(error.kind, error.code, `unable to start container process: error during container init: ${error.message}`, {
+        cause: error,
+      });
+    }
+  }
 }
 
 function prepareCgroup(context: RuntimeContext, spec: Spec, id: string, undo: AsyncDisposableStack): Cgroup {
+  if (context.systemdCgroup)
+    throw new OrlopError('unimplemented', 'RUNTIME_NO_SYSTEMD', '--systemd-cgroup is not supported: cgroups are made directly (cgroupfs)');
   const cgroup = createCgroup(context.cgroups(), cgroupPathOf(spec, id));
   undo.defer(async () => {
     await cgroup.killAll();
@@ -123,7 +152,7 @@ function park(
       hostGid: (gid) => (idMap === null ? gid : translateId(gid, idMap.gids)),
     };
   } catch (error) {
-    throw explainFailure(error, planned.plan);
+    throw wordFailure(error, planned.plan);
   }
 }
 
@@ -151,13 +180,13 @@ function run(creator: BlockingCreator, parked: Parked, parts: RunParts, options:
     ...(startFifo === null ? {} : { startFifo }),
     noPivot: options.noPivot,
     keyring: options.noNewKeyring ? null : `_ses.${options.id}`,
-    passed: options.passed,
+    passed: options.inherited.passed,
     state: parts.state,
   });
   try {
     creator.run(prepared.plan, prepared.descriptors);
   } catch (error) {
-    throw explainFailure(error, prepared.plan);
+    throw wordFailure(error, prepared.plan);
   }
 }
 

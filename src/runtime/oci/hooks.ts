@@ -3,62 +3,78 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isErrno, OrlopError } from '#errors';
 import type { Hook, State } from '#oci';
-import type { Addon } from '#sys';
+import { type Addon, signals } from '#sys';
+import { formatHookFailure } from './failure-words.ts';
 import { pause } from './pause.ts';
+
+export interface HookRow {
+  readonly hooks: readonly Hook[];
+  /** As in config.json: `createRuntime`. */
+  readonly phase: string;
+  readonly state: State;
+}
 
 /**
  * Runs hooks in the runtime's own namespaces, one after the other, each with the state on its standard input (runtime-spec config, "POSIX-platform
  * Hooks"). The first that fails or outlives its timeout ends the row with failed-precondition `RUNTIME_HOOK_FAILED`.
  */
-export function runHooks(addon: Addon, hooks: readonly Hook[], state: State, phase: string): void {
-  for (const hook of hooks) runHook(addon, hook, state, phase);
+export function runHooks(addon: Addon, { hooks, phase, state }: HookRow): void {
+  hooks.forEach((hook, index) => runHook(addon, hook, state, (why) => hookError(formatHookFailure(phase, index, why))));
 }
 
-/** Like runHooks, for the phases whose failure must not stop anything: what went wrong is told and the next one runs. */
-export function tryHooks(addon: Addon, hooks: readonly Hook[], state: State, phase: string, tell: (message: string) => void): void {
-  for (const hook of hooks) {
+/** Like runHooks, for the phase whose failure must not stop anything: what went wrong is told and the next one runs. */
+export function tryHooks(addon: Addon, { hooks, phase, state }: HookRow, tell: (message: string) => void): void {
+  hooks.forEach((hook, index) => {
     try {
-      runHook(addon, hook, state, phase);
+      runHook(addon, hook, state, (why) => hookError(formatHookFailure(phase, index, why)));
     } catch (error) {
       tell(error instanceof Error ? error.message : String(error));
     }
-  }
+  });
 }
 
-function runHook(addon: Addon, hook: Hook, state: State, phase: string): void {
+function hookError(message: string): OrlopError {
+  return new OrlopError('failed-precondition', 'RUNTIME_HOOK_FAILED', message);
+}
+
+type Failed = (why: string) => OrlopError;
+
+function runHook(addon: Addon, hook: Hook, state: State, failed: Failed): void {
   using undo = new DisposableStack();
   const directory = mkdtempSync(join(tmpdir(), 'orlop-hook-'));
   undo.defer(() => rmSync(directory, { recursive: true, force: true }));
-  const said = join(directory, 'output');
   const memory = addon.memfd('hook-state', Buffer.from(JSON.stringify(state)));
   undo.defer(() => addon.close(memory));
-  // A second opening starts at the first byte.
-  const input = openSync(`/proc/self/fd/${memory}`, 'r');
-  undo.defer(() => closeSync(input));
-  const output = openSync(said, 'a');
-  undo.defer(() => closeSync(output));
-  const failed = (why: string): OrlopError => {
-    const heard = readFileSync(said, 'utf8').trim().slice(0, 1024);
-    return new OrlopError(
-      'failed-precondition',
-      'RUNTIME_HOOK_FAILED',
-      `${phase} hook ${hook.path} ${why}${heard === '' ? '' : `: ${heard}`}`,
-    );
+  const open = (path: string, flags: string): number => {
+    const descriptor = openSync(path, flags);
+    undo.defer(() => closeSync(descriptor));
+    return descriptor;
   };
-  const status = spawnAndWait(addon, hook, [input, output, output], failed);
-  if (status !== 0) throw failed((status & 0x7f) === 0 ? `exited with status ${status >> 8}` : `was ended by signal ${status & 0x7f}`);
+  const [output, errors] = [join(directory, 'stdout'), join(directory, 'stderr')];
+  // A second opening of the memory starts at the first byte.
+  const streams = [open(`/proc/self/fd/${memory}`, 'r'), open(output, 'a'), open(errors, 'a')];
+  const status = spawnAndWait(addon, hook, streams, failed);
+  const heard = (file: string): string => readFileSync(file, 'utf8').slice(0, 4096);
+  if (status !== 0) throw failed(`${describeEnd(status)}, stdout: ${heard(output)}, stderr: ${heard(errors)}`);
 }
 
-function spawnAndWait(addon: Addon, hook: Hook, streams: readonly number[], failed: (why: string) => OrlopError): number {
+function describeEnd(status: number): string {
+  const signal = status & 0x7f;
+  if (signal === 0) return `exit status ${status >> 8}`;
+  const name = Object.entries(signals).find(([, number]) => number === signal)?.[0];
+  return `signal: ${name === 'SIGKILL' ? 'killed' : (name ?? signal)}`;
+}
+
+function spawnAndWait(addon: Addon, hook: Hook, streams: readonly number[], failed: Failed): number {
   const { pidfd } = spawnHook(addon, hook, streams, failed);
   const deadline = hook.timeout === undefined ? Number.POSITIVE_INFINITY : performance.now() + hook.timeout * 1000;
   try {
     for (let ended = addon.reap(pidfd); ; ended = addon.reap(pidfd)) {
       if (ended !== null) return ended.status;
       if (performance.now() > deadline) {
-        addon.pidfdSendSignal(pidfd, 9);
+        addon.pidfdSendSignal(pidfd, signals.SIGKILL);
         while (addon.reap(pidfd) === null) pause(1);
-        throw failed(`did not end within ${hook.timeout} s`);
+        throw failed(`hook ran past specified timeout of ${hook.timeout?.toFixed(1)}s`);
       }
       pause(1);
     }
@@ -67,11 +83,16 @@ function spawnAndWait(addon: Addon, hook: Hook, streams: readonly number[], fail
   }
 }
 
-function spawnHook(addon: Addon, hook: Hook, streams: readonly number[], failed: (why: string) => OrlopError): { pidfd: number } {
+function spawnHook(addon: Addon, hook: Hook, streams: readonly number[], failed: Failed): { pidfd: number } {
   try {
     return addon.spawn(hook.path, hook.args ?? [hook.path], hook.env ?? [], streams, true);
   } catch (error) {
     if (!isErrno(error, 'ENOENT', 'EACCES', 'ENOEXEC')) throw error;
-    throw failed('cannot be run: it does not exist or is not executable');
+    const reason = isErrno(error, 'ENOENT')
+      ? 'no such file or directory'
+      : isErrno(error, 'EACCES')
+        ? 'permission denied'
+        : 'exec format error';
+    throw failed(`fork/exec ${hook.path}: ${reason}`);
   }
 }

@@ -1,84 +1,133 @@
-import { appendFileSync } from 'node:fs';
 import { toOrlopError } from '#errors';
-import { type FlagTable, parseFlags, type ParsedFlags, usageError } from './arguments.ts';
-import type { Command } from './command.ts';
+import { type FlagTable, parseFlags, type ParsedArguments } from './arguments.ts';
+import { checkArity, type Command } from './command.ts';
+import { checkpoint, restore } from './commands/checkpoint.ts';
 import { create, run } from './commands/create.ts';
-import { features, spec } from './commands/describe.ts';
+import { features } from './commands/describe.ts';
+import { events } from './commands/events.ts';
 import { exec } from './commands/exec.ts';
 import { kill, pause, remove, resume, start } from './commands/lifecycle.ts';
-import { events, update } from './commands/resources.ts';
 import { list, ps, state } from './commands/show.ts';
+import { spec } from './commands/spec.ts';
+import { update } from './commands/update.ts';
 import { createRuntimeContext } from './context.ts';
+import { formatCommandHelp, formatHelp, formatVersion, type ProgramFacts } from './help.ts';
+import { openLog, type RuntimeLog } from './log.ts';
+import { inRuncsWords } from './runc-words.ts';
 
 const commands: Readonly<Record<string, Command>> = {
+  checkpoint,
   create,
+  delete: remove,
+  events,
+  exec,
+  kill,
+  list,
+  pause,
+  ps,
+  restore,
+  resume,
+  run,
+  spec,
   start,
   state,
-  kill,
-  delete: remove,
-  run,
-  exec,
-  list,
-  ps,
-  pause,
-  resume,
   update,
-  events,
   features,
-  spec,
 };
 
+const defaultRoot = '/run/orlop-runtime';
+
 const globalFlags: FlagTable = {
-  root: { kind: 'text', about: 'where the records of containers are (default /run/orlop-runtime)' },
-  log: { kind: 'text', about: 'file that errors are written to as well' },
-  'log-format': { kind: 'text', about: 'of that file: text or json' },
-  debug: { kind: 'flag', about: 'accepted; there is nothing more to say' },
-  'systemd-cgroup': { kind: 'flag', about: 'not supported: cgroups are made directly' },
-  rootless: { kind: 'text', about: 'only "auto" and "false"' },
-  criu: { kind: 'text', about: 'ignored, as runc does' },
+  debug: { kind: 'flag', about: 'log what is done, step by step' },
+  log: { kind: 'text', about: "file that errors are logged to (default is '/dev/stderr')" },
+  'log-format': { kind: 'text', about: "'text' or 'json'", preset: '"text"' },
+  root: { kind: 'text', about: 'where the records of containers are (this should be a tmpfs)', preset: JSON.stringify(defaultRoot) },
+  criu: { kind: 'text', about: 'ignored: containers are not checkpointed', hidden: true },
+  'systemd-cgroup': { kind: 'flag', about: 'let systemd make cgroups: cgroupsPath is then "slice:prefix:name"' },
+  rootless: { kind: 'text', about: "'auto' or 'false': this runtime runs as root", preset: '"auto"' },
+  help: { kind: 'flag', short: 'h', about: 'show help' },
   version: { kind: 'flag', short: 'v', about: 'print the version' },
-  help: { kind: 'flag', short: 'h', about: 'print this' },
 };
 
 const specVersion = '1.2.1';
 
 /** runc's command line. Resolves with the exit code; what failed has then been written to standard error and the log. */
 export async function runRuntime(argv: readonly string[], version: string): Promise<number> {
-  let log: Log = { file: undefined, format: 'text' };
-  let command: Command | undefined;
+  const facts: ProgramFacts = { version, spec: specVersion, commands, flags: globalFlags };
+  let log = openLog({});
   try {
-    const { flags, rest } = parseFlags(argv, globalFlags);
-    log = { file: flags.text('log'), format: flags.text('log-format') ?? 'text' };
+    const given = parseOrShow(
+      () => parseFlags(argv, globalFlags),
+      log,
+      (message) => `Incorrect Usage. ${message}\n\n${formatHelp(facts)}`,
+    );
+    if (given === null) return 1;
+    const { flags, rest } = given;
     const [name, ...words] = rest;
-    if (flags.flag('version')) return say(`orlop-runtime version ${version}\nspec: ${specVersion}\n`);
-    if (flags.flag('help') || name === undefined || name === 'help') return say(formatHelp());
-    checkGlobals(flags);
-    command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-    if (command === undefined) throw usageError(`unknown command ${JSON.stringify(name)}`);
-    if (words[0] === '--help' || words[0] === '-h') return say(formatCommandHelp(name, command));
-    const parsed = parseFlags(words, command.flags);
-    return await command.run(
-      createRuntimeContext({ version, root: flags.text('root') ?? '/run/orlop-runtime' }),
-      parsed.flags,
-      parsed.rest,
+    if (flags.flag('version')) return say(formatVersion(facts));
+    if (flags.flag('help') || name === undefined) return say(formatHelp(facts));
+    log = openLog({ file: flags.text('log'), format: flags.text('log-format'), debug: flags.flag('debug') });
+    if (name === 'help' || name === 'h') return help(facts, log, words[0]);
+    const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+    if (command === undefined) return noTopic(log, name);
+    return await runCommand(name, command, words, log, () =>
+      createRuntimeContext({ version, root: flags.text('root') || defaultRoot, systemdCgroup: flags.flag('systemd-cgroup'), log }),
     );
   } catch (thrown) {
-    report(thrown, log);
-    return command?.failure ?? 1;
+    report(thrown, '', log);
+    return 1;
   }
 }
 
-interface Log {
-  readonly file: string | undefined;
-  readonly format: string;
+type ContextMaker = () => ReturnType<typeof createRuntimeContext>;
+
+async function runCommand(
+  name: string,
+  command: Command,
+  words: readonly string[],
+  log: RuntimeLog,
+  makeContext: ContextMaker,
+): Promise<number> {
+  const usage = (): string => formatCommandHelp(name, command);
+  const table: FlagTable = { ...command.flags, help: { kind: 'flag', short: 'h', about: '' } };
+  const parse = (): ParsedArguments => parseFlags(words, table, { anywhere: command.passesOn !== true });
+  const parsed = parseOrShow(parse, log, (message) => `Incorrect Usage: ${message}\n\n${usage()}`);
+  if (parsed === null) return 1;
+  if (parsed.flags.flag('help')) return say(usage());
+  const wrong = checkArity(name, command.arity, parsed.rest.length);
+  if (wrong !== null) {
+    say(`Incorrect Usage.\n\n${usage()}`);
+    log.fail(`orlop-runtime: ${wrong}`);
+    return 1;
+  }
+  try {
+    return await command.run(makeContext(), parsed.flags, parsed.rest);
+  } catch (thrown) {
+    return report(thrown, command.prefix ?? '', log) ?? command.failure ?? 1;
+  }
 }
 
-function checkGlobals(flags: ParsedFlags): void {
-  if (flags.flag('systemd-cgroup'))
-    throw usageError('--systemd-cgroup is not supported: leave it out, cgroups are then made directly (cgroupfs)');
-  if (!['auto', 'false', undefined].includes(flags.text('rootless'))) throw usageError('--rootless is not supported: run as root');
-  if (!['text', 'json', undefined].includes(flags.text('log-format')))
-    throw usageError(`invalid log format ${JSON.stringify(flags.text('log-format'))}: use text or json`);
+/** Shows how it is used when the flags make no sense. */
+function parseOrShow(parse: () => ParsedArguments, log: RuntimeLog, show: (message: string) => string): ParsedArguments | null {
+  try {
+    return parse();
+  } catch (thrown) {
+    const { message } = toOrlopError(thrown);
+    say(show(message));
+    log.fail(message);
+    return null;
+  }
+}
+
+function help(facts: ProgramFacts, log: RuntimeLog, topic: string | undefined): number {
+  if (topic === undefined) return say(formatHelp(facts));
+  const command = Object.hasOwn(commands, topic) ? commands[topic] : undefined;
+  return command === undefined ? noTopic(log, topic) : say(formatCommandHelp(topic, command));
+}
+
+function noTopic(log: RuntimeLog, name: string): number {
+  log.fail(`No help topic for '${name}'`);
+  return 3;
 }
 
 function say(text: string): number {
@@ -86,40 +135,14 @@ function say(text: string): number {
   return 0;
 }
 
-/** conmon and containerd read the last error out of the JSON log. */
-function report(thrown: unknown, { file, format }: Log): void {
+/** Gives the exit code when the error has one of its own. Hints are for people: callers that read the log or count lines get runc's words alone. */
+function report(thrown: unknown, prefix: string, log: RuntimeLog): number | undefined {
   const error = toOrlopError(thrown);
-  const hint = error.hint === undefined ? '' : ` (${error.hint})`;
-  process.stderr.write(`orlop-runtime: ${error.message}${hint}\n`);
-  if (error.kind === 'internal' && error.cause instanceof Error) process.stderr.write(`${error.cause.stack ?? ''}\n`);
-  if (file === undefined) return;
-  const time = new Date().toISOString();
-  const line =
-    format === 'json'
-      ? JSON.stringify({ level: 'error', msg: error.message, time })
-      : `time="${time}" level=error msg=${JSON.stringify(error.message)}`;
-  try {
-    appendFileSync(file, `${line}\n`);
-  } catch (cause) {
-    process.stderr.write(`orlop-runtime: the log ${file} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}\n`);
-  }
-}
-
-function formatHelp(): string {
-  const rows = Object.entries(commands).map(([name, { about }]) => `  ${name.padEnd(10)} ${about}\n`);
-  return `orlop-runtime: runs containers of OCI bundles\n\nUsage: orlop-runtime [flags] <command> [flags] [arguments]\n\nCommands:\n${rows.join('')}\nFlags:\n${formatFlags(globalFlags)}`;
-}
-
-function formatCommandHelp(name: string, command: Command): string {
-  const flags = Object.keys(command.flags).length === 0 ? '' : `\nFlags:\n${formatFlags(command.flags)}`;
-  return `Usage: orlop-runtime ${name} [flags] ${command.usage}\n\n${command.about}\n${flags}`;
-}
-
-function formatFlags(table: FlagTable): string {
-  return Object.entries(table)
-    .map(
-      ([name, { short, kind, about }]) =>
-        `  ${`${short === undefined ? '' : `-${short}, `}--${name}${kind === 'flag' ? '' : ' VALUE'}`.padEnd(30)} ${about}\n`,
-    )
-    .join('');
+  const { text, bare } = inRuncsWords(error);
+  if (bare) process.stderr.write(`${text}\n`);
+  else log.fail(`${prefix}${text}`);
+  if (error.hint !== undefined && process.stderr.isTTY) process.stderr.write(`hint: ${error.hint}\n`);
+  if (log.debugging && error.kind === 'internal')
+    process.stderr.write(`${(error.cause instanceof Error ? error.cause : error).stack ?? ''}\n`);
+  return bare ? 1 : undefined;
 }

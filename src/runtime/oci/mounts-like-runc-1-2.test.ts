@@ -5,7 +5,7 @@ import { after, describe, test } from 'node:test';
 import type { IdMapping, Linux, SpecMount } from '#oci';
 import { openTestBundles, type Outcome, shell } from '../testing/bundles.ts';
 import { reasonToSkip } from '../testing/root.ts';
-import { exampleSpec } from './commands/describe.ts';
+import { exampleSpec } from './commands/spec.ts';
 
 // What runtime-spec 1.2 asks of mounts and older versions of runc, which could be run beside us, do not do.
 

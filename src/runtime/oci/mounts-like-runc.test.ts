@@ -6,7 +6,7 @@ import { after, describe, test } from 'node:test';
 import type { Linux, Spec, SpecMount } from '#oci';
 import { type Outcome, openTestBundles, shell } from '../testing/bundles.ts';
 import { reasonToSkip } from '../testing/root.ts';
-import { exampleSpec } from './commands/describe.ts';
+import { exampleSpec } from './commands/spec.ts';
 
 // Each bundle is run by runc and by us, and what a program inside sees of its mounts must be the same.
 

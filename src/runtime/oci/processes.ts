@@ -10,7 +10,7 @@ export function listProcesses(addon: Addon, pids: readonly number[], options: re
   const [head = '', ...lines] = runPs(addon, options.length === 0 ? ['-ef'] : options).split('\n');
   const column = head.trim().split(/\s+/).indexOf('PID');
   if (column < 0)
-    throw new OrlopError('invalid-argument', 'RUNTIME_PS_OPTIONS', 'ps prints no PID column with these options', {
+    throw new OrlopError('invalid-argument', 'RUNTIME_PS_OPTIONS', "couldn't find PID field in ps output", {
       hint: 'add it, for example -o pid,args',
     });
   const wanted = new Set(pids.map(String));
@@ -26,7 +26,12 @@ function runPs(addon: Addon, options: readonly string[]): string {
       let ended = addon.reap(pidfd);
       for (; ended === null; ended = addon.reap(pidfd)) pause(1);
       addon.close(pidfd);
-      if (ended.status !== 0) throw new OrlopError('invalid-argument', 'RUNTIME_PS_OPTIONS', `ps ${options.join(' ')} failed`);
+      if (ended.status !== 0)
+        throw new OrlopError(
+          'invalid-argument',
+          'RUNTIME_PS_OPTIONS',
+          `exit status ${ended.status >> 8}: ${readFileSync(join(directory, 'output'), 'utf8')}`,
+        );
     } finally {
       closeSync(output);
     }

@@ -4,14 +4,16 @@ import { type ContainerRecord, loadRecord, loadSpec, removeContainerDirectory } 
 import type { RuntimeContext } from './context.ts';
 import { tryHooks } from './hooks.ts';
 import { cgroupOf, stateOf, statusOf } from './status.ts';
-import { tell } from './tell.ts';
 
 /** Sends a signal to the container's first process, or with `all` to every process in its cgroup. */
 export async function killContainer(context: RuntimeContext, record: ContainerRecord, signalText: string, all: boolean): Promise<void> {
-  const signal = parseSignal(signalText);
+  const signal = /^\d{1,2}$/.test(signalText) ? Number(signalText) : parseSignal(signalText);
   const status = statusOf(context, record);
   if (status === 'stopped') {
     if (all) return signalAll(context, record, signal);
+    // Its other processes may live on where they have no process namespace of their own to end with.
+    if (signal === signals.SIGKILL && !record.ownPids && cgroupOf(context, record).pids().length > 0)
+      return signalAll(context, record, signal);
     throw new OrlopError('failed-precondition', 'RUNTIME_NOT_RUNNING', `container ${record.id} is not running`);
   }
   // Without its own process namespace a container does not end with its first process.
@@ -36,7 +38,9 @@ function signalProcess(context: RuntimeContext, pid: number, signal: number): vo
       addon.close(pidfd);
     }
   } catch (error) {
-    if (!isErrno(error, 'ESRCH')) throw error;
+    if (isErrno(error, 'ESRCH')) return;
+    if (!isErrno(error, 'EINVAL')) throw error;
+    throw new OrlopError('invalid-argument', 'RUNTIME_SIGNAL', 'unable to signal init: invalid argument', { cause: error });
   }
 }
 
@@ -54,6 +58,7 @@ export async function deleteContainer(context: RuntimeContext, id: string, force
       'RUNTIME_WRONG_STATE',
       `cannot delete container ${id} that is not stopped: it is ${status}`,
       {
+        details: { action: 'delete', id, status },
         hint: `stop it with "kill", or use: orlop-runtime delete --force ${id}`,
       },
     );
@@ -67,7 +72,8 @@ export async function removeWhole(context: RuntimeContext, record: ContainerReco
   await cgroup.killAll();
   await cgroup.remove();
   // Not before the process is gone, not after the record is (runtime-spec runtime, "Lifecycle" 12 and 13).
-  if (hooks.length > 0) tryHooks(context.addon(), hooks, stateOf(context, record, 'stopped'), 'poststop', tell);
+  const row = { hooks, phase: 'poststop', state: stateOf(context, record, 'stopped') };
+  if (hooks.length > 0) tryHooks(context.addon(), row, (message) => context.log.write('error', message));
   removeContainerDirectory(context.root, record.id);
 }
 

@@ -10,7 +10,7 @@ import { openCgroup } from '../cgroups/cgroup.ts';
 import { detectCgroupLayout } from '../cgroups/layout.ts';
 import { findLeaks } from '../testing/leaks.ts';
 import { makeBusyboxRoot, reasonToSkip } from '../testing/root.ts';
-import { exampleSpec } from './commands/describe.ts';
+import { exampleSpec } from './commands/spec.ts';
 
 const program = join(import.meta.dirname, '../testing/command-line.ts');
 const runc = spawnSync('runc', ['--version']).status === 0;
@@ -112,11 +112,11 @@ describe('the runtime command line', { skip: reasonToSkip() }, () => {
     );
     assert.equal(readFileSync(pidFile, 'utf8'), String(created.pid));
     assert.match(call(['create', '--bundle', directory, id], { detached: true }).err, /already exists/);
-    assert.match(call(['resume', id]).err, /cannot resume container .*: it is created, not paused/);
+    assert.match(call(['resume', id]).err, /container not paused/);
 
     assert.equal(call(['start', id]).code, 0);
     assert.equal(state(id).status, 'running');
-    assert.match(call(['start', id]).err, /it is running, not created/);
+    assert.match(call(['start', id]).err, /cannot start an already running container/);
 
     const inside = call([
       'exec',
@@ -133,11 +133,11 @@ describe('the runtime command line', { skip: reasonToSkip() }, () => {
     ]);
     assert.deepEqual([inside.code, inside.out, inside.err], [4, 'y /bin 7 8\n', '']);
     const missing = call(['exec', id, 'nope']);
-    assert.deepEqual([missing.code, /"nope": executable file not found in \$PATH/.test(missing.err)], [255, true]);
+    assert.deepEqual([missing.code, /nope.*: executable file not found in \$PATH/.test(missing.err)], [255, true]);
 
     assert.equal(call(['pause', id]).code, 0);
     assert.equal(state(id).status, 'paused');
-    assert.match(call(['exec', id, 'true']).err, /it is paused/);
+    assert.match(call(['exec', id, 'true']).err, /cannot exec in a paused container/);
     assert.equal(call(['resume', id]).code, 0);
 
     assert.equal(call(['update', '--pids-limit', '23', id]).code, 0);
@@ -151,7 +151,7 @@ describe('the runtime command line', { skip: reasonToSkip() }, () => {
     assert.equal(call(['kill', id, 'TERM']).code, 0);
     await untilGone(created.pid);
     assert.equal(state(id).status, 'stopped');
-    assert.match(call(['kill', id]).err, /is not running/);
+    assert.match(call(['kill', id]).err, /container not running/);
     assert.equal(call(['delete', id]).code, 0);
     assert.match(call(['state', id]).err, /does not exist/);
     assert.equal(call(['delete', '--force', id]).code, 0);
@@ -170,7 +170,7 @@ describe('the runtime command line', { skip: reasonToSkip() }, () => {
     const { id, directory } = bundle({ args: ['nope'] });
     for (const verb of ['create', 'run']) {
       const { code, err } = call([verb, '-b', directory, id], { detached: true });
-      assert.deepEqual([code, /exec: "nope": executable file not found in \$PATH/.test(err)], [1, true], err);
+      assert.deepEqual([code, /exec: .*nope.*: executable file not found in \$PATH/.test(err)], [1, true], err);
       assert.ok(!existsSync(join(root, id)));
     }
     assert.deepEqual(findLeaks(id), []);
@@ -233,10 +233,10 @@ describe('the runtime command line', { skip: reasonToSkip() }, () => {
     const slow = join(home.directory, 'slow-hook.sh');
     writeFileSync(slow, '#!/bin/sh\nexec sleep 1000\n', { mode: 0o755 });
     for (const [hooks, message] of [
-      [{ createRuntime: [{ path: script }] }, /bad-hook\.sh exited with status 3: no way/],
-      [{ createContainer: [{ path: script }] }, /bad-hook\.sh failed: .*no way/],
-      [{ prestart: [{ path: slow, timeout: 1 }] }, /slow-hook\.sh did not end within 1 s/],
-      [{ prestart: [{ path: '/no/such/hook' }] }, /\/no\/such\/hook cannot be run/],
+      [{ createRuntime: [{ path: script }] }, /error running createRuntime hook #0: .*exit status 3, .*no way/],
+      [{ createContainer: [{ path: script }] }, /error running createContainer hook #0: .*exit status 3.*no way/],
+      [{ prestart: [{ path: slow, timeout: 1 }] }, /error running prestart hook #0: .*hook ran past specified timeout of 1\.0s/],
+      [{ prestart: [{ path: '/no/such/hook' }] }, /fork\/exec \/no\/such\/hook: no such file or directory/],
     ] as const) {
       const { id, directory } = bundle({}, { hooks });
       const { code, err } = call(['create', '-b', directory, id], { detached: true });
@@ -258,18 +258,16 @@ describe('the runtime command line', { skip: reasonToSkip() }, () => {
     const log = join(home.directory, 'log.json');
     assert.equal(call(['--log', log, '--log-format', 'json', 'state', 'nobody']).code, 1);
     const entry = JSON.parse(readFileSync(log, 'utf8')) as { level: string; msg: string };
-    assert.deepEqual([entry.level, entry.msg], ['error', 'container nobody does not exist']);
+    assert.deepEqual([entry.level, entry.msg], ['error', 'container does not exist']);
   });
 
   test('wrong words are refused by name', () => {
     const cases: [string[], RegExp][] = [
-      [['dance'], /unknown command "dance"/],
-      [['--systemd-cgroup', 'list'], /--systemd-cgroup is not supported/],
-      [['create', '--bundle', '/nowhere', 'x'], /\/nowhere\/config\.json does not exist/],
-      [['state'], /a container id is needed/],
-      [['state', '../x'], /invalid container id "\.\.\/x"/],
-      [['kill', 'a', 'b', 'c'], /unexpected argument "c"/],
-      [['list', '--format', 'xml'], /invalid format "xml"/],
+      [['create', '--bundle', '/nowhere', 'x'], /chdir \/nowhere: no such file or directory/],
+      [['state'], /requires exactly 1 argument/],
+      [['state', '../x'], /invalid container ID format/],
+      [['kill', 'a', 'b', 'c'], /requires a maximum of 2 argument/],
+      [['list', '--format', 'xml'], /invalid format option/],
     ];
     for (const [words, message] of cases) {
       const { code, err } = call(words);
@@ -277,10 +275,15 @@ describe('the runtime command line', { skip: reasonToSkip() }, () => {
     }
   });
 
+  test('an unknown command has an exit code of its own', () => {
+    const { code, err } = call(['dance']);
+    assert.deepEqual([code, /No help topic for 'dance'/.test(err)], [3, true], err);
+  });
+
   test('spec writes a bundle that runs, and will not overwrite one', () => {
     const directory = mkdtempSync(join(home.directory, 'spec-'));
     assert.equal(call(['spec', '--bundle', directory]).code, 0);
-    assert.match(call(['spec', '--bundle', directory]).err, /exists already/);
+    assert.match(call(['spec', '--bundle', directory]).err, /File config.json exists. Remove it first/);
     assert.equal((JSON.parse(readFileSync(join(directory, 'config.json'), 'utf8')) as Spec).root?.path, 'rootfs');
     assert.equal((JSON.parse(call(['features']).out) as { ociVersionMax: string }).ociVersionMax, '1.2.1');
   });
@@ -320,7 +323,7 @@ describe('the runtime command line', { skip: reasonToSkip() }, () => {
     });
     rmSync(runcRoot, { recursive: true, force: true });
     assert.equal(mine.code, done.status);
-    assert.deepEqual(mine.out.split('\n'), done.stdout.split('\n'));
+    assert.deepEqual(mine.out.replaceAll(ours.id, 'ID').split('\n'), done.stdout.replaceAll(theirs.id, 'ID').split('\n'));
   });
 
   async function untilRunning(id: string): Promise<void> {

@@ -42,7 +42,10 @@ function openNamespaceFile(path: string, at: string): number {
     return openSync(path, 'r');
   } catch (error) {
     if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error;
-    throw new OrlopError('not-found', 'RUNTIME_NAMESPACE_MISSING', `config.json ${at}.path ${path} does not exist`, { cause: error });
+    throw new OrlopError('not-found', 'RUNTIME_NAMESPACE_MISSING', `config.json ${at}.path ${path} does not exist`, {
+      details: { path },
+      cause: error,
+    });
   }
 }
 

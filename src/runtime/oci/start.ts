@@ -1,12 +1,14 @@
 import { closeSync, constants, openSync, readSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Addon, AT_FDCWD, decodeFailure, planFailure, S_IFIFO } from '#sys';
-import { explainFailure } from '../sandbox/failure.ts';
+import { OrlopError } from '#errors';
+import type { Spec } from '#oci';
+import { type Addon, AT_FDCWD, decodeFailure, planFailure, planFailureOf, S_IFIFO } from '#sys';
 import { loadSpec, type ContainerRecord } from '../state/record.ts';
 import type { RuntimeContext } from './context.ts';
-import { tryHooks } from './hooks.ts';
+import { describeHookEnd, formatHookFailure, wordFailure } from './failure-words.ts';
+import { runHooks } from './hooks.ts';
+import { removeWhole } from './remove.ts';
 import { fifoOf, requireStatus, stateOf } from './status.ts';
-import { tell } from './tell.ts';
 
 /** The container's process opens it for writing, whoever it is by then; as root of its user namespace it owns it. */
 export function makeFifo(addon: Addon, directory: string, uid: number, gid: number): void {
@@ -16,26 +18,48 @@ export function makeFifo(addon: Addon, directory: string, uid: number, gid: numb
   addon.fchownat(AT_FDCWD, path, uid, gid, 0);
 }
 
-/** Lets a created container's program begin. Resolves when it runs; rejects with what execve said when it cannot. */
+/**
+ * Lets a created container's program begin. Resolves when it runs and the poststart hooks have; rejects with what execve or a startContainer hook said
+ * when it cannot.
+ */
 export async function startCreated(context: RuntimeContext, record: ContainerRecord): Promise<void> {
   requireStatus(context, record, 'start', 'created');
   const fifo = fifoOf(context, record);
   const failure = await readFifo(context.addon(), fifo, record.pid);
   rmSync(fifo, { force: true });
-  if (failure.length > 0) {
-    const facts = decodeFailure(failure);
-    const argv = loadSpec(context.root, record.id).process?.args ?? [];
-    // The plan is gone by now; of what can fail after the wait only the program itself has a sentence of its own.
-    const plan = Array.from({ length: facts.opIndex + 1 }, () => ({ op: 'execute', argv, env: [], keep: 0 }) as const);
-    throw explainFailure(planFailure(facts), plan);
-  }
-  runPoststart(context, record);
+  if (failure.length > 0) throw wordLateFailure(planFailure(decodeFailure(failure)), loadSpec(context.root, record.id));
+  await runPoststart(context, record);
 }
 
-/** Hooks that come once the program runs; their failure is told and changes nothing (runtime-spec runtime, "Lifecycle" 9). */
-export function runPoststart(context: RuntimeContext, record: ContainerRecord): void {
+/** The plan is gone by now; what can fail after the wait are the hooks and the program itself. */
+function wordLateFailure(failure: OrlopError, spec: Spec): unknown {
+  const details = planFailureOf(failure);
+  if (details === null) return failure;
+  if (details.op === 'run_hook') {
+    const index = (spec.hooks?.startContainer ?? []).findIndex(({ path }) => path === details.path);
+    const timeoutMs = (spec.hooks?.startContainer?.[index]?.timeout ?? 0) * 1000;
+    const why = describeHookEnd(details, timeoutMs);
+    return new OrlopError('failed-precondition', 'RUNTIME_HOOK_FAILED', formatHookFailure('startContainer', index, why), {
+      cause: failure,
+    });
+  }
+  const program = { op: 'execute', argv: spec.process?.args ?? [], env: [], keep: 0 } as const;
+  return wordFailure(
+    failure,
+    Array.from({ length: details.opIndex + 1 }, () => program),
+  );
+}
+
+/** Hooks that come once the program runs. When one fails, the container is ended and removed (runtime-spec runtime, "Lifecycle" 10). */
+export async function runPoststart(context: RuntimeContext, record: ContainerRecord): Promise<void> {
   const hooks = loadSpec(context.root, record.id).hooks?.poststart ?? [];
-  if (hooks.length > 0) tryHooks(context.addon(), hooks, stateOf(context, record, 'running'), 'poststart', tell);
+  if (hooks.length === 0) return;
+  try {
+    runHooks(context.addon(), { hooks, phase: 'poststart', state: stateOf(context, record, 'running') });
+  } catch (error) {
+    await removeWhole(context, record);
+    throw error;
+  }
 }
 
 /**

@@ -47,5 +47,6 @@ export function requireStatus(
     'failed-precondition',
     'RUNTIME_WRONG_STATE',
     `cannot ${action} container ${record.id}: it is ${status}, not ${allowed.join(' or ')}`,
+    { details: { action, status, id: record.id } },
   );
 }

@@ -1,6 +1,6 @@
 import { read, write } from 'node:fs';
 import type { ReadStream } from 'node:tty';
-import { OrlopError } from '#errors';
+import { isErrno, OrlopError } from '#errors';
 import type { Addon } from '#sys';
 import type { Stdio } from '../sandbox/types.ts';
 
@@ -20,30 +20,42 @@ export interface StreamOptions {
 
 /** Three ways: our own streams passed on, a terminal for somebody else (console socket), or a terminal that we copy to and from. */
 export function openStreams(addon: Addon, options: StreamOptions): Streams {
-  if (!options.terminal) return passOn(options);
+  if (options.consoleSocket !== undefined && !(options.detach && options.terminal)) {
+    throw new OrlopError('invalid-argument', 'RUNTIME_USAGE', 'cannot use console socket if runc will not detach or allocate tty', {
+      hint: 'leave --console-socket out, or use --detach and process.terminal',
+    });
+  }
+  if (!options.terminal) return passOn();
   if (options.consoleSocket !== undefined) return sendAway(addon, options, options.consoleSocket);
   if (options.detach) {
-    throw new OrlopError('invalid-argument', 'RUNTIME_USAGE', 'cannot give a terminal to a container that is left alone', {
+    throw new OrlopError('invalid-argument', 'RUNTIME_USAGE', 'cannot allocate tty if runc will detach without setting console socket', {
       hint: 'name a --console-socket that takes the terminal, or set process.terminal to false',
     });
   }
   return copyTerminal(addon, options);
 }
 
-function passOn({ consoleSocket }: StreamOptions): Streams {
-  if (consoleSocket !== undefined) {
-    throw new OrlopError('invalid-argument', 'RUNTIME_USAGE', '--console-socket is given but process.terminal is false');
-  }
+function passOn(): Streams {
   return { stdio: { mode: 'inherit', stdin: 0, stdout: 1, stderr: 2 }, follow: () => Promise.resolve(), [Symbol.dispose]: () => {} };
 }
 
 function sendAway(addon: Addon, options: StreamOptions, path: string): Streams {
-  const console = addon.connectUnix(path);
+  const console = connect(addon, path);
   return {
     stdio: { mode: 'terminal', ...sizeOf(options), console },
     follow: () => Promise.resolve(),
     [Symbol.dispose]: () => addon.close(console),
   };
+}
+
+function connect(addon: Addon, path: string): number {
+  try {
+    return addon.connectUnix(path);
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT', 'ECONNREFUSED')) throw error;
+    const reason = isErrno(error, 'ENOENT') ? 'no such file or directory' : 'connection refused';
+    throw new OrlopError('not-found', 'RUNTIME_CONSOLE_SOCKET', `dial unix ${path}: connect: ${reason}`, { cause: error });
+  }
 }
 
 function sizeOf({ size }: StreamOptions): { rows: number; columns: number } {

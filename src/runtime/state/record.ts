@@ -35,6 +35,7 @@ const largestRecord = 1024 * 1024;
 export function checkId(id: string): string {
   if (/^[\w+.-]{1,1024}$/.test(id) && id !== '.' && id !== '..') return id;
   throw new OrlopError('invalid-argument', 'RUNTIME_ID', `invalid container id ${JSON.stringify(id)}`, {
+    details: { id },
     hint: 'use letters, digits, "_", "+", "-" and "."',
   });
 }
@@ -100,11 +101,11 @@ export function loadSpec(root: string, id: string): Spec {
   return parseSpecText(readFileSync(join(directoryOf(root, id), 'config.json')));
 }
 
-/** Ids that have a record; one that is just being made or removed is passed over. */
-export function listRecords(root: string): ContainerRecord[] {
+/** Every container that has a record. A directory without one, such as of a container that is just being made or removed, is `incomplete`. */
+export function listRecords(root: string, incomplete: (id: string) => void = () => {}): ContainerRecord[] {
   let names: string[];
   try {
-    names = readdirSync(root);
+    names = readdirSync(root, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return [];
     throw error;
@@ -113,8 +114,9 @@ export function listRecords(root: string): ContainerRecord[] {
     try {
       return [loadRecord(root, name)];
     } catch (error) {
-      if (error instanceof OrlopError && (error.kind === 'not-found' || error.kind === 'invalid-argument')) return [];
-      throw error;
+      if (!(error instanceof OrlopError) || (error.kind !== 'not-found' && error.kind !== 'invalid-argument')) throw error;
+      if (error.kind === 'not-found') incomplete(name);
+      return [];
     }
   });
 }

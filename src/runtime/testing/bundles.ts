@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Linux, Process, Spec } from '#oci';
 import { openCgroup } from '../cgroups/cgroup.ts';
 import { detectCgroupLayout } from '../cgroups/layout.ts';
-import { exampleSpec } from '../oci/commands/describe.ts';
+import { exampleSpec } from '../oci/commands/spec.ts';
 import { findLeaks } from './leaks.ts';
 import { makeBusyboxRoot } from './root.ts';
 

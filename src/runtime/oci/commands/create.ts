@@ -1,52 +1,64 @@
 import { isAbsolute } from 'node:path';
 import type { FlagTable, ParsedFlags } from '../arguments.ts';
-import { type Command, takeId } from '../command.ts';
+import { type Command, one, takeId } from '../command.ts';
 import type { RuntimeContext } from '../context.ts';
-import { createContainer } from '../create.ts';
+import { createContainer, type CreateOptions } from '../create.ts';
 import { openForeground } from '../foreground.ts';
 import { type Bundle, openBundle } from '../bundle.ts';
+import { findInherited } from '../inherited.ts';
 import { removeWhole } from '../remove.ts';
 import { runPoststart } from '../start.ts';
 import { openStreams, type Streams } from '../terminal.ts';
+import { checkId } from '../../state/record.ts';
 
 const createFlags: FlagTable = {
-  bundle: { kind: 'text', short: 'b', about: 'directory of the bundle (default: here)' },
-  'console-socket': { kind: 'text', about: 'unix socket that takes the terminal' },
-  'pid-file': { kind: 'text', about: 'file for the process id' },
-  'no-pivot': { kind: 'flag', about: 'chroot instead of pivot_root' },
-  'no-new-keyring': { kind: 'flag', about: 'keep the session keyring' },
-  'preserve-fds': { kind: 'number', about: 'how many further descriptors, from 3 on, the process gets' },
+  bundle: { kind: 'text', short: 'b', about: 'path to the root of the bundle directory, defaults to the current directory' },
+  'console-socket': { kind: 'text', about: 'path to an AF_UNIX socket which takes the terminal' },
+  'pidfd-socket': { kind: 'text', about: "path to an AF_UNIX socket which takes a pidfd of the container's process" },
+  'pid-file': { kind: 'text', about: 'file to write the process id to' },
+  'no-pivot': { kind: 'flag', about: 'chroot instead of pivot_root, for roots on top of a ramdisk' },
+  'no-new-keyring': { kind: 'flag', about: 'keep the session keyring of the caller' },
+  'preserve-fds': { kind: 'number', about: 'pass N additional file descriptors to the container', preset: '0' },
 };
 
 const runFlags: FlagTable = {
   ...createFlags,
-  detach: { kind: 'flag', short: 'd', about: 'do not wait for the process' },
-  keep: { kind: 'flag', about: 'keep the container after the process has ended' },
+  detach: { kind: 'flag', short: 'd', about: "detach from the container's process" },
+  keep: { kind: 'flag', about: 'do not delete the container after it exits' },
+  'no-subreaper': { kind: 'flag', about: 'accepted for callers that know runc', hidden: true },
 };
 
+const description = 'The bundle is a directory with a specification file named "config.json" and a root filesystem.';
+
 export const create: Command = {
-  about: 'create a container of a bundle',
+  about: 'create a container',
   usage: '<container-id>',
+  description,
   flags: createFlags,
+  arity: one,
+  prefix: 'runc create failed: ',
   async run(context, flags, rest) {
-    const bundle = openBundle(flags.text('bundle') ?? '.');
+    const { bundle, options } = prepare(flags, rest);
     using streams = streamsOf(context, flags, bundle, true);
-    await createContainer(context, { ...optionsOf(flags, takeId(rest)), bundle, waitForStart: true, stdio: streams.stdio });
+    await createContainer(context, { ...options, waitForStart: true, stdio: streams.stdio });
     return 0;
   },
 };
 
 export const run: Command = {
-  about: 'create a container, start it and wait for it',
+  about: 'create and run a container',
   usage: '<container-id>',
+  description,
   flags: runFlags,
+  arity: one,
+  prefix: 'runc run failed: ',
   async run(context, flags, rest) {
     const detach = flags.flag('detach');
-    const bundle = openBundle(flags.text('bundle') ?? '.');
+    const { bundle, options } = prepare(flags, rest);
     using streams = streamsOf(context, flags, bundle, detach);
     using foreground = detach ? null : openForeground(context.addon());
-    const record = await createContainer(context, { ...optionsOf(flags, takeId(rest)), bundle, waitForStart: false, stdio: streams.stdio });
-    runPoststart(context, record);
+    const record = await createContainer(context, { ...options, waitForStart: false, stdio: streams.stdio });
+    await runPoststart(context, record);
     if (foreground === null) return 0;
     const copied = streams.follow();
     const code = await foreground.waitFor(record.pid);
@@ -56,34 +68,28 @@ export const run: Command = {
   },
 };
 
-function optionsOf(flags: ParsedFlags, id: string) {
-  const pidFile = flags.text('pid-file');
-  return {
-    id,
-    ...(pidFile === undefined ? {} : { pidFile }),
+function prepare(flags: ParsedFlags, rest: readonly string[]): { bundle: Bundle; options: Omit<CreateOptions, 'waitForStart' | 'stdio'> } {
+  const bundle = openBundle(flags.text('bundle') ?? '.');
+  const pidFile = flags.text('pid-file') ?? '';
+  const options = {
+    id: checkId(takeId(rest)),
+    bundle,
+    ...(pidFile === '' ? {} : { pidFile }),
+    pidfdSocket: flags.text('pidfd-socket') ?? '',
     noPivot: flags.flag('no-pivot'),
     noNewKeyring: flags.flag('no-new-keyring'),
-    passed: inheritedDescriptors(flags),
+    inherited: findInherited(flags.number('preserve-fds') ?? 0),
   };
-}
-
-/** Those that --preserve-fds speaks of, and those of socket activation (sd_listen_fds(3)). */
-export function inheritedDescriptors(flags: ParsedFlags): number[] {
-  const count = (flags.number('preserve-fds') ?? 0) + Number(process.env['LISTEN_FDS'] ?? 0);
-  return Array.from({ length: count }, (_unused, index) => 3 + index);
+  return { bundle, options };
 }
 
 function streamsOf(context: RuntimeContext, flags: ParsedFlags, { spec }: Bundle, detach: boolean): Streams {
-  const consoleSocket = flags.text('console-socket');
+  const consoleSocket = flags.text('console-socket') ?? '';
   const size = spec.process?.consoleSize;
   return openStreams(context.addon(), {
     terminal: spec.process?.terminal === true,
     detach,
-    ...(consoleSocket === undefined ? {} : { consoleSocket: absolute(consoleSocket) }),
+    ...(consoleSocket === '' ? {} : { consoleSocket: isAbsolute(consoleSocket) ? consoleSocket : `${process.cwd()}/${consoleSocket}` }),
     ...(size === undefined ? {} : { size }),
   });
-}
-
-function absolute(path: string): string {
-  return isAbsolute(path) ? path : `${process.cwd()}/${path}`;
 }

@@ -1,75 +1,91 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { isErrno, OrlopError } from '#errors';
 import { type LinuxCapabilities, parseJson, parseProcess, type Process, type Spec } from '#oci';
 import { spawnCreatorSync } from '#sys';
+import type { Cgroup } from '../../cgroups/types.ts';
 import { execParking, prepareExec, prepareExecSandbox } from '../../sandbox/exec.ts';
-import { explainFailure } from '../../sandbox/failure.ts';
 import { translateId } from '../../sandbox/id-map.ts';
 import type { Parked } from '../../sandbox/start.ts';
 import type { Stdio } from '../../sandbox/types.ts';
-import { type ContainerRecord, loadRecord, loadSpec, replaceFile } from '../../state/record.ts';
+import { type ContainerRecord, loadRecord, loadSpec } from '../../state/record.ts';
 import { type ParsedFlags, usageError } from '../arguments.ts';
-import type { Command } from '../command.ts';
+import { checkProcess } from '../checks.ts';
+import { type Command, takeId } from '../command.ts';
+import { completeProcess } from '../complete-process.ts';
 import type { RuntimeContext } from '../context.ts';
 import { openForeground } from '../foreground.ts';
-import { withHome } from '../home.ts';
+import { wordFailure } from '../failure-words.ts';
+import { findInherited } from '../inherited.ts';
+import { writePidFile } from '../pid-file.ts';
+import { sendPidfd } from '../pidfd-socket.ts';
 import { cgroupOf, requireStatus } from '../status.ts';
+import { findSubCgroup } from '../sub-cgroup.ts';
 import { openStreams } from '../terminal.ts';
-import { inheritedDescriptors } from './create.ts';
 
 const patienceMs = 120_000;
 
 export const exec: Command = {
-  about: 'run one more process in a container',
-  usage: '<container-id> <command> [argument ...]',
+  about: 'execute new process inside the container',
+  usage: '<container-id> <command> [command options]  || -p process.json <container-id>',
+  prefix: 'exec failed: ',
   failure: 255,
+  arity: { min: 1, max: Number.POSITIVE_INFINITY },
+  passesOn: true,
   flags: {
-    'console-socket': { kind: 'text', about: 'unix socket that takes the terminal' },
-    cwd: { kind: 'text', about: 'working directory' },
-    env: { kind: 'texts', short: 'e', about: 'environment variable NAME=VALUE' },
-    tty: { kind: 'flag', short: 't', about: 'with a terminal' },
-    user: { kind: 'text', short: 'u', about: 'UID[:GID]' },
-    'additional-gids': { kind: 'texts', short: 'g', about: 'supplementary group' },
-    process: { kind: 'text', short: 'p', about: 'file with the process as JSON' },
-    detach: { kind: 'flag', short: 'd', about: 'do not wait for the process' },
-    'pid-file': { kind: 'text', about: 'file for the process id' },
-    'process-label': { kind: 'text', about: 'SELinux label' },
-    apparmor: { kind: 'text', about: 'AppArmor profile' },
+    'console-socket': { kind: 'text', about: 'path to an AF_UNIX socket which takes the terminal' },
+    'pidfd-socket': { kind: 'text', about: 'path to an AF_UNIX socket which takes a pidfd of the process' },
+    cwd: { kind: 'text', about: 'current working directory in the container' },
+    env: { kind: 'texts', short: 'e', about: 'set environment variables' },
+    tty: { kind: 'flag', short: 't', about: 'allocate a pseudo-TTY' },
+    user: { kind: 'text', short: 'u', about: 'UID (format: <uid>[:<gid>])' },
+    'additional-gids': { kind: 'texts', short: 'g', about: 'additional gids' },
+    process: { kind: 'text', short: 'p', about: 'path to the process.json' },
+    detach: { kind: 'flag', short: 'd', about: "detach from the container's process" },
+    'pid-file': { kind: 'text', about: 'file to write the process id to' },
+    'process-label': { kind: 'text', about: 'SELinux label of the process' },
+    apparmor: { kind: 'text', about: 'AppArmor profile of the process' },
     'no-new-privs': { kind: 'flag', about: 'no program may raise its privileges' },
     cap: { kind: 'texts', short: 'c', about: 'add a capability' },
-    'preserve-fds': { kind: 'number', about: 'how many further descriptors, from 3 on, the process gets' },
-    'ignore-paused': { kind: 'flag', about: 'enter a paused container; the process waits until it is resumed' },
+    'preserve-fds': { kind: 'number', about: 'pass N additional file descriptors to the process', preset: '0' },
+    cgroup: { kind: 'texts', about: 'run the process in an (existing) sub-cgroup. Format is [<controller>:]<cgroup>.' },
+    'ignore-paused': { kind: 'flag', about: 'allow exec in a paused container; the process waits until it is resumed' },
+    'no-subreaper': { kind: 'flag', about: 'accepted for callers that know runc', hidden: true },
   },
   async run(context, flags, rest) {
-    const [id, ...command] = rest;
-    if (id === undefined) throw usageError('a container id is needed');
-    const record = loadRecord(context.root, id);
-    requireStatus(context, record, 'exec in', 'running', 'created', ...(flags.flag('ignore-paused') ? (['paused'] as const) : []));
-    const spec = loadSpec(context.root, id);
-    const process = withHome(context.addon(), planProcess(spec, flags, command), `/proc/${record.pid}/root`);
-    return runExec(context, record, spec, process, flags);
+    const record = loadRecord(context.root, takeId(rest));
+    requireStatus(context, record, 'exec', 'running', 'created', ...(flags.flag('ignore-paused') ? (['paused'] as const) : []));
+    const spec = loadSpec(context.root, record.id);
+    const asked = planProcess(spec, flags, rest.slice(1));
+    checkProcess(asked);
+    return runExec(context, record, { spec, asked, flags });
   },
 };
 
-async function runExec(
-  context: RuntimeContext,
-  record: ContainerRecord,
-  spec: Spec,
-  process: Process,
-  flags: ParsedFlags,
-): Promise<number> {
+interface ExecRequest {
+  readonly spec: Spec;
+  readonly asked: Process;
+  readonly flags: ParsedFlags;
+}
+
+async function runExec(context: RuntimeContext, record: ContainerRecord, { spec, asked, flags }: ExecRequest): Promise<number> {
   const addon = context.addon();
   const detach = flags.flag('detach');
-  const consoleSocket = flags.text('console-socket');
+  const consoleSocket = flags.text('console-socket') ?? '';
+  const { passed, listening } = findInherited(flags.number('preserve-fds') ?? 0);
+  const prefix = 'unable to start container process: ';
+  const process = completeProcess(context, asked, { root: `/proc/${record.pid}/root`, prefix, listening });
+  const cgroup = findSubCgroup(cgroupOf(context, record), flags.texts('cgroup'));
   using streams = openStreams(addon, {
     terminal: process.terminal === true,
     detach,
-    ...(consoleSocket === undefined ? {} : { consoleSocket }),
+    ...(consoleSocket === '' ? {} : { consoleSocket }),
     ...(process.consoleSize === undefined ? {} : { size: process.consoleSize }),
   });
   using foreground = detach ? null : openForeground(addon);
-  const pid = startProcess(context, record, spec, process, streams.stdio, inheritedDescriptors(flags));
-  const pidFile = flags.text('pid-file');
-  if (pidFile !== undefined) replaceFile(pidFile, String(pid));
+  const pid = startProcess(context, record, { spec, process, cgroup, stdio: streams.stdio, passed });
+  const pidFile = flags.text('pid-file') ?? '';
+  if (pidFile !== '') writePidFile(pidFile, pid);
+  sendPidfd(addon, pid, flags.text('pidfd-socket'));
   if (foreground === null) return 0;
   const copied = streams.follow();
   const code = await foreground.waitFor(pid);
@@ -77,29 +93,35 @@ async function runExec(
   return code;
 }
 
+interface ExecParts {
+  readonly spec: Spec;
+  readonly process: Process;
+  readonly cgroup: Cgroup;
+  readonly stdio: Stdio;
+  readonly passed: readonly number[];
+}
+
 function startProcess(
   context: RuntimeContext,
   record: ContainerRecord,
-  spec: Spec,
-  process: Process,
-  stdio: Stdio,
-  passed: readonly number[],
+  { spec, process, cgroup: place, stdio, passed }: ExecParts,
 ): number {
   const addon = context.addon();
   const options = {
     addon,
     bosun: context.bosun(),
     pid: record.pid,
-    cgroup: cgroupOf(context, record),
+    cgroup: place,
     ...(record.idMap === null ? {} : { idMap: record.idMap }),
     ...(process.execCPUAffinity === undefined ? {} : { affinity: process.execCPUAffinity }),
   };
-  using place = prepareExecSandbox(options);
+  using entry = prepareExecSandbox(options);
   using creator = spawnCreatorSync({ addon, bosun: options.bosun, timeoutMs: patienceMs });
-  let plan = place.plan;
+  let plan = entry.plan;
   try {
-    const { pid } = creator.sandbox(place.plan, place.descriptors);
-    const { namespaces, idMap, cgroup } = execParking(options, place.names);
+    context.log.write('debug', 'nsexec container setup');
+    const { pid } = creator.sandbox(entry.plan, entry.descriptors);
+    const { namespaces, idMap, cgroup } = execParking(options, entry.names);
     const parked: Parked = {
       addon,
       pid,
@@ -111,20 +133,28 @@ function startProcess(
       hostGid: (gid) => (idMap === null ? gid : translateId(gid, idMap.gids)),
     };
     const profile = spec.linux?.seccomp;
-    using prepared = prepareExec(parked, { process, stdio, passed, surroundings: spec.linux ?? {}, ...(profile === undefined ? {} : { profile }) });
+    using prepared = prepareExec(parked, {
+      process,
+      stdio,
+      passed,
+      surroundings: spec.linux ?? {},
+      ...(profile === undefined ? {} : { profile }),
+    });
     plan = prepared.plan;
+    context.log.write('debug', 'child process in init()');
+    context.log.write('debug', 'setns_init: about to exec');
     creator.run(prepared.plan, prepared.descriptors);
     return pid;
   } catch (error) {
-    throw explainFailure(error, plan);
+    throw wordFailure(error, plan, 'exec');
   }
 }
 
 /** The container's own process with what the flags change, or the one from a file. */
 export function planProcess(spec: Spec, flags: ParsedFlags, command: readonly string[]): Process {
-  const file = flags.text('process');
-  if (file !== undefined) return parseProcess(parseJson(readFileSync(file), { name: file, maxBytes: 4 * 1024 * 1024 }));
-  if (command.length === 0) throw usageError('a command is needed, or --process');
+  const file = flags.text('process') ?? '';
+  if (file !== '') return parseProcess(parseJson(readProcessFile(file), { name: file, maxBytes: 4 * 1024 * 1024 }));
+  if (command.length === 0) throw usageError('process args cannot be empty');
   const base = spec.process ?? { cwd: '/' };
   const { consoleSize: _size, ...inherited } = base;
   const { apparmor, label } = { apparmor: flags.text('apparmor'), label: flags.text('process-label') };
@@ -132,29 +162,38 @@ export function planProcess(spec: Spec, flags: ParsedFlags, command: readonly st
     ...inherited,
     args: command,
     terminal: flags.flag('tty'),
-    cwd: flags.text('cwd') ?? base.cwd,
+    cwd: flags.text('cwd') || base.cwd,
     env: [...(base.env ?? []), ...flags.texts('env')],
     user: userOf(base, flags),
-    noNewPrivileges: flags.flag('no-new-privs') || base.noNewPrivileges === true,
+    noNewPrivileges: flags.text('no-new-privs') === undefined ? base.noNewPrivileges === true : flags.flag('no-new-privs'),
     ...(apparmor === undefined ? {} : { apparmorProfile: apparmor }),
     ...(label === undefined ? {} : { selinuxLabel: label }),
     ...(flags.texts('cap').length === 0 ? {} : { capabilities: withCapabilities(base.capabilities, flags.texts('cap')) }),
   };
 }
 
-function userOf(base: Process, flags: ParsedFlags): NonNullable<Process['user']> {
-  const inherited = base.user ?? { uid: 0, gid: 0 };
-  const extra = flags.texts('additional-gids').flatMap((text) => text.split(',').map((one) => parseId(one, 'additional-gids')));
-  const additionalGids = [...(inherited.additionalGids ?? []), ...extra];
-  const text = flags.text('user');
-  if (text === undefined) return { ...inherited, additionalGids };
-  const [uid = '', gid] = text.split(':');
-  return { ...inherited, uid: parseId(uid, 'user'), gid: gid === undefined ? inherited.gid : parseId(gid, 'user'), additionalGids };
+function readProcessFile(file: string): Uint8Array {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    if (existsSync(file) || !isErrno(error, 'ENOENT', 'ENOTDIR')) throw error;
+    throw new OrlopError('not-found', 'RUNTIME_FILE_MISSING', `open ${file}: no such file or directory`, { cause: error });
+  }
 }
 
-function parseId(text: string, flag: string): number {
+function userOf(base: Process, flags: ParsedFlags): NonNullable<Process['user']> {
+  const inherited = base.user ?? { uid: 0, gid: 0 };
+  const extra = flags.texts('additional-gids').flatMap((text) => text.split(',').map((word) => parseId(word, 'gid')));
+  const additionalGids = [...(inherited.additionalGids ?? []), ...extra];
+  const text = flags.text('user') ?? '';
+  if (text === '') return { ...inherited, additionalGids };
+  const [uid = '', gid] = text.split(':');
+  return { ...inherited, uid: parseId(uid, 'uid'), gid: gid === undefined ? inherited.gid : parseId(gid, 'gid'), additionalGids };
+}
+
+function parseId(text: string, what: 'uid' | 'gid'): number {
   if (/^\d{1,10}$/.test(text) && Number(text) < 2 ** 32 - 1) return Number(text);
-  throw usageError(`invalid value ${JSON.stringify(text)} for --${flag}: not an id`);
+  throw usageError(`parsing ${text} as int for ${what} failed: strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
 }
 
 /** As runc: added to every set but the ambient one. */

@@ -1,13 +1,14 @@
 import { loadRecord } from '../../state/record.ts';
-import { type Command, takeId } from '../command.ts';
+import { type Command, one, takeId } from '../command.ts';
 import { deleteContainer, killContainer } from '../remove.ts';
 import { startCreated } from '../start.ts';
 import { cgroupOf, requireStatus } from '../status.ts';
 
 export const start: Command = {
-  about: 'start the program of a created container',
+  about: 'executes the user defined process in a created container',
   usage: '<container-id>',
   flags: {},
+  arity: one,
   async run(context, _flags, rest) {
     await startCreated(context, loadRecord(context.root, takeId(rest)));
     return 0;
@@ -15,19 +16,21 @@ export const start: Command = {
 };
 
 export const kill: Command = {
-  about: 'send a signal (default SIGTERM) to the first process of a container',
+  about: "kill sends the specified signal (default: SIGTERM) to the container's init process",
   usage: '<container-id> [signal]',
-  flags: { all: { kind: 'flag', short: 'a', about: 'send it to all processes' } },
+  flags: { all: { kind: 'flag', short: 'a', about: 'send the specified signal to all processes inside the container' } },
+  arity: { min: 1, max: 2 },
   async run(context, flags, rest) {
-    await killContainer(context, loadRecord(context.root, takeId(rest, 2)), rest[1] ?? 'SIGTERM', flags.flag('all'));
+    await killContainer(context, loadRecord(context.root, takeId(rest)), rest[1] ?? 'SIGTERM', flags.flag('all'));
     return 0;
   },
 };
 
 export const remove: Command = {
-  about: 'delete a stopped container and what it held',
+  about: 'delete any resources held by the container often used with detached container',
   usage: '<container-id>',
-  flags: { force: { kind: 'flag', short: 'f', about: 'end it first; fine when it does not exist' } },
+  flags: { force: { kind: 'flag', short: 'f', about: 'end it first when it still runs (SIGKILL); fine when it does not exist' } },
+  arity: one,
   async run(context, flags, rest) {
     await deleteContainer(context, takeId(rest), flags.flag('force'));
     return 0;
@@ -35,9 +38,10 @@ export const remove: Command = {
 };
 
 export const pause: Command = {
-  about: 'stop all processes of a container',
+  about: 'pause suspends all processes inside the container',
   usage: '<container-id>',
   flags: {},
+  arity: one,
   async run(context, _flags, rest) {
     const record = loadRecord(context.root, takeId(rest));
     requireStatus(context, record, 'pause', 'running', 'created');
@@ -47,9 +51,10 @@ export const pause: Command = {
 };
 
 export const resume: Command = {
-  about: 'let the processes of a paused container go on',
+  about: 'resumes all processes that have been previously paused',
   usage: '<container-id>',
   flags: {},
+  arity: one,
   async run(context, _flags, rest) {
     const record = loadRecord(context.root, takeId(rest));
     requireStatus(context, record, 'resume', 'paused');

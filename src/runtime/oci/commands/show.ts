@@ -1,28 +1,29 @@
 import { statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { OrlopError } from '#errors';
-import { directoryOf, listRecords, loadRecord, type ContainerRecord } from '../../state/record.ts';
-import { usageError } from '../arguments.ts';
-import { type Command, takeId } from '../command.ts';
+import { type ContainerRecord, directoryOf, listRecords, loadRecord } from '../../state/record.ts';
+import { type Command, none, one, takeId } from '../command.ts';
 import type { RuntimeContext } from '../context.ts';
 import { listProcesses } from '../processes.ts';
 import { cgroupOf, stateOf } from '../status.ts';
 
-const formatFlag = { format: { kind: 'text', short: 'f', about: 'table or json' } } as const;
+const formatFlag = { format: { kind: 'text', short: 'f', about: 'select one of: table or json', preset: '"table"' } } as const;
 
 export const state: Command = {
-  about: 'print the state of a container',
+  about: 'output the state of a container',
   usage: '<container-id>',
   flags: {},
+  arity: one,
   run(context, _flags, rest) {
-    context.print(`${JSON.stringify(describe(context, loadRecord(context.root, takeId(rest))), null, 2)}\n`);
+    context.print(JSON.stringify(describe(context, loadRecord(context.root, takeId(rest)), ''), null, 2));
     return 0;
   },
 };
 
-/** runc's fields in runc's order. */
-function describe(context: RuntimeContext, record: ContainerRecord) {
-  const { ociVersion, id, pid, status, bundle, annotations } = stateOf(context, record);
+/** runc's fields in runc's order; only `list` tells the owner. */
+function describe(context: RuntimeContext, record: ContainerRecord, owner: string) {
+  const { ociVersion, id, pid, status, bundle } = stateOf(context, record);
+  const annotations = Object.entries(record.annotations).toSorted(([one], [other]) => (one < other ? -1 : 1));
   return {
     ociVersion,
     id,
@@ -31,8 +32,8 @@ function describe(context: RuntimeContext, record: ContainerRecord) {
     bundle,
     rootfs: record.rootfs,
     created: record.created,
-    annotations,
-    owner: ownerOf(context, record),
+    ...(annotations.length === 0 ? {} : { annotations: Object.fromEntries(annotations) }),
+    owner,
   };
 }
 
@@ -43,14 +44,19 @@ function ownerOf(context: RuntimeContext, record: ContainerRecord): string {
 }
 
 export const list: Command = {
-  about: 'list containers',
+  about: 'lists containers of the given root',
   usage: '',
-  flags: { ...formatFlag, quiet: { kind: 'flag', short: 'q', about: 'ids only' } },
-  run(context, flags, rest) {
-    if (rest.length > 0) throw usageError(`unexpected argument ${JSON.stringify(rest[0])}`);
-    const containers = listRecords(context.root).map((record) => describe(context, record));
-    if (flags.flag('quiet')) context.print(containers.map(({ id }) => `${id}\n`).join(''));
-    else if (formatOf(flags.text('format')) === 'json') context.print(`${JSON.stringify(containers)}\n`);
+  flags: { ...formatFlag, quiet: { kind: 'flag', short: 'q', about: 'display only container IDs' } },
+  arity: none,
+  run(context, flags) {
+    const records = listRecords(context.root, (id) => process.stderr.write(`load container ${id}: container does not exist\n`));
+    if (flags.flag('quiet')) {
+      context.print(records.map(({ id }) => `${id}\n`).join(''));
+      return 0;
+    }
+    const format = formatOf(flags.text('format'));
+    const containers = records.map((record) => describe(context, record, ownerOf(context, record)));
+    if (format === 'json') context.print(`${containers.length === 0 ? 'null' : JSON.stringify(containers)}\n`);
     else context.print(formatTable(['ID', 'PID', 'STATUS', 'BUNDLE', 'CREATED', 'OWNER'], containers.map(rowOf)));
     return 0;
   },
@@ -62,30 +68,32 @@ function rowOf(container: ReturnType<typeof describe>): string[] {
 }
 
 export const ps: Command = {
-  about: 'list the processes of a container',
+  about: 'ps displays the processes running inside a container',
   usage: '<container-id> [ps options]',
   flags: formatFlag,
+  arity: { min: 1, max: Number.POSITIVE_INFINITY },
+  passesOn: true,
   run(context, flags, rest) {
-    const record = loadRecord(context.root, takeId(rest, Number.POSITIVE_INFINITY));
-    const pids = cgroupOf(context, record).pids();
-    context.print(
-      formatOf(flags.text('format')) === 'json' ? `${JSON.stringify(pids)}\n` : listProcesses(context.addon(), pids, rest.slice(1)),
-    );
+    const format = formatOf(flags.text('format'));
+    const pids = cgroupOf(context, loadRecord(context.root, takeId(rest))).pids();
+    context.print(format === 'json' ? `${JSON.stringify(pids)}\n` : listProcesses(context.addon(), pids, rest.slice(1)));
     return 0;
   },
 };
 
 function formatOf(format = 'table'): 'table' | 'json' {
   if (format === 'table' || format === 'json') return format;
-  throw new OrlopError('invalid-argument', 'RUNTIME_USAGE', `invalid format ${JSON.stringify(format)}`, { hint: 'use table or json' });
+  throw new OrlopError('invalid-argument', 'RUNTIME_FORMAT', 'invalid format option', { hint: 'use table or json' });
 }
 
+const narrowest = 12;
+const gap = 3;
+
+/** The layout of Go's tabwriter as runc sets it up: the last column is as wide as it is. */
 export function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const all = [head, ...rows];
+  const widths = head.map((_title, column) => Math.max(narrowest, ...all.map((cells) => (cells[column] ?? '').length + gap)));
   const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('   ')
-      .trimEnd();
-  return [head, ...rows].map((cells) => `${line(cells)}\n`).join('');
+    cells.map((cell, column) => (column === head.length - 1 ? cell : cell.padEnd(widths[column] ?? 0))).join('');
+  return all.map((cells) => `${line(cells)}\n`).join('');
 }

@@ -1,0 +1,58 @@
+import type { OrlopError } from '#errors';
+
+export interface RuncWords {
+  readonly text: string;
+  /** Said on standard error as it stands, without a log line: the program itself could not be executed any more. */
+  readonly bare: boolean;
+}
+
+/**
+ * The message of an error as runc puts it. Engines above look into these words to tell what happened (containerd for "container does not exist", Docker
+ * for "executable file not found"), so the command line speaks them; errors that runc does not have keep their own.
+ */
+export function inRuncsWords(error: OrlopError): RuncWords {
+  const words = table[error.code];
+  const text = words === undefined ? error.message : typeof words === 'string' ? words : words(error.details ?? {}, error);
+  return { text, bare: error.code === 'RUNTIME_EXECVE' };
+}
+
+type Details = Readonly<Record<string, unknown>>;
+type Words = string | ((details: Details, error: OrlopError) => string);
+
+const table: Readonly<Record<string, Words>> = {
+  RUNTIME_CONTAINER_UNKNOWN: 'container does not exist',
+  RUNTIME_CONTAINER_EXISTS: 'container with given ID already exists',
+  RUNTIME_ID: ({ id }) => (id === '' ? 'container id cannot be empty' : 'invalid container ID format'),
+  RUNTIME_NOT_RUNNING: 'container not running',
+  RUNTIME_WRONG_STATE: wrongState,
+  RUNTIME_ROOT_MISSING: ({ path }) => `invalid rootfs: stat ${String(path)}: no such file or directory`,
+  RUNTIME_NAMESPACE_MISSING: ({ path }) =>
+    `unable to create new parent process: namespace path: lstat ${String(path)}: no such file or directory`,
+  RUNTIME_MOUNT_SOURCE: ({ source, destination }, { message }) =>
+    source === undefined
+      ? `unable to start container process: error during container init: ${message}`
+      : `unable to start container process: error during container init: error mounting ${JSON.stringify(source)} to rootfs at ${JSON.stringify(destination)}: stat ${String(source)}: no such file or directory`,
+};
+
+function wrongState({ action, status, id }: Details): string {
+  const now = String(status);
+  switch (action) {
+    case 'start':
+      if (now === 'stopped') return 'cannot start a container that has stopped';
+      return now === 'running' ? 'cannot start an already running container' : `cannot start a container in the ${now} state`;
+    case 'exec':
+      return now === 'paused'
+        ? 'cannot exec in a paused container (use --ignore-paused to override)'
+        : 'cannot exec in a stopped container';
+    case 'resume':
+      return 'container not paused';
+    case 'events':
+      return `container with id ${String(id)} is not running`;
+    case 'checkpoint':
+      return `Container cannot be checkpointed in ${now} state`;
+    case 'delete':
+      return `cannot delete container ${String(id)} that is not stopped: ${now}`;
+    default:
+      return 'container not running';
+  }
+}
