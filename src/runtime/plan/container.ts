@@ -56,9 +56,7 @@ export function planContainer(spec: Spec, facts: ContainerFacts): Planned<Plan> 
 
 /** Everything that runtime-spec knows and the op table does not. */
 function refuseWhatWeLack(spec: Spec): void {
-  const { linux = {}, process } = spec;
-  if (linux.intelRdt !== undefined) throw refuseField('linux.intelRdt', 'Intel RDT is not managed here');
-  if (Object.keys(linux.netDevices ?? {}).length > 0) throw refuseField('linux.netDevices', 'network devices are not moved here');
+  const { process } = spec;
   if (process?.commandLine !== undefined) throw refuseField('process.commandLine', 'it is for Windows', 'use process.args');
 }
 

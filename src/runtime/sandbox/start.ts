@@ -7,11 +7,13 @@ import type { Cgroup } from '../cgroups/types.ts';
 import { planContainer } from '../plan/container.ts';
 import type { LoadedSeccomp } from '../plan/process.ts';
 import { createdNamespaces, joinedNamespaces } from '../plan/sandbox.ts';
+import { refuseField } from '../plan/refuse.ts';
 import { createSlots, type Planned } from '../plan/slots.ts';
 import { compileSeccomp } from '../seccomp/index.ts';
 import { openBindMounts } from './bind-mounts.ts';
 import { explainFailure } from './failure.ts';
 import { readSecurityModules } from './host-facts.ts';
+import { moveNetDevices, planNetDevices } from './net-devices.ts';
 import { hasCgroupMount } from './open.ts';
 import type { NamespaceName, Sandbox, Started, StartOptions, CommonStart } from './types.ts';
 
@@ -24,11 +26,23 @@ export type Parked = Pick<Sandbox, 'addon' | 'pid' | 'namespaces' | 'idMap' | 'c
  * the process is independent of us and the sandbox disposes of nothing. Rejects with a sentence about what could not be done; the process is dead then.
  */
 export async function startContainer(sandbox: Sandbox, options: StartOptions): Promise<Started> {
-  using prepared = prepareStart(sandbox, options);
+  // Its groups outlive the process, and only the command line keeps a record of them.
+  if (options.spec.linux?.intelRdt !== undefined) throw refuseField('linux.intelRdt', 'groups of resctrl are made for orlop-runtime only');
+  using moved = moveNetDevices(sandbox.addon, planNetDevices(options.spec), () => sandbox.openNamespace('net'));
   try {
-    const { pid, state } = await sandbox.connection.run(prepared.plan, prepared.descriptors);
+    using prepared = prepareStart(sandbox, options);
+    const { pid, state } = await runPrepared(sandbox, prepared);
     sandbox.release();
     return { pid, state, connection: sandbox.connection, monitor: sandbox.monitor };
+  } catch (error) {
+    moved.restore();
+    throw error;
+  }
+}
+
+async function runPrepared(sandbox: Sandbox, prepared: PreparedPlan) {
+  try {
+    return await sandbox.connection.run(prepared.plan, prepared.descriptors);
   } catch (error) {
     throw explainFailure(error, prepared.plan);
   }

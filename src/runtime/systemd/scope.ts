@@ -34,8 +34,8 @@ export function requireSystemd(): void {
 }
 
 /**
- * Has systemd make a scope around the process, with what limits it knows, and puts the process into the hierarchies that systemd leaves alone. The caller applies
- * the resources to the cgroup then, and removes scope and cgroup whatever happens: `stopScope`.
+ * Has systemd make a scope around the process, with what limits it knows, puts the process into the hierarchies that systemd leaves alone, and writes all limits to
+ * the cgroup. On failure the process is dead and nothing is left.
  */
 export async function startScope(layout: CgroupLayout, { id, name, pid, resources, annotations }: ScopeRequest): Promise<Cgroup> {
   using units = await openUnitManager();
@@ -45,11 +45,21 @@ export async function startScope(layout: CgroupLayout, { id, name, pid, resource
     ...planAnnotatedProperties(annotations),
     ...planLimits(resources, facts),
   ]);
-  for (const hierarchy of layout.hierarchies) {
-    makeDirectories(layout, hierarchy, name.cgroupPath);
-    enter(join(hierarchy.mountPoint, name.cgroupPath), pid);
+  const cgroup = openCgroup(layout, name.cgroupPath);
+  try {
+    for (const hierarchy of layout.hierarchies) {
+      makeDirectories(layout, hierarchy, name.cgroupPath);
+      enter(join(hierarchy.mountPoint, name.cgroupPath), pid);
+    }
+    // All of them once more: systemd rounds some, and knows no property for others.
+    cgroup.apply({ ...resources, devices: resources.devices ?? [] });
+    return cgroup;
+  } catch (error) {
+    await cgroup.killAll();
+    await units.stop(name.unit);
+    await cgroup.remove();
+    throw error;
   }
-  return openCgroup(layout, name.cgroupPath);
 }
 
 /** Tells systemd of other limits, before they are written to the cgroup. */
