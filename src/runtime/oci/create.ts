@@ -18,9 +18,11 @@ import { checkSpec } from './checks.ts';
 import { completeProcess } from './complete-process.ts';
 import { wordFailure } from './failure-words.ts';
 import { runHooks } from './hooks.ts';
+import { takeHostResources } from './host-resources.ts';
 import type { InheritedDescriptors } from './inherited.ts';
 import { writePidFile } from './pid-file.ts';
 import { sendPidfd } from './pidfd-socket.ts';
+import { findScopePlace } from './scopes.ts';
 import { makeFifo } from './start.ts';
 import { cgroupPathOf, idMapOf, openSpecNamespaces } from './spec-sandbox.ts';
 
@@ -53,10 +55,14 @@ export async function createContainer(context: RuntimeContext, options: CreateOp
   undo.defer(() => removeContainerDirectory(context.root, options.id));
   writeFileSync(join(directory, 'config.json'), bundle.text, { mode: 0o600 });
   using opened = openSpecNamespaces(spec);
-  const cgroup = prepareCgroup(context, spec, options.id, undo);
+  const scope = await findScopePlace(context, spec, options.id);
+  const made = scope === null ? prepareCgroup(context, spec, options.id, undo) : null;
   using creator = spawnCreatorSync({ addon: context.addon(), bosun: context.bosun(), timeoutMs: patienceMs });
   context.log.write('debug', 'nsexec container setup');
-  const parked = park(context, spec, opened.namespaces, cgroup, creator);
+  const waiting = park(context, spec, opened.namespaces, made, creator);
+  const cgroup = made ?? (await scope?.enter(waiting.pid, undo)) ?? null;
+  const parked: Parked = { ...waiting, cgroup };
+  const taken = takeHostResources(spec, options.id, parked, undo);
   context.log.write('debug', 'child process in init()');
   const draft: ContainerRecord = {
     version: 1,
@@ -67,7 +73,9 @@ export async function createContainer(context: RuntimeContext, options: CreateOp
     created: new Date().toISOString(),
     pid: parked.pid,
     startTicks: readProcessStat(parked.pid).startTicks,
-    cgroupPath: cgroup.path,
+    cgroupPath: cgroup?.path ?? '',
+    ...(scope === null ? {} : { systemdUnit: scope.unit }),
+    ...(taken.resctrl.length === 0 ? {} : { resctrl: taken.resctrl }),
     idMap: parked.idMap,
     ownPids: opened.namespaces.some(({ name, join }) => name === 'pid' && join === undefined),
     annotations: spec.annotations ?? {},
@@ -87,6 +95,7 @@ export async function createContainer(context: RuntimeContext, options: CreateOp
   saveRecord(context.root, draft);
   if (options.pidFile !== undefined) writePidFile(options.pidFile, draft.pid);
   sendPidfd(context.addon(), draft.pid, options.pidfdSocket);
+  taken.settle();
   undo.move();
   return draft;
 }
@@ -112,8 +121,6 @@ function runEarlyHooks(context: RuntimeContext, { hooks = {} }: Spec, state: Sta
 }
 
 function prepareCgroup(context: RuntimeContext, spec: Spec, id: string, undo: AsyncDisposableStack): Cgroup {
-  if (context.systemdCgroup)
-    throw new OrlopError('unimplemented', 'RUNTIME_NO_SYSTEMD', '--systemd-cgroup is not supported: cgroups are made directly (cgroupfs)');
   const cgroup = createCgroup(context.cgroups(), cgroupPathOf(spec, id));
   undo.defer(async () => {
     await cgroup.killAll();
@@ -128,14 +135,19 @@ function park(
   context: RuntimeContext,
   spec: Spec,
   namespaces: readonly NamespaceRequest[],
-  cgroup: Cgroup,
+  cgroup: Cgroup | null,
   creator: BlockingCreator,
 ): Parked {
   const idMap = idMapOf(spec);
   const timeOffsets = spec.linux?.timeOffsets;
   using birthplace = openBirthplace(cgroup);
   const request = requestOf(
-    { namespaces, cgroup, ...(idMap === null ? {} : { idMap }), ...(timeOffsets === undefined ? {} : { timeOffsets }) },
+    {
+      namespaces,
+      ...(cgroup === null ? {} : { cgroup }),
+      ...(idMap === null ? {} : { idMap }),
+      ...(timeOffsets === undefined ? {} : { timeOffsets }),
+    },
     birthplace.descriptor,
   );
   const planned = planSandbox(request);

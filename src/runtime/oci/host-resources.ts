@@ -4,10 +4,12 @@ import { enterIntelRdt, findResctrl, joinIntelRdt, removeIntelRdt } from '../san
 import { moveNetDevices, planNetDevices } from '../sandbox/net-devices.ts';
 import type { Parked } from '../sandbox/start.ts';
 
-/** What of the host's a container has taken: disposing lets go of what was only needed to give it back. */
-export interface HostResources extends Disposable {
+/** What of the host's a container has taken. */
+export interface HostResources {
   /** Groups of resctrl that go with the container, innermost first. */
   readonly resctrl: readonly string[];
+  /** The container is made: lets go of what was only held to give everything back. */
+  settle(): void;
 }
 
 /** Gives the parked process its network devices and its class of service; undoing takes both back. */
@@ -20,7 +22,7 @@ export function takeHostResources(spec: Spec, id: string, parked: Parked, undo: 
   const plan = planIntelRdt(spec.linux?.intelRdt, id);
   const resctrl = plan === null ? [] : enterIntelRdt(findResctrl(), plan, parked.pid);
   undo.defer(() => removeIntelRdt(resctrl));
-  return { resctrl, [Symbol.dispose]: () => moved[Symbol.dispose]() };
+  return { resctrl, settle: () => moved[Symbol.dispose]() };
 }
 
 /** Puts a process of exec where the container's own is. */

@@ -3,7 +3,7 @@ import { type FlagTable, parseFlags, type ParsedArguments } from './arguments.ts
 import { checkArity, type Command } from './command.ts';
 import { checkpoint, restore } from './commands/checkpoint.ts';
 import { create, run } from './commands/create.ts';
-import { features } from './commands/describe.ts';
+import { features } from './commands/features.ts';
 import { events } from './commands/events.ts';
 import { exec } from './commands/exec.ts';
 import { kill, pause, remove, resume, start } from './commands/lifecycle.ts';

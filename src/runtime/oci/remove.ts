@@ -1,8 +1,10 @@
 import { isErrno, isOrlopError, OrlopError } from '#errors';
 import { parseSignal, signals } from '#sys';
+import { removeIntelRdt } from '../sandbox/intel-rdt.ts';
 import { type ContainerRecord, loadRecord, loadSpec, removeContainerDirectory } from '../state/record.ts';
 import type { RuntimeContext } from './context.ts';
 import { tryHooks } from './hooks.ts';
+import { leaveScope } from './scopes.ts';
 import { cgroupOf, stateOf, statusOf } from './status.ts';
 
 /** Sends a signal to the container's first process, or with `all` to every process in its cgroup. */
@@ -70,7 +72,9 @@ export async function removeWhole(context: RuntimeContext, record: ContainerReco
   const cgroup = cgroupOf(context, record);
   const hooks = loadSpec(context.root, record.id).hooks?.poststop ?? [];
   await cgroup.killAll();
+  await leaveScope(record.systemdUnit);
   await cgroup.remove();
+  removeIntelRdt(record.resctrl ?? []);
   // Not before the process is gone, not after the record is (runtime-spec runtime, "Lifecycle" 12 and 13).
   const row = { hooks, phase: 'poststop', state: stateOf(context, record, 'stopped') };
   if (hooks.length > 0) tryHooks(context.addon(), row, (message) => context.log.write('error', message));

@@ -23,6 +23,10 @@ export interface ContainerRecord {
   /** With the pid it names one process for good (proc_pid_stat(5), field 22). */
   readonly startTicks: number;
   readonly cgroupPath: string;
+  /** The unit of systemd's that the cgroup belongs to (--systemd-cgroup). */
+  readonly systemdUnit?: string;
+  /** Groups of resctrl that go with the container, innermost first. */
+  readonly resctrl?: readonly string[];
   readonly idMap: IdMap | null;
   /** The container has a process namespace of its own: its first process's end is everyone's. */
   readonly ownPids: boolean;

@@ -14,6 +14,7 @@ import { type Command, takeId } from '../command.ts';
 import { completeProcess } from '../complete-process.ts';
 import type { RuntimeContext } from '../context.ts';
 import { openForeground } from '../foreground.ts';
+import { shareHostResources } from '../host-resources.ts';
 import { wordFailure } from '../failure-words.ts';
 import { findInherited } from '../inherited.ts';
 import { writePidFile } from '../pid-file.ts';
@@ -121,6 +122,7 @@ function startProcess(
   try {
     context.log.write('debug', 'nsexec container setup');
     const { pid } = creator.sandbox(entry.plan, entry.descriptors);
+    shareHostResources(spec, record.id, pid);
     const { namespaces, idMap, cgroup } = execParking(options, entry.names);
     const parked: Parked = {
       addon,

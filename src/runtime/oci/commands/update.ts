@@ -35,14 +35,19 @@ export const update: Command = {
     'mem-bw-schema': { kind: 'text', about: 'the string of Intel RDT/MBA memory bandwidth schema' },
   },
   arity: one,
-  run(context, flags, rest) {
+  async run(context, flags, rest) {
     const record = loadRecord(context.root, takeId(rest));
     requireStatus(context, record, 'update', 'running', 'created', 'paused');
     if (flags.text('l3-cache-schema')) throw refusedRdt('Intel RDT/CAT: l3 cache schema is not enabled');
     if (flags.text('mem-bw-schema')) throw refusedRdt('Intel RDT/MBA: memory bandwidth schema is not enabled');
     if (flags.text('kernel-memory') || flags.text('kernel-memory-tcp'))
       context.log.write('warning', 'Kernel memory settings are ignored and will be removed');
-    cgroupOf(context, record).apply(resourcesOf(flags));
+    const resources = resourcesOf(flags);
+    if (record.systemdUnit !== undefined) {
+      const { updateScope } = await import('../../systemd/index.ts');
+      await updateScope(context.cgroups(), record.systemdUnit, resources);
+    }
+    cgroupOf(context, record).apply(resources);
     return 0;
   },
 };
