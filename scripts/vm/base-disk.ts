@@ -51,29 +51,55 @@ export interface BaseDisk {
   readonly initrd: string;
 }
 
-/** A Debian 12 with systemd and both kernels below `directory`; made when what goes into it has changed, which takes some minutes and the network. */
-export async function openBaseDisk(directory: string, version: KernelVersion): Promise<BaseDisk> {
+/**
+ * A Debian 12 with systemd and both kernels below `directory`; made when what goes into it has changed, which takes some minutes and the network. Those who make
+ * it at the same time do not get into each other's way: the first to be done keeps its disk.
+ */
+export async function openBaseDisk(directory: string, version: KernelVersion, timeoutMs: number): Promise<BaseDisk> {
   const key = createHash('sha256')
     .update(JSON.stringify([packages, files]))
     .digest('hex')
     .slice(0, 16);
   const finished = join(directory, `debian12-${key}`);
-  if (!existsSync(finished)) await build(directory, finished);
+  if (!existsSync(finished)) await build(directory, finished, timeoutMs);
   return { disk: join(finished, 'disk'), kernel: join(finished, `vmlinuz-${version}`), initrd: join(finished, `initrd.img-${version}`) };
 }
 
-async function build(directory: string, finished: string): Promise<void> {
-  for (const name of existsSync(directory) ? readdirSync(directory) : []) rmSync(join(directory, name), { recursive: true });
-  const scratch = join(directory, 'unfinished');
+async function build(directory: string, finished: string, timeoutMs: number): Promise<void> {
+  removeOld(directory);
+  const scratch = join(directory, `unfinished-${process.pid}`);
   const root = join(scratch, 'root');
+  using cleaning = new DisposableStack();
+  cleaning.defer(() => rmSync(scratch, { recursive: true, force: true }));
   mkdirSync(scratch, { recursive: true });
-  await run('mmdebstrap', mmdebstrapArguments(root), 20 * 60_000);
+  await makeRoot(root, timeoutMs / 2);
   for (const version of kernels) {
     for (const kind of ['vmlinuz', 'initrd.img']) copyFileSync(findKernel(root, kind, version), join(scratch, `${kind}-${version}`));
   }
-  await run('mke2fs', ['-q', '-t', 'ext4', '-d', root, join(scratch, 'disk'), '4G'], 10 * 60_000);
+  await run('mke2fs', ['-q', '-F', '-t', 'ext4', '-d', root, join(scratch, 'disk'), '4G'], timeoutMs);
   rmSync(root, { recursive: true });
-  renameSync(scratch, finished);
+  if (!existsSync(finished)) renameSync(scratch, finished);
+}
+
+/** A mirror may be out of reach for a moment: twice at most, in the time that there is. */
+async function makeRoot(root: string, timeoutMs: number): Promise<void> {
+  const started = performance.now();
+  try {
+    await run('mmdebstrap', mmdebstrapArguments(root), timeoutMs);
+  } catch (error) {
+    const left = timeoutMs - (performance.now() - started);
+    if (left < 60_000) throw error;
+    rmSync(root, { recursive: true, force: true });
+    await run('mmdebstrap', mmdebstrapArguments(root), left);
+  }
+}
+
+/** Disks of other recipes, and what others that are no more have left. */
+function removeOld(directory: string): void {
+  for (const name of existsSync(directory) ? readdirSync(directory) : []) {
+    const maker = /^unfinished-(\d+)$/.exec(name)?.[1];
+    if (maker === undefined || !existsSync(`/proc/${maker}`)) rmSync(join(directory, name), { recursive: true, force: true });
+  }
 }
 
 function mmdebstrapArguments(root: string): string[] {
@@ -82,6 +108,7 @@ function mmdebstrapArguments(root: string): string[] {
   );
   return [
     '--mode=root',
+    '--quiet',
     '--variant=minbase',
     `--include=${packages.join(',')}`,
     // Before the kernels' packages make their initial RAM disks; dpkg keeps a configuration file that is there already.

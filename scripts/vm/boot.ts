@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { BaseDisk } from './base-disk.ts';
+import { endWithUs } from './run-program.ts';
 
 export interface Boot extends BaseDisk {
   readonly workDisk: string;
@@ -36,7 +37,9 @@ export async function runMachine(boot: Boot): Promise<number | null> {
     process.stdout.write(chunk);
     tail = (tail + chunk.toString('latin1')).slice(-1000);
   });
-  const timer = setTimeout(() => machine.kill('SIGKILL'), boot.timeoutMs);
+  const kill = (): void => void machine.kill('SIGKILL');
+  const timer = setTimeout(kill, boot.timeoutMs);
+  using _ending = endWithUs(kill);
   await once(machine, 'close');
   clearTimeout(timer);
   const ended = /^tests ended with (\d+)\r?$/m.exec(tail);

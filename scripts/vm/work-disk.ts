@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../rooms.ts';
 import { run } from './run-program.ts';
@@ -15,6 +15,7 @@ const needed = [
   'build/bosun',
   'build/sys.node',
   'build/orlop',
+  'build/orlop-runtime',
   'build/orlop.mjs',
   'build/orlopd.mjs',
   'build/orlop-runtime.mjs',
@@ -24,19 +25,34 @@ const needed = [
   'node_modules/node-api-headers',
 ];
 
-/** A disk with this checkout's built files and the list of test files to run, made anew below `directory`. */
-export async function makeWorkDisk(directory: string, tests: readonly string[]): Promise<string> {
-  const tree = join(directory, 'work');
-  const disk = join(directory, 'work.ext4');
-  rmSync(tree, { recursive: true, force: true });
-  rmSync(disk, { force: true });
+export interface Work {
+  /** Test files of this checkout, or patterns of them. */
+  readonly tests: readonly string[];
+  /** A shell script to run instead. */
+  readonly script: string | null;
+}
+
+/** A disk with this checkout's built files and what is to be run for at most so many seconds, made anew below `directory`. Fails with an Error when a pattern finds nothing. */
+export async function makeWorkDisk(directory: string, work: Work & { readonly seconds: number }, timeoutMs: number): Promise<string> {
+  const tests = work.tests.flatMap(findTests);
+  const tree = join(directory, `work-${process.pid}`);
+  const disk = join(directory, `work-${process.pid}.ext4`);
+  using cleaning = new DisposableStack();
+  cleaning.defer(() => rmSync(tree, { recursive: true, force: true }));
   mkdirSync(tree, { recursive: true });
   for (const path of needed) {
     if (!existsSync(join(projectRoot, path))) continue;
     cpSync(join(projectRoot, path), join(tree, path), { recursive: true, dereference: true, preserveTimestamps: true });
   }
+  writeFileSync(join(tree, 'wanted-seconds'), `${work.seconds}\n`);
   writeFileSync(join(tree, 'wanted-tests'), tests.map((test) => `${test}\n`).join(''));
-  await run('mke2fs', ['-q', '-t', 'ext4', '-L', 'orlop-work', '-d', tree, disk, '1G'], 5 * 60_000);
-  rmSync(tree, { recursive: true });
+  if (work.script !== null) writeFileSync(join(tree, 'wanted-script'), work.script);
+  await run('mke2fs', ['-q', '-F', '-t', 'ext4', '-L', 'orlop-work', '-d', tree, disk, '1G'], timeoutMs);
   return disk;
+}
+
+function findTests(pattern: string): string[] {
+  const found = globSync(pattern, { cwd: projectRoot }).sort();
+  if (found.length === 0) throw new Error(`there is no test file ${pattern}`);
+  return found;
 }

@@ -7,8 +7,9 @@ export function readControl(directory: string, file: string): string | null {
   try {
     return readFileSync(join(directory, file), 'utf8').trimEnd();
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENODEV', 'EOPNOTSUPP')) return null;
-    throw errnoOf(error, 'read', join(directory, file));
+    const known = errnoOf(error, 'read', join(directory, file));
+    if (isErrno(known, 'ENOENT', 'ENODEV', 'EOPNOTSUPP')) return null;
+    throw known;
   }
 }
 
@@ -70,5 +71,6 @@ export function parseAmount(text: string | null): number | null {
 export function errnoOf(error: unknown, syscall: string, path: string): Error {
   const code = (error as NodeJS.ErrnoException).code;
   if (error instanceof ErrnoError || typeof code !== 'string') return error as Error;
-  return new ErrnoError({ errno: code, syscall, path }, { cause: error });
+  // Node's name for the same number.
+  return new ErrnoError({ errno: code === 'ENOTSUP' ? 'EOPNOTSUPP' : code, syscall, path }, { cause: error });
 }
