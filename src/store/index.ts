@@ -14,10 +14,13 @@ export { openStore, type OpenStoreOptions } from './store.ts';
 export { type Compression, decompress, detectCompression } from './compression.ts';
 export { defaultLimits, type UnpackLimits } from './layers/limits.ts';
 export { chainIdOf } from './layers/chain.ts';
+export type { PackOptions } from './layers/pack-inode.ts';
 export { layerFromTrees } from './layers/layer-from-trees.ts';
 export type { TreeSource } from './layers/tree-index.ts';
 export type {
   ApplyLayerOptions,
+  Change,
+  ChangesOptions,
   Blob,
   ChainId,
   ContentStore,
@@ -33,6 +36,8 @@ export type {
   Leases,
   ReconcileReport,
   Snapshot,
+  SnapshotDriver,
+  SnapshotKey,
   Snapshotter,
   Store,
 } from './types.ts';

@@ -21,8 +21,9 @@ import { createEndpoints, createNetworks } from './metadata/networks.ts';
 import { createSettings } from './metadata/settings.ts';
 import type { Metadata } from './metadata/types.ts';
 import { reconcile } from './reconcile.ts';
+import { createNativeSnapshotter } from './snapshots/native.ts';
 import { createOverlaySnapshotter } from './snapshots/overlay.ts';
-import type { Store } from './types.ts';
+import type { SnapshotDriver, Store } from './types.ts';
 
 export interface OpenStoreOptions {
   /** The data root; made when missing. */
@@ -33,6 +34,8 @@ export interface OpenStoreOptions {
   readonly workerUrl?: URL;
   /** What a layer may unpack to; `defaultLimits` without it. */
   readonly limits?: UnpackLimits;
+  /** `overlay` without it. */
+  readonly snapshots?: SnapshotDriver;
 }
 
 /**
@@ -40,7 +43,14 @@ export interface OpenStoreOptions {
  * failed-precondition `STORE_IN_USE` or `STORE_NEWER_SCHEMA`, permission-denied `STORE_ROOT_UNUSABLE`, data-loss `STORE_DATABASE_CORRUPT` or
  * `STORE_DATABASE_MISSING`.
  */
-export async function openStore({ root, addon, logger, workerUrl, limits }: OpenStoreOptions): Promise<Store> {
+export async function openStore({
+  root,
+  addon,
+  logger,
+  workerUrl,
+  limits,
+  snapshots: driver = 'overlay',
+}: OpenStoreOptions): Promise<Store> {
   const layout = createLayout(resolve(root));
   makeDirectories(layout);
   refuseLostDatabase(layout);
@@ -56,7 +66,8 @@ export async function openStore({ root, addon, logger, workerUrl, limits }: Open
 
   const content = createContentStore(layout);
   const layers = createLayerStore({ layout, addon, rows: layerRows, pool, logger, ...(limits === undefined ? {} : { limits }) });
-  const { inUse, ...snapshots } = createOverlaySnapshotter({ layout, addon, background, directories: layers.directories, logger });
+  const createDriver = driver === 'native' ? createNativeSnapshotter : createOverlaySnapshotter;
+  const { inUse, ...snapshots } = createDriver({ layout, addon, background, directories: layers.directories, logger });
   const collectGarbage = createCollector({ layout, addon, metadata, layerRows, leases, containersInUse: inUse });
   const resources = opened.move();
   const close = (): Promise<void> => resources.disposeAsync();

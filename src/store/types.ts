@@ -1,5 +1,8 @@
 import type { Digest } from '#oci';
+import type { FileFacts } from '#sys';
+import type { PackOptions } from './layers/pack-inode.ts';
 import type { Metadata } from './metadata/types.ts';
+import type { ByteText } from './tar/byte-text.ts';
 
 /** SHA-256 over a layer's diff-id and its ancestors' (image-spec config, "Layer ChainID"). */
 export type ChainId = Digest;
@@ -91,18 +94,40 @@ export interface LayerStore {
   pack(directory: string): AsyncIterable<Buffer>;
 }
 
-/** A writable stack for overlayfs. Paths are relative to the store's root. */
+/** How a snapshot becomes a root: by an overlay mount, or by binding `upper`, which is a whole copy. */
+export type SnapshotDriver = 'overlay' | 'native';
+
+/** A writable root. Paths are relative to the store's root. */
 export interface Snapshot {
+  readonly driver: SnapshotDriver;
   /** Top first; never empty. */
   readonly lower: readonly string[];
   readonly upper: string;
   readonly work: string;
 }
 
+/** What happened to a path: `A` added, `C` changed, `D` deleted. */
+export interface Change {
+  /** Absolute. */
+  readonly path: ByteText;
+  readonly kind: 'A' | 'C' | 'D';
+}
+
+export interface ChangesOptions {
+  /** True for what is not the container's doing. Asked only for what is in no lower layer; paths are relative. */
+  readonly leaveOut?: (path: ByteText, facts: FileFacts) => boolean;
+}
+
 export interface DiskSize {
   /** Allocated on disk. */
   readonly bytes: number;
   readonly inodes: number;
+}
+
+/** A container's root, or without `containerId` the chain itself. */
+export interface SnapshotKey {
+  readonly containerId?: string;
+  readonly chain: ChainId | null;
 }
 
 /** Makes what a container's root is mounted from. Nothing is mounted here. */
@@ -113,6 +138,17 @@ export interface Snapshotter {
   locate(containerId: string, chain: ChainId | null): Promise<Snapshot>;
   /** The read-only stack of a chain. */
   view(chain: ChainId | null): { readonly lower: readonly string[] };
+  /**
+   * What the container has changed in its chain, in order of paths: Docker's `diff`. A directory that only holds a change is changed itself; a file that
+   * was opened for writing counts as changed. Not-found `STORE_SNAPSHOT_NOT_FOUND`.
+   */
+  changes(containerId: string, chain: ChainId | null, options?: ChangesOptions): Promise<Change[]>;
+  /** The writable part as the tar of an OCI layer on top of the chain: what `commit` stores. Fails as `LayerStore.pack`, and not-found as `locate`. */
+  commit(containerId: string, chain: ChainId | null, options?: PackOptions): AsyncIterable<Buffer>;
+  /** All that the container sees of its root, as one tar. Nothing is mounted, no link followed. Fails as `commit`. */
+  export(containerId: string, chain: ChainId | null, options?: PackOptions): AsyncIterable<Buffer>;
+  /** The layer that turns one snapshot into another: applied on top of the first it shows the second. */
+  diff(before: SnapshotKey, after: SnapshotKey): AsyncIterable<Buffer>;
   /** Takes `containers/<id>` away at once and deletes it in the background. True when it was there. */
   remove(containerId: string): Promise<boolean>;
   /** What the writable part takes. */

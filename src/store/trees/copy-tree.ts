@@ -1,0 +1,122 @@
+import { fchmodSync, ftruncateSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
+import {
+  type Addon,
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  AT_SYMLINK_NOFOLLOW,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_PATH,
+  O_RDONLY,
+  O_WRONLY,
+  RESOLVE_BENEATH,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  withErrno,
+} from '#sys';
+import { beneath, inodeKey, isDirectory, readXattrs } from '../layers/pack-inode.ts';
+import { type ByteText, fromByteText } from '../tar/byte-text.ts';
+import { createMergedTree, type MergedDirectory, type MergedEntry, type MergedTree } from './merged-tree.ts';
+
+interface Copying {
+  readonly addon: Addon;
+  readonly tree: MergedTree;
+  readonly root: number;
+  /** The first copy of each file with several names. */
+  readonly copied: Map<string, ByteText>;
+  steps: number;
+}
+
+/**
+ * Copies what a stack of layers (absolute paths, top first) shows into a new, empty directory, with all metadata. Content is shared where the file system
+ * can: copy_file_range(2) makes reflinks on btrfs, xfs and bcachefs, so that a copy costs inodes only; elsewhere it copies within the kernel.
+ */
+export async function copyTree(addon: Addon, from: readonly string[], to: string): Promise<void> {
+  const tree = createMergedTree(addon, from);
+  const root = addon.openat2(AT_FDCWD, to, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
+  try {
+    await copyDirectory({ addon, tree, root, copied: new Map(), steps: 0 }, tree.openRoot(), addon.dup(root));
+  } finally {
+    addon.close(root);
+  }
+}
+
+/** Closes both. */
+async function copyDirectory(copying: Copying, source: MergedDirectory, target: number): Promise<void> {
+  const { addon, tree } = copying;
+  try {
+    for (const entry of tree.list(source)) {
+      if (++copying.steps % 200 === 0) await setImmediate();
+      if (isDirectory(entry.facts)) await copyDirectory(copying, tree.open(entry), makeDirectory(addon, target, entry.name));
+      else copyInode(copying, entry, target);
+    }
+    const top = source.descriptors[0];
+    if (top === undefined) return;
+    const { facts, path } = source;
+    addon.fchownat(target, '', facts.uid, facts.gid, AT_EMPTY_PATH);
+    addon.fchmodat(target, '.', facts.mode & 0o7777, 0);
+    for (const [name, value] of readXattrs(addon, top, path).xattrs) addon.setxattr(target, name, value);
+    addon.utimensat(target, '.', facts.mtimeNs, facts.mtimeNs, 0);
+  } finally {
+    addon.close(target);
+    tree.close(source);
+  }
+}
+
+function makeDirectory(addon: Addon, parent: number, name: ByteText): number {
+  addon.mkdirat(parent, fromByteText(name), 0o700);
+  return addon.openat2(parent, fromByteText(name), O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, beneath);
+}
+
+function copyInode(copying: Copying, entry: MergedEntry, target: number): void {
+  const { addon, copied, root } = copying;
+  const { facts, path } = entry;
+  const name = fromByteText(entry.name);
+  const key = facts.nlink > 1 ? inodeKey(facts) : null;
+  const first = key === null ? undefined : copied.get(key);
+  if (first !== undefined) return addon.linkat(root, fromByteText(first), target, name, 0);
+  if (key !== null) copied.set(key, path);
+  if ((facts.mode & S_IFMT) === S_IFREG) copyFile(addon, entry, target);
+  else copySpecial(addon, entry, target);
+}
+
+function copyFile(addon: Addon, { parent, name: text, facts, path }: MergedEntry, targetParent: number): void {
+  const name = fromByteText(text);
+  using open = new DisposableStack();
+  const held = (descriptor: number): number => open.adopt(descriptor, (one) => addon.close(one));
+  const source = held(addon.openat2(parent, name, O_RDONLY | O_NOFOLLOW, 0, beneath));
+  const target = held(addon.openat2(targetParent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600, RESOLVE_BENEATH));
+  copyContent(addon, source, target, facts.size);
+  addon.fchownat(target, '', facts.uid, facts.gid, AT_EMPTY_PATH);
+  withErrno('file', () => fchmodSync(target, facts.mode & 0o7777));
+  for (const [key, value] of readXattrs(addon, source, path).xattrs) addon.setxattr(target, key, value);
+  addon.utimensat(target, '', facts.mtimeNs, facts.mtimeNs, AT_EMPTY_PATH);
+}
+
+function copyContent(addon: Addon, source: number, target: number, size: number): void {
+  for (let at = 0; at < size; ) {
+    const copied = addon.copyFileRange(source, at, target, at, Math.min(size - at, 1 << 30));
+    if (copied === 0) break;
+    at += copied;
+  }
+  withErrno('file', () => ftruncateSync(target, size));
+}
+
+function copySpecial(addon: Addon, { parent, name: text, facts, path }: MergedEntry, target: number): void {
+  const name = fromByteText(text);
+  const isLink = (facts.mode & S_IFMT) === S_IFLNK;
+  if (isLink) addon.symlinkat(addon.readlinkatBytes(parent, name), target, name);
+  else addon.mknodat(target, name, facts.mode, facts.rdevMajor, facts.rdevMinor);
+  addon.fchownat(target, name, facts.uid, facts.gid, AT_SYMLINK_NOFOLLOW);
+  if (!isLink) addon.fchmodat(target, name, facts.mode & 0o7777, 0);
+  using open = new DisposableStack();
+  const [from, to] = [parent, target].map((directory) =>
+    open.adopt(addon.openat2(directory, name, O_PATH | O_NOFOLLOW, 0, RESOLVE_BENEATH), (one) => addon.close(one)),
+  ) as [number, number];
+  for (const [key, value] of readXattrs(addon, from, path).xattrs) addon.setxattr(to, key, value);
+  addon.utimensat(target, name, facts.mtimeNs, facts.mtimeNs, AT_SYMLINK_NOFOLLOW);
+}
