@@ -1,2 +1,2 @@
 export { requireSystemd, startScope, stopScope, updateScope } from './scope.ts';
-export { parseScopeName, type ScopeName } from './slices.ts';
+export { parseScopeName } from './slices.ts';

@@ -69,7 +69,7 @@ async function openFakeBus(handler: Handler, greeting = 'OK 0123456789abcdef\r\n
 function fakeSystemd(units: Set<string>, options: { result?: string; early?: boolean } = {}): Handler {
   let jobs = 0;
   return ({ member, body }, send) => {
-    const unit = String(body[0]);
+    const unit = body[0] as string;
     const job = (): Answer => {
       jobs += 1;
       const ended = () =>
@@ -179,7 +179,7 @@ test('a server that refuses us, talks nonsense or hangs up is an error, not a wa
     return await connection.call(call).catch((error: unknown) => error);
   };
   assert.match(String(await open(() => null, 'REJECTED EXTERNAL\r\n')), /refuses us: "REJECTED EXTERNAL"/);
-  assert.match(String(await open(() => null, `${'x'.repeat(5000)}`)), /a line is too long/);
+  assert.match(String(await open(() => null, 'x'.repeat(5000))), /a line is too long/);
   assert.match(String(await open(() => null, 'OK 1\r\nnonsense that is no message')), /out of step: a message has an unknown byte order/);
   assert.match(
     String(await open(() => null, 'OK 1\r\nl\u0002\u0000\u0001\u00ff\u00ff\u00ff\u007f\0\0\0\0\0\0\0\0')),
@@ -213,7 +213,7 @@ describe('against the reference implementation', { skip: noDaemon }, () => {
       const driver = { destination: 'org.freedesktop.DBus', path: '/org/freedesktop/DBus', interface: 'org.freedesktop.DBus' };
       const { body } = await bus.call({ ...driver, member: 'Hello', signature: '', body: [] });
       const [name] = body;
-      assert.match(String(name), /^:1\./);
+      assert.match(name as string, /^:1\./);
       const signals: BusMessage[] = [];
       bus.onSignal((signal) => signals.push(signal));
       await bus.call({ ...driver, member: 'AddMatch', signature: 's', body: ["type='signal',member='NameOwnerChanged'"] });

@@ -82,5 +82,5 @@ function readFields(entries: readonly BusValue[]): Partial<BusMessage> {
     if (variant.signature !== field[1]) throw malformed(`the field ${field[0]} has another type`);
     named[field[0]] = variant.value;
   }
-  return named as Partial<BusMessage>;
+  return named;
 }

@@ -69,7 +69,7 @@ test('no limit is infinity, zero is not said', () => {
 });
 
 test('a quota is rounded up to whole hundredths of a processor', () => {
-  const quota = (cpu: LinuxResources['cpu']): unknown => limits({ ...(cpu === undefined ? {} : { cpu }) })['CPUQuotaPerSecUSec'];
+  const quota = (cpu: LinuxResources['cpu']): unknown => limits(cpu === undefined ? {} : { cpu })['CPUQuotaPerSecUSec'];
   assert.equal(quota({ quota: 12_345, period: 100_000 }), 130_000n);
   assert.equal(quota({ quota: 10_000 }), 100_000n);
   assert.equal(quota({ period: 50_000 }), infinity);
