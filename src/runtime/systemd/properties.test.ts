@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LinuxResources } from '#oci';
+import { weightOfShares } from '../cgroups/cpu.ts';
 import { planAnnotatedProperties } from './annotations.ts';
 import { parseDeviceGroups } from './devices.ts';
 import { planLimits, planScope, type UnitFacts } from './properties.ts';
@@ -38,7 +39,7 @@ test('limits become properties of cgroup v2', () => {
     MemoryMax: 100n,
     MemoryLow: 50n,
     MemorySwapMax: 200n,
-    CPUWeight: 100n,
+    CPUWeight: BigInt(weightOfShares(1024)),
     CPUQuotaPeriodUSec: 100_000n,
     CPUQuotaPerSecUSec: 500_000n,
     AllowedCPUs: Uint8Array.of(3, 0, 0, 0, 0, 0, 0, 0),
