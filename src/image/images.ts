@@ -3,6 +3,10 @@ import type { Logger } from '#log';
 import { type Digest, formatReference, parseReference, type Platform, platformOfNodeArch, withDefaultTag } from '#oci';
 import type { Store } from '#store';
 import { findImage, type Found } from './find.ts';
+import { commitImage } from './commit.ts';
+import { loadArchive } from './load.ts';
+import { saveImages, type SavedImage } from './save.ts';
+import { isUntagged } from './untagged.ts';
 import { importRoot } from './import.ts';
 import { type ImageContent, readImage } from './read.ts';
 import { removeNames } from './remove.ts';
@@ -55,6 +59,17 @@ export function createImages(store: Store, options: ImagesOptions = {}): Images 
       for (const target of cache.keys()) if (store.metadata.images.byManifest(target).length === 0) cache.delete(target);
       return removed;
     },
+    commit: async (request) => imageOf(await commitImage(store, request, platform)),
+    save: (references, signal) =>
+      saveImages(
+        store,
+        references.flatMap((reference) => tagsOf(store, reference).map((name) => savedImageOf(find(name)))),
+        signal,
+      ),
+    async load(source, how) {
+      const loaded = await loadArchive(store, source, platform, how);
+      return loaded.map(({ target, names }) => ({ image: imageOf(target), names }));
+    },
     unpack: (image, signal) => unpackImage(store, image, signal),
   };
 }
@@ -63,6 +78,21 @@ function withNames(store: Store, content: ImageContent): Image {
   const names = store.metadata.images.byManifest(content.target).map(({ name }) => name);
   const sizeBytes = content.layers.reduce((sum, { chainId }) => sum + (store.layers.get(chainId)?.size ?? 0), 0);
   return { ...content, names: names.toSorted(), sizeBytes };
+}
+
+/** A name without tag means all tags that there are, as in `docker save`. */
+function tagsOf(store: Store, text: string): string[] {
+  if (/^(?:sha256:)?[0-9a-f]{64}$/.test(text)) return [text];
+  const { domain, path, tag, digest } = parseReference(text);
+  if (tag !== undefined || digest !== undefined) return [text];
+  const names = store.metadata.images.list().map(({ name }) => name);
+  const tagged = names.filter((name) => name.startsWith(`${domain}/${path}:`));
+  return tagged.length === 0 ? [text] : tagged;
+}
+
+/** Saved under the name that it was asked for by; by its id, under none: as `docker save` does. */
+function savedImageOf({ image, name }: Found<Image>): SavedImage {
+  return { image, names: name === null || isUntagged(name) ? [] : [name] };
 }
 
 /** A new name has no digest: it would promise a content that the next tag may change. */

@@ -1,5 +1,7 @@
 import type { Descriptor, Digest, ImageConfig } from '#oci';
 import type { ChainId } from '#store';
+import type { CommitRequest } from './commit.ts';
+import type { LoadOptions } from './load.ts';
 
 /** What an image is made for: its label `orlop.kind` says it, `app` without one. */
 export type ImageKind = 'app' | 'system';
@@ -104,6 +106,15 @@ export interface Images {
    * the last name (running ones even with `force`), `IMAGE_HAS_NAMES` when an id has several and `force` is not set.
    */
   remove(reference: string, options: RemoveImageOptions): Promise<RemovedImage>;
+  /** What a container has changed becomes a layer, and with its image a new image; nothing is left after a failure. Invalid-argument for a bad change or name. */
+  commit(request: CommitRequest): Promise<Image>;
+  /** An archive of images, each under the name that it is asked for by; see `saveImages`. Not-found before the first byte. */
+  save(references: readonly string[], signal?: AbortSignal): AsyncIterable<Buffer>;
+  /** The images of an archive, with the names that it gave them; see `loadArchive`. */
+  load(
+    source: AsyncIterable<Uint8Array>,
+    options?: LoadOptions,
+  ): Promise<readonly { readonly image: Image; readonly names: readonly string[] }[]>;
   /** Unpacks what of its layers is missing, from their blobs. */
   unpack(image: Image, signal?: AbortSignal): Promise<void>;
 }

@@ -10,6 +10,7 @@ import {
 } from '#oci';
 import type { Lease, Store } from '#store';
 import type { ImageKind, ImageLayer } from './types.ts';
+import { dropUntagged, isUntagged, untaggedName } from './untagged.ts';
 
 export interface NewImage {
   /** Base first. */
@@ -46,13 +47,24 @@ export async function writeImage(store: Store, lease: Lease, image: NewImage): P
   return digest;
 }
 
-/** Points names to manifests, all of them or none. */
+/** Points names to manifests, all of them or none. An image that loses its last name by it stays, without one, until it is removed. */
 export function nameImages(
   store: Store,
   names: readonly { readonly name: string; readonly target: Digest; readonly kind: ImageKind }[],
 ): void {
   const createdNs = BigInt(Date.now()) * 1_000_000n;
   store.metadata.transaction(() => {
-    for (const { name, target, kind } of names) store.metadata.images.put({ name, manifest: target, kind, createdNs, labels: {} });
+    for (const { name, target, kind } of names) {
+      keepWithoutName(store, name, target);
+      store.metadata.images.put({ name, manifest: target, kind, createdNs, labels: {} });
+      if (!isUntagged(name)) dropUntagged(store, target);
+    }
   });
+}
+
+/** The image that a name is taken from. */
+function keepWithoutName({ metadata }: Store, name: string, target: Digest): void {
+  const former = metadata.images.get(name);
+  if (former === null || former.manifest === target || metadata.images.byManifest(former.manifest).length > 1) return;
+  metadata.images.put({ ...former, name: untaggedName(former.manifest) });
 }

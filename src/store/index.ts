@@ -43,5 +43,6 @@ export type {
 } from './types.ts';
 export { type ByteText, byteTextOf, fromByteText, toByteText } from './tar/byte-text.ts';
 export type { Extent, TarEntry, TarType } from './tar/header.ts';
+export { readTarMembers, type TarMember } from './tar/entries.ts';
 export { createTarReader, type TarHandlers, type TarReader } from './tar/reader.ts';
 export { createTarEntry, endOfArchive, formatTarEntry, padding } from './tar/writer.ts';

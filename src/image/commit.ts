@@ -1,0 +1,91 @@
+import { type ContainerConfig, type Digest, formatReference, parseReference, type Platform, withDefaultTag } from '#oci';
+import type { Store } from '#store';
+import { addLayer } from './add-layer.ts';
+import { parseChanges } from './changes.ts';
+import { kindOf, readImage } from './read.ts';
+import { imageLabels, type ImageKind } from './types.ts';
+import { untaggedName } from './untagged.ts';
+import { nameImages, writeImage } from './write.ts';
+
+export interface CommitRequest {
+  /** The manifest that the container was made from; null: it stands on an empty root. */
+  readonly base: Digest | null;
+  /** What the container has changed, as a layer's tar. */
+  readonly layer: AsyncIterable<Uint8Array>;
+  /** What containers of the new image start with. */
+  readonly config: ContainerConfig;
+  /** Dockerfile instructions that change that config. */
+  readonly changes?: readonly string[];
+  /** Name of the new image; without it the image is kept without a name. */
+  readonly reference?: string;
+  readonly kind?: ImageKind;
+  /** For the history: what made the layer. */
+  readonly createdBy?: string;
+  readonly comment?: string;
+  readonly author?: string;
+  /** ISO 8601; now without it. */
+  readonly created?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** See `Images.commit`; returns the manifest's digest. */
+export async function commitImage(store: Store, request: CommitRequest, platform: Platform): Promise<Digest> {
+  const changed = parseChanges(request.changes ?? []);
+  const reference = request.reference === undefined ? undefined : withDefaultTag(parseReference(request.reference));
+  const created = request.created ?? new Date().toISOString();
+  using lease = store.leases.create();
+  if (request.base !== null) lease.hold({ image: request.base });
+  const base = request.base === null ? null : readImage(store, request.base, platform);
+  const below = base?.layers ?? [];
+  const layer = await addLayer(store, lease, request.layer, { below, ...(request.signal === undefined ? {} : { signal: request.signal }) });
+  const { comment, author, createdBy } = request;
+  const config = mergeConfig(request.config, changed);
+  const kind = request.kind ?? kindOf(config.Labels ?? {});
+  const target = await writeImage(store, lease, {
+    layers: [...below, layer],
+    config: kind === 'system' ? { ...config, Labels: { ...config.Labels, [imageLabels.kind]: kind } } : config,
+    history: [
+      ...(base?.config.history ?? []),
+      {
+        created,
+        ...(author === undefined ? {} : { author }),
+        ...(createdBy === undefined ? {} : { created_by: createdBy }),
+        ...(comment === undefined ? {} : { comment }),
+      },
+    ],
+    created,
+    platform: base === null ? platform : platformOf(base.config, platform),
+  });
+  nameImages(store, [{ name: reference === undefined ? untaggedName(target) : formatReference(reference), target, kind }]);
+  return target;
+}
+
+function platformOf({ architecture, os, variant }: Platform, { architecture: ours }: Platform): Platform {
+  return { architecture: architecture === '' ? ours : architecture, os, ...(variant === undefined ? {} : { variant }) };
+}
+
+/** What instructions say comes after what there is: lists of names grow, variables of one name are replaced, all else counts alone. */
+export function mergeConfig(config: ContainerConfig, changed: ContainerConfig): ContainerConfig {
+  const names = new Set((changed.Env ?? []).map(nameOf));
+  const env = [...(config.Env ?? []).filter((line) => !names.has(nameOf(line))), ...(changed.Env ?? [])];
+  const merged: ContainerConfig = {
+    ...config,
+    ...changed,
+    ...(env.length === 0 ? {} : { Env: env }),
+    ...both('Labels', config, changed),
+    ...both('ExposedPorts', config, changed),
+    ...both('Volumes', config, changed),
+  };
+  // A new entry point makes the old arguments meaningless (Dockerfile reference, ENTRYPOINT).
+  if (changed.Entrypoint === undefined || changed.Cmd !== undefined) return merged;
+  const { Cmd: _, ...rest } = merged;
+  return rest;
+}
+
+function both<Key extends 'Labels' | 'ExposedPorts' | 'Volumes'>(key: Key, one: ContainerConfig, other: ContainerConfig): ContainerConfig {
+  return one[key] === undefined && other[key] === undefined ? {} : { [key]: { ...one[key], ...other[key] } };
+}
+
+function nameOf(line: string): string {
+  return line.split('=', 1)[0] ?? line;
+}
