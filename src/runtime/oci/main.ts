@@ -14,6 +14,7 @@ import { createRuntimeContext } from './context.ts';
 import { formatCommandHelp, formatHelp, formatVersion, type ProgramFacts } from './help.ts';
 import { openLog, type RuntimeLog } from './log.ts';
 import { inRuncsWords } from './runc-words.ts';
+import { specVersion } from './spec-version.ts';
 
 const commands: Readonly<Record<string, Command>> = {
   checkpoint,
@@ -48,8 +49,6 @@ const globalFlags: FlagTable = {
   help: { kind: 'flag', short: 'h', about: 'show help' },
   version: { kind: 'flag', short: 'v', about: 'print the version' },
 };
-
-const specVersion = '1.2.1';
 
 /** runc's command line. Resolves with the exit code; what failed has then been written to standard error and the log. */
 export async function runRuntime(argv: readonly string[], version: string): Promise<number> {

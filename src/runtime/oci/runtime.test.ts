@@ -285,7 +285,7 @@ describe('the runtime command line', { skip: reasonToSkip() }, () => {
     assert.equal(call(['spec', '--bundle', directory]).code, 0);
     assert.match(call(['spec', '--bundle', directory]).err, /File config.json exists. Remove it first/);
     assert.equal((JSON.parse(readFileSync(join(directory, 'config.json'), 'utf8')) as Spec).root?.path, 'rootfs');
-    assert.equal((JSON.parse(call(['features']).out) as { ociVersionMax: string }).ociVersionMax, '1.2.1');
+    assert.equal((JSON.parse(call(['features']).out) as { ociVersionMax: string }).ociVersionMax, '1.3.0');
   });
 
   test('what a program sees is what runc shows it', { skip: runc ? false : 'runc is not installed' }, () => {

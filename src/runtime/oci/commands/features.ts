@@ -3,6 +3,7 @@ import { allCapabilities } from '../../capabilities.ts';
 import { memoryPolicyFlags, memoryPolicyModes } from '../../plan/memory-policy.ts';
 import { knownMountOptions } from '../../plan/mount-options.ts';
 import { type Command, none } from '../command.ts';
+import { specVersion } from '../spec-version.ts';
 
 export const features: Command = {
   about: 'show the enabled features',
@@ -20,7 +21,7 @@ export const features: Command = {
 export function describeFeatures(version: string, arch: string = process.arch): Features {
   return {
     ociVersionMin: '1.0.0',
-    ociVersionMax: '1.3.0',
+    ociVersionMax: specVersion,
     hooks: ['prestart', 'createRuntime', 'createContainer', 'startContainer', 'poststart', 'poststop'],
     mountOptions: knownMountOptions,
     linux: {

@@ -5,6 +5,7 @@ import type { Spec } from '#oci';
 import { detectCgroupLayout } from '../../cgroups/layout.ts';
 import { readonlyPaths } from '../../defaults.ts';
 import { type Command, none } from '../command.ts';
+import { specVersion } from '../spec-version.ts';
 
 export const spec: Command = {
   about: 'create a new specification file',
@@ -37,7 +38,7 @@ export function exampleSpec(): Spec {
   // Containers of cgroup2 are told of their own part only; on v1 their mounts show nothing else anyway.
   const cgroup = detectCgroupLayout().mode === 'v2' ? [{ type: 'cgroup' } as const] : [];
   return {
-    ociVersion: '1.2.1',
+    ociVersion: specVersion,
     process: {
       terminal: true,
       user: { uid: 0, gid: 0 },
