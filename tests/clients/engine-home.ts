@@ -86,8 +86,9 @@ export function openEngineHome(): EngineHome {
   const mark = randomBytes(4).toString('hex');
   const cgroupParent = `orlop-test-${mark}`;
   const busybox = makeBusyboxRoot();
-  for (const applet of furtherApplets) symlinkSync('busybox', join(busybox.root, 'bin', applet));
-  for (const name of ['dev', 'etc', 'proc', 'sys', 'run']) mkdirSync(join(busybox.root, name));
+  const lacking = furtherApplets.filter((applet) => !existsSync(join(busybox.root, 'bin', applet)));
+  for (const applet of lacking) symlinkSync('busybox', join(busybox.root, 'bin', applet));
+  for (const name of ['dev', 'etc', 'proc', 'sys', 'run']) mkdirSync(join(busybox.root, name), { recursive: true });
   writeFileSync(join(busybox.root, 'etc/passwd'), 'root:x:0:0:root:/:/bin/sh\nguest:x:77:78:guest:/:/bin/sh\n');
   writeFileSync(join(busybox.root, 'etc/group'), 'root:x:0:\nguest:x:78:\nextra:x:79:guest\n');
   const archive = join(directory, 'image.tar');

@@ -12,7 +12,7 @@ export interface Podman extends AsyncDisposable {
   runWith(options: CommandOptions, ...args: string[]): Promise<Outcome>;
   /** What it prints; anything but success fails. */
   must(...args: string[]): Promise<string>;
-  inTerminal(...args: string[]): RunningProgram;
+  inTerminal(size: { readonly rows: number; readonly columns: number }, ...args: string[]): RunningProgram;
 }
 
 // Root on this host may be unable to raise hard limits, which podman's defaults would do.
@@ -56,7 +56,8 @@ export async function openPodman(): Promise<Podman> {
     runWith,
     must,
     run: (...args) => runWith({}, ...args),
-    inTerminal: (...args) => startInTerminal(quote(['podman', ...words, ...args]), { env: environment }),
+    inTerminal: ({ rows, columns }, ...args) =>
+      startInTerminal(`stty rows ${rows} cols ${columns}; exec ${quote(['podman', ...words, ...args])}`, { env: environment }),
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
 }
