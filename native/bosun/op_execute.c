@@ -107,5 +107,7 @@ int stage_execute(struct stage *stage, const struct op *op) {
   if (message_send(stage->socket, MESSAGE_EXECUTING, 0, NULL, 0) < 0 && stage->fifo < 0) _exit(1);
   signal(SIGPIPE, SIG_DFL);
   error = program_try(argv[0], search_path(op), program_execute, argv, env);
+  /* What is there and cannot be found is the interpreter that it names (execve(2), ENOENT). */
+  if (error == -ENOENT && program_try(argv[0], search_path(op), try_access, NULL, NULL) >= 0) report_detail(&stage->report, "interpreter", 11);
   return stage_fail(stage, error, "execve", argv[0]);
 }

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { isErrno, OrlopError } from '#errors';
-import { parseSpecText, type Spec, type SpecMount } from '#oci';
+import { formatJson, maxSpecBytes, parseJson, parseSpecText, type Spec, type SpecMount } from '#oci';
 import { isBind } from '../plan/mounts.ts';
 
 /** A bundle's config.json with all host paths absolute, and its text as it lies on disk. */
@@ -17,11 +17,18 @@ export interface Bundle {
  */
 export function openBundle(path: string): Bundle {
   const directory = resolve(path === '' ? '.' : path);
-  const text = readConfig(directory);
+  const text = withVersion(readConfig(directory));
   const spec = parseSpecText(text);
   if (spec.root === undefined) throw new OrlopError('invalid-argument', 'RUNTIME_SPEC_INVALID', 'root must be specified');
   const rootfs = findRoot(isAbsolute(spec.root.path) ? spec.root.path : join(directory, spec.root.path));
   return { directory, rootfs, text, spec: { ...spec, mounts: (spec.mounts ?? []).map((mount) => anchor(mount, directory)) } };
+}
+
+/** A spec that names no version is taken for one of the first, as runc does. */
+function withVersion(text: Uint8Array): Uint8Array {
+  const json = parseJson(text, { name: 'config.json', maxBytes: maxSpecBytes });
+  if (typeof json !== 'object' || json === null || Array.isArray(json) || ('ociVersion' in json && json.ociVersion !== '')) return text;
+  return Buffer.from(formatJson({ ...json, ociVersion: '1.0.0' }));
 }
 
 function readConfig(directory: string): Uint8Array {

@@ -14,6 +14,7 @@ import type { NamespaceRequest, Stdio } from '../sandbox/types.ts';
 import { type ContainerRecord, makeContainerDirectory, removeContainerDirectory, saveRecord } from '../state/record.ts';
 import type { Bundle } from './bundle.ts';
 import type { RuntimeContext } from './context.ts';
+import { wordLimits } from './apply-resources.ts';
 import { checkSpec } from './checks.ts';
 import { completeProcess } from './complete-process.ts';
 import { wordFailure } from './failure-words.ts';
@@ -41,6 +42,7 @@ export interface CreateOptions {
 }
 
 const patienceMs = 120_000;
+const limitsPrefix = 'unable to start container process: unable to apply cgroup configuration: ';
 
 /**
  * Makes a container of a bundle: reserves the id, makes the cgroup, parks a process in its namespaces, runs the hooks of that moment, and lets the process become the
@@ -60,6 +62,7 @@ export async function createContainer(context: RuntimeContext, options: CreateOp
   using creator = spawnCreatorSync({ addon: context.addon(), bosun: context.bosun(), timeoutMs: patienceMs });
   context.log.write('debug', 'nsexec container setup');
   const waiting = park(context, spec, opened.namespaces, made, creator);
+  limitProcesses(spec, made);
   const cgroup = made ?? (await scope?.enter(waiting.pid, undo)) ?? null;
   const parked: Parked = { ...waiting, cgroup };
   const taken = takeHostResources(spec, options.id, parked, undo);
@@ -127,8 +130,15 @@ function prepareCgroup(context: RuntimeContext, spec: Spec, id: string, undo: As
     await cgroup.remove();
   });
   // A container without device rules has an empty list of allowed devices, not none.
-  cgroup.apply({ ...spec.linux?.resources, devices: spec.linux?.resources?.devices ?? [] });
+  const { pids: _later, ...limits } = { ...spec.linux?.resources, devices: spec.linux?.resources?.devices ?? [] };
+  wordLimits(() => cgroup.apply(limits), limitsPrefix);
   return cgroup;
+}
+
+/** Once the container's process is there: a limit of one process must not hinder those that make it. */
+function limitProcesses({ linux = {} }: Spec, cgroup: Cgroup | null): void {
+  const { pids } = linux.resources ?? {};
+  if (pids !== undefined) wordLimits(() => cgroup?.apply({ pids }), limitsPrefix);
 }
 
 function park(

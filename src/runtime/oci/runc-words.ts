@@ -28,11 +28,43 @@ const table: Readonly<Record<string, Words>> = {
   RUNTIME_ROOT_MISSING: ({ path }) => `invalid rootfs: stat ${String(path)}: no such file or directory`,
   RUNTIME_NAMESPACE_MISSING: ({ path }) =>
     `unable to create new parent process: namespace path: lstat ${String(path)}: no such file or directory`,
+  OCI_BAD_JSON: (_details, error) => badField(error),
+  RUNTIME_SPEC_INVALID: (_details, { message }) => badValue(message),
+  RUNTIME_SPEC_UNSUPPORTED: ({ path }, { message }) =>
+    path === 'process.selinuxLabel' ? 'selinux label is specified in config, but selinux is disabled or not supported' : message,
   RUNTIME_MOUNT_SOURCE: ({ source, destination }, { message }) =>
-    source === undefined
-      ? `unable to start container process: error during container init: ${message}`
-      : `unable to start container process: error during container init: error mounting ${JSON.stringify(source)} to rootfs at ${JSON.stringify(destination)}: stat ${String(source)}: no such file or directory`,
+    `unable to start container process: error during container init: ${
+      source === undefined
+        ? message
+        : `error mounting ${JSON.stringify(source)} to rootfs at ${JSON.stringify(destination)}: stat ${String(source)}: no such file or directory`
+    }`,
 };
+
+/** What the parser of config.json refuses, where runc has a sentence for it: the field, and the words for the value that was found. */
+const fields: readonly (readonly [RegExp, (found: string) => string])[] = [
+  [/linux\.namespaces\[\d+\]\.type$/, (found) => `namespace {${found} ""} does not exist`],
+  [/linux\.rootfsPropagation$/, (found) => `rootfsPropagation=${JSON.parse(found)} is not supported`],
+  [/linux\.seccomp\..*(?:defaultAction|action)$/i, (found) => `string ${JSON.parse(found)} is not a valid action for seccomp`],
+  [/linux\.seccomp\.architectures\[\d+\]$/, (found) => `string ${JSON.parse(found)} is not a valid arch for seccomp`],
+  [/linux\.seccomp\..*\.op$/, (found) => `string ${JSON.parse(found)} is not a valid operator for seccomp`],
+  [/linux\.devices\[\d+\]\.type$/, (found) => `invalid device type ${found}`],
+  [/process\.cwd$/, () => 'Cwd property must not be empty'],
+];
+
+function badValue(message: string): string {
+  const type = /process\.rlimits\[\d+\]\.type "(.*)" is no resource$/.exec(message)?.[1];
+  if (type !== undefined) return `wrong rlimit value: ${type}`;
+  const target = /mounts\[\d+\]\.destination "(.*)" lies inside \/proc$/.exec(message)?.[1];
+  if (target === undefined) return message;
+  const quoted = JSON.stringify(target);
+  return `unable to start container process: error during container init: error mounting to rootfs at ${quoted}: ${quoted} cannot be mounted because it is inside /proc`;
+}
+
+function badField({ message }: OrlopError): string {
+  const [, path = '', found = ''] = /^(\S+): expected .*, found ("(?:[^"\\]|\\.)*"|nothing)$/.exec(message) ?? [];
+  const words = fields.find(([field]) => field.test(path))?.[1];
+  return words === undefined || (found === 'nothing' && !path.endsWith('cwd')) ? message : words(found);
+}
 
 function wrongState({ action, status, id }: Details): string {
   const now = String(status);

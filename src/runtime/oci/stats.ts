@@ -108,7 +108,7 @@ function parseRanges(text: string | null): number[] {
 
 function readMemory(cgroup: Cgroup) {
   const files = filesOf(cgroup.directoryOf('memory'));
-  const raw = files.keyed('memory.stat');
+  const raw = readExactly(files.text('memory.stat'));
   if (isV1(cgroup, 'memory')) {
     const entry = (kind: string) => ({
       limit: files.amount(`memory.${kind}limit_in_bytes`),
@@ -132,6 +132,13 @@ function readMemory(cgroup: Cgroup) {
     kernelTCP: nothing,
     raw,
   };
+}
+
+/** Sorted, as Go prints maps; with all digits, because the limits in it are near 2^63. */
+function readExactly(text: string | null): Record<string, Amount> {
+  const lines = (text ?? '').split('\n').filter((line) => / \d+$/.test(line));
+  const pairs = lines.map((line) => line.split(' ') as [string, string]).toSorted(([one], [other]) => (one < other ? -1 : 1));
+  return Object.fromEntries(pairs.map(([key, value]) => [key, parseAmount(value)]));
 }
 
 function readPids(cgroup: Cgroup) {
@@ -179,11 +186,12 @@ function readHugetlb(cgroup: Cgroup) {
   const files = filesOf(directory);
   const v1 = isV1(cgroup, 'hugetlb');
   return Object.fromEntries(
-    hugePageSizes().map((size) => {
+    hugePageSizes().flatMap((size) => {
       const name = `hugetlb.${size}`;
+      if (files.text(v1 ? `${name}.usage_in_bytes` : `${name}.current`) === null) return [];
       const usage = files.amount(v1 ? `${name}.usage_in_bytes` : `${name}.current`);
       const failcnt = v1 ? files.amount(`${name}.failcnt`) : (files.keyed(`${name}.events`)['max'] ?? 0);
-      return [size, { ...present({ usage, max: v1 ? files.amount(`${name}.max_usage_in_bytes`) : 0 }), failcnt }];
+      return [[size, { ...present({ usage, max: v1 ? files.amount(`${name}.max_usage_in_bytes`) : 0 }), failcnt }] as const];
     }),
   );
 }

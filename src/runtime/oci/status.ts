@@ -18,8 +18,8 @@ export function fifoOf(context: RuntimeContext, record: ContainerRecord): string
 
 export function statusOf(context: RuntimeContext, record: ContainerRecord): ContainerStatus {
   if (record.pid <= 0 || !isAlive(record.pid, record.startTicks)) return 'stopped';
-  if (existsSync(fifoOf(context, record))) return 'created';
-  return cgroupOf(context, record).isFrozen() ? 'paused' : 'running';
+  if (cgroupOf(context, record).isFrozen()) return 'paused';
+  return existsSync(fifoOf(context, record)) ? 'created' : 'running';
 }
 
 /** What `state` prints and hooks read. */

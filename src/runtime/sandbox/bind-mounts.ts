@@ -96,6 +96,7 @@ function openTree(addon: Addon, source: string, recursive: number, mount: SpecMo
       `${JSON.stringify(source)}, to be mounted on ${mount.destination}, does not exist on the host`,
       {
         hint: 'create it, or correct the mount',
+        details: { source, destination: mount.destination },
         cause: error,
       },
     );

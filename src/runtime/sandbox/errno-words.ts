@@ -18,6 +18,7 @@ const words: Readonly<Record<string, string>> = {
   ENOTDIR: 'not a directory',
   EOPNOTSUPP: 'operation not supported',
   EPERM: 'operation not permitted',
+  ERANGE: 'numerical result out of range',
   EROFS: 'read-only file system',
   ETIMEDOUT: 'timed out',
   ETXTBSY: 'text file busy',

@@ -3,6 +3,7 @@ import { isErrno, OrlopError } from '#errors';
 import { type LinuxResources, parseJson, parseResources } from '#oci';
 import { loadRecord } from '../../state/record.ts';
 import type { ParsedFlags } from '../arguments.ts';
+import { wordLimits } from '../apply-resources.ts';
 import { type Command, one, takeId } from '../command.ts';
 import { cgroupOf, requireStatus } from '../status.ts';
 
@@ -47,7 +48,7 @@ export const update: Command = {
       const { updateScope } = await import('../../systemd/index.ts');
       await updateScope(context.cgroups(), record.systemdUnit, resources);
     }
-    cgroupOf(context, record).apply(resources);
+    wordLimits(() => cgroupOf(context, record).apply(resources), '');
     return 0;
   },
 };
