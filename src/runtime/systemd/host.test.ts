@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -7,6 +7,8 @@ import type { Linux, LinuxResources, Process, Spec } from '#oci';
 import { detectCgroupLayout } from '../cgroups/layout.ts';
 import { exampleSpec } from '../oci/commands/spec.ts';
 import { makeBusyboxRoot, reasonToSkip } from '../testing/root.ts';
+import { openUnitManager } from './manager.ts';
+import { planScope } from './properties.ts';
 
 const runtime = join(import.meta.dirname, '../../../bin/orlop-runtime');
 const reason =
@@ -149,6 +151,24 @@ describe('containers in scopes of systemd', { skip: reason }, () => {
     assert.match(refused.err, /already/);
     assert.match(call(['state', first.id]).out, /"status": "running"/);
     assert.equal(call(['delete', '--force', first.id]).code, 0);
+  });
+
+  test('without a bus systemd takes the same calls directly', async () => {
+    const process = spawn('sleep', ['1000']);
+    const unit = `orlopt-${mark}-direct.scope`;
+    try {
+      using manager = await openUnitManager({ bus: '/nowhere', direct: '/run/systemd/private' });
+      assert.ok(manager.version > 200);
+      await manager.startTransient(
+        unit,
+        planScope({ id: 'direct', slice: `${mark}.slice`, pid: process.pid ?? 0, cgroups: isV2 ? 'v2' : 'v1' }),
+      );
+      assert.equal(show(unit, 'ActiveState')['ActiveState'], 'active');
+      await manager.stop(unit);
+      assert.equal(show(unit, 'LoadState')['LoadState'], 'not-found');
+    } finally {
+      process.kill('SIGKILL');
+    }
   });
 
   test('what cannot be is refused before anything is made', () => {
