@@ -22,7 +22,7 @@ const limits = (resources: LinuxResources, facts = v2): Record<string, unknown> 
 
 test('a scope is delegated to us and depends on nothing', () => {
   const scope = table(planScope({ id: 'web', slice: 'a.slice', pid: 77, cgroups: 'v2' }));
-  assert.equal(scope['Description'], 'libcontainer container web');
+  assert.equal(scope['Description'], 'Orlop container web');
   assert.deepEqual([scope['Slice'], scope['Delegate'], scope['PIDs'], scope['DefaultDependencies']], ['a.slice', true, [77], false]);
   assert.ok('IOAccounting' in scope);
   assert.ok('BlockIOAccounting' in table(planScope({ id: 'web', slice: 'a.slice', pid: 77, cgroups: 'v1' })));

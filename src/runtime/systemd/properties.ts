@@ -22,7 +22,7 @@ export function planScope(options: {
   readonly cgroups: 'v1' | 'v2';
 }): UnitProperty[] {
   return [
-    property('Description', 's', `libcontainer container ${options.id}`),
+    property('Description', 's', `Orlop container ${options.id}`),
     property('Slice', 's', options.slice),
     // We manage what lies below the scope; systemd does not touch it.
     property('Delegate', 'b', true),

@@ -63,9 +63,18 @@ export async function startScope(layout: CgroupLayout, { id, name, pid, resource
 }
 
 /** Tells systemd of other limits, before they are written to the cgroup. */
-export async function updateScope(layout: CgroupLayout, unit: string, resources: LinuxResources): Promise<void> {
+export async function updateScope(cgroup: Cgroup, unit: string, resources: LinuxResources): Promise<void> {
   using units = await openUnitManager();
-  await units.setProperties(unit, planLimits(resources, factsOf(layout, units.version)));
+  const facts = factsOf(cgroup.layout, units.version);
+  // A list of devices of v1 is emptied before it is filled again: nobody may run meanwhile and be denied what is always allowed.
+  const stopped = facts.cgroups === 'v1' && (resources.devices ?? []).length > 0 && !cgroup.isFrozen();
+  if (stopped) await cgroup.freeze();
+  try {
+    await units.setProperties(unit, planLimits(resources, facts));
+    if (stopped) cgroup.apply({ devices: resources.devices ?? [] });
+  } finally {
+    if (stopped) await cgroup.thaw();
+  }
 }
 
 /** Ends the scope and forgets it; what it still holds is told to end by systemd. A scope that is gone is fine. */

@@ -46,7 +46,7 @@ export const update: Command = {
     const resources = resourcesOf(flags);
     if (record.systemdUnit !== undefined) {
       const { updateScope } = await import('../../systemd/index.ts');
-      await updateScope(context.cgroups(), record.systemdUnit, resources);
+      await updateScope(cgroupOf(context, record), record.systemdUnit, resources);
     }
     wordLimits(() => cgroupOf(context, record).apply(resources), '');
     return 0;
