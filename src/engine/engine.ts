@@ -2,6 +2,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { createSeccompCache, openCgroup } from '#runtime';
 import { attachContainer } from './attach.ts';
+import { commitContainer, containerChanges, exportContainer } from './container/changes.ts';
 import { createContainer, nameInUse } from './container/create.ts';
 import { filterContainers } from './container/filter.ts';
 import { readLog } from './container/logs.ts';
@@ -18,9 +19,11 @@ import { nowNs, publishContainerEvent, saveRecord, type EngineContext, type Engi
 import { createEventBus } from './events.ts';
 import { createExecs } from './exec/sessions.ts';
 import { createIdRanges } from './id-ranges.ts';
+import { createArchiveVerbs } from './image/archive.ts';
 import { createImageVerbs } from './image/images.ts';
 import { createTemplateVerbs } from './image/templates.ts';
 import { engineInfo } from './info.ts';
+import { diskView, pruneContainers, pruneImages } from './system/disk.ts';
 import { launchSystem } from './system/launch.ts';
 import type { ContainerView, Engine } from './model.ts';
 import { recoverContainers } from './recover.ts';
@@ -41,6 +44,18 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     containers: containersOf(context),
     execs: createExecs(context),
     images: createImageVerbs(context),
+    archives: {
+      ...createArchiveVerbs(context),
+      export: (ref) => exportContainer(context, ref),
+      changes: (ref) => containerChanges(context, ref),
+      commit: (ref, request) => commitContainer(context, ref, request),
+    },
+    disk: {
+      usage: () => diskView(context),
+      pruneContainers: (filter) => pruneContainers(context, filter),
+      pruneImages: (filter) => pruneImages(context, filter),
+      check: (how) => context.store.check(how),
+    },
     templates: createTemplateVerbs(context),
     launch: (source, request, follow) => launchSystem(context, source, request, follow),
     info: () => engineInfo(context),

@@ -1,23 +1,33 @@
 import type { Duplex } from 'node:stream';
 import type {
+  CommitRequest,
   ContainerFilter,
   ContainerView as PlainContainerView,
   CreateRequest,
+  DiskView,
   EngineEvent,
   EngineInfo,
   ExecRequest,
   ExecView as PlainExecView,
   ImageView,
   Kind,
+  LoadedImage,
+  LoadOptions,
+  PathChange,
   Progress,
+  Pruned,
+  PruneFilter,
+  StoreCheck,
   TemplateView,
   WaitCondition,
 } from '#wire';
 
 export type {
+  CommitRequest,
   ContainerFilter,
   ContainerStatus,
   CreateRequest,
+  DiskView,
   EngineEvent,
   EngineInfo,
   ExecRequest,
@@ -26,6 +36,8 @@ export type {
   Limits,
   NetworkMode,
   Progress,
+  Pruned,
+  PruneFilter,
   TemplateView,
   Ulimit,
   WaitCondition,
@@ -126,6 +138,26 @@ export interface Engine extends AsyncDisposable {
       source: AsyncIterable<Uint8Array>,
       options: { name?: string; message?: string; changes?: readonly string[]; kind?: Kind },
     ): Promise<string>;
+  };
+  /** Images as archives, and what containers have changed. */
+  readonly archives: {
+    /** An archive of images, each under the name that it is asked for by; not-found before the first byte. */
+    save(references: readonly string[], signal: AbortSignal): AsyncIterable<Uint8Array>;
+    /** All images of an archive, or none. */
+    load(source: AsyncIterable<Uint8Array>, options: LoadOptions): Promise<LoadedImage[]>;
+    /** A container's root as a tar, without what is mounted in it. */
+    export(ref: string): AsyncIterable<Uint8Array>;
+    changes(ref: string): Promise<PathChange[]>;
+    /** A container's changes become an image; returns its id. */
+    commit(ref: string, request: CommitRequest): Promise<string>;
+  };
+  /** What is on disk. */
+  readonly disk: {
+    usage(): Promise<DiskView>;
+    pruneContainers(filter: PruneFilter): Promise<Pruned>;
+    /** `named`: also images that have a name. */
+    pruneImages(filter: PruneFilter & { readonly named: boolean }): Promise<Pruned>;
+    check(options: { readonly repair?: boolean; readonly content?: boolean; readonly signal?: AbortSignal }): Promise<StoreCheck>;
   };
   readonly templates: {
     list(): TemplateView[];

@@ -4,6 +4,7 @@ import { isErrno, isOrlopError, OrlopError } from '#errors';
 import type { Logger } from '#log';
 import type { Addon } from '#sys';
 import { createBackgroundTasks } from './background.ts';
+import { checkStore } from './check.ts';
 import { createContentStore } from './content/content.ts';
 import { measureStore } from './disk-usage.ts';
 import { createCollector } from './gc/collect.ts';
@@ -68,7 +69,8 @@ export async function openStore({
   const layers = createLayerStore({ layout, addon, rows: layerRows, pool, logger, ...(limits === undefined ? {} : { limits }) });
   const createDriver = driver === 'native' ? createNativeSnapshotter : createOverlaySnapshotter;
   const { inUse, ...snapshots } = createDriver({ layout, addon, background, directories: layers.directories, logger });
-  const collectGarbage = createCollector({ layout, addon, metadata, layerRows, leases, containersInUse: inUse });
+  const collector = createCollector({ layout, addon, metadata, layerRows, leases, containersInUse: inUse });
+  const checker = { layout, addon, db, metadata, layerRows, leases, containersInUse: inUse };
   const resources = opened.move();
   const close = (): Promise<void> => resources.disposeAsync();
   return {
@@ -80,8 +82,9 @@ export async function openStore({
     leases,
     reconciled,
     containerDirectory: (id, part) => (part === undefined ? layout.container(id) : join(layout.container(id), part)),
-    collectGarbage,
-    diskUsage: () => measureStore(layout, addon, content, metadata),
+    collectGarbage: collector.collect,
+    diskUsage: () => measureStore(layout, addon, content, metadata, collector.preview),
+    check: (options = {}) => checkStore(checker, options),
     close,
     [Symbol.asyncDispose]: close,
   };

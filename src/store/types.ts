@@ -178,11 +178,50 @@ export interface ReconcileReport {
   readonly unknownContainers: readonly string[];
 }
 
+/** Where each byte below the root is. */
 export interface DiskUsage {
   readonly blobs: { readonly count: number; readonly bytes: number };
   readonly layers: { readonly count: number; readonly bytes: number };
+  /** With their logs. */
   readonly containers: { readonly count: number; readonly bytes: number };
   readonly images: { readonly count: number };
+  /** Being made or deleted at this moment. */
+  readonly unfinished: { readonly count: number; readonly bytes: number };
+  readonly database: { readonly bytes: number };
+  /** Of the blobs and layers above: what nothing needs, and the next collection takes. */
+  readonly garbage: { readonly count: number; readonly bytes: number };
+}
+
+export type ProblemKind =
+  | 'database-damaged'
+  | 'blob-damaged'
+  | 'blob-unknown'
+  | 'layer-damaged'
+  | 'layer-missing'
+  | 'layer-unknown'
+  | 'image-incomplete'
+  | 'container-missing'
+  | 'container-unknown';
+
+export interface Problem {
+  readonly kind: ProblemKind;
+  /** A digest, a chain-id, a name or an id. */
+  readonly object: string;
+  readonly message: string;
+  /** What only its owner can decide is named, never repaired. */
+  readonly state: 'repaired' | 'can be repaired' | 'yours to mend';
+}
+
+export interface CheckOptions {
+  readonly repair?: boolean;
+  /** Reads every blob and compares its digest. */
+  readonly content?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface CheckReport {
+  readonly problems: readonly Problem[];
+  readonly checked: { readonly blobs: number; readonly layers: number; readonly images: number; readonly containers: number };
 }
 
 export interface Store extends AsyncDisposable {
@@ -199,6 +238,11 @@ export interface Store extends AsyncDisposable {
   /** Deletes what no image, container or lease needs. */
   collectGarbage(): Promise<GarbageReport>;
   diskUsage(): Promise<DiskUsage>;
+  /**
+   * Compares what the database says with what is on disk, while the store is in use. With `repair` it takes away what nothing knows and what is damaged, and
+   * forgets layers that are gone, so that they are unpacked again; images and containers that lack something are named and left alone.
+   */
+  check(options?: CheckOptions): Promise<CheckReport>;
   /** Waits for deletions in the background, then closes the database. */
   close(): Promise<void>;
 }

@@ -7,3 +7,4 @@ export { parseErrorBody, type ErrorBody } from './error-body.ts';
 export { formatAge } from './age.ts';
 export { formatLogTime, formatTime, parseDuration, parseTime, toSeconds, zeroTime } from './time.ts';
 export { createDetachScanner, defaultDetachKeys, parseDetachKeys, type DetachScanner } from './detach-keys.ts';
+export type * from './moves.ts';

@@ -21,6 +21,12 @@ export interface CollectorParts {
   readonly containersInUse: ReadonlySet<string>;
 }
 
+export interface Collector {
+  collect(): Promise<GarbageReport>;
+  /** What would go. */
+  preview(): Promise<{ readonly blobs: readonly Blob[]; readonly layers: readonly Layer[] }>;
+}
+
 interface Marks {
   readonly blobs: Set<Digest>;
   readonly chains: Set<ChainId>;
@@ -30,17 +36,27 @@ interface Marks {
  * Mark and sweep. Reading manifests beforehand may take several turns of the event loop; then marking and renaming what is unmarked into
  * `ingest/` happens in a single turn, so that nothing can come to be needed in between. Deleting follows at leisure.
  */
-export function createCollector(parts: CollectorParts): () => Promise<GarbageReport> {
+export function createCollector(parts: CollectorParts): Collector {
   const cache: ReferenceCache = new Map();
-  return async () => {
+  const warmUp = async (): Promise<void> => {
     for (const manifest of rootManifests(parts)) {
       referencesOf(parts.layout, cache, manifest);
       await setImmediate();
     }
-    const { report, doomed } = sweep(parts, mark(parts, cache));
-    for (const digest of report.blobs) cache.delete(digest.digest);
-    for (const path of doomed) await removeTree(parts.addon, path);
-    return report;
+  };
+  return {
+    async collect() {
+      await warmUp();
+      const { report, doomed } = sweep(parts, mark(parts, cache));
+      for (const digest of report.blobs) cache.delete(digest.digest);
+      for (const path of doomed) await removeTree(parts.addon, path);
+      return report;
+    },
+    async preview() {
+      await warmUp();
+      const { blobs, chains } = mark(parts, cache);
+      return { blobs: unmarkedBlobs(parts.layout, blobs), layers: parts.layerRows.list().filter(({ chainId }) => !chains.has(chainId)) };
+    },
   };
 }
 

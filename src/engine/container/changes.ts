@@ -1,0 +1,83 @@
+import type { ContainerConfig } from '#oci';
+import { type Change, fromByteText, type PackOptions } from '#store';
+import { S_IFDIR, S_IFMT, S_IFREG } from '#sys';
+import { publishContainerEvent, type EngineContext } from '../context.ts';
+import type { CommitRequest } from '../model.ts';
+import { isActive, type ContainerRecord } from './record.ts';
+import { pauseContainer, unpauseContainer } from './stop.ts';
+
+/** What is mounted in each container. Where an image lacks such a place, starting makes it: that is no change of the container's. */
+const mountPoints: ReadonlySet<string> = new Set([
+  '.dockerenv',
+  'dev',
+  'dev/console',
+  'dev/mqueue',
+  'dev/pts',
+  'dev/shm',
+  'etc/hostname',
+  'etc/hosts',
+  'etc/resolv.conf',
+  'proc',
+  'sys',
+]);
+
+const leaveOut: NonNullable<PackOptions['leaveOut']> = (path, { mode, size }) =>
+  mountPoints.has(path) && ((mode & S_IFMT) === S_IFDIR || ((mode & S_IFMT) === S_IFREG && size === 0));
+
+/** Docker's `diff`: what the container has changed in its image. */
+export async function containerChanges(context: EngineContext, ref: string): Promise<{ path: string; kind: Change['kind'] }[]> {
+  const { record } = context.table.find(ref);
+  const changes = await context.store.snapshots.changes(record.id, record.image.chain, { leaveOut });
+  return changes.map(({ path, kind }) => ({ path: Buffer.from(fromByteText(path)).toString('utf8'), kind }));
+}
+
+/** All of the container's root as a tar, without what is mounted in it. A running container goes on meanwhile. */
+export async function* exportContainer(context: EngineContext, ref: string): AsyncGenerator<Buffer> {
+  const container = context.table.find(ref);
+  const { id, image } = container.record;
+  yield* context.store.snapshots.export(id, image.chain, { live: container.record.state.status === 'running' });
+  publishContainerEvent(context, container, 'export');
+}
+
+/** The container's changes become a layer, and with its image a new one. A running container is paused meanwhile, unless that is not wanted. */
+export async function commitContainer(context: EngineContext, ref: string, request: CommitRequest): Promise<string> {
+  const container = context.table.find(ref);
+  const { record } = container;
+  const { id, image } = record;
+  await using undo = new AsyncDisposableStack();
+  const isRunning = record.state.status === 'running';
+  if (isRunning && request.pause !== false) {
+    await pauseContainer(context, id);
+    undo.defer(() => unpauseContainer(context, id));
+  }
+  const live = isActive(record.state.status) && request.pause === false;
+  const { comment, author, name, changes, signal } = request;
+  const made = await context.images.commit({
+    base: image.manifest,
+    layer: context.store.snapshots.commit(id, image.chain, { leaveOut, live }),
+    config: { ...configOf(record), ...request.config },
+    kind: record.kind,
+    createdBy: [...record.process.entrypoint, ...record.process.command].join(' '),
+    ...(changes === undefined ? {} : { changes }),
+    ...(name === undefined ? {} : { reference: name }),
+    ...(comment === undefined ? {} : { comment }),
+    ...(author === undefined ? {} : { author }),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  publishContainerEvent(context, container, 'commit', { comment: comment ?? '', imageID: made.id, imageRef: name ?? '' });
+  return made.id;
+}
+
+/** What containers of the new image start with: what this one started with. */
+function configOf({ process, labels, exposedPorts }: ContainerRecord): ContainerConfig {
+  return {
+    User: process.user,
+    Env: process.env,
+    Entrypoint: process.entrypoint,
+    Cmd: process.command,
+    WorkingDir: process.workingDirectory,
+    Labels: labels,
+    ExposedPorts: Object.fromEntries(exposedPorts.map((port) => [port, {}])),
+    StopSignal: process.stopSignal,
+  };
+}

@@ -1,0 +1,115 @@
+import type { Progress } from './views.ts';
+
+/** What a commit of a container is asked to be. */
+export interface CommitRequest {
+  readonly name?: string;
+  readonly comment?: string;
+  readonly author?: string;
+  readonly changes?: readonly string[];
+  /** false: the container goes on while it is read. */
+  readonly pause?: boolean;
+  /** Fields that take the place of the container's, in the names of OCI's image config. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  readonly signal?: AbortSignal;
+}
+
+export interface PathChange {
+  readonly path: string;
+  readonly kind: 'A' | 'C' | 'D';
+}
+
+export interface LoadedImage {
+  readonly id: string;
+  /** Familiar references that it got. */
+  readonly names: readonly string[];
+}
+
+export interface LoadOptions {
+  readonly progress?: (step: Required<Pick<Progress, 'id' | 'status'>> & Progress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Bytes on disk. */
+export interface DiskView {
+  readonly images: readonly {
+    readonly id: string;
+    readonly names: readonly string[];
+    readonly createdAtNs: bigint;
+    /** Unpacked. */
+    readonly sizeBytes: number;
+    /** Of it: layers that other images have too. */
+    readonly sharedBytes: number;
+    /** As blobs. */
+    readonly packedBytes: number;
+    readonly containers: number;
+    readonly used: boolean;
+  }[];
+  readonly containers: readonly {
+    readonly id: string;
+    readonly name: string;
+    readonly imageId: string;
+    readonly writableBytes: number;
+    readonly running: boolean;
+  }[];
+  readonly store: StoreUsage;
+}
+
+export interface StoreUsage {
+  readonly blobs: { readonly count: number; readonly bytes: number };
+  readonly layers: { readonly count: number; readonly bytes: number };
+  readonly containers: { readonly count: number; readonly bytes: number };
+  readonly unfinished: { readonly count: number; readonly bytes: number };
+  readonly database: { readonly bytes: number };
+  readonly garbage: { readonly count: number; readonly bytes: number };
+}
+
+export interface PruneFilter {
+  /** Only what was created before. */
+  readonly beforeNs?: bigint;
+  readonly labels?: readonly string[];
+  readonly notLabels?: readonly string[];
+}
+
+export interface Pruned {
+  readonly removed: readonly string[];
+  readonly untagged: readonly string[];
+  readonly freedBytes: number;
+}
+
+export interface StoreProblem {
+  readonly kind: string;
+  readonly object: string;
+  readonly message: string;
+  readonly state: 'repaired' | 'can be repaired' | 'yours to mend';
+}
+
+export interface StoreCheck {
+  readonly problems: readonly StoreProblem[];
+  readonly checked: { readonly blobs: number; readonly layers: number; readonly images: number; readonly containers: number };
+}
+
+/** Answer of `GET /system/df`. */
+export interface DockerDiskUsage {
+  LayersSize: number;
+  Images: {
+    Id: string;
+    ParentId: string;
+    RepoTags: string[];
+    RepoDigests: string[];
+    Created: number;
+    Size: number;
+    SharedSize: number;
+    Labels: Record<string, string> | null;
+    Containers: number;
+  }[];
+  Containers: { Id: string; Names: string[]; ImageID: string; State: string; SizeRw: number; SizeRootFs: number }[];
+  Volumes: never[];
+  BuildCache: never[];
+  BuilderSize: number;
+}
+
+/** One line of `GET /containers/{id}/changes`: 0 changed, 1 added, 2 deleted. */
+export interface DockerChange {
+  Path: string;
+  Kind: 0 | 1 | 2;
+}
