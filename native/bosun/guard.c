@@ -18,6 +18,13 @@ static int is_guarded(void) {
   return (facts.f_flags & MOUNT_IS_READ_ONLY) != 0;
 }
 
+/* Executing again from a mount that can be written would come back here for ever. */
+static int check_read_only(int mount) {
+  struct statfs facts;
+  if (syscall(SYS_fstatfs, mount, &facts) < 0) return -errno;
+  return (facts.f_flags & MOUNT_IS_READ_ONLY) != 0 ? 0 : -EROFS;
+}
+
 int guard_executable(char **argv, char **env) {
   static const struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
   int guarded = is_guarded();
@@ -25,6 +32,7 @@ int guard_executable(char **argv, char **env) {
   OS_CLOSE int mount = os_open_tree(AT_FDCWD, EXECUTABLE, OPEN_TREE_CLONE);
   if (mount < 0) return mount;
   int error = os_mount_setattr(mount, 0, &read_only);
+  if (error == 0) error = check_read_only(mount);
   if (error < 0) return error;
   if (mount == GUARD_FD) fcntl(GUARD_FD, F_SETFD, 0);
   else if (dup2(mount, GUARD_FD) < 0) return -errno;
