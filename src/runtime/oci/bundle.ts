@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { isErrno, OrlopError } from '#errors';
-import { formatJson, maxSpecBytes, parseJson, parseSpecText, type Spec, type SpecMount } from '#oci';
+import { maxSpecBytes, parseJson, parseSpecText, type Spec, type SpecMount } from '#oci';
 import { isBind } from '../plan/mounts.ts';
 
 /** A bundle's config.json with all host paths absolute, and its text as it lies on disk. */
@@ -28,13 +28,28 @@ export function openBundle(path: string): Bundle {
 function withVersion(text: Uint8Array): Uint8Array {
   const json = parseJson(text, { name: 'config.json', maxBytes: maxSpecBytes });
   if (typeof json !== 'object' || json === null || Array.isArray(json) || ('ociVersion' in json && json.ociVersion !== '')) return text;
-  return Buffer.from(formatJson({ ...json, ociVersion: '1.0.0' }));
+  // The last of two equal names counts; the text is not written anew, because that could be deeper than we may call ourselves.
+  const open = Buffer.from(text).toString().trimEnd().slice(0, -1);
+  return Buffer.from(`${open}${Object.keys(json).length === 0 ? '' : ','}"ociVersion":"1.0.0"}`);
+}
+
+/** Nothing but a file has an end that is sure to come: a pipe would keep us waiting, a device might never stop. */
+function readWhole(file: string): Uint8Array {
+  const facts = statSync(file);
+  if (!facts.isFile()) throw new OrlopError('invalid-argument', 'RUNTIME_SPEC_INVALID', `${file} is not a regular file`);
+  if (facts.size > maxSpecBytes)
+    throw new OrlopError(
+      'invalid-argument',
+      'RUNTIME_SPEC_INVALID',
+      `${file}: ${facts.size} bytes are more than the ${maxSpecBytes} allowed`,
+    );
+  return readFileSync(file);
 }
 
 function readConfig(directory: string): Uint8Array {
   try {
     if (!statSync(directory).isDirectory()) throw missingDirectory(directory, 'not a directory');
-    return readFileSync(join(directory, 'config.json'));
+    return readWhole(join(directory, 'config.json'));
   } catch (error) {
     if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error;
     if (!existsSync(directory)) throw missingDirectory(directory, 'no such file or directory');

@@ -12,6 +12,7 @@ import { createSlots, type Planned } from '../plan/slots.ts';
 import { compileSeccomp } from '../seccomp/index.ts';
 import { openBindMounts } from './bind-mounts.ts';
 import { explainFailure } from './failure.ts';
+import { checkHostDevices } from './host-devices.ts';
 import { readSecurityModules } from './host-facts.ts';
 import { moveNetDevices, planNetDevices } from './net-devices.ts';
 import { hasCgroupMount } from './open.ts';
@@ -55,6 +56,7 @@ export function prepareStart(parked: Parked, options: StartOptions): PreparedPla
   const { addon, cgroup } = parked;
   const { spec } = options;
   using undo = new DisposableStack();
+  if (hasOwn(parked, 'user')) checkHostDevices(addon, spec.linux?.devices ?? []);
   const binds = undo.use(
     openBindMounts(spec, {
       addon,

@@ -21,7 +21,7 @@ export interface BundleWishes {
   readonly rest?: Partial<Spec>;
   readonly linux?: Linux;
   /** Beside config.json's own words: text in place of the whole of it. */
-  readonly text?: string;
+  readonly text?: string | Uint8Array;
 }
 
 /** Bundles of busybox and the runtimes that run them, for the tests of one file. */
