@@ -1,0 +1,64 @@
+import { type ErrorKind, OrlopError } from '#errors';
+
+/** What a message says of the call: the registry that was asked, and what about. */
+export interface Subject {
+  readonly host: string;
+  /** `docker.io/library/debian:trixie`, `blob sha256:… of …` */
+  readonly object: string;
+}
+
+const kinds: Readonly<Record<number, ErrorKind>> = {
+  400: 'invalid-argument',
+  401: 'unauthenticated',
+  403: 'permission-denied',
+  404: 'not-found',
+  405: 'unimplemented',
+  409: 'conflict',
+  413: 'resource-exhausted',
+  416: 'invalid-argument',
+  429: 'resource-exhausted',
+  501: 'unimplemented',
+};
+
+/** The error that an answer stands for. `body` is the beginning of its text: the distribution-spec's `errors`, or anything. */
+export function statusFailure(subject: Subject, status: number, body: string): OrlopError {
+  const kind = kinds[status] ?? (status >= 500 ? 'unavailable' : 'internal');
+  const said = errorText(body);
+  const message = `registry ${subject.host}: ${subject.object}: ${words(status)}${said === '' ? '' : `: ${said}`}`;
+  const hint = status === 401 || status === 403 ? `it may not exist, or need: orlop login ${subject.host}` : undefined;
+  return new OrlopError(kind, `REGISTRY_HTTP_${status}`, message, { details: { status }, ...(hint === undefined ? {} : { hint }) });
+}
+
+export function registryFailure(kind: ErrorKind, code: string, subject: Subject, what: string, cause?: unknown): OrlopError {
+  return new OrlopError(kind, code, `registry ${subject.host}: ${subject.object}: ${what}`, cause === undefined ? {} : { cause });
+}
+
+const statusWords: Readonly<Record<number, string>> = {
+  401: 'access denied',
+  403: 'access denied',
+  404: 'not found',
+  429: 'too many requests',
+};
+
+const words = (status: number): string => statusWords[status] ?? `it answered with status ${status}`;
+
+/** Text of a stranger: one line, printable, short. */
+function errorText(body: string): string {
+  try {
+    const { errors, details, message } = JSON.parse(body) as Record<string, unknown>;
+    const list = Array.isArray(errors) ? (errors as unknown[]) : [];
+    const texts = list.slice(0, 3).map((entry) => {
+      const { message: text, code } = (entry ?? {}) as Record<string, unknown>;
+      return typeof text === 'string' && text !== '' ? text : typeof code === 'string' ? code : '';
+    });
+    const single = [message, details].find((text) => typeof text === 'string');
+    return printable(texts.filter((text) => text !== '').join('; ') || (typeof single === 'string' ? single : ''));
+  } catch {
+    return '';
+  }
+}
+
+export function printable(text: string): string {
+  const line = text.replaceAll(/[^\x20-\x7e\u00a0-\uffff]+/g, ' ').trim();
+  return line.length > 300 ? `${line.slice(0, 300)}…` : line;
+}
