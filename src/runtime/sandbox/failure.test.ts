@@ -28,6 +28,7 @@ test("commands that cannot be run are told in Docker's words", () => {
 });
 
 test('failures name the object: mount, directory, setting', () => {
+  const mask = new Uint8Array(8);
   const cases: [Op, string, RegExp][] = [
     [
       { op: 'mount', fstype: 'nfs', source: 'srv:/', options: [], attributes: 0, target: '/mnt', make: 1 },
@@ -43,6 +44,11 @@ test('failures name the object: mount, directory, setting', () => {
     [{ op: 'map_ids', uids: '0 1 2\n', gids: '0 1 2\n' }, 'EPERM', /id mappings are not accepted.*0 1 2/],
     [{ op: 'enter_cgroup', procs: '/c/cgroup.procs' }, 'EBUSY', /enter its cgroup: \/c\/cgroup\.procs/],
     [{ op: 'clone', flags: 0, cgroup: 0 }, 'ENOSPC', /namespaces cannot be made/],
+    [{ op: 'set_memory_policy', mode: 2, nodes: mask }, 'EINVAL', /memory policy of linux\.memoryPolicy cannot be set/],
+    [{ op: 'start_on', mask }, 'EINVAL', /processors of process\.execCPUAffinity\.initial cannot be set/],
+    [{ op: 'set_affinity', mask }, 'EINVAL', /processors of process\.execCPUAffinity\.final cannot be set/],
+    [{ op: 'set_io_priority', value: 0 }, 'EPERM', /I\/O priority of process\.ioPriority cannot be set/],
+    [{ op: 'set_personality', persona: 8 }, 'EINVAL', /personality of linux\.personality cannot be set/],
   ];
   for (const [op, errno, message] of cases) assert.match(explain(op, { errno }).message, message);
 });
