@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, openSync, readFileSync, writeFileSync } from '
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import type { Linux, LinuxResources, Process, Spec } from '#oci';
+import { openCgroup } from '../cgroups/cgroup.ts';
 import { detectCgroupLayout } from '../cgroups/layout.ts';
 import { exampleSpec } from '../oci/commands/spec.ts';
 import { makeBusyboxRoot, reasonToSkip } from '../testing/root.ts';
@@ -19,8 +20,8 @@ describe('containers in scopes of systemd', { skip: reason }, () => {
   const home = reason === false ? makeBusyboxRoot() : (null as never);
   const mark = `orlopt${process.pid}`;
   const root = reason === false ? join(home.directory, 'state') : '';
-  const unified = reason === false ? detectCgroupLayout().unified : null;
-  const isV2 = reason === false && detectCgroupLayout().mode === 'v2';
+  const layout = reason === false ? detectCgroupLayout() : null;
+  const isV2 = layout?.mode === 'v2';
   let count = 0;
 
   after(() => {
@@ -66,7 +67,15 @@ describe('containers in scopes of systemd', { skip: reason }, () => {
     );
   }
 
-  const read = (cgroup: string, file: string): string => readFileSync(join(unified ?? '', cgroup, file), 'utf8').trim();
+  /** Memory limit, processor quota and process limit, as the kernel has them. */
+  function limitsOf(cgroup: string): string[] {
+    const { directoryOf } = openCgroup(layout ?? detectCgroupLayout(), cgroup);
+    const read = (controller: 'memory' | 'cpu' | 'pids', file: string): string =>
+      readFileSync(join(directoryOf(controller) ?? '', file), 'utf8').trim();
+    const quota = isV2 ? read('cpu', 'cpu.max').split(' ')[0] : read('cpu', 'cpu.cfs_quota_us');
+    return [read('memory', isV2 ? 'memory.max' : 'memory.limit_in_bytes'), quota ?? '', read('pids', 'pids.max')];
+  }
+
   const resources: LinuxResources = {
     devices: [{ allow: false, access: 'rwm' }],
     memory: { limit: 64 * 1024 * 1024 },
@@ -93,10 +102,8 @@ describe('containers in scopes of systemd', { skip: reason }, () => {
         DevicePolicy: 'strict',
       },
     );
-    if (isV2) {
-      assert.equal(show(unit, 'MemoryMax')['MemoryMax'], String(64 * 1024 * 1024));
-      assert.deepEqual([read(cgroup, 'memory.max'), read(cgroup, 'cpu.max'), read(cgroup, 'pids.max')], ['67108864', '50000 100000', '20']);
-    }
+    assert.equal(Object.values(show(unit, isV2 ? 'MemoryMax' : 'MemoryLimit'))[0], '67108864');
+    assert.deepEqual(limitsOf(cgroup), ['67108864', '50000', '20']);
     assert.equal(call(['start', id]).code, 0);
     const updated = call([
       'update',
@@ -113,28 +120,33 @@ describe('containers in scopes of systemd', { skip: reason }, () => {
     assert.equal(updated.code, 0, updated.err);
     assert.deepEqual(show(unit, 'TasksMax', 'CPUQuotaPerSecUSec'), { TasksMax: '30', CPUQuotaPerSecUSec: '200ms' });
     assert.equal(spawnSync('systemctl', ['daemon-reload']).status, 0);
-    if (isV2)
-      assert.deepEqual(
-        [read(cgroup, 'memory.max'), read(cgroup, 'cpu.max'), read(cgroup, 'pids.max')],
-        ['134217728', '20000 100000', '30'],
-      );
+    assert.deepEqual(limitsOf(cgroup), ['134217728', '20000', '30']);
     const exec = call(['exec', id, 'sh', '-c', 'echo x >/dev/null && cat /proc/self/cgroup']);
     assert.equal(exec.code, 0, exec.err);
+    // The same limits again, and the devices with them: what every container may use is never taken away.
+    const whole = join(directory, 'resources.json');
+    writeFileSync(whole, JSON.stringify({ devices: resources.devices }));
+    assert.equal(call(['update', '--resources', whole, id]).code, 0);
+    assert.equal(call(['exec', id, 'sh', '-c', 'echo x >/dev/null']).code, 0);
     assert.equal(call(['pause', id]).code, 0);
     assert.match(call(['state', id]).out, /"status": "paused"/);
     assert.equal(call(['resume', id]).code, 0);
     const removed = call(['delete', '--force', id]);
     assert.equal(removed.code, 0, removed.err);
     assert.equal(show(unit, 'LoadState')['LoadState'], 'not-found');
-    if (isV2) assert.ok(!existsSync(join(unified ?? '', cgroup)));
+    for (const { mountPoint } of layout?.hierarchies ?? []) assert.ok(!existsSync(join(mountPoint, cgroup)), mountPoint);
   });
 
   test('a container that ends leaves no unit, whatever its program says', () => {
-    const { id, directory, unit } = bundle({ args: ['sh', '-c', 'cat /proc/self/cgroup; exit 3'] }, { resources });
+    const { id, directory, cgroup, unit } = bundle({ args: ['sh', '-c', 'cat /proc/self/cgroup; exit 3'] }, { resources });
     const { code, out, err } = call(['--systemd-cgroup', 'run', '--bundle', directory, id]);
     assert.equal(code, 3, err);
-    // The container's own cgroup namespace begins at its scope.
-    assert.match(out, /0::\/\n/);
+    // With cgroup2 alone the example asks for a cgroup namespace, which begins at the scope; else every hierarchy has the scope.
+    const paths = out
+      .trim()
+      .split('\n')
+      .map((line) => line.split(':').at(-1));
+    assert.deepEqual([...new Set(paths)], [isV2 ? '/' : `/${cgroup}`]);
     assert.equal(show(unit, 'LoadState')['LoadState'], 'not-found');
   });
 
