@@ -43,7 +43,9 @@ function runHook(addon: Addon, hook: Hook, state: State, failed: Failed): void {
   using undo = new DisposableStack();
   const directory = mkdtempSync(join(tmpdir(), 'orlop-hook-'));
   undo.defer(() => rmSync(directory, { recursive: true, force: true }));
-  const memory = addon.memfd('hook-state', Buffer.from(JSON.stringify(state)));
+  // A container without a process has no pid, rather than 0.
+  const { pid, ...others } = state;
+  const memory = addon.memfd('hook-state', Buffer.from(JSON.stringify(pid === 0 ? others : state)));
   undo.defer(() => addon.close(memory));
   const open = (path: string, flags: string): number => {
     const descriptor = openSync(path, flags);

@@ -182,7 +182,8 @@ function readIo(files: Files) {
 
 function readHugetlb(cgroup: Cgroup) {
   const directory = cgroup.directoryOf('hugetlb');
-  if (directory === null) return {};
+  // Beside v1 hierarchies, what cgroup2 has is left to others.
+  if (directory === null || (cgroup.layout.mode !== 'v2' && !isV1(cgroup, 'hugetlb'))) return {};
   const files = filesOf(directory);
   const v1 = isV1(cgroup, 'hugetlb');
   return Object.fromEntries(

@@ -74,8 +74,9 @@ export const ps: Command = {
   arity: { min: 1, max: Number.POSITIVE_INFINITY },
   passesOn: true,
   run(context, flags, rest) {
+    const record = loadRecord(context.root, takeId(rest));
     const format = formatOf(flags.text('format'));
-    const pids = cgroupOf(context, loadRecord(context.root, takeId(rest))).pids();
+    const pids = cgroupOf(context, record).pids();
     context.print(format === 'json' ? `${JSON.stringify(pids)}\n` : listProcesses(context.addon(), pids, rest.slice(1)));
     return 0;
   },
