@@ -2,6 +2,7 @@ import { createContainersClient, type ContainersClient } from './containers.ts';
 import { createExecsClient, type ExecsClient } from './execs.ts';
 import { defaultHost, parseHost } from './host.ts';
 import { createImagesClient, type ImagesClient } from './images.ts';
+import { createArchivesClient, createDiskClient, type ArchivesClient, type DiskClient } from './store.ts';
 import { createSystemClient, type SystemClient } from './system.ts';
 import { createTransport } from './transport/transport.ts';
 
@@ -10,6 +11,7 @@ export type { ExecsClient } from './execs.ts';
 export type { ImagesClient, ImportOptions } from './images.ts';
 export type { ProcessStream } from './process-stream.ts';
 export type { EventOptions, FollowOptions, SystemClient } from './system.ts';
+export type { ArchivesClient, CommitOptions, DiskClient, LoadLine, PruneAnswer } from './store.ts';
 export { defaultHost } from './host.ts';
 
 /** An engine, from a program's side. Nothing is sent before the first call. */
@@ -18,6 +20,8 @@ export interface Client extends SystemClient, Disposable {
   readonly containers: ContainersClient;
   readonly execs: ExecsClient;
   readonly images: ImagesClient;
+  readonly archives: ArchivesClient;
+  readonly disk: DiskClient;
   /** Closes resting connections; open streams stay. */
   close(): void;
 }
@@ -40,6 +44,8 @@ export function connect(options: ConnectOptions = {}): Client {
     containers: createContainersClient(transport),
     execs: createExecsClient(transport),
     images: createImagesClient(transport),
+    archives: createArchivesClient(transport),
+    disk: createDiskClient(transport),
     ...createSystemClient(transport),
     close,
     [Symbol.dispose]: close,

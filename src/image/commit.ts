@@ -12,7 +12,7 @@ export interface CommitRequest {
   readonly base: Digest | null;
   /** What the container has changed, as a layer's tar. */
   readonly layer: AsyncIterable<Uint8Array>;
-  /** What containers of the new image start with. */
+  /** What containers of the new image start with, where it differs from what the base says; empty: nothing. */
   readonly config: ContainerConfig;
   /** Dockerfile instructions that change that config. */
   readonly changes?: readonly string[];
@@ -39,7 +39,7 @@ export async function commitImage(store: Store, request: CommitRequest, platform
   const below = base?.layers ?? [];
   const layer = await addLayer(store, lease, request.layer, { below, ...(request.signal === undefined ? {} : { signal: request.signal }) });
   const { comment, author, createdBy } = request;
-  const config = mergeConfig(request.config, changed);
+  const config = mergeConfig(withoutEmpty({ ...base?.config.config, ...request.config }), changed);
   const kind = request.kind ?? kindOf(config.Labels ?? {});
   const target = await writeImage(store, lease, {
     layers: [...below, layer],
@@ -62,6 +62,13 @@ export async function commitImage(store: Store, request: CommitRequest, platform
 
 function platformOf({ architecture, os, variant }: Platform, { architecture: ours }: Platform): Platform {
   return { architecture: architecture === '' ? ours : architecture, os, ...(variant === undefined ? {} : { variant }) };
+}
+
+/** An empty list or text says nothing. */
+function withoutEmpty(config: ContainerConfig): ContainerConfig {
+  const isEmpty = (value: unknown): boolean =>
+    value === '' || (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
+  return Object.fromEntries(Object.entries(config).filter(([, value]) => !isEmpty(value)));
 }
 
 /** What instructions say comes after what there is: lists of names grow, variables of one name are replaced, all else counts alone. */

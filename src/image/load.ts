@@ -56,7 +56,8 @@ export async function loadArchive(
     for (const image of imagesOfArchive(files)) {
       const target = 'target' in image ? image.target : await convert(loading, files, image);
       await settle(loading, target);
-      loaded.push({ target, names: image.names.map((name) => formatReference(withDefaultTag(parseReference(name)))) });
+      const names = image.names.map((name) => formatReference(withDefaultTag(parseReference(name))));
+      loaded.push({ target, names: [...new Set(names)] });
     }
     nameAll(store, platform, loaded);
     return loaded;

@@ -3,6 +3,7 @@ import { familiarReference, parseReference, shortDigest } from '#oci';
 import type { Store } from '#store';
 import type { Found } from './find.ts';
 import type { Image, RemovedImage, RemoveImageOptions } from './types.ts';
+import { isUntagged } from './untagged.ts';
 
 /** See `Images.remove`. */
 export async function removeNames(store: Store, found: Found<Image>, options: RemoveImageOptions): Promise<RemovedImage> {
@@ -10,7 +11,7 @@ export async function removeNames(store: Store, found: Found<Image>, options: Re
   store.metadata.transaction(() => {
     for (const name of names) store.metadata.images.remove(name);
   });
-  const untagged = names.map(familiar);
+  const untagged = names.filter((name) => !isUntagged(name)).map(familiar);
   if (names.length < found.image.names.length) return { untagged, deleted: [], freedBytes: 0 };
   const garbage = await store.collectGarbage();
   const isGone = !(await store.content.has(found.image.target));

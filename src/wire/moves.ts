@@ -63,6 +63,11 @@ export interface StoreUsage {
   readonly garbage: { readonly count: number; readonly bytes: number };
 }
 
+/** Body of `GET /orlop/v1/disk`: a `DiskView` with times in seconds. */
+export interface DiskBody extends Omit<DiskView, 'images'> {
+  readonly images: readonly (Omit<DiskView['images'][number], 'createdAtNs'> & { readonly created: number })[];
+}
+
 export interface PruneFilter {
   /** Only what was created before. */
   readonly beforeNs?: bigint;

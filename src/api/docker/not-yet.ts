@@ -6,7 +6,6 @@ const nouns = {
   networks: 'user networks',
   volumes: 'volumes',
   build: 'builds',
-  commit: 'commits',
   session: 'build sessions',
   plugins: 'plugins',
   swarm: 'swarm mode',
@@ -19,7 +18,7 @@ const nouns = {
   auth: 'registries',
 } as const;
 
-const containerVerbs = ['archive', 'changes', 'export', 'stats', 'update', 'attach/ws', 'prune'] as const;
+const containerVerbs = ['archive', 'stats', 'update', 'attach/ws'] as const;
 
 /** 501 with the noun's name for all of them, so that nobody takes a missing part for a wrong address. */
 export function notYetRoutes(): Route[] {
@@ -30,9 +29,9 @@ export function notYetRoutes(): Route[] {
       routes.push(refusing(method, `/${noun}`, words), refusing(method, `/${noun}/{rest...}`, words));
     }
     for (const verb of containerVerbs) routes.push(refusing(method, `/containers/{id}/${verb}`, `containers/${verb}`));
-    routes.push(refusing(method, '/containers/prune', 'pruning'), refusing(method, '/system/{rest...}', 'system calls of this kind'));
-    for (const verb of ['search', 'prune', 'load', 'get']) routes.push(refusing(method, `/images/${verb}`, `images/${verb}`));
-    for (const verb of ['push', 'get']) routes.push(refusing(method, `/images/{name...}/${verb}`, `images/${verb}`));
+    routes.push(refusing(method, '/system/{rest...}', 'system calls of this kind'));
+    for (const verb of ['search']) routes.push(refusing(method, `/images/${verb}`, `images/${verb}`));
+    for (const verb of ['push']) routes.push(refusing(method, `/images/{name...}/${verb}`, `images/${verb}`));
   }
   return routes;
 }

@@ -1,2 +1,3 @@
 export type { OrlopBackend } from './backend.ts';
 export { orlopRoutes } from './routes.ts';
+export { orlopStoreRoutes, type StoreBackend } from './store-routes.ts';

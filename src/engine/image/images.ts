@@ -1,4 +1,4 @@
-import { historyOf, type Image, type ImageUser } from '#image';
+import { historyOf, type Image, type ImageUser, isUntagged } from '#image';
 import { familiarReference, parseReference } from '#oci';
 import { isActive } from '../container/record.ts';
 import type { EngineContext } from '../context.ts';
@@ -49,7 +49,7 @@ function usersOf(context: EngineContext, image: Image): ImageUser[] {
 
 function viewOf(context: EngineContext, image: Image): ImageView {
   const { config } = image.config;
-  const names = image.names.map(parseReference);
+  const names = image.names.filter((name) => !isUntagged(name)).map(parseReference);
   return {
     id: image.id,
     names: names.filter((name) => name.digest === undefined).map(familiarReference),

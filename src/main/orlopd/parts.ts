@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { createHttpServer } from '#api/http';
-import { dockerHeaders, dockerRoutes, dockerVersions } from '#api/docker';
-import { orlopRoutes } from '#api/orlop';
+import { dockerHeaders, dockerRoutes, dockerVersions, storeRoutes } from '#api/docker';
+import { orlopRoutes, orlopStoreRoutes } from '#api/orlop';
 import { openEngine } from '#engine';
 import { isOrlopError, OrlopError } from '#errors';
 import { createImages, createMmdebstrap, createTemplateBuilder } from '#image';
@@ -58,7 +58,7 @@ export async function openParts(options: EngineArguments & { version: string; bu
   );
   const server = undo.use(
     createHttpServer({
-      routes: [...dockerRoutes(engine), ...orlopRoutes(engine)],
+      routes: [...storeRoutes(engine), ...dockerRoutes(engine), ...orlopRoutes(engine), ...orlopStoreRoutes(engine)],
       logger,
       headers: dockerHeaders(options.version),
       versions: dockerVersions,

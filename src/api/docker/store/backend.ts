@@ -1,0 +1,17 @@
+import type { CommitRequest, DiskView, LoadedImage, LoadOptions, PathChange, Pruned, PruneFilter } from '#wire';
+
+/** What the routes of archives and of disk usage need of the engine. `ref` is an id, the start of one, or a name. */
+export interface StoreBackend {
+  readonly archives: {
+    save(references: readonly string[], signal: AbortSignal): AsyncIterable<Uint8Array>;
+    load(source: AsyncIterable<Uint8Array>, options: LoadOptions): Promise<LoadedImage[]>;
+    export(ref: string): AsyncIterable<Uint8Array>;
+    changes(ref: string): Promise<PathChange[]>;
+    commit(ref: string, request: CommitRequest): Promise<string>;
+  };
+  readonly disk: {
+    usage(): Promise<DiskView>;
+    pruneContainers(filter: PruneFilter): Promise<Pruned>;
+    pruneImages(filter: PruneFilter & { readonly named: boolean }): Promise<Pruned>;
+  };
+}

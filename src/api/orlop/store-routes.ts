@@ -1,0 +1,27 @@
+import type { Exchange, Route } from '#api/http';
+import { toSeconds, type DiskBody, type DiskView, type StoreCheck } from '#wire';
+
+/** What the routes of the store need of the engine. */
+export interface StoreBackend {
+  readonly disk: {
+    usage(): Promise<DiskView>;
+    check(options: { readonly repair?: boolean; readonly content?: boolean; readonly signal?: AbortSignal }): Promise<StoreCheck>;
+  };
+}
+
+/** `/orlop/v1/disk`, `/orlop/v1/check` */
+export function orlopStoreRoutes({ disk }: StoreBackend): Route[] {
+  return [
+    { method: 'GET', path: '/orlop/v1/disk', handle: async (exchange) => exchange.json(200, diskBodyOf(await disk.usage())) },
+    { method: 'POST', path: '/orlop/v1/check', handle: (exchange) => check(disk, exchange) },
+  ];
+}
+
+function diskBodyOf({ images, containers, store }: DiskView): DiskBody {
+  return { images: images.map(({ createdAtNs, ...image }) => ({ ...image, created: toSeconds(createdAtNs) })), containers, store };
+}
+
+async function check(disk: StoreBackend['disk'], exchange: Exchange): Promise<void> {
+  const { query, signal } = exchange;
+  exchange.json(200, await disk.check({ repair: query.flag('repair'), content: query.flag('content'), signal }));
+}

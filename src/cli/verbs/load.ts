@@ -1,0 +1,18 @@
+import { exitCodes } from '../exit-codes.ts';
+import type { Verb } from '../invocation.ts';
+import { write } from '../io.ts';
+import { createProgressView } from '../render/progress.ts';
+import { openArchive } from '../values/archive-file.ts';
+
+export const load: Verb = async ({ args, io, client }) => {
+  const quiet = args.flag('quiet');
+  const source = await openArchive(io, args.text('input'), 'name a file with --input, or pipe the archive into it');
+  using view = createProgressView(io.stderr, { quiet: quiet || io.stderr.isTTY !== true });
+  for await (const { id, status, progressDetail, stream } of (await client()).archives.load(source, { quiet })) {
+    if (stream !== undefined) {
+      view[Symbol.dispose]();
+      await write(io.stdout, stream);
+    } else if (status !== undefined) view.report({ status, ...(id === undefined ? {} : { id }), ...progressDetail });
+  }
+  return exitCodes.ok;
+};

@@ -1,0 +1,117 @@
+import { createInterface } from 'node:readline/promises';
+import { OrlopError } from '#errors';
+import type { DiskBody } from '#wire';
+import { exitCodes } from '../exit-codes.ts';
+import type { Verb } from '../invocation.ts';
+import { write, type Io } from '../io.ts';
+import { formatList } from '../render/list.ts';
+import { formatTable } from '../render/table.ts';
+import { parseFilters } from '../values/pairs.ts';
+import { formatBytes } from '../values/size.ts';
+
+const columns = ['Type', 'TotalCount', 'Active', 'Size', 'Reclaimable'];
+const headers = { TotalCount: 'TOTAL' };
+
+export const diskUsage: Verb = async ({ args, io, client }) => {
+  const usage = await (await client()).disk.usage();
+  await write(
+    io.stdout,
+    args.flag('verbose') ? formatVerbose(usage) : formatList(summaryOf(usage), { format: args.text('format'), columns, headers }),
+  );
+  return exitCodes.ok;
+};
+
+/** One row for each kind of thing; the rows add up to what the data root takes. */
+export function summaryOf({ images, containers, store }: DiskBody): Record<string, string>[] {
+  const stopped = containers.filter(({ running }) => !running);
+  const reclaimable = stopped.reduce((sum, { writableBytes }) => sum + writableBytes, 0);
+  const unused = images.filter(({ used }) => !used).reduce((sum, { sizeBytes, sharedBytes }) => sum + sizeBytes - sharedBytes, 0);
+  const row = (Type: string, TotalCount: string, Active: string, Size: number, Reclaimable: number): Record<string, string> => ({
+    Type,
+    TotalCount,
+    Active,
+    Size: formatBytes(Size),
+    Reclaimable: formatBytes(Reclaimable),
+  });
+  return [
+    row('Images', String(images.length), String(images.filter(({ used }) => used).length), store.layers.bytes, unused),
+    row('Packed layers', String(store.blobs.count), '', store.blobs.bytes, store.garbage.bytes),
+    row('Containers', String(containers.length), String(containers.length - stopped.length), store.containers.bytes, reclaimable),
+    row('Unfinished', String(store.unfinished.count), '', store.unfinished.bytes, 0),
+    row('Database', '1', '', store.database.bytes, 0),
+  ];
+}
+
+function formatVerbose(usage: DiskBody): string {
+  const short = (id: string): string => id.replace('sha256:', '').slice(0, 12);
+  const images = usage.images.map((image) => [
+    image.names[0] ?? '<none>',
+    short(image.id),
+    formatBytes(image.sizeBytes),
+    formatBytes(image.sharedBytes),
+    formatBytes(image.sizeBytes - image.sharedBytes),
+    formatBytes(image.packedBytes),
+    String(image.containers),
+  ]);
+  const containers = usage.containers.map(({ id, name, imageId, writableBytes, running }) => [
+    short(id),
+    name,
+    short(imageId),
+    formatBytes(writableBytes),
+    running ? 'running' : 'stopped',
+  ]);
+  return [
+    'Images\n\n',
+    formatTable([['NAME', 'IMAGE ID', 'SIZE', 'SHARED SIZE', 'UNIQUE SIZE', 'PACKED', 'CONTAINERS'], ...images]),
+    '\nContainers\n\n',
+    formatTable([['CONTAINER ID', 'NAME', 'IMAGE', 'SIZE', 'STATE'], ...containers]),
+    '\nOn disk\n\n',
+    formatList(summaryOf(usage), { format: undefined, columns, headers }),
+  ].join('');
+}
+
+export const pruneSystem: Verb = async ({ args, io, client }) => {
+  const all = args.flag('all');
+  const what = `all stopped containers, ${all ? 'all images that no container uses' : 'all images without a name'} and all content that nothing needs`;
+  if (!args.flag('force') && !(await confirm(io, `This removes ${what}. Go on?`))) return exitCodes.failure;
+  const filters = parseFilters(args.list('filter'));
+  const { disk } = await client();
+  const containers = await disk.pruneContainers(filters);
+  const images = await disk.pruneImages({ named: all, filters });
+  const lines = [
+    ...containers.deleted.map((id) => `deleted container ${id}`),
+    ...images.untagged.map((name) => `untagged ${name}`),
+    ...images.deleted.map((id) => `deleted ${id}`),
+    `Total reclaimed space: ${formatBytes(containers.freedBytes + images.freedBytes)}`,
+  ];
+  await write(io.stdout, `${lines.join('\n')}\n`);
+  return exitCodes.ok;
+};
+
+export const checkStore: Verb = async ({ args, io, client }) => {
+  const { problems, checked } = await (await client()).disk.check({ repair: args.flag('repair'), content: !args.flag('quick') });
+  if (args.text('format') === 'json') await write(io.stdout, `${JSON.stringify({ problems, checked })}\n`);
+  else {
+    const { blobs, layers, images, containers } = checked;
+    const lines = problems.map(({ message, state }) => `${message} (${state})\n`).join('');
+    await write(
+      io.stdout,
+      `${lines}${blobs} blobs, ${layers} layers, ${images} images, ${containers} containers: ${problems.length} problems\n`,
+    );
+  }
+  return problems.every(({ state }) => state === 'repaired') ? exitCodes.ok : exitCodes.failure;
+};
+
+async function confirm(io: Io, question: string): Promise<boolean> {
+  if (!io.stdin.isTTY) {
+    throw new OrlopError('failed-precondition', 'CLI_USAGE', 'refusing to remove things without being asked at a terminal', {
+      hint: 'say --force',
+    });
+  }
+  const asking = createInterface({ input: io.stdin, output: io.stderr });
+  try {
+    return /^y(es)?$/i.test((await asking.question(`${question} [y/N] `)).trim());
+  } finally {
+    asking.close();
+  }
+}
