@@ -17,6 +17,7 @@ import type { RuntimeContext } from './context.ts';
 import { wordLimits } from './apply-resources.ts';
 import { checkSpec } from './checks.ts';
 import { completeProcess } from './complete-process.ts';
+import { cachedSeccomp } from './filter-cache.ts';
 import { wordFailure } from './failure-words.ts';
 import { runHooks } from './hooks.ts';
 import { takeHostResources } from './host-resources.ts';
@@ -55,11 +56,12 @@ export async function createContainer(context: RuntimeContext, options: CreateOp
   await using undo = new AsyncDisposableStack();
   const directory = makeContainerDirectory(context.root, options.id);
   undo.defer(() => removeContainerDirectory(context.root, options.id));
+  // It gets going on another processor while we make the cgroup.
+  using creator = spawnCreatorSync({ addon: context.addon(), bosun: context.bosun(), timeoutMs: patienceMs });
   writeFileSync(join(directory, 'config.json'), bundle.text, { mode: 0o600 });
   using opened = openSpecNamespaces(spec);
   const scope = await findScopePlace(context, spec, options.id);
   const made = scope === null ? prepareCgroup(context, spec, options.id, undo) : null;
-  using creator = spawnCreatorSync({ addon: context.addon(), bosun: context.bosun(), timeoutMs: patienceMs });
   context.log.write('debug', 'nsexec container setup');
   const waiting = park(context, spec, opened.namespaces, made, creator);
   limitProcesses(spec, made);
@@ -93,7 +95,7 @@ export async function createContainer(context: RuntimeContext, options: CreateOp
   };
   runEarlyHooks(context, spec, state);
   if (options.waitForStart) makeFifo(context.addon(), directory, parked.hostUid(0) ?? 0, parked.hostGid(0) ?? 0);
-  run(creator, parked, { spec, rootfs: bundle.rootfs, state, directory }, options);
+  run(creator, parked, { context, spec, rootfs: bundle.rootfs, state, directory }, options);
   context.log.write('debug', 'init: closing the pipe to signal completion');
   saveRecord(context.root, draft);
   if (options.pidFile !== undefined) writePidFile(options.pidFile, draft.pid);
@@ -179,6 +181,7 @@ function park(
 }
 
 interface RunParts {
+  readonly context: RuntimeContext;
   readonly spec: Spec;
   readonly rootfs: string;
   readonly state: State;
@@ -203,6 +206,7 @@ function run(creator: BlockingCreator, parked: Parked, parts: RunParts, options:
     noPivot: options.noPivot,
     keyring: options.noNewKeyring ? null : `_ses.${options.id}`,
     passed: options.inherited.passed,
+    compile: (profile) => cachedSeccomp(profile, parts.context),
     state: parts.state,
   });
   try {

@@ -128,7 +128,7 @@ export interface SeccompSource {
 
 export function processFacts(options: CommonStart, undo: DisposableStack, addon: Addon, source: SeccompSource) {
   return {
-    seccomp: options.seccomp ?? loadSeccomp(source, undo, addon),
+    seccomp: options.seccomp ?? loadSeccomp(source, undo, addon, options.compile),
     security: readSecurityModules(),
     keyring: options.keyring === undefined ? '' : options.keyring,
     passed: options.passed ?? [],
@@ -136,9 +136,14 @@ export function processFacts(options: CommonStart, undo: DisposableStack, addon:
 }
 
 /** A profile that asks a supervisor has its socket connected here, on the host (runtime-spec config-linux, "listenerPath"). */
-function loadSeccomp({ profile, state, pid }: SeccompSource, undo: DisposableStack, addon: Addon): LoadedSeccomp | null {
+function loadSeccomp(
+  { profile, state, pid }: SeccompSource,
+  undo: DisposableStack,
+  addon: Addon,
+  compile: CommonStart['compile'] = (asked) => compileSeccomp(asked, { arch: process.arch }),
+): LoadedSeccomp | null {
   if (profile === undefined) return null;
-  const { filter, flags, listener } = compileSeccomp(profile, { arch: process.arch });
+  const { filter, flags, listener } = compile(profile);
   if (listener === undefined) return { filter, flags };
   const socket = addon.connectUnix(listener.path);
   undo.defer(() => addon.close(socket));

@@ -3,6 +3,7 @@ import type { Addon, MonitorConnection } from '#sys';
 import type { Cgroup } from '../cgroups/types.ts';
 import type { Skeleton } from '../plan/skeleton.ts';
 import type { Surroundings } from '../plan/surroundings.ts';
+import type { CompiledSeccomp } from '../seccomp/index.ts';
 
 /** The kernel's names, as in /proc/PID/ns. */
 export type NamespaceName = 'user' | 'mnt' | 'pid' | 'net' | 'ipc' | 'uts' | 'cgroup' | 'time';
@@ -84,6 +85,8 @@ export interface CommonStart {
   readonly clients?: readonly AttachedClient[];
   /** A compiled filter used instead of compiling the spec's profile again. */
   readonly seccomp?: { readonly filter: Uint8Array; readonly flags: number };
+  /** Instead of `compileSeccomp`, for a caller that remembers what it has compiled. */
+  readonly compile?: (profile: LinuxSeccomp) => CompiledSeccomp;
   /** Name of the new session keyring; null keeps ours. Absent: a new one without a name. */
   readonly keyring?: string | null;
   /** The process gets these as descriptors 3, 4, …. */

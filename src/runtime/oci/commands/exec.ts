@@ -15,6 +15,7 @@ import { completeProcess } from '../complete-process.ts';
 import type { RuntimeContext } from '../context.ts';
 import { openForeground } from '../foreground.ts';
 import { shareHostResources } from '../host-resources.ts';
+import { cachedSeccomp } from '../filter-cache.ts';
 import { wordFailure } from '../failure-words.ts';
 import { findInherited } from '../inherited.ts';
 import { writePidFile } from '../pid-file.ts';
@@ -139,6 +140,7 @@ function startProcess(
       process,
       stdio,
       passed,
+      compile: (asked) => cachedSeccomp(asked, context),
       surroundings: spec.linux ?? {},
       ...(profile === undefined ? {} : { profile }),
     });
