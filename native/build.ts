@@ -53,6 +53,8 @@ export interface BosunBuild {
 
 export interface ProgramBuild extends BosunBuild {
   readonly sources: readonly string[];
+  /** For the compiler, after the usual ones. */
+  readonly flags?: readonly string[];
 }
 
 /**
@@ -75,6 +77,7 @@ export function buildProgram(build: ProgramBuild): { built: boolean } {
     ...(build.sanitize === true ? sanitized : release),
     `-DBOSUN_VERSION="${version}"`,
     `-I${sourceDirectory}`,
+    ...(build.flags ?? []),
     ...Object.entries(build.define ?? {}).map(([name, value]) => `-D${name}=${value}`),
   ];
   const command = [...flags, ...build.sources];

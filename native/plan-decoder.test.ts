@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
-import { encodePlan, noSlot, opTable, type ArgumentKind, type Op, type OpShape, type Plan } from '#sys';
+import { encodePlan, opTable, type ArgumentKind, type OpShape, type Plan } from '#sys';
 import { buildProgram } from './build.ts';
+import { anyPlan, planSlots as slots } from './fuzz/any-plan.ts';
 
 // The C decoder, built with address and undefined-behaviour sanitizers, against the TypeScript encoder and against damaged plans.
 
-const slots = 5;
 let directory = '';
 let driver = '';
 
@@ -57,29 +57,6 @@ function words(...numbers: readonly number[]): Buffer {
   const bytes = Buffer.alloc(numbers.length * 4);
   numbers.forEach((number, index) => bytes.writeUInt32LE(number, index * 4));
   return bytes;
-}
-
-function anyPlan(): fc.Arbitrary<Plan> {
-  const ops = Object.entries<OpShape>(opTable).map(([name, shape]) =>
-    fc
-      .record(Object.fromEntries(Object.entries(shape.args).map(([argument, kind]) => [argument, anyArgument(kind)])))
-      .map((values) => ({ op: name, ...values }) as unknown as Op),
-  );
-  return fc.array(fc.oneof(...ops), { minLength: 1, maxLength: 12 });
-}
-
-function anyArgument(kind: ArgumentKind): fc.Arbitrary<unknown> {
-  const text = fc.string({ unit: 'grapheme', maxLength: 40 }).map((value) => value.replaceAll('\0', ''));
-  const arbitraries: Readonly<Record<ArgumentKind, fc.Arbitrary<unknown>>> = {
-    u32: fc.integer({ min: 0, max: 0xffff_ffff }),
-    u64: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
-    i64: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
-    slot: fc.oneof(fc.constant(noSlot), fc.integer({ min: 0, max: slots - 1 })),
-    string: text,
-    strings: fc.array(text, { maxLength: 8 }),
-    bytes: fc.uint8Array({ maxLength: 40 }),
-  };
-  return arbitraries[kind];
 }
 
 /** FNV-1a over what the accessors of plan.h give, as test/plan_driver.c computes it. */
