@@ -32,3 +32,6 @@ export {
   type RemoveImageOptions,
 } from './types.ts';
 export { nameImages, type NewImage, writeImage } from './write.ts';
+export type { PulledImage } from './pull.ts';
+export type { PushedImage } from './push.ts';
+export { createTransfers, type RemoteImage, type TransferOptions, type Transfers } from './transfers.ts';

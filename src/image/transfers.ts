@@ -1,0 +1,116 @@
+import {
+  type Descriptor,
+  parseImageConfig,
+  parseManifestOrIndex,
+  parseReference,
+  type Platform,
+  parsePlatform,
+  platformOfNodeArch,
+  type Reference,
+  withDefaultTag,
+} from '#oci';
+import { OrlopError } from '#errors';
+import type { CredentialSource, RegistryClient } from '#registry';
+import type { Store } from '#store';
+import { type PulledImage, pullImage } from './pull.ts';
+import { createBlobDownloads } from './pull-layers.ts';
+import { type PushedImage, pushImage } from './push.ts';
+import type { Images, Progress } from './types.ts';
+
+export interface TransferOptions {
+  readonly credentials?: CredentialSource;
+  readonly signal?: AbortSignal;
+  readonly progress?: Progress;
+}
+
+/** What a registry says of an image, without fetching it: Docker's `/distribution`. */
+export interface RemoteImage {
+  readonly descriptor: Descriptor;
+  readonly platforms: readonly Platform[];
+}
+
+/** Images on their way to and from registries. References are what people type: `debian`, `ghcr.io/x/y:1`. */
+export interface Transfers {
+  /** `platform`: `linux/arm64`. See `pullImage`. */
+  pull(
+    reference: string,
+    options?: TransferOptions & { readonly platform?: string },
+  ): Promise<PulledImage & { readonly reference: Reference }>;
+  /** See `pushImage`; not-found when there is no such image here. */
+  push(
+    reference: string,
+    options?: TransferOptions & { readonly chunkBytes?: number },
+  ): Promise<PushedImage & { readonly reference: Reference }>;
+  inspect(reference: string, options?: TransferOptions): Promise<RemoteImage>;
+  /** Fails with unauthenticated when the registry does not let these credentials in. */
+  login(domain: string, options: TransferOptions): Promise<void>;
+}
+
+export function createTransfers(parts: {
+  readonly store: Store;
+  readonly images: Images;
+  readonly registries: RegistryClient;
+  readonly platform?: Platform;
+}): Transfers {
+  const { store, images, registries, platform = platformOfNodeArch(process.arch) } = parts;
+  const downloads = createBlobDownloads(store);
+  const open = (reference: Reference, { credentials }: TransferOptions) =>
+    registries.repository({ domain: reference.domain, path: reference.path }, credentials === undefined ? {} : { credentials });
+  return {
+    async pull(text, options = {}) {
+      const reference = withDefaultTag(parseReference(text));
+      const wanted = options.platform === undefined ? {} : { platform: parsePlatform(options.platform) };
+      const { credentials: _, platform: __, ...rest } = options;
+      const pulled = await pullImage(
+        { store, platform, downloads },
+        { reference, repository: open(reference, options), ...rest, ...wanted },
+      );
+      return { ...pulled, reference };
+    },
+    async push(text, options = {}) {
+      const reference = withDefaultTag(parseReference(text));
+      const image = images.resolve(text);
+      const { credentials: _, ...rest } = options;
+      return { ...(await pushImage(store, { reference, repository: open(reference, options), image, ...rest })), reference };
+    },
+    inspect: (text, options = {}) => {
+      const reference = withDefaultTag(parseReference(text));
+      return inspectRemote(open(reference, options), reference, options);
+    },
+    login: (domain, { credentials, signal }) =>
+      registries.ping(domain, { ...(credentials === undefined ? {} : { credentials }), ...(signal === undefined ? {} : { signal }) }),
+  };
+}
+
+async function inspectRemote(
+  repository: ReturnType<RegistryClient['repository']>,
+  reference: Reference,
+  options: TransferOptions,
+): Promise<RemoteImage> {
+  const how = options.signal === undefined ? {} : { signal: options.signal };
+  const { descriptor, bytes } = await repository.fetchManifest(reference.digest ?? reference.tag ?? 'latest', how);
+  const parsed = parseManifestOrIndex(bytes, descriptor.mediaType);
+  if (parsed.type === 'index') {
+    const { manifests } = parsed.index;
+    return {
+      descriptor,
+      platforms: manifests.flatMap(({ platform }) => (platform === undefined || platform.os === 'unknown' ? [] : [platform])),
+    };
+  }
+  return { descriptor, platforms: [await platformOfConfig(repository, parsed.manifest.config, how)] };
+}
+
+const maxConfigBytes = 4 * 1024 * 1024;
+
+async function platformOfConfig(
+  repository: ReturnType<RegistryClient['repository']>,
+  config: Descriptor,
+  how: { readonly signal?: AbortSignal },
+): Promise<Platform> {
+  if (config.size > maxConfigBytes)
+    throw new OrlopError('invalid-argument', 'IMAGE_BAD_CONFIG', `config ${config.digest} has ${config.size} bytes`);
+  const chunks: Buffer[] = [];
+  for await (const chunk of repository.fetchBlob(config, how)) chunks.push(chunk);
+  const { os, architecture, variant } = parseImageConfig(Buffer.concat(chunks));
+  return { os, architecture, ...(variant === undefined ? {} : { variant }) };
+}
