@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -192,8 +193,38 @@ static napi_value connect_unix(napi_env env, napi_callback_info info) {
   return throw_errno(&call, error, path.text);
 }
 
+typedef int attach(int socket, const struct sockaddr *address, socklen_t size);
+
+/* sd_notify(3): a first '@' stands for the NUL of an abstract name. */
+static napi_value open_datagram(napi_env env, napi_callback_info info, const char *name, attach *attach) {
+  struct call call = call_begin(env, info, name, 1);
+  struct path path;
+  path_at(&call, 0, &path);
+  if (call.failed) return NULL;
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  socklen_t size = sizeof address;
+  int directory = -1, opened = -1;
+  int error = name_socket(&address, path.text, &directory);
+  if (path.text[0] == '@') {
+    size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(address.sun_path));
+    address.sun_path[0] = '\0';
+  }
+  if (error == 0 && (opened = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) < 0) error = errno;
+  if (error == 0 && attach(opened, (struct sockaddr *)&address, size) < 0) error = errno;
+  if (directory >= 0) close(directory);
+  if (error == 0) return from_integer(env, opened);
+  if (opened >= 0) close(opened);
+  return throw_errno(&call, error, path.text);
+}
+
+static napi_value connect_datagram(napi_env env, napi_callback_info info) { return open_datagram(env, info, "connect", connect); }
+
+static napi_value bind_datagram(napi_env env, napi_callback_info info) { return open_datagram(env, info, "bind", bind); }
+
 const struct method socket_methods[] = {{"socketPair", socket_pair},
                                         {"sendDescriptors", send_descriptors},
                                         {"receiveDescriptors", receive_descriptors},
                                         {"connectUnix", connect_unix},
+                                        {"connectDatagram", connect_datagram},
+                                        {"bindDatagram", bind_datagram},
                                         {NULL, NULL}};

@@ -64,6 +64,10 @@ export interface Addon {
   receiveDescriptors(socket: number, maxBytes: number, maxDescriptors: number, timeoutMs: number): { data: Buffer; descriptors: number[] };
   /** A blocking AF_UNIX SOCK_STREAM connection; the path may exceed the 107 bytes of sun_path. */
   connectUnix(path: string): number;
+  /** Connects to a unix datagram socket; a path that begins with "@" is an abstract name. */
+  connectDatagram(path: string): number;
+  /** Makes a unix datagram socket that others send to at `path`. */
+  bindDatagram(path: string): number;
 
   // Files, below a directory descriptor
   /** openat2(2), repeated while a racing rename makes it answer EAGAIN. resolve: RESOLVE_* bits; mode is 0 unless the call creates. */

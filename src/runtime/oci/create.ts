@@ -22,6 +22,7 @@ import { wordFailure } from './failure-words.ts';
 import { runHooks } from './hooks.ts';
 import { takeHostResources } from './host-resources.ts';
 import type { InheritedDescriptors } from './inherited.ts';
+import { withNotifySocket } from './notify.ts';
 import { writePidFile } from './pid-file.ts';
 import { sendPidfd } from './pidfd-socket.ts';
 import { findScopePlace } from './scopes.ts';
@@ -40,6 +41,8 @@ export interface CreateOptions {
   readonly noPivot: boolean;
   readonly noNewKeyring: boolean;
   readonly inherited: InheritedDescriptors;
+  /** Called with the container's directory before anything is started. */
+  whenReserved?(directory: string): void;
 }
 
 const patienceMs = 120_000;
@@ -52,10 +55,12 @@ const limitsPrefix = 'unable to start container process: unable to apply cgroup 
 export async function createContainer(context: RuntimeContext, options: CreateOptions): Promise<ContainerRecord> {
   const { bundle } = options;
   checkSpec(bundle.spec);
-  const spec = completeSpec(context, options);
+  const whole = completeSpec(context, options);
   await using undo = new AsyncDisposableStack();
   const directory = makeContainerDirectory(context.root, options.id);
   undo.defer(() => removeContainerDirectory(context.root, options.id));
+  const spec = withNotifySocket(whole, directory);
+  options.whenReserved?.(directory);
   // It gets going on another processor while we make the cgroup.
   using creator = spawnCreatorSync({ addon: context.addon(), bosun: context.bosun(), timeoutMs: patienceMs });
   writeFileSync(join(directory, 'config.json'), bundle.text, { mode: 0o600 });

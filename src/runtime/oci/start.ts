@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { OrlopError } from '#errors';
 import type { Spec } from '#oci';
 import { type Addon, AT_FDCWD, decodeFailure, planFailure, planFailureOf, S_IFIFO } from '#sys';
-import { loadSpec, type ContainerRecord } from '../state/record.ts';
+import { type ContainerRecord, directoryOf, loadSpec } from '../state/record.ts';
 import type { RuntimeContext } from './context.ts';
 import { describeHookEnd, formatHookFailure, wordFailure } from './failure-words.ts';
 import { runHooks } from './hooks.ts';
+import { openNotifyRelay } from './notify.ts';
 import { removeWhole } from './remove.ts';
 import { fifoOf, requireStatus, stateOf } from './status.ts';
 
@@ -25,10 +26,12 @@ export function makeFifo(addon: Addon, directory: string, uid: number, gid: numb
 export async function startCreated(context: RuntimeContext, record: ContainerRecord): Promise<void> {
   requireStatus(context, record, 'start', 'created');
   const fifo = fifoOf(context, record);
+  using relay = openNotifyRelay(context.addon(), directoryOf(context.root, record.id));
   const failure = await readFifo(context.addon(), fifo, record.pid);
   rmSync(fifo, { force: true });
   if (failure.length > 0) throw wordLateFailure(planFailure(decodeFailure(failure)), loadSpec(context.root, record.id));
   await runPoststart(context, record);
+  await relay?.waitUntilReady(record);
 }
 
 /** The plan is gone by now; what can fail after the wait are the hooks and the program itself. */

@@ -6,6 +6,7 @@ import { createContainer, type CreateOptions } from '../create.ts';
 import { openForeground } from '../foreground.ts';
 import { type Bundle, openBundle } from '../bundle.ts';
 import { findInherited } from '../inherited.ts';
+import { type NotifyRelay, openNotifyRelay } from '../notify.ts';
 import { removeWhole } from '../remove.ts';
 import { runPoststart } from '../start.ts';
 import { openStreams, type Streams } from '../terminal.ts';
@@ -57,8 +58,15 @@ export const run: Command = {
     const { bundle, options } = prepare(flags, rest);
     using streams = streamsOf(context, flags, bundle, detach);
     using foreground = detach ? null : openForeground(context.addon());
-    const record = await createContainer(context, { ...options, waitForStart: false, stdio: streams.stdio });
+    using ready = new DisposableStack();
+    let relay: NotifyRelay | null = null;
+    const whenReserved = (directory: string): void => {
+      relay = ready.use(openNotifyRelay(context.addon(), directory));
+    };
+    const record = await createContainer(context, { ...options, waitForStart: false, stdio: streams.stdio, whenReserved });
     await runPoststart(context, record);
+    const told = (relay as NotifyRelay | null)?.waitUntilReady(record);
+    if (foreground === null) await told;
     if (foreground === null) return 0;
     const copied = streams.follow();
     const code = await foreground.waitFor(record.pid);
