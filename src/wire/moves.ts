@@ -1,3 +1,4 @@
+import type { DockerContainerSummary, DockerImageSummary } from './docker.ts';
 import type { Progress } from './views.ts';
 
 /** What a commit of a container is asked to be. */
@@ -96,18 +97,8 @@ export interface StoreCheck {
 /** Answer of `GET /system/df`. */
 export interface DockerDiskUsage {
   LayersSize: number;
-  Images: {
-    Id: string;
-    ParentId: string;
-    RepoTags: string[];
-    RepoDigests: string[];
-    Created: number;
-    Size: number;
-    SharedSize: number;
-    Labels: Record<string, string> | null;
-    Containers: number;
-  }[];
-  Containers: { Id: string; Names: string[]; ImageID: string; State: string; SizeRw: number; SizeRootFs: number }[];
+  Images: DockerImageSummary[];
+  Containers: (DockerContainerSummary & { SizeRw: number; SizeRootFs: number })[];
   Volumes: never[];
   BuildCache: never[];
   BuilderSize: number;

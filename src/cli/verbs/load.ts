@@ -7,7 +7,7 @@ import { openArchive } from '../values/archive-file.ts';
 export const load: Verb = async ({ args, io, client }) => {
   const quiet = args.flag('quiet');
   const source = await openArchive(io, args.text('input'), 'name a file with --input, or pipe the archive into it');
-  using view = createProgressView(io.stderr, { quiet: quiet || io.stderr.isTTY !== true });
+  using view = createProgressView(io.stderr, { quiet: quiet || !io.stderr.isTTY });
   for await (const { id, status, progressDetail, stream } of (await client()).archives.load(source, { quiet })) {
     if (stream !== undefined) {
       view[Symbol.dispose]();

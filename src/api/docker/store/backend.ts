@@ -1,4 +1,15 @@
-import type { CommitRequest, DiskView, LoadedImage, LoadOptions, PathChange, Pruned, PruneFilter } from '#wire';
+import type {
+  CommitRequest,
+  ContainerFilter,
+  ContainerView,
+  DiskView,
+  ImageView,
+  LoadedImage,
+  LoadOptions,
+  PathChange,
+  Pruned,
+  PruneFilter,
+} from '#wire';
 
 /** What the routes of archives and of disk usage need of the engine. `ref` is an id, the start of one, or a name. */
 export interface StoreBackend {
@@ -9,6 +20,8 @@ export interface StoreBackend {
     changes(ref: string): Promise<PathChange[]>;
     commit(ref: string, request: CommitRequest): Promise<string>;
   };
+  readonly containers: { list(filter: ContainerFilter): ContainerView[] };
+  readonly images: { list(options: { all?: boolean }): ImageView[] };
   readonly disk: {
     usage(): Promise<DiskView>;
     pruneContainers(filter: PruneFilter): Promise<Pruned>;

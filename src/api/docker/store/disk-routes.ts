@@ -1,40 +1,32 @@
 import { OrlopError } from '#errors';
 import type { Exchange, Route } from '#api/http';
-import { parseDuration, parseTime, toSeconds, type DiskView, type DockerDiskUsage, type PruneFilter, type Pruned } from '#wire';
+import { parseDuration, parseTime, type DockerDiskUsage, type PruneFilter, type Pruned } from '#wire';
+import { summaryOf } from '../containers/view.ts';
+import { imageSummaryOf } from '../images/view.ts';
 import type { StoreBackend } from './backend.ts';
 
 /** `/system/df`, `/images/prune`, `/containers/prune`. */
-export function diskRoutes({ disk }: StoreBackend): Route[] {
+export function diskRoutes(backend: StoreBackend): Route[] {
+  const { disk } = backend;
   return [
-    { method: 'GET', path: '/system/df', handle: async (exchange) => exchange.json(200, diskUsageOf(await disk.usage())) },
+    { method: 'GET', path: '/system/df', handle: async (exchange) => exchange.json(200, await diskUsage(backend)) },
     { method: 'POST', path: '/containers/prune', handle: (exchange) => pruneContainers(disk, exchange) },
     { method: 'POST', path: '/images/prune', handle: (exchange) => pruneImages(disk, exchange) },
   ];
 }
 
-export function diskUsageOf({ images, containers, store }: DiskView): DockerDiskUsage {
-  const sizes = new Map(images.map(({ id, sizeBytes }) => [id, sizeBytes]));
+async function diskUsage({ containers, disk, images }: StoreBackend): Promise<DockerDiskUsage> {
+  const usage = await disk.usage();
+  const now = BigInt(Date.now()) * 1_000_000n;
+  const imageSizes = new Map(usage.images.map((image) => [image.id, image]));
+  const containerSizes = new Map(usage.containers.map((container) => [container.id, container]));
   return {
-    LayersSize: store.layers.bytes + store.blobs.bytes,
-    Images: images.map((image) => ({
-      Id: image.id,
-      ParentId: '',
-      RepoTags: [...image.names],
-      RepoDigests: [],
-      Created: toSeconds(image.createdAtNs),
-      Size: image.sizeBytes,
-      SharedSize: image.sharedBytes,
-      Labels: null,
-      Containers: image.containers,
-    })),
-    Containers: containers.map(({ id, name, imageId, writableBytes, running }) => ({
-      Id: id,
-      Names: [`/${name}`],
-      ImageID: imageId,
-      State: running ? 'running' : 'exited',
-      SizeRw: writableBytes,
-      SizeRootFs: writableBytes + (sizes.get(imageId) ?? 0),
-    })),
+    LayersSize: usage.store.layers.bytes,
+    Images: images.list({ all: true }).map((view) => ({ ...imageSummaryOf(view), SharedSize: imageSizes.get(view.id)?.sharedBytes ?? 0 })),
+    Containers: containers.list({ all: true }).map((view) => {
+      const { writableBytes = 0, imageId = '' } = containerSizes.get(view.id) ?? {};
+      return { ...summaryOf(view, now), SizeRw: writableBytes, SizeRootFs: writableBytes + (imageSizes.get(imageId)?.sizeBytes ?? 0) };
+    }),
     Volumes: [],
     BuildCache: [],
     BuilderSize: 0,
