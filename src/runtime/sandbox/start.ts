@@ -1,5 +1,5 @@
 import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
-import { isErrno, OrlopError } from '#errors';
+import { ErrnoError, isErrno, OrlopError } from '#errors';
 import type { LinuxSeccomp, Process, State } from '#oci';
 import type { Addon, Plan } from '#sys';
 import { detectCgroupLayout } from '../cgroups/layout.ts';
@@ -11,6 +11,7 @@ import { refuseField } from '../plan/refuse.ts';
 import { createSlots, type Planned } from '../plan/slots.ts';
 import { compileSeccomp } from '../seccomp/index.ts';
 import { openBindMounts } from './bind-mounts.ts';
+import { describeErrno } from './errno-words.ts';
 import { explainFailure } from './failure.ts';
 import { checkHostDevices } from './host-devices.ts';
 import { readSecurityModules } from './host-facts.ts';
@@ -145,10 +146,23 @@ function loadSeccomp(
   if (profile === undefined) return null;
   const { filter, flags, listener } = compile(profile);
   if (listener === undefined) return { filter, flags };
-  const socket = addon.connectUnix(listener.path);
+  const socket = connectAgent(addon, listener.path);
   undo.defer(() => addon.close(socket));
   const told = { ociVersion: '1.2.0', fds: ['seccompFd'], pid, metadata: listener.metadata, ...(state === undefined ? {} : { state }) };
   return { filter, flags, listener: { socket, state: Buffer.from(JSON.stringify(told)) } };
+}
+
+function connectAgent(addon: Addon, path: string): number {
+  try {
+    return addon.connectUnix(path);
+  } catch (error) {
+    const words = error instanceof ErrnoError ? describeErrno(error.errno) : String(error);
+    const message = `failed to connect with seccomp agent specified in the seccomp profile: dial unix ${path}: connect: ${words}`;
+    throw new OrlopError('failed-precondition', 'RUNTIME_SECCOMP_AGENT', message, {
+      hint: 'start it, or correct listenerPath',
+      cause: error,
+    });
+  }
 }
 
 /** What hooks read on their standard input. */

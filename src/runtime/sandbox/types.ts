@@ -140,6 +140,8 @@ export interface ExecOptions extends CommonStart {
   readonly process: Process;
   /** The container's seccomp profile (spec.linux.seccomp), unless `seccomp` is given compiled. */
   readonly profile?: LinuxSeccomp;
+  /** The container's, for a profile that asks a supervisor. */
+  readonly state?: State;
   /** The container's personality and memory policy (spec.linux). */
   readonly surroundings?: Surroundings;
 }

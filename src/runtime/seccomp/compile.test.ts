@@ -191,10 +191,11 @@ describe('flags and the notify listener', () => {
     assert.equal(compiled.flags, 1 | 8 | 16);
   });
 
-  it('refuse a notification that cannot work', () => {
+  it('refuse a notification that cannot work, and pass over a path without one', () => {
     refuses(notifying({}), /needs listenerPath/);
-    refuses(notifying({ listenerPath: '/run/agent' }, ['write']), /cannot be used for write/);
-    refuses({ ...permissive, listenerPath: '/run/agent' }, /no rule uses/);
+    refuses(notifying({ listenerPath: '/run/agent' }, ['write']), /cannot be used for the write syscall/);
+    refuses(notifying({ listenerPath: '/run/agent' }, ['sendmsg']), /cannot be used for the sendmsg syscall/);
+    assert.equal(compileSeccomp({ ...permissive, listenerPath: '/run/agent' }, { arch: 'x64' }).listener, undefined);
     refuses({ defaultAction: 'SCMP_ACT_NOTIFY', listenerPath: '/run/agent' }, /default action/);
   });
 });

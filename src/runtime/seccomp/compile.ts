@@ -104,13 +104,12 @@ function flagsOf(flags: readonly SeccompFlag[] | undefined): number {
 function listenerOf(profile: LinuxSeccomp): SeccompListener | undefined {
   if (profile.defaultAction === 'SCMP_ACT_NOTIFY') throw refusal('SCMP_ACT_NOTIFY cannot be the default action');
   const notifying = (profile.syscalls ?? []).filter(({ action }) => action === 'SCMP_ACT_NOTIFY');
-  // The process must be able to hand the notify descriptor over before anyone listens on it.
-  if (notifying.some(({ names }) => names.includes('write'))) throw refusal('SCMP_ACT_NOTIFY cannot be used for write');
+  // Without such a rule there is no descriptor to send: listenerPath is then passed over, as runc does.
+  if (notifying.length === 0) return undefined;
+  // runc's rule, and our own: the process hands the notify descriptor over by sendmsg(2), before anyone can answer.
+  for (const name of ['write', 'sendmsg'])
+    if (notifying.some(({ names }) => names.includes(name))) throw refusal(`SCMP_ACT_NOTIFY cannot be used for the ${name} syscall`);
   const path = profile.listenerPath;
-  if (notifying.length === 0) {
-    if (path !== undefined && path !== '') throw refusal('listenerPath is given but no rule uses SCMP_ACT_NOTIFY');
-    return undefined;
-  }
   if (path === undefined || path === '') throw refusal('SCMP_ACT_NOTIFY needs listenerPath');
   return { path, metadata: profile.listenerMetadata ?? '' };
 }

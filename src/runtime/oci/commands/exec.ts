@@ -20,7 +20,7 @@ import { wordFailure } from '../failure-words.ts';
 import { findInherited } from '../inherited.ts';
 import { writePidFile } from '../pid-file.ts';
 import { sendPidfd } from '../pidfd-socket.ts';
-import { cgroupOf, requireStatus } from '../status.ts';
+import { cgroupOf, requireStatus, stateOf } from '../status.ts';
 import { findSubCgroup } from '../sub-cgroup.ts';
 import { openStreams } from '../terminal.ts';
 
@@ -142,7 +142,7 @@ function startProcess(
       passed,
       compile: (asked) => cachedSeccomp(asked, context),
       surroundings: spec.linux ?? {},
-      ...(profile === undefined ? {} : { profile }),
+      ...(profile === undefined ? {} : { profile, state: stateOf(context, record, 'running') }),
     });
     plan = prepared.plan;
     context.log.write('debug', 'child process in init()');
