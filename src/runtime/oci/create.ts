@@ -116,8 +116,10 @@ function completeSpec(context: RuntimeContext, { bundle: { spec, rootfs }, inher
   return { ...spec, process: completeProcess(context, spec.process, { root: rootfs, prefix, listening: inherited.listening }) };
 }
 
-/** Those of the runtime's own namespaces that come before the root is entered. */
+/** Those of the runtime's own namespaces that come before the root is entered. As with runc they find themselves in the bundle. */
 function runEarlyHooks(context: RuntimeContext, { hooks = {} }: Spec, state: State): void {
+  if ((hooks.prestart ?? []).length + (hooks.createRuntime ?? []).length === 0) return;
+  process.chdir(state.bundle);
   for (const phase of ['prestart', 'createRuntime'] as const) {
     try {
       runHooks(context.addon(), { hooks: hooks[phase] ?? [], phase, state });

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { OrlopError } from '#errors';
 import { formatJson } from '#oci';
+import type { Cgroup } from '../../cgroups/types.ts';
 import { loadRecord } from '../../state/record.ts';
 import { type Command, one, takeId } from '../command.ts';
 import { readStats } from '../stats.ts';
@@ -27,14 +28,30 @@ export const events: Command = {
       print('stats', readStats(cgroup));
       return 0;
     }
-    let kills = cgroup.outOfMemoryKills();
-    while (statusOf(context, record) !== 'stopped') {
-      const now = cgroup.outOfMemoryKills();
-      if (now > kills) print('oom');
-      kills = now;
-      print('stats', readStats(cgroup));
-      await delay(intervalMs);
-    }
+    await follow(() => statusOf(context, record) !== 'stopped', cgroup, intervalMs, print);
     return 0;
   },
 };
+
+const tickMs = 100;
+
+/** Figures each interval, and each time that memory ran out, looked at often and once more at the end: running out of it may be the end. */
+async function follow(
+  isRunning: () => boolean,
+  cgroup: Cgroup,
+  intervalMs: number,
+  print: (type: string, data?: unknown) => void,
+): Promise<void> {
+  let kills = cgroup.outOfMemoryKills();
+  let next = performance.now() + intervalMs;
+  for (let running = true; running; ) {
+    await delay(Math.min(tickMs, intervalMs));
+    running = isRunning();
+    const now = cgroup.outOfMemoryKills();
+    if (now > kills) print('oom');
+    kills = Math.max(kills, now);
+    if (!running || performance.now() < next) continue;
+    print('stats', readStats(cgroup));
+    next += intervalMs;
+  }
+}
