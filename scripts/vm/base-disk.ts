@@ -18,6 +18,8 @@ const packages = [
   'iproute2',
   'procps',
   'libcap2-bin',
+  // What tests compare with.
+  'runc',
 ];
 
 /** What the disk needs to be found, and the service that runs what lies on the second disk and then switches the machine off. */

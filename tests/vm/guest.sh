@@ -2,7 +2,7 @@
 uname -sr
 systemctl --version | head -n 1
 grep cgroup /proc/self/mountinfo
-export TMPDIR=/var/tmp PATH=/checkout/build:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export TMPDIR=/var/tmp ORLOP_RUNTIME_BUILT=/checkout/bin/orlop-runtime PATH=/checkout/build:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 if [ -f wanted-script ]; then
   set -- sh wanted-script
 else
