@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { OrlopError, kindOfErrno } from '#errors';
 import { opTable, type OpName, type OpShape } from '../plan/index.ts';
@@ -49,10 +50,10 @@ export function monitorGone(doing: string): OrlopError {
   return new OrlopError('unavailable', 'SYS_MONITOR_GONE', `the monitor ended while ${doing}`);
 }
 
+const names = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
+
+/** libuv's name where it has one: it does not know all of them. */
 function nameOfErrno(errno: number): string {
-  try {
-    return getSystemErrorName(-errno);
-  } catch {
-    return `E${errno}`;
-  }
+  const known = getSystemErrorName(-errno);
+  return known.startsWith('E') ? known : (names.get(errno) ?? `E${errno}`);
 }
