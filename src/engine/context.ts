@@ -1,5 +1,5 @@
 import type { Logger } from '#log';
-import type { Images, TemplateBuilder } from '#image';
+import type { Images, TemplateBuilder, Transfers } from '#image';
 import type { Networks } from '#network';
 import type { CgroupLayout, SeccompCache } from '#runtime';
 import type { Store } from '#store';
@@ -25,6 +25,8 @@ export interface EngineOptions {
   readonly cgroups: CgroupLayout;
   readonly images: Images;
   readonly templates: TemplateBuilder;
+  /** Images to and from registries. */
+  readonly transfers: Transfers;
   /** Name of our own cgroup below each hierarchy's root. */
   readonly cgroupParent: string;
   readonly version: string;

@@ -21,6 +21,7 @@ import { createExecs } from './exec/sessions.ts';
 import { createIdRanges } from './id-ranges.ts';
 import { createArchiveVerbs } from './image/archive.ts';
 import { createImageVerbs } from './image/images.ts';
+import { createRegistryVerbs } from './image/registries.ts';
 import { createTemplateVerbs } from './image/templates.ts';
 import { engineInfo } from './info.ts';
 import { diskView, pruneContainers, pruneImages } from './system/disk.ts';
@@ -56,6 +57,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       pruneImages: (filter) => pruneImages(context, filter),
       check: (how) => context.store.check(how),
     },
+    registries: createRegistryVerbs(context),
     templates: createTemplateVerbs(context),
     launch: (source, request, follow) => launchSystem(context, source, request, follow),
     info: () => engineInfo(context),

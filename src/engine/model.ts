@@ -17,6 +17,8 @@ import type {
   Progress,
   Pruned,
   PruneFilter,
+  RegistryLogin,
+  RemoteImageView,
   StoreCheck,
   TemplateView,
   WaitCondition,
@@ -90,6 +92,11 @@ export interface ExitFacts {
   readonly error?: string;
 }
 
+export interface RegistryCall {
+  readonly login?: RegistryLogin;
+  readonly signal: AbortSignal;
+}
+
 /** The engine's door: what the APIs are edges of. `ref` is an id, an unambiguous prefix of one, or a name; unknown: not-found; ambiguous: invalid-argument. */
 export interface Engine extends AsyncDisposable {
   readonly containers: {
@@ -138,6 +145,21 @@ export interface Engine extends AsyncDisposable {
       source: AsyncIterable<Uint8Array>,
       options: { name?: string; message?: string; changes?: readonly string[]; kind?: Kind },
     ): Promise<string>;
+  };
+  /** Images to and from registries. `login` is used for the one call and kept nowhere. Fails as `#registry`'s calls do. */
+  readonly registries: {
+    /** `name` is the familiar reference; `isNew`: the name pointed elsewhere, or nowhere, before. */
+    pull(
+      ref: string,
+      options: RegistryCall & { platform?: string; progress?: (step: Progress) => void },
+    ): Promise<{ name: string; digest: string; isNew: boolean }>;
+    push(
+      ref: string,
+      options: RegistryCall & { progress?: (step: Progress) => void },
+    ): Promise<{ tag: string; digest: string; sizeBytes: number }>;
+    inspect(ref: string, options: RegistryCall): Promise<RemoteImageView>;
+    /** Unauthenticated when the registry does not let them in. */
+    login(registry: string, login: RegistryLogin, signal: AbortSignal): Promise<void>;
   };
   /** Images as archives, and what containers have changed. */
   readonly archives: {

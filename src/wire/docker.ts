@@ -300,7 +300,9 @@ export interface DockerProgress {
   progressDetail?: { current?: number; total?: number };
   progress?: string;
   error?: string;
-  errorDetail?: { message: string };
+  /** Docker's clients read the message; ours the rest, as in `ErrorBody`. */
+  errorDetail?: { message: string; kind?: string; code?: string; detail?: string; hint?: string };
+  aux?: { Tag: string; Digest: string; Size: number };
 }
 
 export interface DockerEvent {

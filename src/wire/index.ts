@@ -8,3 +8,4 @@ export { formatAge } from './age.ts';
 export { formatLogTime, formatTime, parseDuration, parseTime, toSeconds, zeroTime } from './time.ts';
 export { createDetachScanner, defaultDetachKeys, parseDetachKeys, type DetachScanner } from './detach-keys.ts';
 export type * from './moves.ts';
+export type * from './registry.ts';

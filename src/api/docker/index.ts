@@ -7,11 +7,13 @@ import { execRoutes } from './execs/routes.ts';
 import type { ImageBackend } from './images/backend.ts';
 import { imageRoutes } from './images/routes.ts';
 import { notYetRoutes } from './not-yet.ts';
+import type { RegistryBackend } from './registries/backend.ts';
 import type { StoreBackend } from './store/backend.ts';
 import type { SystemBackend } from './system/backend.ts';
 import { systemRoutes } from './system/routes.ts';
 
-export type { ContainerBackend, ExecBackend, ImageBackend, StoreBackend, SystemBackend };
+export type { ContainerBackend, ExecBackend, ImageBackend, RegistryBackend, StoreBackend, SystemBackend };
+export { registryRoutes } from './registries/routes.ts';
 export { storeRoutes } from './store/routes.ts';
 /** What an engine must offer to be served as Docker's. */
 export type DockerBackend = ContainerBackend & ExecBackend & ImageBackend & SystemBackend;

@@ -11,6 +11,7 @@ const defaults: EngineArguments = {
   pidfile: null,
   logLevel: 'info',
   sandboxesReady: 4,
+  registriesFile: null,
   show: null,
 };
 
@@ -26,6 +27,7 @@ describe('the command line of the engine', () => {
     [['--log-level', 'debug'], { logLevel: 'debug' }],
     [['--sandboxes', '0'], { sandboxesReady: 0 }],
     [['--sandboxes=64'], { sandboxesReady: 64 }],
+    [['--registries', '/etc/r.json'], { registriesFile: '/etc/r.json' }],
     [['-h'], { show: 'help' }],
     [['--help', '--version'], { show: 'help' }],
     [['-v'], { show: 'version' }],

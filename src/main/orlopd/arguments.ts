@@ -9,6 +9,8 @@ export interface EngineArguments {
   readonly pidfile: string | null;
   readonly logLevel: LogLevel;
   readonly sandboxesReady: number;
+  /** Mirrors, blocks and trust for registries; null for the default file, which need not be there. */
+  readonly registriesFile: string | null;
   /** What to print instead of serving. */
   readonly show: 'help' | 'version' | null;
 }
@@ -23,6 +25,7 @@ The engine: serves the Docker Engine API and Orlop's own on unix sockets, and ke
       --pidfile FILE        write the process id here
       --log-level LEVEL     debug, info, warn or error (default info)
       --sandboxes N         how many sandboxes are kept ready for fast starts, 0 to 64 (default 4)
+      --registries FILE     mirrors, blocks and trust for registries (default /etc/orlop/registries.json)
   -h, --help
   -v, --version
 `;
@@ -44,6 +47,7 @@ export function parseEngineArguments(argv: readonly string[]): EngineArguments {
     pidfile: values.pidfile ?? null,
     logLevel: logLevel as LogLevel,
     sandboxesReady: Number(sandboxes),
+    registriesFile: values.registries === undefined ? null : absolute('--registries', values.registries),
     show: values.help === true ? 'help' : values.version === true ? 'version' : null,
   };
 }
@@ -60,6 +64,7 @@ function parseFlags(argv: readonly string[]) {
         pidfile: { type: 'string' },
         'log-level': { type: 'string' },
         sandboxes: { type: 'string' },
+        registries: { type: 'string' },
         help: { type: 'boolean', short: 'h' },
         version: { type: 'boolean', short: 'v' },
       },

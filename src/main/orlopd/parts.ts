@@ -1,19 +1,21 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { createHttpServer } from '#api/http';
-import { dockerHeaders, dockerRoutes, dockerVersions, storeRoutes } from '#api/docker';
+import { dockerHeaders, dockerRoutes, dockerVersions, registryRoutes, storeRoutes } from '#api/docker';
 import { orlopRoutes, orlopStoreRoutes } from '#api/orlop';
 import { openEngine } from '#engine';
 import { isOrlopError, OrlopError } from '#errors';
-import { createImages, createMmdebstrap, createTemplateBuilder } from '#image';
+import { createImages, createMmdebstrap, createTemplateBuilder, createTransfers } from '#image';
 import type { Logger } from '#log';
 import { openNetworks } from '#network';
+import { createRegistryClient } from '#registry';
 import { detectCgroupLayout } from '#runtime';
 import { openStore } from '#store';
 import { loadAddon, lockFile, openBosun, type Addon } from '#sys';
 import type { EngineArguments } from './arguments.ts';
 import { findBosun } from './bosun.ts';
 import { checkHost } from './host-check.ts';
+import { readRegistrySettings } from './registry-settings.ts';
 import { runProgram } from './run-program.ts';
 import { createNetworkState } from './network-state.ts';
 
@@ -36,6 +38,14 @@ export async function openParts(options: EngineArguments & { version: string; bu
     await openNetworks({ addon, prefix: `orl${mark.slice(0, 6)}`, state: createNetworkState(store.metadata), logger }),
   );
   const images = createImages(store, { logger });
+  const registries = undo.use(
+    createRegistryClient({
+      settings: readRegistrySettings(options.registriesFile),
+      env: process.env,
+      userAgent: `orlop/${options.version}`,
+      logger,
+    }),
+  );
   const engine = undo.use(
     await openEngine({
       addon,
@@ -49,6 +59,7 @@ export async function openParts(options: EngineArguments & { version: string; bu
       cgroupParent: `orlop-${mark}`,
       images,
       templates: createTemplateBuilder({ store, images, packager: createMmdebstrap({ run: runProgram }), run: runProgram }),
+      transfers: createTransfers({ store, images, registries }),
       version: options.version,
       buildId: options.buildId,
       ...host,
@@ -58,7 +69,13 @@ export async function openParts(options: EngineArguments & { version: string; bu
   );
   const server = undo.use(
     createHttpServer({
-      routes: [...storeRoutes(engine), ...dockerRoutes(engine), ...orlopRoutes(engine), ...orlopStoreRoutes(engine)],
+      routes: [
+        ...storeRoutes(engine),
+        ...registryRoutes(engine),
+        ...dockerRoutes(engine),
+        ...orlopRoutes(engine),
+        ...orlopStoreRoutes(engine),
+      ],
       logger,
       headers: dockerHeaders(options.version),
       versions: dockerVersions,

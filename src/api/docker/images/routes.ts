@@ -46,10 +46,15 @@ async function remove({ images }: ImageBackend, exchange: Exchange): Promise<voi
   exchange.json(200, answer);
 }
 
-/** `POST /images/create`: `fromSrc=-` imports the root tar in the body; a pull is refused, since registries are not spoken to yet. */
-async function create({ images }: ImageBackend, exchange: Exchange): Promise<void> {
+/** `POST /images/create`: `fromSrc=-` imports the root tar in the body; a pull is refused: `registryRoutes` know how. */
+async function create(backend: ImageBackend, exchange: Exchange): Promise<void> {
   const { query } = exchange;
   if (query.has('fromImage')) throw pullRefused(joinTag(query.text('fromImage'), query.text('tag')));
+  return importImage(backend, exchange);
+}
+
+export async function importImage({ images }: ImageBackend, exchange: Exchange): Promise<void> {
+  const { query } = exchange;
   const source = query.text('fromSrc');
   if (source !== '-') {
     const message =
@@ -83,7 +88,7 @@ export function pullRefused(name: string): OrlopError {
 }
 
 /** A tag that is a digest is joined by @, as Docker's clients split it. */
-function joinTag(repository: string, tagName: string): string {
+export function joinTag(repository: string, tagName: string): string {
   if (tagName === '') return repository;
   return tagName.includes(':') ? `${repository}@${tagName}` : `${repository}:${tagName}`;
 }

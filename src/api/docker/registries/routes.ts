@@ -1,0 +1,111 @@
+import type { Exchange, Route } from '#api/http';
+import { OrlopError } from '#errors';
+import { formatReference, parseReference, withDefaultTag } from '#oci';
+import type { DockerAuth, DockerDistribution } from '#wire';
+import type { ImageBackend } from '../images/backend.ts';
+import { importImage, joinTag } from '../images/routes.ts';
+import type { RegistryBackend } from './backend.ts';
+import { loginOf, loginOfBody, registryOf } from './login.ts';
+import { openProgress } from './progress.ts';
+
+/** All that speaks to registries: pull, push, `/auth`, `/distribution`. They stand before `dockerRoutes`, which refuse it. */
+export function registryRoutes(backend: RegistryBackend & ImageBackend): Route[] {
+  return [
+    { method: 'POST', path: '/images/create', handle: (exchange) => create(backend, exchange) },
+    { method: 'POST', path: '/images/{name...}/push', handle: (exchange) => push(backend, exchange) },
+    { method: 'POST', path: '/auth', handle: (exchange) => authenticate(backend, exchange) },
+    { method: 'GET', path: '/distribution/{name...}/json', handle: (exchange) => inspect(backend, exchange) },
+  ];
+}
+
+/** `POST /images/create`: a pull with `fromImage`, else an import. */
+async function create(backend: RegistryBackend & ImageBackend, exchange: Exchange): Promise<void> {
+  if (!exchange.query.has('fromImage')) return importImage(backend, exchange);
+  const { query, signal } = exchange;
+  const reference = withDefaultTag(parseReference(joinTag(query.text('fromImage'), query.text('tag'))));
+  const platform = query.text('platform');
+  const progress = openProgress(exchange);
+  let begun = false;
+  const begin = (): void => {
+    if (begun) return;
+    begun = true;
+    progress.send({ status: `Pulling from ${reference.path}`, id: reference.digest ?? reference.tag ?? '' });
+  };
+  await progress.run(async () => {
+    const pulled = await backend.registries.pull(formatReference(reference), {
+      ...loginOf(exchange),
+      ...(platform === '' ? {} : { platform }),
+      signal,
+      progress: (step) => {
+        begin();
+        progress.step(step);
+      },
+    });
+    begin();
+    progress.send({ status: `Digest: ${pulled.digest}` });
+    progress.send({ status: `Status: ${pulled.isNew ? 'Downloaded newer image for' : 'Image is up to date for'} ${pulled.name}` });
+  });
+}
+
+/** `POST /images/{name}/push`: one tag, or without `tag` all that the repository has here. */
+async function push(backend: RegistryBackend & ImageBackend, exchange: Exchange): Promise<void> {
+  const names = namesToPush(backend, exchange);
+  const { domain, path } = parseReference(names[0] ?? '');
+  const progress = openProgress(exchange);
+  progress.send({ status: `The push refers to repository [${domain}/${path}]` });
+  await progress.run(async () => {
+    for (const name of names) {
+      const step = progress.step;
+      const { tag, digest, sizeBytes } = await backend.registries.push(name, {
+        ...loginOf(exchange),
+        signal: exchange.signal,
+        progress: step,
+      });
+      progress.send({ status: `${tag}: digest: ${digest} size: ${sizeBytes}` });
+      progress.send({ progressDetail: {}, aux: { Tag: tag, Digest: digest, Size: sizeBytes } });
+    }
+  });
+}
+
+/** Known here, each of them: a push of what is not here fails before the stream begins. */
+function namesToPush({ images }: ImageBackend, exchange: Exchange): string[] {
+  const name = exchange.parameters['name'] ?? '';
+  const tag = exchange.query.text('tag');
+  const asked = parseReference(joinTag(name, tag));
+  if (asked.tag !== undefined || asked.digest !== undefined) {
+    images.inspect(formatReference(asked));
+    return [formatReference(asked)];
+  }
+  const own = images
+    .list({})
+    .flatMap((image) => image.names.map(parseReference))
+    .filter(({ domain, path }) => domain === asked.domain && path === asked.path)
+    .map(formatReference);
+  if (own.length > 0) return own;
+  throw new OrlopError('not-found', 'IMAGE_NOT_FOUND', `An image does not exist locally with the tag: ${name}`);
+}
+
+async function authenticate({ registries }: RegistryBackend, exchange: Exchange): Promise<void> {
+  const body = await exchange.readObject();
+  const text = (name: string): string => body.text(name) ?? '';
+  const auth: DockerAuth = {
+    username: text('username'),
+    password: text('password'),
+    auth: text('auth'),
+    identitytoken: text('identitytoken'),
+  };
+  await registries.login(registryOf(text('serveraddress')), loginOfBody(auth), exchange.signal);
+  exchange.json(200, { Status: 'Login Succeeded', IdentityToken: '' });
+}
+
+async function inspect({ registries }: RegistryBackend, exchange: Exchange): Promise<void> {
+  const { mediaType, digest, sizeBytes, platforms } = await registries.inspect(exchange.parameters['name'] ?? '', {
+    ...loginOf(exchange),
+    signal: exchange.signal,
+  });
+  const answer: DockerDistribution = {
+    Descriptor: { mediaType, digest, size: sizeBytes },
+    Platforms: platforms.map((platform) => ({ ...platform })),
+  };
+  exchange.json(200, answer);
+}
