@@ -106,28 +106,63 @@ const names =
 const multiplexed = ['socket', 'bind', 'accept4', 'shmat', 'msgget'];
 const values = [0n, 1n, 2n, 8n, 40n, 0x7e02_0000n, 0xffff_ffffn, 0x1_0000_0000n, 0x1_0000_0028n, 0xffff_ffff_ffff_ffffn];
 
+/** What a rule says, and what a profile says of all other calls. */
+type Verdict = Pick<LinuxSyscall, 'action' | 'errnoRet'>;
+
 function profiles(): fc.Arbitrary<LinuxSeccomp> {
-  const action = fc.constantFrom<SeccompAction>(
+  const plainAction = fc.constantFrom<SeccompAction>(
     'SCMP_ACT_ALLOW',
-    'SCMP_ACT_ERRNO',
+    'SCMP_ACT_KILL',
+    'SCMP_ACT_KILL_THREAD',
     'SCMP_ACT_KILL_PROCESS',
     'SCMP_ACT_TRAP',
     'SCMP_ACT_LOG',
   );
+  // libseccomp takes no errno beyond 4094, and any 16 bits for a tracer.
+  const errnoRet = fc.option(fc.nat(4094), { nil: undefined });
+  const told = fc.record({ action: fc.constantFrom<SeccompAction>('SCMP_ACT_ERRNO', 'SCMP_ACT_TRACE'), errnoRet });
+  const verdict: fc.Arbitrary<Verdict> = fc.oneof(
+    plainAction.map((action) => ({ action })),
+    told.map(withoutNothing),
+  );
+  // A supervisor is never asked about its own means of being asked.
+  const asking = fc.constant<Verdict>({ action: 'SCMP_ACT_NOTIFY' });
   const architectures = fc.subarray<SeccompArch>(['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86', 'SCMP_ARCH_X32']);
   const arg = fc.record({
-    index: fc.nat(2),
+    index: fc.nat(5),
     op: fc.constantFrom(...seccompOperators),
     value: fc.constantFrom(...values),
     valueTwo: fc.constantFrom(...values),
   });
-  const args = fc.uniqueArray(arg, { maxLength: 3, selector: ({ index }) => index });
-  const conditional = fc.record({ names: fc.constantFrom(...names).map((name) => [name]), action, args });
+  const args = fc.uniqueArray(arg, { maxLength: 6, selector: ({ index }) => index });
+  const conditional = fc
+    .record({
+      name: fc.constantFrom(...names),
+      verdict: fc.oneof({ weight: 5, arbitrary: verdict }, { weight: 1, arbitrary: asking }),
+      args,
+    })
+    .map((rule) => ({
+      names: [rule.name],
+      args: rule.args,
+      ...(rule.name === 'write' ? { action: 'SCMP_ACT_TRAP' as const } : rule.verdict),
+    }));
   // Conditions on multiplexed names are ours to decide: libseccomp compares words that mean something else behind the multiplexer.
-  const plain = fc.record({ names: fc.constantFrom(...names, ...multiplexed).map((name) => [name]), action });
+  const plain = fc
+    .record({ name: fc.constantFrom(...names, ...multiplexed), verdict })
+    .map((rule): LinuxSyscall => ({ names: [rule.name], ...rule.verdict }));
   return fc
-    .record({ defaultAction: action, architectures, syscalls: fc.array<LinuxSyscall>(fc.oneof(conditional, plain), { maxLength: 25 }) })
-    .map((profile) => ({ ...profile, syscalls: oneRuleEach(profile.syscalls).filter(hasX32(profile.architectures)).map(literalMask) }));
+    .record({ otherwise: verdict, architectures, syscalls: fc.array<LinuxSyscall>(fc.oneof(conditional, plain), { maxLength: 25 }) })
+    .map(({ otherwise: { action, errnoRet }, ...profile }) => ({
+      ...profile,
+      defaultAction: action,
+      ...(errnoRet === undefined ? {} : { defaultErrnoRet: errnoRet }),
+      listenerPath: '/listener',
+      syscalls: oneRuleEach(profile.syscalls).filter(hasX32(profile.architectures)).map(literalMask),
+    }));
+}
+
+function withoutNothing({ action, errnoRet }: { action: SeccompAction; errnoRet: number | undefined }): Verdict {
+  return errnoRet === undefined ? { action } : { action, errnoRet };
 }
 
 /** One rule a name: how several combine is OCI's to say, and libseccomp 2.5.4 loses some that overlap. model.test.ts checks those. */
@@ -154,12 +189,12 @@ function* callsAbout(profile: LinuxSeccomp, seeds: readonly number[]): Generator
     const name = named[(seed >> 2) % Math.max(named.length, 1)] ?? 'read';
     const door = multiplexers.find(({ calls }) => Object.hasOwn(calls, name));
     const pick = (shift: number): bigint => values[(seed >> shift) % values.length] ?? 0n;
-    const args = [pick(3), pick(6), pick(9)];
+    const args = [pick(3), pick(6), pick(9), pick(12), pick(15), pick(18)];
     const nr = table.get(name);
     if (nr !== undefined) yield { arch: audit[abi], nr, args };
     if (nr !== undefined) yield { arch: audit[abi], nr: nr + 1, args };
     if (abi === 'x86' && door !== undefined) {
-      yield { arch: audit.x86, nr: table.get(door.name) ?? 0, args: [BigInt(door.calls[name] ?? 0), ...args] };
+      yield { arch: audit.x86, nr: table.get(door.name) ?? 0, args: [BigInt(door.calls[name] ?? 0), ...args.slice(0, 5)] };
     }
     yield { arch: audit[abi], nr: seed % 700, args };
     yield { arch: audit[abi], nr: 0xffff_ffff, args };
