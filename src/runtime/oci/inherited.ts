@@ -1,6 +1,5 @@
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readlinkSync } from 'node:fs';
 import { isErrno, OrlopError } from '#errors';
-import { O_CLOEXEC } from '#sys';
 
 /** Descriptors that the process gets as 3, 4, …. */
 export interface InheritedDescriptors {
@@ -34,15 +33,12 @@ function countListening(): number {
   );
 }
 
-/**
- * What came over execve is not marked close-on-exec; what this process has opened itself is, and must not get into a container. Node marks what it inherits
- * at its start, so under Node only what is no file of anybody's (its epoll and event descriptors) can be told apart.
- */
+/** What no caller preserves: what the program itself waits with. Close-on-exec tells nothing: at their start Node marks what it inherits, Bun all from 4 on. */
+const own = /^anon_inode:\[(event|timerfd|io_uring)/;
+
 function isInherited(descriptor: number): boolean {
   try {
-    if (process.versions['bun'] === undefined) return !readlinkSync(`/proc/self/fd/${descriptor}`).startsWith('anon_inode:[event');
-    const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, 'utf8'))?.[1] ?? '0';
-    return (Number.parseInt(flags, 8) & O_CLOEXEC) === 0;
+    return !own.test(readlinkSync(`/proc/self/fd/${descriptor}`));
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return false;
     throw error;
