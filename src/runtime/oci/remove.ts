@@ -1,4 +1,5 @@
 import { isErrno, isOrlopError, OrlopError } from '#errors';
+import type { Spec } from '#oci';
 import { parseSignal, signals } from '#sys';
 import { removeIntelRdt } from '../sandbox/intel-rdt.ts';
 import { type ContainerRecord, loadRecord, loadSpec, removeContainerDirectory } from '../state/record.ts';
@@ -68,16 +69,23 @@ export async function deleteContainer(context: RuntimeContext, id: string, force
   await removeWhole(context, record);
 }
 
-export async function removeWhole(context: RuntimeContext, record: ContainerRecord): Promise<void> {
+/** Ends and takes away everything of a container. `spec` spares a caller who has it the reading. */
+export async function removeWhole(
+  context: RuntimeContext,
+  record: ContainerRecord,
+  spec: Pick<Spec, 'hooks'> = loadSpec(context.root, record.id),
+): Promise<void> {
   const cgroup = cgroupOf(context, record);
-  const hooks = loadSpec(context.root, record.id).hooks?.poststop ?? [];
   await cgroup.killAll();
   await leaveScope(record.systemdUnit);
   await cgroup.remove();
   removeIntelRdt(record.resctrl ?? []);
   // Not before the process is gone, not after the record is (runtime-spec runtime, "Lifecycle" 12 and 13).
-  const row = { hooks, phase: 'poststop', state: stateOf(context, record, 'stopped') };
-  if (hooks.length > 0) tryHooks(context.addon(), row, (message) => context.log.write('error', message));
+  const hooks = spec.hooks?.poststop ?? [];
+  if (hooks.length > 0) {
+    const row = { hooks, phase: 'poststop', state: stateOf(context, record, 'stopped') };
+    tryHooks(context.addon(), row, (message) => context.log.write('error', message));
+  }
   removeContainerDirectory(context.root, record.id);
 }
 

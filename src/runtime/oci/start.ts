@@ -54,13 +54,17 @@ function wordLateFailure(failure: OrlopError, spec: Spec): unknown {
 }
 
 /** Hooks that come once the program runs. When one fails, the container is ended and removed (runtime-spec runtime, "Lifecycle" 10). */
-export async function runPoststart(context: RuntimeContext, record: ContainerRecord): Promise<void> {
-  const hooks = loadSpec(context.root, record.id).hooks?.poststart ?? [];
+export async function runPoststart(
+  context: RuntimeContext,
+  record: ContainerRecord,
+  spec: Pick<Spec, 'hooks'> = loadSpec(context.root, record.id),
+): Promise<void> {
+  const hooks = spec.hooks?.poststart ?? [];
   if (hooks.length === 0) return;
   try {
     runHooks(context.addon(), { hooks, phase: 'poststart', state: stateOf(context, record, 'running') });
   } catch (error) {
-    await removeWhole(context, record);
+    await removeWhole(context, record, spec);
     throw error;
   }
 }

@@ -64,14 +64,14 @@ export const run: Command = {
       relay = ready.use(openNotifyRelay(context.addon(), directory));
     };
     const record = await createContainer(context, { ...options, waitForStart: false, stdio: streams.stdio, whenReserved });
-    await runPoststart(context, record);
+    await runPoststart(context, record, bundle.spec);
     const told = (relay as NotifyRelay | null)?.waitUntilReady(record);
     if (foreground === null) await told;
     if (foreground === null) return 0;
     const copied = streams.follow();
     const code = await foreground.waitFor(record.pid);
     await copied;
-    if (!flags.flag('keep')) await removeWhole(context, record);
+    if (!flags.flag('keep')) await removeWhole(context, record, bundle.spec);
     return code;
   },
 };
