@@ -15,9 +15,10 @@ export interface ScopePlace {
  */
 export async function findScopePlace(context: RuntimeContext, spec: Spec, id: string): Promise<ScopePlace | null> {
   if (!context.systemdCgroup) return null;
-  const { parseScopeName, requireSystemd, startScope, stopScope } = await import('../systemd/index.ts');
-  requireSystemd();
+  const { parseScopeName, planAnnotatedProperties, requireSystemd, startScope, stopScope } = await import('../systemd/index.ts');
   const name = parseScopeName(spec.linux?.cgroupsPath ?? '', id);
+  planAnnotatedProperties(spec.annotations ?? {});
+  requireSystemd();
   const resources = spec.linux?.resources ?? {};
   return {
     unit: name.unit,

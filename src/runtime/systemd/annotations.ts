@@ -1,3 +1,4 @@
+import { OrlopError } from '#errors';
 import { rejectField } from '../plan/refuse.ts';
 import type { UnitProperty } from './property.ts';
 import { parseVariantText } from './variant-text.ts';
@@ -12,12 +13,11 @@ export function planAnnotatedProperties(annotations: Readonly<Record<string, str
   return Object.entries(annotations).flatMap(([key, text]): UnitProperty[] => {
     if (!key.startsWith(prefix)) return [];
     const name = key.slice(prefix.length);
-    const at = `annotations["${key}"]`;
-    if (!/^[A-Za-z]{3,64}$/.test(name)) throw rejectField(at, 'does not end in the name of a property');
+    if (name.length < 3) throw incorrect(`${key} name incorrect: too short`);
+    if (!/^[A-Za-z]+$/.test(name)) throw incorrect(`${key} name incorrect: contains non-alphabetic character`);
     const value = parseVariantText(text);
-    if (value === null)
-      throw rejectField(at, `${JSON.stringify(text)} is no D-Bus value`, "write it as true, uint64 5, 'text' or ['a', 'b']");
-    return [/[a-z]Sec$/.test(name) ? inMicroseconds(name, value, at) : { name, value }];
+    if (value === null) throw incorrect(`${key}=${text} value parse error: ${JSON.stringify(text)} is no D-Bus value`);
+    return [/[a-z]Sec$/.test(name) ? inMicroseconds(name, value, `annotations["${key}"]`) : { name, value }];
   });
 }
 
@@ -26,4 +26,11 @@ function inMicroseconds(name: string, { signature, value }: UnitProperty['value'
   const microseconds = Number(value) * 1e6;
   if (!(microseconds >= 0 && microseconds < 2 ** 64)) throw rejectField(at, 'is no length of time');
   return { name: name.replace(/Sec$/, 'USec'), value: { signature: 't', value: BigInt(Math.round(microseconds)) } };
+}
+
+/** In runc's words. */
+function incorrect(why: string): OrlopError {
+  return new OrlopError('invalid-argument', 'RUNTIME_SPEC_INVALID', `annotation ${why}`, {
+    hint: "write a value as true, uint64 5, 'text' or ['a', 'b']",
+  });
 }

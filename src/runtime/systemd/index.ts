@@ -1,2 +1,3 @@
 export { requireSystemd, startScope, stopScope, updateScope } from './scope.ts';
+export { planAnnotatedProperties } from './annotations.ts';
 export { parseScopeName } from './slices.ts';

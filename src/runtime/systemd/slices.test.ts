@@ -32,7 +32,7 @@ test('what is no name is refused by its path', () => {
     '..slice:b:',
     'a.slice:b:c.slice',
   ])
-    assert.throws(() => parseScopeName(path, 'id'), /linux\.cgroupsPath/, path);
+    assert.throws(() => parseScopeName(path, 'id'), /cgroupsPath/, path);
   assert.throws(() => expandSlice('a/../b.slice'), /no name of a slice/);
 });
 

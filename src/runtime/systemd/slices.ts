@@ -1,3 +1,4 @@
+import { OrlopError } from '#errors';
 import { rejectField } from '../plan/refuse.ts';
 
 /** A unit of systemd's that holds one container. */
@@ -12,14 +13,17 @@ export interface ScopeName {
 const at = 'linux.cgroupsPath';
 
 /**
- * `slice:prefix:name`, as runc reads it: the unit is `prefix-name.scope` in that slice, by default `orlop-runtime-<id>.scope` in `system.slice`. A name that
+ * `slice:prefix:name`, as runc reads and refuses it: the unit is `prefix-name.scope` in that slice, by default `orlop-runtime-<id>.scope` in `system.slice`. A name that
  * ends in `.slice` is a slice of its own, which we refuse: processes of one container then lie among those of others.
  */
 export function parseScopeName(cgroupsPath: string, id: string): ScopeName {
   const parts = cgroupsPath === '' ? ['', 'orlop-runtime', id] : cgroupsPath.split(':');
   const [slice = '', prefix = '', name = ''] = parts;
-  if (parts.length !== 3)
-    throw rejectField(at, `${JSON.stringify(cgroupsPath)} is not of the format "slice:prefix:name" for systemd cgroups`, 'leave it out');
+  if (parts.length !== 3) {
+    const got = JSON.stringify(cgroupsPath);
+    const message = `expected cgroupsPath to be of format "slice:prefix:name" for systemd cgroups, got ${got} instead`;
+    throw new OrlopError('invalid-argument', 'RUNTIME_SPEC_INVALID', message, { details: { path: at } });
+  }
   if (name.endsWith('.slice')) throw rejectField(at, `${JSON.stringify(cgroupsPath)} names a slice, not a scope`, 'name the container');
   const unit = `${prefix}-${name}.scope`;
   // unit names, systemd.unit(5)
