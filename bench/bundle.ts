@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** An OCI bundle that runs `true` in the tar's root file system, in new namespaces, for any OCI runtime. */
@@ -13,6 +13,20 @@ export function writeBundle(folder: string, tar: string): string {
   }
   writeFileSync(join(folder, 'config.json'), `${JSON.stringify(spec, null, 2)}\n`);
   return folder;
+}
+
+/** One container's whole life by an OCI runtime's command line, under a name of its own; whatever fails, fails it. */
+export function lifeOf(runtime: readonly string[], bundle: string): string[] {
+  const script =
+    'bundle=$1; shift; id=orlop-bench-$$; "$@" create --bundle "$bundle" "$id" && "$@" start "$id" && "$@" delete --force "$id"';
+  return ['sh', '-c', script, 'sh', bundle, ...runtime];
+}
+
+/** Directories of containers that have come to their end by `lifeOf`, in any hierarchy. */
+export function findLeftCgroups(): string[] {
+  const root = '/sys/fs/cgroup';
+  const hierarchies = [root, ...readdirSync(root).map((name) => join(root, name))].filter((path) => statSync(path).isDirectory());
+  return hierarchies.flatMap((path) => readdirSync(path).flatMap((name) => (/^orlop-bench-\d+$/.test(name) ? [join(path, name)] : [])));
 }
 
 const capabilities = ['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_KILL', 'CAP_SETUID', 'CAP_SETGID'];

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { projectRoot } from '../scripts/rooms.ts';
-import { writeBundle } from './bundle.ts';
+import { findLeftCgroups, lifeOf, writeBundle } from './bundle.ts';
 import { image, openEngine, type BenchEngine } from './engine.ts';
 import { compare, throughput, timeCommand, type Contender } from './measure.ts';
 import { familyOf, parentOf, proportionalKb, residentKb } from './memory.ts';
@@ -125,6 +125,25 @@ function runtime({ runtimes, rounds, tar, scratch }: Bench): Row[] {
   return [{ work: 'OCI runtime: run a bundle', unit: 'ms', budget: '<= 15', series: compare(all, rounds) }];
 }
 
+/** A hundred at once: what counts first is that all come through and nothing stays. */
+async function runtimeMany({ runtimes, tar, scratch }: Bench): Promise<Row[]> {
+  const bundle = writeBundle(join(scratch, 'bundle'), tar);
+  const series: Series[] = [];
+  for (const { who, command } of [{ who: 'orlop-runtime', command: [join(projectRoot, 'bin/orlop-runtime')] }, ...runtimes]) {
+    try {
+      const life = lifeOf(command, bundle);
+      timeCommand(life);
+      series.push({ who, values: [await throughput(life, 100, 100)] });
+    } catch (error) {
+      if (who === 'orlop-runtime') throw error;
+      process.stdout.write(`${who} left out: ${error instanceof Error ? error.message : String(error)}\n`);
+    }
+    const left = findLeftCgroups();
+    if (left.length > 0) process.stdout.write(`${who} left behind: ${left.join(' ')}\n`);
+  }
+  return [{ work: 'OCI runtime: 100 x create, start, delete, all at once', unit: 'per s', budget: '', series }];
+}
+
 /** In the order in which they are run. */
 export const cases: Readonly<Record<string, (bench: Bench) => Row[] | Promise<Row[]>>> = {
   rest: atRest,
@@ -136,5 +155,6 @@ export const cases: Readonly<Record<string, (bench: Bench) => Row[] | Promise<Ro
   many,
   idle,
   runtime,
+  'runtime-many': runtimeMany,
   after: afterWork,
 };
