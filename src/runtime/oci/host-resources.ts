@@ -14,7 +14,7 @@ export interface HostResources {
 
 /** Gives the parked process its network devices and its class of service; undoing takes both back. */
 export function takeHostResources(spec: Spec, id: string, parked: Parked, undo: AsyncDisposableStack): HostResources {
-  const moved = moveNetDevices(parked.addon, planNetDevices(spec), () => parked.openNamespace('net'));
+  const moved = moveNetDevices(parked.addon, planNetDevices(spec.linux?.netDevices, parked.namespaces), () => parked.openNamespace('net'));
   undo.defer(() => {
     moved.restore();
     moved[Symbol.dispose]();

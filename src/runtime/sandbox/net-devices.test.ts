@@ -4,37 +4,33 @@ import { once } from 'node:events';
 import { openSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
-import type { Linux, Spec } from '#oci';
+import type { Linux } from '#oci';
 import { loadAddon } from '#sys';
 import { moveNetDevices, planNetDevices } from './net-devices.ts';
+import type { NamespaceRequest } from './types.ts';
 
 const marker = 'ORLOP_TEST_OWN_LINKS';
 const inOwnNetwork = process.env[marker] === '1';
-const spec = (linux: Linux): Spec => ({ ociVersion: '1.3.0', linux: { namespaces: [{ type: 'network' }], ...linux } });
+const plan = (netDevices: Linux['netDevices'], namespaces: readonly NamespaceRequest[] = [{ name: 'net' }]) =>
+  planNetDevices(netDevices, namespaces);
 
 describe('devices of a spec', { skip: inOwnNetwork ? 'done outside' : false }, () => {
   test('each keeps its name or gets another', () => {
     const netDevices = { eth0: {}, eth1: { name: 'inner' }, eth2: { name: 'net%d' } };
-    assert.deepEqual(planNetDevices(spec({ netDevices })), [
+    assert.deepEqual(plan(netDevices), [
       { from: 'eth0', to: 'eth0' },
       { from: 'eth1', to: 'inner' },
       { from: 'eth2', to: 'net%d' },
     ]);
-    assert.deepEqual(planNetDevices({ ociVersion: '1.3.0' }), []);
+    assert.deepEqual(plan(undefined, []), []);
   });
 
   test('what cannot be is refused by its path', () => {
-    assert.throws(
-      () => planNetDevices(spec({ netDevices: { eth0: {} }, namespaces: [] })),
-      /linux\.netDevices needs an own network namespace/,
-    );
-    assert.throws(() => planNetDevices(spec({ netDevices: { 'a/b': {} } })), /linux\.netDevices\["a\/b"\] is no name/);
-    assert.throws(
-      () => planNetDevices(spec({ netDevices: { eth0: { name: 'much-too-long-a-name' } } })),
-      /name "much-too-long-a-name" is no name/,
-    );
-    assert.throws(() => planNetDevices(spec({ netDevices: { eth0: { name: '%d%d' } } })), /is no name/);
-    assert.throws(() => planNetDevices(spec({ netDevices: { a: { name: 'x' }, b: { name: 'x' } } })), /gives the name "x" twice/);
+    assert.throws(() => plan({ eth0: {} }, []), /linux\.netDevices needs an own network namespace/);
+    assert.throws(() => plan({ 'a/b': {} }), /linux\.netDevices\["a\/b"\] is no name/);
+    assert.throws(() => plan({ eth0: { name: 'much-too-long-a-name' } }), /name "much-too-long-a-name" is no name/);
+    assert.throws(() => plan({ eth0: { name: '%d%d' } }), /is no name/);
+    assert.throws(() => plan({ a: { name: 'x' }, b: { name: 'x' } }), /gives the name "x" twice/);
   });
 });
 

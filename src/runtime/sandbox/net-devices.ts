@@ -1,8 +1,9 @@
 import { closeSync, openSync } from 'node:fs';
 import { ErrnoError, isErrno, OrlopError } from '#errors';
-import type { Spec } from '#oci';
+import type { Linux } from '#oci';
 import { type Addon, type KeptAddress, type LinkSocket, type NetworkLink, openLinkSocket } from '#sys';
 import { rejectField } from '../plan/refuse.ts';
+import type { NamespaceRequest } from './types.ts';
 
 export interface NetDeviceMove {
   /** Name on the host. */
@@ -11,10 +12,10 @@ export interface NetDeviceMove {
   readonly to: string;
 }
 
-/** linux.netDevices by name, checked. The container needs a network namespace that is not the host's. */
-export function planNetDevices({ linux = {} }: Spec): NetDeviceMove[] {
-  const entries = Object.entries(linux.netDevices ?? {});
-  if (entries.length > 0 && !(linux.namespaces ?? []).some(({ type }) => type === 'network'))
+/** linux.netDevices by name, checked. The container needs a network namespace that is not the host's, among the namespaces it has made or joined. */
+export function planNetDevices(netDevices: Linux['netDevices'], namespaces: readonly NamespaceRequest[]): NetDeviceMove[] {
+  const entries = Object.entries(netDevices ?? {});
+  if (entries.length > 0 && !namespaces.some(({ name }) => name === 'net'))
     throw rejectField('linux.netDevices', 'needs an own network namespace', 'add {"type": "network"} to linux.namespaces');
   const moves = entries.map(([from, { name = '' }]): NetDeviceMove => {
     const at = `linux.netDevices[${JSON.stringify(from)}]`;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -28,6 +29,8 @@ import { openExecSandbox, startExec } from './exec.ts';
 import { availableCapabilities } from './host-facts.ts';
 import { startContainer } from './start.ts';
 
+const noIp = spawnSync('ip', ['-V']).status === 0 ? false : 'needs ip';
+
 describe('containers', { skip: reasonToSkip() }, () => {
   const mark = `orlop-sandbox-test-${process.pid}`;
   const skipped = reasonToSkip() !== false;
@@ -53,6 +56,21 @@ describe('containers', { skip: reasonToSkip() }, () => {
     test(`a program runs as process 1 with its own names and its exit code, ${where}`, async () => {
       const { code, output } = await run(specOf(shell('echo $$ $(hostname) $(id -u):$(id -g); exit 7'), { hostname: 'web' }), { sandbox });
       assert.deepEqual([code, output], [7, '1 web 0:0\n']);
+    });
+
+    test(`a network device is the container's from its start, ${where}`, { skip: noIp }, async () => {
+      const name = `orls${process.pid % 100_000}${users ? 'u' : 'h'}${furnished ? 'f' : 'b'}`;
+      execFileSync('ip', ['link', 'add', name, 'type', 'veth', 'peer', 'name', `${name}p`]);
+      try {
+        const netDevices = { [name]: { name: 'inner' } };
+        const { output } = await run(
+          specOf(shell('cat /sys/class/net/inner/flags /proc/net/dev | grep -c "inner:\\|0x1.*3$"'), {}, { netDevices }),
+          { sandbox },
+        );
+        assert.equal(output, '2\n');
+      } finally {
+        spawnSync('ip', ['link', 'del', `${name}p`]);
+      }
     });
 
     test(`devices work and their links lead where they should, ${where}`, async () => {

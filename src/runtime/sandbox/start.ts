@@ -30,7 +30,9 @@ export type Parked = Pick<Sandbox, 'addon' | 'pid' | 'namespaces' | 'idMap' | 'c
 export async function startContainer(sandbox: Sandbox, options: StartOptions): Promise<Started> {
   // Its groups outlive the process, and only the command line keeps a record of them.
   if (options.spec.linux?.intelRdt !== undefined) throw refuseField('linux.intelRdt', 'groups of resctrl are made for orlop-runtime only');
-  using moved = moveNetDevices(sandbox.addon, planNetDevices(options.spec), () => sandbox.openNamespace('net'));
+  using moved = moveNetDevices(sandbox.addon, planNetDevices(options.spec.linux?.netDevices, sandbox.namespaces), () =>
+    sandbox.openNamespace('net'),
+  );
   try {
     using prepared = prepareStart(sandbox, options);
     const { pid, state } = await runPrepared(sandbox, prepared);
