@@ -36,6 +36,7 @@ function checkNamespaces(spec: Spec): void {
   const hides = (linux.maskedPaths ?? []).length + (linux.readonlyPaths ?? []).length > 0;
   if (hides && !seen.has('mount')) throw invalid('unable to restrict sys entries without a private MNT namespace');
   const mapped = (linux.uidMappings ?? []).length > 0;
+  if (mapped && !seen.has('user')) throw invalid("user namespace mappings specified, but user namespace isn't enabled in the config");
   const newUsers = (linux.namespaces ?? []).some(({ type, path = '' }) => type === 'user' && path === '');
   if (newUsers && !mapped) throw invalid('User namespaces enabled, but no uid mappings found.');
   if (newUsers && (linux.gidMappings ?? []).length === 0) throw invalid('User namespaces enabled, but no gid mappings found.');

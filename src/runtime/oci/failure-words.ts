@@ -54,6 +54,8 @@ function sayOp(op: Op, failure: PlanFailureDetails): string | null {
     case 'make_working_directory':
       return `mkdir ${op.path}: ${reason}`;
     case 'mount':
+      if (['proc', 'sysfs'].includes(op.fstype) && ['ELOOP', 'ENOTDIR'].includes(failure.errno))
+        return `error mounting ${JSON.stringify(op.source)} to rootfs at ${JSON.stringify(op.target)}: filesystem ${JSON.stringify(op.fstype)} must be mounted on ordinary directory`;
       return `error mounting ${JSON.stringify(op.source)} to rootfs at ${JSON.stringify(op.target)}: mount ${op.source}:${op.target}: ${reasonOf(failure)}`;
     case 'attach_mount':
     case 'bind':
