@@ -1,4 +1,5 @@
 import type { DockerDeleted, DockerHistoryEntry, DockerImage, DockerImageSummary, DockerProgress } from '#wire';
+import { createRegistriesClient, type RegistriesClient } from './registries.ts';
 import { OrlopError } from '#errors';
 import { readJson, readLines, readText } from './answers.ts';
 import type { Transport } from './transport/transport.ts';
@@ -12,7 +13,7 @@ export interface ImportOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface ImagesClient {
+export interface ImagesClient extends RegistriesClient {
   list(options?: { all?: boolean; filters?: Readonly<Record<string, readonly string[]>> }): Promise<DockerImageSummary[]>;
   inspect(name: string): Promise<DockerImage>;
   history(name: string): Promise<DockerHistoryEntry[]>;
@@ -38,6 +39,7 @@ export function createImagesClient(transport: Transport): ImagesClient {
       await readText(await transport.request({ method: 'POST', path: at(name, '/tag'), query: { repo: repository, tag } }));
     },
     importRoot: (source, options = {}) => importRoot(transport, source, options),
+    ...createRegistriesClient(transport),
   };
 }
 

@@ -9,6 +9,7 @@ import { createTransport } from './transport/transport.ts';
 export type { AttachOptions, ContainersClient, ExpectedExit, ListOptions, LogOptions, StopOptions } from './containers.ts';
 export type { ExecsClient } from './execs.ts';
 export type { ImagesClient, ImportOptions } from './images.ts';
+export type { PulledImage, PullOptions, PushedImage, RegistryOptions } from './registries.ts';
 export type { ProcessStream } from './process-stream.ts';
 export type { EventOptions, FollowOptions, SystemClient } from './system.ts';
 export type { ArchivesClient, CommitOptions, DiskClient, LoadLine, PruneAnswer } from './store.ts';

@@ -59,3 +59,10 @@ describe('request targets', () => {
     );
   });
 });
+
+test('of two routes with the same path the first one counts', () => {
+  const routes = ['/a', '/a', '/{b}/c', '/{d}/c'].map((path) => route('GET', path));
+  const router = createRouter(routes);
+  assert.equal(router.match('GET', '/a')?.route, routes[0]);
+  assert.equal(router.match('GET', '/x/c')?.route, routes[2]);
+});

@@ -46,7 +46,7 @@ export const createFlags: readonly FlagSpec[] = [
   { name: 'init', kind: 'flag', help: 'Run an init in the container that forwards signals and reaps processes' },
   { name: 'interactive', short: 'i', kind: 'flag', help: 'Keep STDIN open' },
   { name: 'name', kind: 'text', help: 'Name of the container' },
-  { name: 'pull', kind: 'text', help: 'Pull the image before creating (missing, never)', choices: ['missing', 'never'] },
+  { name: 'pull', kind: 'text', help: 'Pull the image before creating (missing, always, never)', choices: ['missing', 'always', 'never'] },
   { name: 'quiet', short: 'q', kind: 'flag', help: 'Say nothing while pulling' },
   { name: 'rm', kind: 'flag', help: 'Remove the container when its process ends' },
   { name: 'tty', short: 't', kind: 'flag', help: 'Give the process a terminal' },

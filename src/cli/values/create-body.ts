@@ -1,5 +1,4 @@
 import type { DockerCreateBody, DockerHostConfig } from '#wire';
-import { OrlopError } from '#errors';
 import type { Arguments } from '../arguments/parse.ts';
 import { usageError } from '../arguments/usage-error.ts';
 import type { ContainerOptions } from './container-options.ts';
@@ -37,7 +36,7 @@ export function planCreate(
   consoleSize?: readonly [number, number],
 ): CreatePlan {
   const [image = '', ...command] = args.positionals;
-  checkPull(args.text('pull'), image);
+  checkPull(args.text('pull'));
   const entrypoint = args.text('entrypoint');
   const openStdin = args.flag('interactive') || streams.stdin;
   return {
@@ -112,14 +111,9 @@ function securityOf({ noNewPrivileges, seccompProfile }: ContainerOptions): stri
   return options.length === 0 ? undefined : options;
 }
 
-function checkPull(policy: string | undefined, image: string): void {
-  if (policy === undefined || policy === 'missing' || policy === 'never') return;
-  if (policy === 'always') {
-    throw new OrlopError('unimplemented', 'CLI_USAGE', `cannot pull ${image}: registries are not supported yet`, {
-      hint: 'leave out --pull, and make the image with orlop template build or orlop import',
-    });
-  }
-  throw usageError(`invalid argument ${JSON.stringify(policy)} for "--pull" flag: it must be missing or never`);
+function checkPull(policy: string | undefined): void {
+  if (policy === undefined || ['missing', 'always', 'never'].includes(policy)) return;
+  throw usageError(`invalid argument ${JSON.stringify(policy)} for "--pull" flag: it must be missing, always or never`);
 }
 
 function listOf(items: readonly string[] | undefined): string[] | undefined {

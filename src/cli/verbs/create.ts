@@ -1,13 +1,14 @@
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { write } from '../io.ts';
+import { createPulling } from './create-pulling.ts';
 import { readContainerOptions } from '../values/container-options.ts';
 import { planCreate, planStreams } from '../values/create-body.ts';
 
 export const create: Verb = async ({ args, io, client }) => {
   const options = await readContainerOptions(args, io.env);
   const { body, name } = planCreate(args, options, planStreams(args, false));
-  const { Id: id, Warnings: warnings } = await (await client()).containers.create(body, name);
+  const { Id: id, Warnings: warnings } = await createPulling({ engine: await client(), args, io }, body, name);
   for (const warning of warnings) await write(io.stderr, `WARNING: ${warning}\n`);
   await write(io.stdout, `${id}\n`);
   return exitCodes.ok;

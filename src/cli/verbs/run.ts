@@ -9,6 +9,7 @@ import { terminalSize } from '../terminal/size.ts';
 import { requireTerminal } from '../terminal/require.ts';
 import { readContainerOptions } from '../values/container-options.ts';
 import { planCreate, planStreams } from '../values/create-body.ts';
+import { createPulling } from './create-pulling.ts';
 import { runForeground } from './foreground.ts';
 
 export const run: Verb = async ({ args, io, client }) => {
@@ -22,7 +23,7 @@ export const run: Verb = async ({ args, io, client }) => {
   const { body, name } = planCreate(args, options, streams, size === undefined ? undefined : [size.rows, size.columns]);
   try {
     const engine = await client();
-    const { Id: id, Warnings: warnings } = await engine.containers.create(body, name);
+    const { Id: id, Warnings: warnings } = await createPulling({ engine, args, io }, body, name);
     for (const warning of warnings) await write(io.stderr, `WARNING: ${warning}\n`);
     if (detach || !(streams.stdin || streams.stdout || streams.stderr)) {
       await engine.containers.start(id);

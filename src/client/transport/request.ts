@@ -9,6 +9,8 @@ export interface RequestOptions {
   readonly json?: unknown;
   /** Sent as it comes, chunked. */
   readonly upload?: AsyncIterable<Uint8Array>;
+  /** Beside those that the request needs anyway; values hold no line breaks. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
 }
 
@@ -16,6 +18,7 @@ export interface RequestOptions {
 export function formatRequest(options: RequestOptions, upgrade: boolean): string {
   const body = options.json === undefined ? null : JSON.stringify(options.json);
   const lines = [`${options.method} ${options.path}${formatQuery(options.query)} HTTP/1.1`, 'Host: orlop'];
+  for (const [name, value] of Object.entries(options.headers ?? {})) lines.push(`${name}: ${value.replaceAll(/[\r\n]/g, '')}`);
   if (upgrade) lines.push('Connection: Upgrade', 'Upgrade: tcp');
   if (options.upload !== undefined) lines.push('Content-Type: application/x-tar', 'Transfer-Encoding: chunked');
   else if (body !== null) lines.push('Content-Type: application/json', `Content-Length: ${Buffer.byteLength(body)}`);

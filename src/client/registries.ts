@@ -1,0 +1,91 @@
+import { OrlopError } from '#errors';
+import { type DockerAuth, type DockerProgress, parseErrorBody, type Progress } from '#wire';
+import { readLines, readText } from './answers.ts';
+import type { Answer, Transport } from './transport/transport.ts';
+
+export interface RegistryOptions {
+  /** Who we are to the registry; nobody without it. */
+  readonly auth?: DockerAuth | undefined;
+  readonly progress?: (step: Progress) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface PullOptions extends RegistryOptions {
+  /** `linux/arm64`; the engine's own without it. */
+  readonly platform?: string | undefined;
+}
+
+export interface PulledImage {
+  readonly digest: string;
+  /** What the engine says at the end: `Downloaded newer image for …`. */
+  readonly status: string;
+}
+
+export interface PushedImage {
+  readonly tag: string;
+  readonly digest: string;
+  readonly sizeBytes: number;
+}
+
+/** Images to and from registries; the engine does it. */
+export interface RegistriesClient {
+  pull(name: string, options?: PullOptions): Promise<PulledImage>;
+  push(name: string, options?: RegistryOptions): Promise<PushedImage>;
+  /** Rejects with unauthenticated when the registry does not let them in. */
+  checkLogin(auth: DockerAuth): Promise<void>;
+}
+
+export function createRegistriesClient(transport: Transport): RegistriesClient {
+  return {
+    async pull(name, { platform, ...options } = {}) {
+      const { repository, tag } = splitName(name);
+      const query = { fromImage: repository, tag, platform };
+      const answer = await transport.request({ method: 'POST', path: '/images/create', query, ...requestOf(options) });
+      let digest = '';
+      let status = '';
+      for await (const line of follow(answer, options.progress)) {
+        digest = /^Digest: (\S+)$/.exec(line.status ?? '')?.[1] ?? digest;
+        status = /^Status: (.+)$/.exec(line.status ?? '')?.[1] ?? status;
+      }
+      return { digest, status };
+    },
+    async push(name, options = {}) {
+      const { repository, tag } = splitName(name);
+      const path = `/images/${repository.split('/').map(encodeURIComponent).join('/')}/push`;
+      const answer = await transport.request({ method: 'POST', path, query: { tag }, ...requestOf(options) });
+      let pushed: PushedImage | undefined;
+      for await (const { aux } of follow(answer, options.progress)) {
+        if (aux !== undefined) pushed = { tag: aux.Tag, digest: aux.Digest, sizeBytes: aux.Size };
+      }
+      if (pushed !== undefined) return pushed;
+      throw new OrlopError('data-loss', 'CLIENT_NO_RESULT', 'the engine ended the push without a result');
+    },
+    async checkLogin(auth) {
+      await readText(await transport.request({ method: 'POST', path: '/auth', json: auth }));
+    },
+  };
+}
+
+function requestOf({ auth, signal }: RegistryOptions): { headers?: Record<string, string>; signal?: AbortSignal } {
+  const headers = auth === undefined ? {} : { headers: { 'X-Registry-Auth': Buffer.from(JSON.stringify(auth)).toString('base64url') } };
+  return { ...headers, ...(signal === undefined ? {} : { signal }) };
+}
+
+/** The lines of Docker's stream; steps of parts are reported, an error is thrown as the engine made it. */
+async function* follow(answer: Answer, report: RegistryOptions['progress']): AsyncGenerator<DockerProgress> {
+  for await (const line of readLines<DockerProgress>(answer.body)) {
+    if (line.error !== undefined) throw parseErrorBody(500, JSON.stringify(line.errorDetail ?? { message: line.error }));
+    const { id, status, progressDetail } = line;
+    if (status !== undefined && id !== undefined && !status.startsWith('Pulling from')) report?.({ id, status, ...progressDetail });
+    yield line;
+  }
+}
+
+/** `name`, `name:tag` or `name@digest`: the digest goes where Docker's clients put it, in place of the tag. */
+function splitName(name: string): { repository: string; tag: string } {
+  const at = name.indexOf('@');
+  if (at >= 0) return { repository: name.slice(0, at), tag: name.slice(at + 1) };
+  const colon = name.lastIndexOf(':');
+  if (colon < 0 || colon < name.lastIndexOf('/')) return { repository: name, tag: 'latest' };
+  return { repository: name.slice(0, colon), tag: name.slice(colon + 1) };
+}
