@@ -1,6 +1,6 @@
 import type { Linux } from './linux.ts';
 
-/** runtime-spec config.json, version 1.2 for Linux. Names are the specification's own. */
+/** runtime-spec config.json, version 1.3 for Linux. Names are the specification's own. */
 export interface Spec {
   readonly ociVersion: string;
   readonly process?: Process;
