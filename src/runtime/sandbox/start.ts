@@ -1,7 +1,7 @@
 import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
 import { ErrnoError, isErrno, OrlopError } from '#errors';
 import type { LinuxSeccomp, Process, State } from '#oci';
-import type { Addon, Plan } from '#sys';
+import { type Addon, AT_EMPTY_PATH, AT_RECURSIVE, MS_SLAVE, type Plan } from '#sys';
 import { detectCgroupLayout } from '../cgroups/layout.ts';
 import type { Cgroup } from '../cgroups/types.ts';
 import { planContainer } from '../plan/container.ts';
@@ -59,6 +59,7 @@ export function prepareStart(parked: Parked, options: StartOptions): PreparedPla
   const { addon, cgroup } = parked;
   const { spec } = options;
   using undo = new DisposableStack();
+  if ('mount' in options.root) cutOff(addon, options.root.mount);
   if (hasOwn(parked, 'user')) checkHostDevices(addon, spec.linux?.devices ?? []);
   const binds = undo.use(
     openBindMounts(spec, {
@@ -93,6 +94,11 @@ export function prepareStart(parked: Parked, options: StartOptions): PreparedPla
   adjustOomScore(parked.pid, spec.process);
   const held = undo.move();
   return { ...planned, [Symbol.dispose]: () => held.dispose() };
+}
+
+/** A clone of a shared mount is shared with it: what is mounted in the container would come out on the host, and pivot_root(2) would refuse it. */
+function cutOff(addon: Addon, mount: number): void {
+  addon.mountSetattr(mount, '', AT_EMPTY_PATH | AT_RECURSIVE, 0n, 0n, BigInt(MS_SLAVE), -1);
 }
 
 function hasOwn(parked: Parked, name: NamespaceName): boolean {
