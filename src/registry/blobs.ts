@@ -13,23 +13,27 @@ export interface BlobPlace {
   readonly limits: RegistryLimits;
 }
 
+/** Bytes by which a try counts as progress: a server that gives one byte each time is not waited for. */
+const worthATry = 64 * 1024;
+
 /**
  * The bytes of a blob, its size checked always and its digest unless the reader does. A connection that breaks or stalls is taken up where it broke, as long as
- * each try brings something and `attempts` in a row do not fail.
+ * tries bring something and `attempts` in a row do not fail.
  */
 export async function* streamBlob(place: BlobPlace, blob: Descriptor, options: FetchBlobOptions): AsyncGenerator<Buffer> {
   const subject = { host: place.endpoint.location.host, object: `blob ${blob.digest} of ${place.shown}` };
   const hash = options.verify === false ? null : createHash(digestAlgorithm(blob.digest));
   let done = 0;
   for (let failures = 0; done < blob.size || failures === 0; ) {
+    const begun = done;
     try {
       const answer = await open(place, blob, done, options, subject);
       for await (const chunk of rest(answer, done, subject)) {
         done += chunk.length;
         if (done > blob.size) throw damaged(subject, `more than the ${blob.size} bytes announced`);
         hash?.update(chunk);
-        failures = 0;
         yield chunk;
+        if (done - begun >= worthATry) failures = 0;
       }
       if (done === blob.size) break;
       throw damaged(subject, `${done} bytes, not the ${blob.size} announced`);

@@ -59,6 +59,6 @@ function errorText(body: string): string {
 }
 
 export function printable(text: string): string {
-  const line = text.replaceAll(/[^\x20-\x7e\u00a0-\uffff]+/g, ' ').trim();
+  const line = text.replaceAll(/[^\x21-\x7e\u00a1-\uffff]+/g, ' ').trim();
   return line.length > 300 ? `${line.slice(0, 300)}…` : line;
 }

@@ -30,7 +30,7 @@ export interface Location {
 /** Docker Hub's references name one host, its registry is another. */
 const hub = { domain: 'docker.io', host: 'registry-1.docker.io' };
 
-const prefixPattern = /^(?:\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?(?:\/[a-z0-9._-]+)*$/;
+const prefixPattern = /^(?:\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*$/;
 const maxSettingsBytes = 1024 * 1024;
 
 /** Parses `registries.json`: `{ "registries": { PREFIX: { … } } }`. Unknown words are refused. Invalid-argument `REGISTRY_BAD_SETTINGS` naming the place. */

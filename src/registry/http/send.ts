@@ -46,6 +46,9 @@ export async function send(request: WireRequest): Promise<WireAnswer> {
   const answered = once(out, 'response') as Promise<[IncomingMessage]>;
   const feeding = feed(out, request.body).catch((error: unknown) => void out.destroy(error as Error));
   const [incoming] = await answered;
+  // Who reads the body sees its errors; one that nobody reads must not end the process.
+  out.on('error', () => undefined);
+  incoming.on('error', () => undefined);
   out.setTimeout(0);
   // An early answer (401, 413) makes the rest of the body pointless.
   if (!out.writableFinished) void feeding.finally(() => undefined);
@@ -107,10 +110,10 @@ const worthReading = 64 * 1024;
 async function discard(incoming: IncomingMessage, out: ClientRequest): Promise<void> {
   const length = Number(incoming.headers['content-length'] ?? Number.NaN);
   if (out.writableFinished && length <= worthReading) {
-    incoming.on('error', () => undefined).resume();
+    incoming.resume();
     return;
   }
-  incoming.on('error', () => undefined).destroy();
+  incoming.destroy();
 }
 
 /** All of a small body. Throws RangeError when it is longer than `maxBytes`. */
