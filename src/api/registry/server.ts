@@ -84,7 +84,7 @@ function openServer(
     tls === undefined ? createHttpServer(limits, listener) : createHttpsServer({ ...limits, ...tls, minVersion: 'TLSv1.2' }, listener);
   server.timeout = idleMs ?? usualIdleMs;
   server.on('clientError', (_error, socket) => {
-    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n', () => socket.destroy());
     else socket.destroy();
   });
   return server;
