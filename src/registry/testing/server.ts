@@ -30,6 +30,11 @@ export async function openServer(handler: Handler): Promise<TestServer> {
       if (request.url === '/v2/' && !response.headersSent) response.writeHead(200).end();
     });
   });
+  // Asked to be a proxy's tunnel, which it refuses.
+  server.on('connect', (request, socket) => {
+    asked.push({ method: 'CONNECT', url: request.url ?? '', headers: request.headers });
+    socket.end('HTTP/1.1 403 Forbidden\r\n\r\n');
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

@@ -1,4 +1,0 @@
-export { createCredentialStore, type CredentialStore, dockerConfigPath } from './auth/docker-config.ts';
-export { createRegistryClient, type RegistryClientOptions } from './client.ts';
-export { parseSettings, type PrefixSettings, type RegistrySettings } from './settings.ts';
-export type { Credential, CredentialSource, ManifestAnswer, RegistryClient, RegistryLimits, Repository, RepositoryName } from './types.ts';
