@@ -1,10 +1,11 @@
-import { existsSync, writeSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { OrlopError } from '#errors';
 import { type Addon, loadAddon } from '#sys';
 import { detectCgroupLayout } from '../cgroups/layout.ts';
 import type { CgroupLayout } from '../cgroups/types.ts';
 import type { RuntimeLog } from './log.ts';
+import { print } from './print.ts';
 
 /** What the commands need of the outside; each part is found when it is first asked for, because most commands need few. */
 export interface RuntimeContext {
@@ -29,8 +30,7 @@ export function createRuntimeContext(options: Pick<RuntimeContext, 'version' | '
     addon: () => (addon ??= loadAddon(findNative('sys.node', 'ORLOP_ADDON'))),
     bosun: () => findNative('bosun', 'ORLOP_BOSUN'),
     cgroups: () => (layout ??= detectCgroupLayout()),
-    // Synchronous, because the process exits as soon as a command is done.
-    print: (text) => void writeSync(1, text),
+    print: (text) => print(1, text),
   };
 }
 

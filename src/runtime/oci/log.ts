@@ -1,5 +1,6 @@
 import { appendFileSync, closeSync, openSync } from 'node:fs';
 import { OrlopError } from '#errors';
+import { print } from './print.ts';
 
 export type LogLevel = 'debug' | 'warning' | 'error';
 
@@ -25,7 +26,7 @@ export function openLog({ file = '', format = 'text', debug = false }: LogOption
   // Made at once, because callers open it whether or not anything was written.
   if (file !== '') closeSync(openSync(file, 'a', 0o644));
   const put = (line: string): void => {
-    if (file === '') process.stderr.write(line);
+    if (file === '') print(2, line);
     else appendFileSync(file, line);
   };
   const write = (level: LogLevel, message: string): void => {
@@ -36,7 +37,7 @@ export function openLog({ file = '', format = 'text', debug = false }: LogOption
     write,
     fail(message) {
       write('error', message);
-      if (file !== '') process.stderr.write(`${message}\n`);
+      if (file !== '') print(2, `${message}\n`);
     },
   };
 }

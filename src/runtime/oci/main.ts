@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty';
 import { toOrlopError } from '#errors';
 import { type FlagTable, parseFlags, type ParsedArguments } from './arguments.ts';
 import { checkArity, type Command } from './command.ts';
@@ -13,6 +14,7 @@ import { update } from './commands/update.ts';
 import { createRuntimeContext } from './context.ts';
 import { formatCommandHelp, formatHelp, formatVersion, type ProgramFacts } from './help.ts';
 import { openLog, type RuntimeLog } from './log.ts';
+import { print } from './print.ts';
 import { inRuncsWords } from './runc-words.ts';
 import { specVersion } from './spec-version.ts';
 
@@ -130,7 +132,7 @@ function noTopic(log: RuntimeLog, name: string): number {
 }
 
 function say(text: string): number {
-  process.stdout.write(text);
+  print(1, text);
   return 0;
 }
 
@@ -138,10 +140,9 @@ function say(text: string): number {
 function report(thrown: unknown, prefix: string, log: RuntimeLog): number | undefined {
   const error = toOrlopError(thrown);
   const { text, bare } = inRuncsWords(error);
-  if (bare) process.stderr.write(`${text}\n`);
+  if (bare) print(2, `${text}\n`);
   else log.fail(`${prefix}${text}`);
-  if (error.hint !== undefined && process.stderr.isTTY) process.stderr.write(`hint: ${error.hint}\n`);
-  if (log.debugging && error.kind === 'internal')
-    process.stderr.write(`${(error.cause instanceof Error ? error.cause : error).stack ?? ''}\n`);
+  if (error.hint !== undefined && isatty(2)) print(2, `hint: ${error.hint}\n`);
+  if (log.debugging && error.kind === 'internal') print(2, `${(error.cause instanceof Error ? error.cause : error).stack ?? ''}\n`);
   return bare ? 1 : undefined;
 }

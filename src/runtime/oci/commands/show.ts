@@ -4,6 +4,7 @@ import { OrlopError } from '#errors';
 import { type ContainerRecord, directoryOf, listRecords, loadRecord } from '../../state/record.ts';
 import { type Command, none, one, takeId } from '../command.ts';
 import type { RuntimeContext } from '../context.ts';
+import { print } from '../print.ts';
 import { listProcesses } from '../processes.ts';
 import { cgroupOf, stateOf } from '../status.ts';
 
@@ -49,7 +50,7 @@ export const list: Command = {
   flags: { ...formatFlag, quiet: { kind: 'flag', short: 'q', about: 'display only container IDs' } },
   arity: none,
   run(context, flags) {
-    const records = listRecords(context.root, (id) => process.stderr.write(`load container ${id}: container does not exist\n`));
+    const records = listRecords(context.root, (id) => print(2, `load container ${id}: container does not exist\n`));
     if (flags.flag('quiet')) {
       context.print(records.map(({ id }) => `${id}\n`).join(''));
       return 0;
