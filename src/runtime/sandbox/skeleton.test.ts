@@ -44,7 +44,15 @@ describe('containers over a skeleton', { skip }, () => {
   /** mountinfo without what differs from mount to mount or from host to host: ids, device numbers and where a mount came from. proc(5). */
   function normalise(mountinfo: string): string[] {
     const lines = mountinfo.split('\n').filter((line) => line !== '');
-    return lines.map((line) => line.split(' ').slice(3).join(' ').replace(/ master:\d+/, '')).toSorted();
+    return lines
+      .map((line) =>
+        line
+          .split(' ')
+          .slice(3)
+          .join(' ')
+          .replace(/ master:\d+/, ''),
+      )
+      .toSorted();
   }
 
   for (const own of [true, false]) {
