@@ -99,6 +99,16 @@ describe("Docker's daemon on orlop-runtime", { skip: whyNoEngine(needed) }, () =
       assert.deepEqual(await run(image, 'echo', 'quick'), { code: 0, stdout: 'quick\n', stderr: '' });
   });
 
+  test('twenty at once do not disturb each other', async () => {
+    const outcomes = await Promise.all(
+      Array.from({ length: 20 }, (_unused, index) => run('-m', '32m', image, 'sh', '-c', `exit ${index}`)),
+    );
+    assert.deepEqual(
+      outcomes.map(({ code }) => code),
+      Array.from({ length: 20 }, (_unused, index) => index),
+    );
+  });
+
   test('the life of a container: exec, logs, top, stats, pause, restart, stop, kill, rm', async () => {
     await detached('life', [], 'echo begun; trap "exit 3" TERM; while :; do sleep 0.05; done');
     assert.equal(

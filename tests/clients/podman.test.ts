@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { CommandOptions, Outcome } from '../system/harness.ts';
+import { runCommand, type CommandOptions, type Outcome } from '../system/harness.ts';
 import { findProgram, until, whyNoEngine } from './engine-home.ts';
 import { openPodman, podmanImage as image, usual, type Podman } from './podman.ts';
 
@@ -202,6 +202,13 @@ describe('podman on orlop-runtime', { skip: whyNoEngine({ podman: 'podman', conm
       assert.match(await sh(['--device', '/dev/fuse:/dev/fused:r'], script), /^c\S+ .* 10,\s+229 [^]*\nopened\n.*Operation not permitted$/);
     }
     if (process.arch === 'x64') assert.equal(await sh(['--personality=LINUX32'], 'uname -m'), 'i686');
+  });
+
+  test('descriptors are handed on', async () => {
+    const file = podman.home.write('third', 'third\n');
+    const words = podman.words('run', '--rm', '--preserve-fds', '2', ...usual(podman), image, 'sh', '-c', 'cat <&3; cat <&4');
+    const outcome = await runCommand('sh', ['-c', `exec 3<${file} 4<${file}; exec "$@"`, 'sh', ...words], { env: podman.environment });
+    assert.deepEqual([outcome.code, outcome.stdout], [0, 'third\nthird\n'], outcome.stderr);
   });
 
   test('--init puts a reaper at the head', {

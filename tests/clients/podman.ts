@@ -12,6 +12,8 @@ export interface Podman extends AsyncDisposable {
   runWith(options: CommandOptions, ...args: string[]): Promise<Outcome>;
   /** What it prints; anything but success fails. */
   must(...args: string[]): Promise<string>;
+  /** The whole command line, to be run in `environment`. */
+  words(...args: string[]): readonly string[];
   inTerminal(size: { readonly rows: number; readonly columns: number }, ...args: string[]): RunningProgram;
 }
 
@@ -56,6 +58,7 @@ export async function openPodman(): Promise<Podman> {
     runWith,
     must,
     run: (...args) => runWith({}, ...args),
+    words: (...args) => ['podman', ...words, ...args],
     inTerminal: ({ rows, columns }, ...args) =>
       startInTerminal(`stty rows ${rows} cols ${columns}; exec ${quote(['podman', ...words, ...args])}`, { env: environment }),
     [Symbol.asyncDispose]: () => held.disposeAsync(),
