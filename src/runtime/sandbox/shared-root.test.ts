@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { AT_FDCWD, AT_RECURSIVE, loadAddon, MS_SHARED, OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE } from '#sys';
+import { AT_FDCWD, AT_RECURSIVE, loadAddon, MNT_DETACH, MS_SHARED, OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE } from '#sys';
 import { openTestContainers, specOf } from '../testing/containers.ts';
 import { makeBusyboxRoot, reasonToSkip } from '../testing/root.ts';
 
@@ -15,7 +15,7 @@ describe('a root on a shared mount, as systemd makes all of them', { skip: reaso
     const shared = join(home.directory, 'shared');
     mkdirSync(shared);
     addon.mount('tmpfs', shared, 'tmpfs', 0, null);
-    undo.defer(() => addon.umount(shared, 0));
+    undo.defer(() => addon.umount(shared, MNT_DETACH));
     addon.mount(null, shared, null, MS_SHARED, null);
     cpSync(home.root, join(shared, 'root'), { recursive: true, verbatimSymlinks: true });
     const containers = openTestContainers(`orlop-shared-test-${process.pid}`);
