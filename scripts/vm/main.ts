@@ -12,7 +12,7 @@ import { makeWorkDisk, type Work } from './work-disk.ts';
 const usual = [
   'src/sys/overlay.test.ts',
   'src/runtime/cgroups/*.test.ts',
-  'src/runtime/oci/*.test.ts',
+  'src/runtime/oci/runtime.test.ts',
   'src/runtime/sandbox/*.test.ts',
   'src/runtime/systemd/*.test.ts',
   'tests/system/app-container.test.ts',
