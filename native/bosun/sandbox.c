@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -142,6 +143,8 @@ static int prepare_intermediate(struct sandbox *sandbox, const struct op *op, st
 _Noreturn static void run_intermediate(struct sandbox *sandbox) {
   struct report report = {0};
   int result = 0;
+  /* The stage inherits it: there is no moment at which a process of the container that it enters could look into it (CVE-2016-9962). */
+  prctl(PR_SET_DUMPABLE, 0);
   for (uint32_t i = 0; i < sandbox->clone && result == 0; i++) {
     struct op op = plan_op(sandbox->plan, i);
     report = (struct report){.op = op.code, .index = i};
