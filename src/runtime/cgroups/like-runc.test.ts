@@ -5,14 +5,11 @@ import { basename, join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import type { LinuxResources } from '#oci';
 import { findLeaks } from '../testing/leaks.ts';
+import { runtimeProgram } from '../testing/program.ts';
 import { makeBusyboxRoot, reasonToSkip } from '../testing/root.ts';
 import { openCgroup } from './cgroup.ts';
 import { controlFiles, readControl } from './files.ts';
 import { detectCgroupLayout } from './layout.ts';
-
-/** The built program where it is named, because on an emulated processor Node takes seconds to start. */
-const built = process.env['ORLOP_RUNTIME_BUILT'];
-const commandLine = built === undefined ? [process.execPath, join(import.meta.dirname, '../testing/command-line.ts')] : [built];
 
 /** runc of Debian 12: what other runtimes' tests compare with. */
 function reason(): string | false {
@@ -28,7 +25,7 @@ describe('limits come to what runc makes of them', { skip: reason() }, () => {
   const isV2 = layout.mode === 'v2';
   const programs = {
     runc: ['runc', '--root', join(home?.directory ?? '', 'runc')],
-    orlop: [...commandLine, '--root', join(home?.directory ?? '', 'orlop')],
+    orlop: [...runtimeProgram, '--root', join(home?.directory ?? '', 'orlop')],
   };
   after(async () => {
     await openCgroup(layout, mark).remove();

@@ -9,10 +9,11 @@ import { isAlive, readProcessStat } from '#sys';
 import { openCgroup } from '../cgroups/cgroup.ts';
 import { detectCgroupLayout } from '../cgroups/layout.ts';
 import { findLeaks } from '../testing/leaks.ts';
+import { runtimeProgram } from '../testing/program.ts';
 import { makeBusyboxRoot, reasonToSkip } from '../testing/root.ts';
 import { exampleSpec } from './commands/spec.ts';
 
-const program = join(import.meta.dirname, '../testing/command-line.ts');
+const [program, ...firstWords] = runtimeProgram;
 const runc = spawnSync('runc', ['--version']).status === 0;
 
 interface Result {
@@ -39,7 +40,7 @@ describe('the runtime command line', { skip: reasonToSkip() }, () => {
     // A container that outlives the call would hold a pipe open.
     const errors = join(home.directory, 'stderr');
     const detached = options.detached === true;
-    const done = spawnSync(process.execPath, [program, '--root', root, ...words], {
+    const done = spawnSync(program, [...firstWords, '--root', root, ...words], {
       encoding: 'utf8',
       timeout: 60_000,
       ...(detached ? { stdio: ['ignore', 'ignore', openSync(errors, 'w')] } : { input: options.input ?? '' }),
@@ -82,7 +83,7 @@ describe('the runtime command line', { skip: reasonToSkip() }, () => {
 
   test('a process that a signal ends gives 128 and the signal', async () => {
     const { id, directory } = bundle({ ...shell('sleep 1000') });
-    const child = spawn(process.execPath, [program, '--root', root, 'run', '-b', directory, id], { stdio: 'ignore' });
+    const child = spawn(program, [...firstWords, '--root', root, 'run', '-b', directory, id], { stdio: 'ignore' });
     const exited = once(child, 'exit');
     await untilRunning(id);
     assert.equal(call(['kill', id, 'KILL']).code, 0);
@@ -91,7 +92,7 @@ describe('the runtime command line', { skip: reasonToSkip() }, () => {
 
   test('signals that we get go to the process', async () => {
     const { id, directory } = bundle(shell('trap "echo got; exit 3" USR1; echo ready; while :; do sleep 0.05; done'));
-    const child = spawn(process.execPath, [program, '--root', root, 'run', '-b', directory, id], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(program, [...firstWords, '--root', root, 'run', '-b', directory, id], { stdio: ['ignore', 'pipe', 'inherit'] });
     let heard = '';
     child.stdout.on('data', (bytes: Buffer) => {
       if (heard === '') child.kill('SIGUSR1');
@@ -249,7 +250,7 @@ describe('the runtime command line', { skip: reasonToSkip() }, () => {
     const { id, directory } = bundle(shell('ls /proc/self/fd | wc -l; cat <&3; echo $LISTEN_FDS'));
     const file = join(directory, 'third');
     writeFileSync(file, 'third\n');
-    const script = `exec 3<${file}; exec ${process.execPath} ${program} --root ${root} run --preserve-fds 1 -b ${directory} ${id}`;
+    const script = `exec 3<${file}; exec ${runtimeProgram.join(' ')} --root ${root} run --preserve-fds 1 -b ${directory} ${id}`;
     const done = spawnSync('/bin/sh', ['-c', script], { encoding: 'utf8', timeout: 30_000 });
     assert.match(done.stdout, /^\d+\nthird\n/);
   });
