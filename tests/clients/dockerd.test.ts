@@ -200,6 +200,12 @@ describe("Docker's daemon on orlop-runtime", { skip: whyNoEngine(needed) }, () =
     await must('rm', '-f', 'first');
   });
 
+  test("what a container has left in the host's process namespace ends with it", async () => {
+    const outcome = await run('--pid', 'host', image, 'sh', '-c', 'sleep 1000 & echo $!; exit 3');
+    assert.equal(outcome.code, 3);
+    await until('its end', () => Promise.resolve(!existsSync(`/proc/${outcome.stdout.trim()}`)));
+  });
+
   test('hostname, sysctls, shared memory, limits and --init', async () => {
     assert.equal(await sh(['--hostname', 'hi', '--sysctl', 'kernel.msgmax=9000'], 'hostname; cat /proc/sys/kernel/msgmax'), 'hi\n9000');
     const flags = ['--shm-size', '2m', '--ulimit', 'nofile=100:200', '--oom-score-adj', '500'];

@@ -187,6 +187,12 @@ describe('podman on orlop-runtime', { skip: whyNoEngine({ podman: 'podman', conm
     assert.ok((await sh(['--cgroupns', 'host'], 'cat /proc/self/cgroup')).includes(podman.home.cgroupParent));
   });
 
+  test("what a container has left in the host's process namespace ends with it", async () => {
+    const outcome = await run('--pid', 'host', image, 'sh', '-c', 'sleep 1000 >/dev/null 2>&1 & echo $!; exit 3');
+    assert.equal(outcome.code, 3);
+    await until('its end', () => Promise.resolve(!existsSync(`/proc/${outcome.stdout.trim()}`)));
+  });
+
   test('hostname, sysctls, shared memory, limits, devices and personality', async () => {
     assert.equal(
       await sh(['--hostname', 'hi', '--sysctl', 'net.ipv4.ip_forward=1'], 'hostname; cat /proc/sys/net/ipv4/ip_forward'),
