@@ -113,7 +113,7 @@ describe('exec gives a process what was asked for and no more', { skip: whyNoEng
     const listing = ['sh', '-c', 'for n in 3 4 5 6 7 8 9; do test ! -e /proc/$$/fd/$n || echo $n; done; cat <&3; echo $LISTEN_FDS'];
     const preserved = await through('', ...bundles.words('exec', '--preserve-fds', '2', id, ...listing));
     assert.match(preserved.stdout, /^3\n4\nthird\n\n$/);
-    const activated = await through('export LISTEN_FDS=2; ', ...bundles.words('exec', id, ...listing));
+    const activated = await through('export LISTEN_FDS=2 LISTEN_PID=$$; ', ...bundles.words('exec', id, ...listing));
     assert.match(activated.stdout, /^3\n4\nthird\n2\n$/);
     const none = await through(
       '',

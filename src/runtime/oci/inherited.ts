@@ -22,7 +22,8 @@ export function findInherited(preserve: number): InheritedDescriptors {
 
 function countListening(): number {
   const text = process.env['LISTEN_FDS'] ?? '';
-  if (text === '') return 0;
+  // Meant for another process otherwise, whose environment we have.
+  if (text === '' || process.env['LISTEN_PID'] !== String(process.pid)) return 0;
   const count = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
   const wrong = Array.from({ length: count || 0 }, (_unused, index) => 3 + index).find((descriptor) => !isInherited(descriptor));
   if (!Number.isNaN(count) && wrong === undefined) return count;
