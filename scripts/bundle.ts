@@ -16,6 +16,8 @@ const programs: readonly Program[] = [
   { name: 'orlop', entry: 'src/main/orlop.ts', executable: true },
   { name: 'orlopd', entry: 'src/main/orlopd.ts', executable: false },
   { name: 'orlop-runtime', entry: 'src/main/runtime.ts', executable: true },
+  // What `orlop registry` starts: it needs Node, and the command line should not carry it.
+  { name: 'orlop-registry', entry: 'src/main/registry.ts', executable: false },
   // The thread of orlopd that unpacks layers.
   { name: 'store-worker', entry: 'src/store/layers/worker.ts', executable: false },
 ];

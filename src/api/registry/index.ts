@@ -4,6 +4,6 @@ export type { CheckReport, CollectOptions, CollectReport, Storage } from './stor
 export { createHtpasswd } from './auth/htpasswd.ts';
 export { createTokenAuthenticator } from './auth/token.ts';
 export type { Authenticator } from './auth/types.ts';
-export { createPolicy, parsePolicyConfig } from './policy.ts';
+export { createPolicy, parsePolicyConfig, type Policy } from './policy.ts';
 export { createMirror } from './proxy/mirror.ts';
 export type { Upstream } from './proxy/upstream.ts';

@@ -2,10 +2,17 @@ import type { CommandSpec } from '../arguments/spec.ts';
 import { containerCommands } from './containers.ts';
 import { otherCommands } from './others.ts';
 import { registryCommands } from './registries.ts';
+import { registryServerCommands } from './registry-server.ts';
 import { storeCommands } from './store.ts';
 
 /** Every command: parser, help and completion all read this table. */
-export const commands: readonly CommandSpec[] = [...containerCommands, ...registryCommands, ...storeCommands, ...otherCommands];
+export const commands: readonly CommandSpec[] = [
+  ...containerCommands,
+  ...registryCommands,
+  ...registryServerCommands,
+  ...storeCommands,
+  ...otherCommands,
+];
 
 export interface FoundCommand {
   readonly command: CommandSpec;

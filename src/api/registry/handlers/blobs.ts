@@ -50,16 +50,13 @@ async function sendFromMirror(
   digest: Digest,
 ): Promise<void> {
   const { mirror } = registry;
-  if (mirror === null) throw unknown(name, digest);
-  if (exchange.method === 'HEAD') {
-    const size = await mirror.blobSize(name, digest, exchange.signal);
-    if (size === null) throw unknown(name, digest);
-    return exchange.answer(200, { ...headersOf(digest), 'Content-Length': size });
-  }
-  const fetched = await mirror.openBlob(name, digest, exchange.signal);
-  if (fetched === null) throw unknown(name, digest);
-  const length = fetched.size === null ? {} : { 'Content-Length': fetched.size };
-  await exchange.answerStream(200, { ...headersOf(digest), ...length }, fetched.stream);
+  const blob = mirror?.describeBlob(name, digest) ?? null;
+  if (mirror === null || blob === null) throw unknown(name, digest);
+  const headers = { ...headersOf(digest), 'Content-Length': blob.size };
+  if (exchange.method === 'HEAD') return exchange.answer(200, headers);
+  const source = await mirror.openBlob(name, blob, exchange.signal);
+  if (source === null) throw unknown(name, digest);
+  await exchange.answerStream(200, headers, source);
 }
 
 /** DELETE of a blob: this repository does not show it any more. */

@@ -72,7 +72,22 @@ describe('lists', () => {
   });
 
   test('names follow the grammar', async () => {
-    for (const name of ['A', 'a..b', 'a/', '-a', 'a-', 'a___b', '_a', 'a//b', 'x/..', '../..', `${'a/'.repeat(127)}aa`, 'a b', 'é', 'a%00']) {
+    for (const name of [
+      'A',
+      'a..b',
+      'a/',
+      '-a',
+      'a-',
+      'a___b',
+      '_a',
+      'a//b',
+      'x/..',
+      '../..',
+      `${'a/'.repeat(127)}aa`,
+      'a b',
+      'é',
+      'a%00',
+    ]) {
       const answer = await registry.fetch('GET', `/v2/${encodeURIComponent(name)}/tags/list`);
       assert.deepEqual([name, answer.status, answer.codes], [name, 400, ['NAME_INVALID']]);
     }

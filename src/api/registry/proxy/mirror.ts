@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { PassThrough, type Readable } from 'node:stream';
-import { digestAlgorithm, formatDigest, type Digest } from '#oci';
+import { isOrlopError } from '#errors';
 import type { Logger } from '#log';
+import { digestAlgorithm, formatDigest, parseManifestOrIndex, type Descriptor, type Digest } from '#oci';
 import { refuse } from '../spec/errors.ts';
 import { parsePushedManifest } from '../spec/manifest.ts';
 import type { Reference, RepositoryName, Tag } from '../spec/names.ts';
@@ -12,25 +13,32 @@ import type { Upstream, UpstreamManifest } from './upstream.ts';
 export interface Mirror {
   /** Upstream is asked what a tag means each time; when it cannot be asked, what it meant last time counts. */
   findManifest(name: RepositoryName, reference: Reference, signal: AbortSignal): Promise<StoredManifest | null>;
-  blobSize(name: RepositoryName, digest: Digest, signal: AbortSignal): Promise<number | null>;
-  openBlob(
-    name: RepositoryName,
-    digest: Digest,
-    signal: AbortSignal,
-  ): Promise<{ readonly size: number | null; readonly stream: Readable } | null>;
+  /** A blob that is not stored: only what a manifest that was asked for refers to, since nothing else tells its size. Null for any other. */
+  describeBlob(name: RepositoryName, digest: Digest): Descriptor | null;
+  /** Ends only when the content has proved right and is stored; a wrong one is cut short. */
+  openBlob(name: RepositoryName, blob: Descriptor, signal: AbortSignal): Promise<Readable | null>;
 }
 
-export function createMirror({ storage, upstream, logger }: { storage: Storage; upstream: Upstream; logger: Logger }): Mirror {
-  async function byDigest(name: RepositoryName, digest: Digest, signal: AbortSignal): Promise<StoredManifest | null> {
+export interface MirrorOptions {
+  readonly storage: Storage;
+  readonly upstream: Upstream;
+  readonly logger: Logger;
+}
+
+export function createMirror({ storage, upstream, logger }: MirrorOptions): Mirror {
+  const described = createDescriptions();
+  async function fetchByDigest(
+    name: RepositoryName,
+    digest: Digest,
+    tags: readonly Tag[],
+    signal: AbortSignal,
+  ): Promise<StoredManifest | null> {
     const here = await storage.readManifest(name, digest);
-    if (here !== null) return here;
-    const fetched = await upstream.fetchManifest(name, { digest }, signal);
-    return fetched === null ? null : await keep(name, digest, fetched, []);
-  }
-  async function keep(name: RepositoryName, digest: Digest, fetched: UpstreamManifest, tags: readonly Tag[]): Promise<StoredManifest> {
-    const real = formatDigest(digestAlgorithm(digest), createHash(digestAlgorithm(digest)).update(fetched.bytes).digest('hex'));
-    if (real !== digest) throw refuse('UNAVAILABLE', `upstream sent another manifest than ${digest}`, { status: 502 });
-    const manifest = { digest, bytes: fetched.bytes, facts: parsePushedManifest(fetched.bytes, fetched.mediaType) };
+    if (here !== null && tags.length === 0) return here;
+    const fetched =
+      here === null ? await upstream.fetchManifest(name, { digest }, signal) : { mediaType: here.facts.mediaType, bytes: here.bytes };
+    if (fetched === null) return null;
+    const manifest = verifyManifest(digest, fetched);
     await storage.putManifest(name, manifest, tags);
     return manifest;
   }
@@ -38,44 +46,55 @@ export function createMirror({ storage, upstream, logger }: { storage: Storage; 
     const known = await storage.readTag(name, tag);
     try {
       const digest = await upstream.resolveTag(name, tag, signal);
-      if (digest === null) return null;
-      const here = digest === known ? await storage.readManifest(name, digest) : null;
-      if (here !== null) return here;
-      const fetched = await upstream.fetchManifest(name, { digest }, signal);
-      return fetched === null ? null : await keep(name, digest, fetched, [tag]);
+      return digest === null ? null : await fetchByDigest(name, digest, digest === known ? [] : [tag], signal);
     } catch (error) {
-      if (known === null || signal.aborted) throw asUnavailable(error);
+      if (known === null || signal.aborted) throw error;
       logger.warn('upstream cannot be asked, answering from the cache', { name, tag, error });
       return await storage.readManifest(name, known);
     }
   }
   return {
-    findManifest: (name, reference, signal) =>
-      'digest' in reference ? byDigest(name, reference.digest, signal).catch(rethrow) : byTag(name, reference.tag, signal),
-    async blobSize(name, digest, signal) {
-      const fetched = await upstream.openBlob(name, digest, signal).catch(rethrow);
-      fetched?.stream.destroy();
-      return fetched === null ? null : fetched.size;
+    async findManifest(name, reference, signal) {
+      const asked = 'digest' in reference ? fetchByDigest(name, reference.digest, [], signal) : byTag(name, reference.tag, signal);
+      const found = await asked.catch(explain);
+      if (found !== null) described.learn(name, found);
+      return found;
     },
-    async openBlob(name, digest, signal) {
-      const fetched = await upstream.openBlob(name, digest, signal).catch(rethrow);
-      if (fetched === null) return null;
-      return { size: fetched.size, stream: storeOnTheWay({ storage, logger, name, digest }, fetched.stream) };
+    describeBlob: described.find,
+    async openBlob(name, blob, signal) {
+      const source = await upstream.openBlob(name, blob, signal).catch(explain);
+      return source === null ? null : storeOnTheWay({ storage, logger, name, digest: blob.digest }, source);
     },
   };
 }
 
-function asUnavailable(error: unknown): unknown {
-  return error instanceof Error &&
-    'kind' in error &&
-    error.kind === 'unavailable' &&
-    !('code' in error && String(error.code).startsWith('REGISTRY_'))
-    ? refuse('UNAVAILABLE', `upstream cannot be asked: ${error.message}`, { cause: error })
-    : error;
+function verifyManifest(digest: Digest, { bytes, mediaType }: UpstreamManifest): StoredManifest {
+  const algorithm = digestAlgorithm(digest);
+  if (formatDigest(algorithm, createHash(algorithm).update(bytes).digest('hex')) !== digest)
+    throw refuse('UNAVAILABLE', `upstream sent another manifest than ${digest}`, { status: 502 });
+  return { digest, bytes, facts: parsePushedManifest(bytes, mediaType) };
 }
 
-function rethrow(error: unknown): never {
-  throw asUnavailable(error);
+function explain(error: unknown): never {
+  if (!isOrlopError(error) || error.code.startsWith('DISTRIBUTION_')) throw error;
+  const status = error.kind === 'unavailable' || error.kind === 'deadline-exceeded' ? 503 : 502;
+  throw refuse('UNAVAILABLE', `upstream did not give it: ${error.message}`, { status, cause: error });
+}
+
+const mostDescribed = 50_000;
+
+function createDescriptions() {
+  const known = new Map<string, Descriptor>();
+  return {
+    learn(name: RepositoryName, { bytes, facts }: StoredManifest): void {
+      if (facts.blobs.length === 0) return;
+      const parsed = parseManifestOrIndex(bytes, facts.mediaType);
+      if (parsed.type === 'index') return;
+      if (known.size > mostDescribed) known.clear();
+      for (const blob of [parsed.manifest.config, ...parsed.manifest.layers]) known.set(`${name}@${blob.digest}`, blob);
+    },
+    find: (name: RepositoryName, digest: Digest): Descriptor | null => known.get(`${name}@${digest}`) ?? null,
+  };
 }
 
 interface Destination {
@@ -85,13 +104,12 @@ interface Destination {
   readonly digest: Digest;
 }
 
-/** The client's stream ends only when the content has proved right and is stored; a wrong one is cut short. */
-function storeOnTheWay({ storage, logger, name, digest }: Destination, source: Readable): Readable {
+function storeOnTheWay({ storage, logger, name, digest }: Destination, source: AsyncIterable<Uint8Array>): Readable {
   const out = new PassThrough({ highWaterMark: 1 << 20 });
   async function* tee(): AsyncGenerator<Uint8Array> {
     for await (const chunk of source) {
       if (!out.write(chunk)) await drained(out);
-      yield chunk as Uint8Array;
+      yield chunk;
     }
   }
   const run = async (): Promise<void> => {
@@ -101,13 +119,12 @@ function storeOnTheWay({ storage, logger, name, digest }: Destination, source: R
       await upload.commit(digest);
       out.end();
     } catch (error) {
-      await upload.cancel().catch(() => undefined);
+      await upload.cancel();
       throw error;
     }
   };
   run().catch((error: unknown) => {
     logger.warn('a blob could not be fetched from upstream', { name, digest, error });
-    source.destroy();
     out.destroy(error instanceof Error ? error : new Error(String(error)));
   });
   return out;
@@ -115,14 +132,12 @@ function storeOnTheWay({ storage, logger, name, digest }: Destination, source: R
 
 function drained(out: PassThrough): Promise<void> {
   return new Promise((resolve, reject) => {
-    const done = (): void => {
-      out.off('drain', done).off('close', gone);
-      resolve();
+    const finish = (): void => {
+      out.off('drain', finish).off('close', finish);
+      if (out.destroyed) reject(new Error('the client has gone'));
+      else resolve();
     };
-    const gone = (): void => {
-      out.off('drain', done).off('close', gone);
-      reject(new Error('the client has gone'));
-    };
-    out.on('drain', done).on('close', gone);
+    out.on('drain', finish).on('close', finish);
+    if (out.destroyed) finish();
   });
 }

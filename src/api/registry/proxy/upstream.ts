@@ -1,5 +1,4 @@
-import type { Readable } from 'node:stream';
-import type { Digest } from '#oci';
+import type { Descriptor, Digest } from '#oci';
 import type { RepositoryName, Reference } from '../spec/names.ts';
 
 /** The registry that a pull-through cache stands before. Null means: it has no such thing. Fails with unavailable when it cannot be asked. */
@@ -7,12 +6,7 @@ export interface Upstream {
   /** The digest that a tag leads to now, without its manifest. */
   resolveTag(name: RepositoryName, tag: string, signal: AbortSignal): Promise<Digest | null>;
   fetchManifest(name: RepositoryName, reference: Reference, signal: AbortSignal): Promise<UpstreamManifest | null>;
-  /** `size` in bytes where the upstream tells. */
-  openBlob(
-    name: RepositoryName,
-    digest: Digest,
-    signal: AbortSignal,
-  ): Promise<{ readonly size: number | null; readonly stream: Readable } | null>;
+  openBlob(name: RepositoryName, blob: Descriptor, signal: AbortSignal): Promise<AsyncIterable<Uint8Array> | null>;
 }
 
 export interface UpstreamManifest {

@@ -56,7 +56,7 @@ export interface Refusal {
 export function refuse(code: RegistryCode, message: string, refusal: Refusal = {}): OrlopError {
   const [, kind] = usual[code];
   const { hint, cause, ...details } = refusal;
-  return new OrlopError(kind, `REGISTRY_${code}`, message, { ...(hint === undefined ? {} : { hint }), details, cause });
+  return new OrlopError(kind, `DISTRIBUTION_${code}`, message, { ...(hint === undefined ? {} : { hint }), details, cause });
 }
 
 export interface ErrorAnswer {
@@ -67,7 +67,7 @@ export interface ErrorAnswer {
 
 /** The one mapper of this edge: whatever was thrown becomes a status and the spec's JSON. Of an error that is no refusal the client learns nothing. */
 export function formatErrorAnswer(thrown: unknown): ErrorAnswer {
-  const code = isOrlopError(thrown) && thrown.code.startsWith('REGISTRY_') ? thrown.code.slice('REGISTRY_'.length) : '';
+  const code = isOrlopError(thrown) && thrown.code.startsWith('DISTRIBUTION_') ? thrown.code.slice('DISTRIBUTION_'.length) : '';
   if (!isOrlopError(thrown) || !Object.hasOwn(usual, code)) return outsideAnswer(thrown);
   const { status, headers, detail } = (thrown.details ?? {}) as Refusal;
   const message = thrown.hint === undefined ? thrown.message : `${thrown.message}: ${thrown.hint}`;

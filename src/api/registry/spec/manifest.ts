@@ -32,7 +32,7 @@ export function parsePushedManifest(bytes: Uint8Array, contentType: string | und
   try {
     return readManifest(bytes, contentType);
   } catch (cause) {
-    if (!isOrlopError(cause) || cause.code.startsWith('REGISTRY_')) throw cause;
+    if (!isOrlopError(cause) || cause.code.startsWith('DISTRIBUTION_')) throw cause;
     throw refuse('MANIFEST_INVALID', cause.message, { cause });
   }
 }

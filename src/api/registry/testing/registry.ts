@@ -63,7 +63,12 @@ export async function openTestRegistry(options: Partial<RegistryServerOptions> &
     server,
     log,
     async fetch(method, path, { headers = {}, body } = {}) {
-      const init = { method, headers, redirect: 'manual' as const, ...(body === undefined ? {} : { body: body as BodyInit }) };
+      const init = {
+        method,
+        headers,
+        redirect: 'manual' as const,
+        ...(body === undefined ? {} : { body: body as NonNullable<RequestInit['body']> }),
+      };
       const response = await fetch(path.startsWith('http') ? path : `${url}${path}`, init);
       return readAnswer(response.status, response.headers, Buffer.from(await response.arrayBuffer()));
     },
