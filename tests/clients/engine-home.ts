@@ -176,9 +176,9 @@ export async function startDaemon(words: readonly string[], answers: () => Promi
   };
 }
 
-/** Asks again until the answer is yes; fails after ten seconds with what was asked for. */
+/** Asks again until the answer is yes; fails after half a minute with what was asked for. */
 export async function until(what: string, answers: () => Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 10_000; !(await answers()); await delay(20)) {
+  for (const deadline = Date.now() + 30_000; !(await answers()); await delay(20)) {
     if (Date.now() > deadline) throw new Error(`never came: ${what}`);
   }
 }
