@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { isErrno, OrlopError } from '#errors';
 import { parseJson } from '#oci';
 import type { Credential } from '../types.ts';
-import { failed, type HelperOptions, runHelper } from './helper.ts';
+import { failed, type HelperOptions, runHelper } from './credential-program.ts';
 
 /** The credentials that people keep in Docker's configuration file or in the program that it names. */
 export interface CredentialStore {

@@ -16,7 +16,7 @@ function decode(text: string): DockerAuth {
   if (text.length > maxHeaderLength) throw bad();
   try {
     const value: unknown = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as DockerAuth;
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
   } catch {
     throw bad();
   }
