@@ -8,11 +8,14 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { loadAddon, removeTree } from '#sys';
 import { createTarEntry, endOfArchive, formatTarEntry, openStore, padding, toByteText } from '#store';
 import { asRoot } from './fixtures/temporary-store.ts';
 import { chunksOf, tinyTar } from './fixtures/tiny-tar.ts';
 import { createImages } from './images.ts';
+
+const loader = fileURLToPath(new URL('./fixtures/load-child.ts', import.meta.url));
 
 /** How often; more by `ORLOP_CRASHES=100`. */
 const crashes = Number(process.env['ORLOP_CRASHES'] ?? 6);
@@ -42,7 +45,7 @@ test('killed at random moments of load, commit, save, removal and collection, th
   writeFileSync(archive, archiveOf(base));
   writeFileSync(layer, tinyTar({ more: 'more'.repeat(50_000) }));
   for (let crash = 0; crash < crashes; crash += 1) {
-    const child = spawn(process.execPath, [join(import.meta.dirname, 'fixtures/load-child.ts'), root, archive, layer], {
+    const child = spawn(process.execPath, [loader, root, archive, layer], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const ended = once(child, 'exit');
