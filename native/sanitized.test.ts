@@ -8,7 +8,19 @@ import { buildBosun } from './build.ts';
 
 // The tests of whole containers again, under bosun with address and undefined-behaviour sanitizers.
 
-const suites = ['container', 'attach', 'failing-plan', 'furnish', 'skeleton', 'isolation', 'terminal', 'exec', 'log', 'settings'];
+const suites = [
+  'container',
+  'attach',
+  'failing-plan',
+  'furnish',
+  'skeleton',
+  'isolation',
+  'terminal',
+  'exec',
+  'log',
+  'settings',
+  'failing-ops',
+];
 const root = join(import.meta.dirname, '..');
 
 test('the sanitizers find nothing while whole containers run', { skip: process.getuid?.() === 0 ? false : 'needs root' }, () => {
