@@ -163,7 +163,8 @@ interface RootParts {
   readonly snapshot: Snapshot;
 }
 
-function mountRoot(context: EngineContext, { record, ready, snapshot }: RootParts): Promise<number> {
+async function mountRoot(context: EngineContext, { record, ready, snapshot }: RootParts): Promise<number> {
+  if (snapshot.driver === 'native') return bindWholeCopy(context, ready, join(context.dataRoot, snapshot.upper));
   const base = ready.view ?? context.dataRootDescriptor;
   const first = ready.idRange?.first ?? 0;
   return mountOverlayRoot(context.addon, {
@@ -175,6 +176,13 @@ function mountRoot(context: EngineContext, { record, ready, snapshot }: RootPart
     fsgid: first,
     way: context.overlayWay,
   });
+}
+
+/** A snapshot that is a whole copy is its own root: a mount of that directory, with the owners of the container's range. */
+function bindWholeCopy(context: EngineContext, ready: ReadySandbox, path: string): number {
+  if (ready.idRange === null) return context.addon.openTree(AT_FDCWD, path, OPEN_TREE_CLONE);
+  using users = openUsers(context, ready);
+  return idmappedView(context.addon, path, users.descriptor);
 }
 
 /** Each file is a view of its own: before Linux 6.15 nothing can be cloned out of the data root's view. */

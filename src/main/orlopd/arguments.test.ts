@@ -12,6 +12,7 @@ const defaults: EngineArguments = {
   logLevel: 'info',
   sandboxesReady: 4,
   registriesFile: null,
+  storageDriver: 'overlay',
   show: null,
 };
 
@@ -28,6 +29,7 @@ describe('the command line of the engine', () => {
     [['--sandboxes', '0'], { sandboxesReady: 0 }],
     [['--sandboxes=64'], { sandboxesReady: 64 }],
     [['--registries', '/etc/r.json'], { registriesFile: '/etc/r.json' }],
+    [['--storage-driver', 'native'], { storageDriver: 'native' }],
     [['-h'], { show: 'help' }],
     [['--help', '--version'], { show: 'help' }],
     [['-v'], { show: 'version' }],
@@ -49,6 +51,7 @@ describe('the command line of the engine', () => {
     [['--sandboxes', '1.5'], '--sandboxes 1.5'],
     [['--sandboxes', ''], '--sandboxes'],
     [['--dataroot', '/x'], '--dataroot'],
+    [['--storage-driver', 'zfs'], '--storage-driver zfs'],
     [['-x'], '-x'],
     [['serve'], 'serve'],
     [['--help=yes'], '--help'],

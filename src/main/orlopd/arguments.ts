@@ -11,6 +11,8 @@ export interface EngineArguments {
   readonly sandboxesReady: number;
   /** Mirrors, blocks and trust for registries; null for the default file, which need not be there. */
   readonly registriesFile: string | null;
+  /** How containers' roots are made: overlay mounts, or whole copies for file systems that overlayfs cannot stand on. */
+  readonly storageDriver: 'overlay' | 'native';
   /** What to print instead of serving. */
   readonly show: 'help' | 'version' | null;
 }
@@ -26,6 +28,7 @@ The engine: serves the Docker Engine API and Orlop's own on unix sockets, and ke
       --log-level LEVEL     debug, info, warn or error (default info)
       --sandboxes N         how many sandboxes are kept ready for fast starts, 0 to 64 (default 4)
       --registries FILE     mirrors, blocks and trust for registries (default /etc/orlop/registries.json)
+      --storage-driver NAME overlay, or native: a whole copy of the image for each container (default overlay)
   -h, --help
   -v, --version
 `;
@@ -40,6 +43,9 @@ export function parseEngineArguments(argv: readonly string[]): EngineArguments {
   if (!levels.includes(logLevel)) throw invalid(`--log-level ${logLevel} is none of ${levels.join(', ')}`);
   const sandboxes = values.sandboxes ?? '4';
   if (!/^\d{1,2}$/.test(sandboxes) || Number(sandboxes) > 64) throw invalid(`--sandboxes ${sandboxes} is not a number from 0 to 64`);
+  const storageDriver = values['storage-driver'] ?? 'overlay';
+  if (storageDriver !== 'overlay' && storageDriver !== 'native')
+    throw invalid(`--storage-driver ${storageDriver} is none of overlay, native`);
   return {
     dataRoot: absolute('--data-root', values['data-root'] ?? '/var/lib/orlop'),
     execRoot,
@@ -48,6 +54,7 @@ export function parseEngineArguments(argv: readonly string[]): EngineArguments {
     logLevel: logLevel as LogLevel,
     sandboxesReady: Number(sandboxes),
     registriesFile: values.registries === undefined ? null : absolute('--registries', values.registries),
+    storageDriver,
     show: values.help === true ? 'help' : values.version === true ? 'version' : null,
   };
 }
@@ -65,6 +72,7 @@ function parseFlags(argv: readonly string[]) {
         'log-level': { type: 'string' },
         sandboxes: { type: 'string' },
         registries: { type: 'string' },
+        'storage-driver': { type: 'string' },
         help: { type: 'boolean', short: 'h' },
         version: { type: 'boolean', short: 'v' },
       },

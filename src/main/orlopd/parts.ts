@@ -32,7 +32,7 @@ export async function openParts(options: EngineArguments & { version: string; bu
   const host = await checkHost(addon, options.dataRoot);
   const bosunFile = findBosun();
   const bosun = undo.adopt(openBosun(addon, bosunFile), (opened) => opened.close()).path;
-  const store = undo.use(await openStore({ root: options.dataRoot, addon, logger }));
+  const store = undo.use(await openStore({ root: options.dataRoot, addon, logger, snapshots: options.storageDriver }));
   const mark = markOf(options.dataRoot);
   const networks = undo.use(
     await openNetworks({ addon, prefix: `orl${mark.slice(0, 6)}`, state: createNetworkState(store.metadata), logger }),
