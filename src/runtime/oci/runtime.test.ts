@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
+import { isErrno } from '#errors';
 import type { Linux, Process, Spec } from '#oci';
 import { isAlive, readProcessStat } from '#sys';
 import { openCgroup } from '../cgroups/cgroup.ts';
@@ -331,8 +332,17 @@ describe('the runtime command line', { skip: reasonToSkip() }, () => {
     await until(() => existsSync(join(root, id, 'state.json')));
   }
 
+  function hasEnded(pid: number): boolean {
+    try {
+      return readProcessStat(pid).state === 'Z';
+    } catch (error) {
+      if (isErrno(error, 'ENOENT', 'ESRCH')) return true;
+      throw error;
+    }
+  }
+
   async function untilGone(pid: number): Promise<void> {
-    await until(() => !isAlive(pid) || readProcessStat(pid).state === 'Z');
+    await until(() => hasEnded(pid));
   }
 
   /** A test that waits too long fails by the runner's own limit. */
