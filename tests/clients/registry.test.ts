@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { mediaTypes, parseDigest } from '#oci';
 import { createRegistryClient, type Repository } from '#registry';
-import { runCommand, startEngine, whyNot, type Outcome, type TestEngine } from '../system/harness.ts';
+import { projectRoot, runCommand, startEngine, whyNot, type Outcome, type TestEngine } from '../system/harness.ts';
 import { type DebianRegistry, openDebianRegistry, user, whyNoRegistry } from './debian-registry.ts';
 import { findProgram } from './engine-home.ts';
+import { startProgram } from './programs.ts';
 
 const limits = { attempts: 2, backoffMs: 1 };
 
@@ -79,6 +80,32 @@ describe('the client speaks to docker-registry', { skip: whyNoRegistry() }, () =
     await assert.rejects(client.ping(registry.host, { credentials: wrong }), { kind: 'unauthenticated' });
     using stranger = createRegistryClient({ limits, certificateDirectories: [] });
     await assert.rejects(stranger.ping(registry.host, { credentials }), { kind: 'unavailable', code: 'REGISTRY_UNTRUSTED' });
+  });
+});
+
+describe('the client speaks to our own registry', () => {
+  test('in all that it can do', async () => {
+    const root = mkdtempSync(join(tmpdir(), 'orlop-own-registry-'));
+    const program = startProgram([
+      process.execPath,
+      join(projectRoot, 'src/main/registry.ts'),
+      'serve',
+      '--addr',
+      '127.0.0.1:0',
+      '--root',
+      root,
+    ]);
+    try {
+      await program.said('"port":');
+      const host = `127.0.0.1:${/"port":(\d+)/.exec(`${program.heard.stdout}${program.heard.stderr}`)?.[1]}`;
+      using client = createRegistryClient({ limits, certificateDirectories: [] });
+      await useAll((path) => client.repository({ domain: host, path }));
+      assert.ok((await client.catalog(host)).includes('team/app'));
+    } finally {
+      program.child.kill('SIGTERM');
+      await program.ended;
+      rmSync(root, { recursive: true });
+    }
   });
 });
 
