@@ -11,7 +11,8 @@ export interface BlobDownloads {
 }
 
 export function createBlobDownloads(store: Store): BlobDownloads {
-  const sources = new Map<string, { readonly blob: Descriptor; readonly repository: Repository }>();
+  // Kept as long as anyone waits: a download that all have left is begun anew by whoever came meanwhile.
+  const sources = new Map<string, { readonly blob: Descriptor; readonly repository: Repository; waiting: number }>();
   const shared = createShared<string, number, void>(async (key, emit, signal) => {
     const source = sources.get(key);
     if (source === undefined) throw new Error(`nothing is known of the download ${key}`);
@@ -23,8 +24,15 @@ export function createBlobDownloads(store: Store): BlobDownloads {
   return {
     async run(blob, repository, caller) {
       const key = `${repository.name.domain} ${blob.digest}`;
-      sources.set(key, { blob, repository });
-      await shared.run(key, caller).finally(() => sources.delete(key));
+      const source = sources.get(key) ?? { blob, repository, waiting: 0 };
+      sources.set(key, source);
+      source.waiting += 1;
+      try {
+        await shared.run(key, caller);
+      } finally {
+        source.waiting -= 1;
+        if (source.waiting === 0) sources.delete(key);
+      }
     },
   };
 }

@@ -254,7 +254,7 @@ describe('a pull', asRoot, () => {
     const progress = (event: ProgressEvent): void => {
       if (event.status === 'Pulling fs layer') abort.abort(new Error('enough'));
     };
-    await assert.rejects(here.transfers.pull('reg.io/app:1', { signal: abort.signal, progress }));
+    await assert.rejects(here.transfers.pull('reg.io/app:1', { signal: abort.signal, progress }), { kind: 'cancelled' });
     await here.store.collectGarbage();
     assert.deepEqual([here.images.list(), await here.store.content.list()], [[], []]);
   });

@@ -9,7 +9,7 @@ import {
   type Reference,
   withDefaultTag,
 } from '#oci';
-import { OrlopError } from '#errors';
+import { isOrlopError, OrlopError } from '#errors';
 import type { CredentialSource, RegistryClient } from '#registry';
 import type { Store } from '#store';
 import { type PulledImage, pullImage } from './pull.ts';
@@ -61,17 +61,15 @@ export function createTransfers(parts: {
       const reference = withDefaultTag(parseReference(text));
       const wanted = options.platform === undefined ? {} : { platform: parsePlatform(options.platform) };
       const { credentials: _, platform: __, ...rest } = options;
-      const pulled = await pullImage(
-        { store, platform, downloads },
-        { reference, repository: open(reference, options), ...rest, ...wanted },
-      );
-      return { ...pulled, reference };
+      const pulling = pullImage({ store, platform, downloads }, { reference, repository: open(reference, options), ...rest, ...wanted });
+      return { ...(await asCancelled(pulling, `pull of ${text}`, options.signal)), reference };
     },
     async push(text, options = {}) {
       const reference = withDefaultTag(parseReference(text));
       const image = images.resolve(text);
       const { credentials: _, ...rest } = options;
-      return { ...(await pushImage(store, { reference, repository: open(reference, options), image, ...rest })), reference };
+      const pushing = pushImage(store, { reference, repository: open(reference, options), image, ...rest });
+      return { ...(await asCancelled(pushing, `push of ${text}`, options.signal)), reference };
     },
     inspect: (text, options = {}) => {
       const reference = withDefaultTag(parseReference(text));
@@ -113,4 +111,14 @@ async function platformOfConfig(
   for await (const chunk of repository.fetchBlob(config, how)) chunks.push(chunk);
   const { os, architecture, variant } = parseImageConfig(Buffer.concat(chunks));
   return { os, architecture, ...(variant === undefined ? {} : { variant }) };
+}
+
+/** Whatever fails because the caller gave up is cancelled, not broken. */
+async function asCancelled<T>(work: Promise<T>, what: string, signal: AbortSignal | undefined): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    if (signal?.aborted !== true || isOrlopError(cause, 'cancelled')) throw cause;
+    throw new OrlopError('cancelled', 'IMAGE_CANCELLED', `the ${what} was cancelled`, { cause });
+  }
 }
