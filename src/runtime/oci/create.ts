@@ -63,12 +63,15 @@ export async function createContainer(context: RuntimeContext, options: CreateOp
   options.whenReserved?.(directory);
   // It gets going on another processor while we make the cgroup.
   using creator = spawnCreatorSync({ addon: context.addon(), bosun: context.bosun(), timeoutMs: patienceMs });
-  writeFileSync(join(directory, 'config.json'), bundle.text, { mode: 0o600 });
   using opened = openSpecNamespaces(spec);
   const scope = await findScopePlace(context, spec, options.id);
   const made = scope === null ? prepareCgroup(context, spec, options.id, undo) : null;
   context.log.write('debug', 'nsexec container setup');
-  const waiting = park(context, spec, opened.namespaces, made, creator);
+  const parking = park(context, spec, opened.namespaces, made, creator);
+  // While the kernel makes namespaces.
+  writeFileSync(join(directory, 'config.json'), bundle.text, { mode: 0o600 });
+  applyLimits(spec, made);
+  const waiting = parking();
   limitProcesses(spec, made);
   const cgroup = made ?? (await scope?.enter(waiting.pid, undo)) ?? null;
   const parked: Parked = { ...waiting, cgroup };
@@ -138,10 +141,13 @@ function prepareCgroup(context: RuntimeContext, spec: Spec, id: string, undo: As
     await cgroup.killAll();
     await cgroup.remove();
   });
-  // A container without device rules has an empty list of allowed devices, not none.
-  const { pids: _later, ...limits } = { ...spec.linux?.resources, devices: spec.linux?.resources?.devices ?? [] };
-  wordLimits(() => cgroup.apply(limits), limitsPrefix);
   return cgroup;
+}
+
+/** All but the number of processes. A container without device rules has an empty list of allowed devices, not none. */
+function applyLimits({ linux = {} }: Spec, cgroup: Cgroup | null): void {
+  const { pids: _later, ...limits } = { ...linux.resources, devices: linux.resources?.devices ?? [] };
+  wordLimits(() => cgroup?.apply(limits), limitsPrefix);
 }
 
 /** Once the container's process is there: a limit of one process must not hinder those that make it. */
@@ -150,13 +156,14 @@ function limitProcesses({ linux = {} }: Spec, cgroup: Cgroup | null): void {
   if (pids !== undefined) wordLimits(() => cgroup?.apply({ pids }), limitsPrefix);
 }
 
+/** Has a process made in its namespaces; what is returned waits for it. */
 function park(
   context: RuntimeContext,
   spec: Spec,
   namespaces: readonly NamespaceRequest[],
   cgroup: Cgroup | null,
   creator: BlockingCreator,
-): Parked {
+): () => Parked {
   const idMap = idMapOf(spec);
   const timeOffsets = spec.linux?.timeOffsets;
   using birthplace = openBirthplace(cgroup);
@@ -170,8 +177,16 @@ function park(
     birthplace.descriptor,
   );
   const planned = planSandbox(request);
-  try {
-    const { pid } = creator.sandbox(planned.plan, planned.descriptors);
+  const told = <T>(step: () => T): T => {
+    try {
+      return step();
+    } catch (error) {
+      throw wordFailure(error, planned.plan);
+    }
+  };
+  const made = told(() => creator.beginSandbox(planned.plan, planned.descriptors));
+  return () => {
+    const { pid } = told(made);
     return {
       addon: context.addon(),
       pid,
@@ -182,9 +197,7 @@ function park(
       hostUid: (uid) => (idMap === null ? uid : translateId(uid, idMap.uids)),
       hostGid: (gid) => (idMap === null ? gid : translateId(gid, idMap.gids)),
     };
-  } catch (error) {
-    throw wordFailure(error, planned.plan);
-  }
+  };
 }
 
 interface RunParts {

@@ -18,6 +18,8 @@ export interface ProcessPlans {
 export interface BlockingCreator {
   /** Of bosun itself. */
   readonly pid: number;
+  /** Has the process made; what is returned waits for it. The slots are sent: they may be closed meanwhile. */
+  beginSandbox(plan: Plan, slots: readonly number[]): () => { pid: number };
   sandbox(plan: Plan, slots: readonly number[]): { pid: number };
   /** bosun ends after this, whatever comes of it; like the process, it is then the caller's or its subreaper's to reap. */
   run(plan: Plan, slots: readonly number[]): { pid: number; state: 'created' | 'running' };
@@ -43,8 +45,7 @@ export function spawnCreatorSync({ addon, bosun, timeoutMs }: ProcessPlans): Blo
       if (event !== undefined) return event;
     }
   };
-  const ask = (doing: string, awaits: readonly MonitorEvent['type'][], send: () => void): { type: MonitorEvent['type']; pid: number } => {
-    send();
+  const expect = (doing: string, awaits: readonly MonitorEvent['type'][]): { type: MonitorEvent['type']; pid: number } => {
     const event = answer(doing);
     if (event.type === 'failed') throw planFailure(event.failure);
     if (event.type === 'refused') throw refusal(event.errno, event.reason);
@@ -52,11 +53,17 @@ export function spawnCreatorSync({ addon, bosun, timeoutMs }: ProcessPlans): Blo
       throw new OrlopError('internal', 'SYS_MONITOR_CONFUSED', `the monitor answered ${event.type} while ${doing}`);
     return event;
   };
+  const beginSandbox: BlockingCreator['beginSandbox'] = (plan, slots) => {
+    commands.sandbox(plan, slots);
+    return () => ({ pid: expect('making a sandbox', ['sandboxed']).pid });
+  };
   return {
     pid,
-    sandbox: (plan, slots) => ({ pid: ask('making a sandbox', ['sandboxed'], () => commands.sandbox(plan, slots)).pid }),
+    beginSandbox,
+    sandbox: (plan, slots) => beginSandbox(plan, slots)(),
     run(plan, slots) {
-      const event = ask('running a plan', ['created', 'started'], () => commands.run(plan, slots));
+      commands.run(plan, slots);
+      const event = expect('running a plan', ['created', 'started']);
       ran = true;
       return { pid: event.pid, state: event.type === 'created' ? 'created' : 'running' };
     },
