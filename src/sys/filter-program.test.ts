@@ -36,7 +36,7 @@ test("the source's own failure comes out as it is", async () => {
 
 test('who stops reading ends program and source', async () => {
   let closed = false;
-  const source = (async function* () {
+  const source = (async function* (): AsyncGenerator<Uint8Array, void, undefined> {
     try {
       for (;;) yield Buffer.alloc(65_536);
     } finally {
@@ -44,6 +44,6 @@ test('who stops reading ends program and source', async () => {
     }
   })();
   for await (const chunk of filterThrough('cat', [], source)) if (chunk.length > 0) break;
-  await source.return(undefined);
+  await source.return();
   assert.equal(closed, true);
 });
