@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -209,5 +209,28 @@ describe('images go to docker-registry and come back', { skip: whyNot() || whyNo
     await must('pull', name('copied:2'));
     assert.equal(await must('run', '--rm', name('copied:2'), 'echo', 'ran'), 'ran');
     await must('logout', registry.host);
+  });
+});
+
+describe('what registries.json says', { skip: whyNot() || whyNoRegistry() }, () => {
+  test('a mirror gives what its registry is asked for, and what is blocked is refused by name', async () => {
+    await using registry = await openDebianRegistry();
+    const directory = mkdtempSync(join(tmpdir(), 'orlop-settings-'));
+    const file = join(directory, 'registries.json');
+    const registries = { 'hub.invalid/team': { mirrors: [{ location: `${registry.host}/copies` }] }, 'bad.invalid': { blocked: true } };
+    writeFileSync(file, JSON.stringify({ registries }));
+    try {
+      await using engine = await startEngine(['--registries', file]);
+      await engine.must('template', 'build', 'busybox');
+      await engine.must('tag', 'busybox', `${registry.host}/copies/bb:1`);
+      await engine.must('push', `${registry.host}/copies/bb:1`);
+      await engine.must('rmi', `${registry.host}/copies/bb:1`);
+      assert.equal(await engine.must('run', '--rm', '-q', 'hub.invalid/team/bb:1', 'echo', 'mirrored'), 'mirrored');
+      const blocked = await engine.orlop('pull', 'bad.invalid/x');
+      assert.equal(blocked.code, 1);
+      assert.match(blocked.stderr, /bad\.invalid\/x is blocked by the settings for bad\.invalid/);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
   });
 });
