@@ -57,7 +57,7 @@ describe('hostile processes', { skip: reasonToSkip() }, () => {
       const { stdout } = spawnSync('/bin/sh', ['-c', script, ...words], { encoding: 'utf8', timeout: 30_000 });
       const shown = stdout.split('\n').filter((line) => line.includes('->'));
       // The directory that ls itself reads is closed again when it looks.
-      assert.deepEqual(shown.map((line) => /(\d+) ->/.exec(line)?.[1]).toSorted(), ['0', '1', '2']);
+      assert.deepEqual(new Set(shown.map((line) => /(\d+) ->/.exec(line)?.[1])), new Set(['0', '1', '2']));
       assert.doesNotMatch(stdout, /outside|orlop/);
     });
 

@@ -34,9 +34,9 @@ const table: Readonly<Record<string, Words>> = {
     path === 'process.selinuxLabel' ? 'selinux label is specified in config, but selinux is disabled or not supported' : message,
   RUNTIME_MOUNT_SOURCE: ({ source, destination }, { message }) =>
     `unable to start container process: error during container init: ${
-      source === undefined
+      typeof source !== 'string'
         ? message
-        : `error mounting ${JSON.stringify(source)} to rootfs at ${JSON.stringify(destination)}: stat ${String(source)}: no such file or directory`
+        : `error mounting ${JSON.stringify(source)} to rootfs at ${JSON.stringify(destination)}: stat ${source}: no such file or directory`
     }`,
 };
 

@@ -140,7 +140,7 @@ const attempts: Readonly<Record<OpName, Attempt | 'cannot fail here'>> = {
   set_umask: 'cannot fail here',
   set_user: attempt('after', { op: 'set_user', uid: 0xffff_ffff, gid: 0, groups: new Uint8Array() }, 'EINVAL', 'setresuid', /^$/),
   drop_bounding: attempt('after', [noCapabilities, { op: 'drop_bounding', keep: 0 }], 'EPERM', 'prctl', /BSET/),
-  set_capabilities: attempt('after', [noCapabilities, { ...noCapabilities, effective: 1, permitted: 1 } as Op], 'EPERM', 'capset', /^$/),
+  set_capabilities: attempt('after', [noCapabilities, { ...noCapabilities, effective: 1, permitted: 1 }], 'EPERM', 'capset', /^$/),
   set_no_new_privileges: 'cannot fail here',
   load_seccomp: attempt(
     'after',

@@ -75,5 +75,5 @@ test('ARCHITECTURE.md names each op, and none that does not exist', () => {
   const [, section = ''] = text.match(/^## From spec to ops\n(.*?)^## /ms) ?? [];
   const cells = section.split('\n').flatMap((line) => (line.startsWith('| ') ? [line.split('|')[2] ?? ''] : []));
   const named = cells.flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map(([, name]) => name));
-  assert.deepEqual([...new Set(named)].toSorted(), Object.keys(opTable).toSorted());
+  assert.deepEqual(new Set(named), new Set(Object.keys(opTable)));
 });
