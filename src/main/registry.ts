@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { Socket } from 'node:net';
 import { openDirectoryStorage } from '#api/registry';
 import { toOrlopError } from '#errors';
 import { createLogger } from '#log';
@@ -29,7 +29,8 @@ function nextStop(): Promise<string> {
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => resolve(signal));
     const lifeline = process.env['ORLOP_LIFELINE'];
     if (lifeline === undefined) return;
-    const pipe = createReadStream('', { fd: Number(lifeline) });
+    // Not a stream of node:fs: its blocked thread would be waited for at the end.
+    const pipe = new Socket({ fd: Number(lifeline), readable: true, writable: false });
     pipe.on('error', () => resolve('the end of orlop')).on('close', () => resolve('the end of orlop'));
     pipe.resume();
   });
