@@ -1,8 +1,11 @@
 import { chmodSync, mkdirSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
 import { OrlopError, toOrlopError } from '#errors';
 import { createLogger } from '#log';
 import { parseEngineArguments, usage, type EngineArguments } from './orlopd/arguments.ts';
 import { openParts } from './orlopd/parts.ts';
+import type { ServeArguments } from './registry/arguments.ts';
+import { openRegistry } from './registry/open.ts';
 
 const version = process.env['ORLOP_VERSION'] ?? 'development';
 const buildId = process.env['ORLOP_BUILD_ID'] ?? 'source';
@@ -16,8 +19,16 @@ async function main(argv: readonly string[]): Promise<void> {
   const stopped = nextSignal();
   await using parts = await openParts({ ...prepareRoots(asked), version, buildId }, logger);
   await parts.listen();
+  await using _registry = asked.registry === null ? null : await openRegistry(registryOf(asked), logger);
   logger.info('ready', { version, buildId, dataRoot: asked.dataRoot, hosts: asked.hosts });
   logger.info('stopping', { signal: await stopped });
+}
+
+/** The flags of `orlop registry serve` that orlopd's one flag stands for. */
+function registryOf({ registry, dataRoot }: EngineArguments): ServeArguments {
+  const { host, port } = registry ?? { host: '127.0.0.1', port: 0 };
+  const open = { htpasswd: null, anonymousPull: false, token: null, tls: null, readOnly: false, proxy: null, policy: null };
+  return { verb: 'serve', host, port, root: join(dataRoot, 'registry'), gcEveryMs: 24 * 3_600_000, ...open };
 }
 
 function requireRoot(): void {

@@ -9,6 +9,7 @@ const defaults: EngineArguments = {
   execRoot: '/run/orlop',
   hosts: ['unix:///run/orlop/orlop.sock'],
   pidfile: null,
+  registry: null,
   logLevel: 'info',
   sandboxesReady: 4,
   registriesFile: null,

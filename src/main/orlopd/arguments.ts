@@ -1,12 +1,15 @@
 import { parseArgs } from 'node:util';
 import { OrlopError } from '#errors';
 import type { LogLevel } from '#log';
+import { parseAddress } from '../registry/arguments.ts';
 
 export interface EngineArguments {
   readonly dataRoot: string;
   readonly execRoot: string;
   readonly hosts: readonly string[];
   readonly pidfile: string | null;
+  /** Where a registry listens that keeps its content below the data root; null for none. */
+  readonly registry: { readonly host: string; readonly port: number } | null;
   readonly logLevel: LogLevel;
   readonly sandboxesReady: number;
   /** Mirrors, blocks and trust for registries; null for the default file, which need not be there. */
@@ -25,6 +28,7 @@ The engine: serves the Docker Engine API and Orlop's own on unix sockets, and ke
       --exec-root DIR       what lives until the next boot (default /run/orlop)
   -H, --host unix://PATH    where to listen; may be given several times (default unix://EXEC-ROOT/orlop.sock)
       --pidfile FILE        write the process id here
+      --registry HOST:PORT  serve a registry as well, with its content in DATA-ROOT/registry
       --log-level LEVEL     debug, info, warn or error (default info)
       --sandboxes N         how many sandboxes are kept ready for fast starts, 0 to 64 (default 4)
       --registries FILE     mirrors, blocks and trust for registries (default /etc/orlop/registries.json)
@@ -51,6 +55,7 @@ export function parseEngineArguments(argv: readonly string[]): EngineArguments {
     execRoot,
     hosts: values.host ?? [`unix://${execRoot}/orlop.sock`],
     pidfile: values.pidfile ?? null,
+    registry: values.registry === undefined ? null : parseAddress(values.registry),
     logLevel: logLevel as LogLevel,
     sandboxesReady: Number(sandboxes),
     registriesFile: values.registries === undefined ? null : absolute('--registries', values.registries),
@@ -69,6 +74,7 @@ function parseFlags(argv: readonly string[]) {
         'exec-root': { type: 'string' },
         host: { type: 'string', short: 'H', multiple: true },
         pidfile: { type: 'string' },
+        registry: { type: 'string' },
         'log-level': { type: 'string' },
         sandboxes: { type: 'string' },
         registries: { type: 'string' },

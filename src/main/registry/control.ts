@@ -79,7 +79,7 @@ export async function askOwner(root: string, wanted: CollectRequest): Promise<Co
   await using directory = await open(root, 'r');
   const answer = await new Promise<{ readonly status: number; readonly body: string } | null>((resolve, reject) => {
     const asked = request({ socketPath: `/proc/self/fd/${directory.fd}/control.sock`, method: 'POST', path: '/collect' });
-    asked.on('response', (response) => text(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), reject));
+    asked.on('response', (response) => void text(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), reject));
     asked.on('error', (error: NodeJS.ErrnoException) =>
       ['ENOENT', 'ECONNREFUSED'].includes(error.code ?? '') ? resolve(null) : reject(error),
     );

@@ -112,7 +112,7 @@ async function removeUntagged(
     kept.add(digest);
     open.push(...record.facts.manifests, ...(referrers.get(digest) ?? []));
   }
-  for (const digest of [...records.keys()]) {
+  for (const digest of records.keys()) {
     if (kept.has(digest)) continue;
     counts.manifests += 1;
     records.delete(digest);
