@@ -94,7 +94,10 @@ describe('manifests', () => {
     ['deep nesting', `{"schemaVersion":2,"config":${'['.repeat(100_000)}${']'.repeat(100_000)},"layers":[]}`, ociManifest],
     [
       'too many layers',
-      JSON.stringify({ ...imageOf('{}', []), layers: Array.from({ length: 5000 }, () => ({ mediaType: 'x', digest: sha256('{}'), size: 2 })) }),
+      JSON.stringify({
+        ...imageOf('{}', []),
+        layers: Array.from({ length: 5000 }, () => ({ mediaType: 'x', digest: sha256('{}'), size: 2 })),
+      }),
       ociManifest,
     ],
     ['bytes that are no UTF-8', '\u0000', ociManifest],

@@ -34,7 +34,6 @@ export interface Answer {
 
 export const ociManifest = 'application/vnd.oci.image.manifest.v1+json';
 export const ociIndex = 'application/vnd.oci.image.index.v1+json';
-export const emptyJson = '{}';
 
 export function sha256(content: string | Uint8Array): Digest {
   return formatDigest('sha256', createHash('sha256').update(content).digest('hex'));
