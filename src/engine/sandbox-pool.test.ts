@@ -39,8 +39,8 @@ describe('sandboxes that are kept ready', { skip: whyNoEngine(), timeout: 120_00
     const monitors = parked.map((pid) => readProcessStat(pid).parent);
     for (const monitor of monitors) process.kill(monitor, 'SIGKILL');
     await until(() => [...parked, ...monitors].every((pid) => !isAlive(pid)));
-    // Their closed sockets are there to be read: one turn of the event loop tells the pool.
-    for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
+    // Their closed sockets are there to be read: a few turns of the event loop tell the pool.
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
     const id = await host.run(['sh', '-c', 'exit 3']);
     assert.equal(await host.exitCode(id), 3);
     const healed = await whenFull(host, 2);
