@@ -38,8 +38,9 @@ export async function openPodman(): Promise<Podman> {
   };
   const globals = ['--runtime', runtimeProgram, '--root', at('root'), '--runroot', at('run'), '--tmpdir', at('tmp')];
   const words = [...globals, '--cgroup-manager=cgroupfs', '--events-backend=file', '--network-config-dir', at('net')];
+  // conmon notes in its working directory that a container ran out of memory.
   const runWith = (options: CommandOptions, ...args: string[]): Promise<Outcome> =>
-    runCommand('podman', [...words, ...args], { ...options, env: { ...environment, ...options.env } });
+    runCommand('podman', [...words, ...args], { ...options, cwd: home.directory, env: { ...environment, ...options.env } });
   const must = async (...args: string[]): Promise<string> => {
     const outcome = await runWith({}, ...args);
     assert.equal(outcome.code, 0, `podman ${args.join(' ')}: ${outcome.stderr}`);

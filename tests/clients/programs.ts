@@ -19,6 +19,8 @@ export interface RunningProgram {
 
 export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string>>;
+  /** Where it runs; here unless told otherwise. */
+  readonly cwd?: string;
   /** All of its input; left out: open until the caller ends it. */
   readonly input?: string | Uint8Array;
   /** It is killed then (half a minute unless told otherwise), so that a test that goes wrong ends. */
@@ -35,6 +37,7 @@ export const orlopCommand: readonly string[] =
 export function startProgram([file = '', ...words]: readonly string[], options: ProgramOptions = {}): RunningProgram {
   const child = spawn(file, words, {
     env: { ...process.env, ...options.env },
+    cwd: options.cwd,
     timeout: options.timeoutMs ?? 30_000,
     killSignal: 'SIGKILL',
   });

@@ -28,6 +28,7 @@ export interface Outcome {
 export interface CommandOptions {
   readonly input?: string;
   readonly timeoutMs?: number;
+  readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
