@@ -1,5 +1,5 @@
 import { isatty } from 'node:tty';
-import { toOrlopError } from '#errors';
+import { OrlopError, toOrlopError } from '#errors';
 import { type FlagTable, parseFlags, type ParsedArguments } from './arguments.ts';
 import { checkArity, type Command } from './command.ts';
 import { checkpoint, restore } from './commands/checkpoint.ts';
@@ -69,6 +69,7 @@ export async function runRuntime(argv: readonly string[], version: string): Prom
     if (flags.flag('help') || name === undefined) return say(formatHelp(facts));
     log = openLog({ file: flags.text('log'), format: flags.text('log-format'), debug: flags.flag('debug') });
     if (name === 'help' || name === 'h') return help(facts, log, words[0]);
+    checkRootless(flags.text('rootless') || 'auto');
     const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
     if (command === undefined) return noTopic(log, name);
     return await runCommand(name, command, words, log, () =>
@@ -78,6 +79,14 @@ export async function runRuntime(argv: readonly string[], version: string): Prom
     report(thrown, '', log);
     return 1;
   }
+}
+
+/** runc would go on without the cgroups that it may not make; we never run as anybody but root. */
+function checkRootless(value: string): void {
+  if (value === 'auto' || value === 'false') return;
+  throw new OrlopError('unimplemented', 'RUNTIME_ROOTLESS', `--rootless=${value} is not supported: this runtime runs as root`, {
+    hint: 'leave it out, or give auto or false',
+  });
 }
 
 type ContextMaker = () => ReturnType<typeof createRuntimeContext>;

@@ -277,6 +277,14 @@ describe('the runtime command line', { skip: reasonToSkip() }, () => {
     }
   });
 
+  test('what only a runtime without root could mean is refused by name', () => {
+    for (const value of ['true', 'maybe']) {
+      const { code, err } = call(['--rootless', value, 'list']);
+      assert.deepEqual([code, err.includes(`--rootless=${value} is not supported`)], [1, true], err);
+    }
+    for (const value of ['auto', 'false']) assert.equal(call(['--rootless', value, 'list']).code, 0);
+  });
+
   test('an unknown command has an exit code of its own', () => {
     const { code, err } = call(['dance']);
     assert.deepEqual([code, /No help topic for 'dance'/.test(err)], [3, true], err);
