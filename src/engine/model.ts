@@ -17,6 +17,7 @@ import type {
   Progress,
   Pruned,
   PruneFilter,
+  RegistryCall,
   RegistryLogin,
   RemoteImageView,
   StoreCheck,
@@ -90,11 +91,6 @@ export interface LogRecord {
 export interface ExitFacts {
   readonly exitCode: number;
   readonly error?: string;
-}
-
-export interface RegistryCall {
-  readonly login?: RegistryLogin;
-  readonly signal: AbortSignal;
 }
 
 /** The engine's door: what the APIs are edges of. `ref` is an id, an unambiguous prefix of one, or a name; unknown: not-found; ambiguous: invalid-argument. */

@@ -8,6 +8,12 @@ export interface RegistryLogin {
   readonly registryToken?: string;
 }
 
+/** What every call to a registry brings along. */
+export interface RegistryCall {
+  readonly login?: RegistryLogin;
+  readonly signal: AbortSignal;
+}
+
 /** `POST /auth`, and what `X-Registry-Auth` holds as JSON in base64url. */
 export interface DockerAuth {
   username?: string;

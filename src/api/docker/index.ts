@@ -8,19 +8,26 @@ import type { ImageBackend } from './images/backend.ts';
 import { imageRoutes } from './images/routes.ts';
 import { notYetRoutes } from './not-yet.ts';
 import type { RegistryBackend } from './registries/backend.ts';
+import { registryRoutes } from './registries/routes.ts';
 import type { StoreBackend } from './store/backend.ts';
 import type { SystemBackend } from './system/backend.ts';
 import { systemRoutes } from './system/routes.ts';
 
 export type { ContainerBackend, ExecBackend, ImageBackend, RegistryBackend, StoreBackend, SystemBackend };
-export { registryRoutes } from './registries/routes.ts';
 export { storeRoutes } from './store/routes.ts';
 /** What an engine must offer to be served as Docker's. */
-export type DockerBackend = ContainerBackend & ExecBackend & ImageBackend & SystemBackend;
+export type DockerBackend = ContainerBackend & ExecBackend & ImageBackend & RegistryBackend & SystemBackend;
 
 /** All routes of Docker's API that Orlop has, and named refusals for those that it will have. */
 export function dockerRoutes(backend: DockerBackend): Route[] {
-  return [...systemRoutes(backend), ...imageRoutes(backend), ...execRoutes(backend), ...containerRoutes(backend), ...notYetRoutes()];
+  return [
+    ...systemRoutes(backend),
+    ...registryRoutes(backend),
+    ...imageRoutes(backend),
+    ...execRoutes(backend),
+    ...containerRoutes(backend),
+    ...notYetRoutes(),
+  ];
 }
 
 export const dockerVersions: VersionWindow = { oldest: minimumApiVersion, newest: apiVersion };

@@ -14,8 +14,6 @@ const nouns = {
   tasks: 'swarm mode',
   secrets: 'swarm mode',
   configs: 'swarm mode',
-  distribution: 'registries',
-  auth: 'registries',
 } as const;
 
 const containerVerbs = ['archive', 'stats', 'update', 'attach/ws'] as const;
@@ -31,7 +29,6 @@ export function notYetRoutes(): Route[] {
     for (const verb of containerVerbs) routes.push(refusing(method, `/containers/{id}/${verb}`, `containers/${verb}`));
     routes.push(refusing(method, '/system/{rest...}', 'system calls of this kind'));
     for (const verb of ['search']) routes.push(refusing(method, `/images/${verb}`, `images/${verb}`));
-    for (const verb of ['push']) routes.push(refusing(method, `/images/{name...}/${verb}`, `images/${verb}`));
   }
   return routes;
 }

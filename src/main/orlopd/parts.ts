@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { createHttpServer } from '#api/http';
-import { dockerHeaders, dockerRoutes, dockerVersions, registryRoutes, storeRoutes } from '#api/docker';
+import { dockerHeaders, dockerRoutes, dockerVersions, storeRoutes } from '#api/docker';
 import { orlopRoutes, orlopStoreRoutes } from '#api/orlop';
 import { openEngine } from '#engine';
 import { isOrlopError, OrlopError } from '#errors';
@@ -69,13 +69,7 @@ export async function openParts(options: EngineArguments & { version: string; bu
   );
   const server = undo.use(
     createHttpServer({
-      routes: [
-        ...storeRoutes(engine),
-        ...registryRoutes(engine),
-        ...dockerRoutes(engine),
-        ...orlopRoutes(engine),
-        ...orlopStoreRoutes(engine),
-      ],
+      routes: [...storeRoutes(engine), ...dockerRoutes(engine), ...orlopRoutes(engine), ...orlopStoreRoutes(engine)],
       logger,
       headers: dockerHeaders(options.version),
       versions: dockerVersions,

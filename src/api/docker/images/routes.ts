@@ -4,12 +4,11 @@ import type { DockerDeleted, DockerProgress } from '#wire';
 import type { ImageBackend } from './backend.ts';
 import { historyOf, imageInspectionOf, imageSummaryOf } from './view.ts';
 
-/** `/images/…`; names may hold slashes. */
+/** `/images/…` but for what speaks to registries; names may hold slashes. */
 export function imageRoutes(backend: ImageBackend): Route[] {
   const { images } = backend;
   return [
     { method: 'GET', path: '/images/json', handle: (exchange) => list(backend, exchange) },
-    { method: 'POST', path: '/images/create', handle: (exchange) => create(backend, exchange) },
     {
       method: 'GET',
       path: '/images/{name...}/json',
@@ -46,13 +45,7 @@ async function remove({ images }: ImageBackend, exchange: Exchange): Promise<voi
   exchange.json(200, answer);
 }
 
-/** `POST /images/create`: `fromSrc=-` imports the root tar in the body; a pull is refused: `registryRoutes` know how. */
-async function create(backend: ImageBackend, exchange: Exchange): Promise<void> {
-  const { query } = exchange;
-  if (query.has('fromImage')) throw pullRefused(joinTag(query.text('fromImage'), query.text('tag')));
-  return importImage(backend, exchange);
-}
-
+/** `POST /images/create` with `fromSrc=-`: the root tar in the body. */
 export async function importImage({ images }: ImageBackend, exchange: Exchange): Promise<void> {
   const { query } = exchange;
   const source = query.text('fromSrc');
@@ -79,12 +72,6 @@ export async function importImage({ images }: ImageBackend, exchange: Exchange):
     const text = error.hint === undefined ? error.message : `${error.message}. ${error.hint}`;
     await send({ errorDetail: { message: text }, error: text });
   }
-}
-
-export function pullRefused(name: string): OrlopError {
-  return new OrlopError('unimplemented', 'DOCKER_NO_PULL', `cannot pull ${name}: registries are not supported yet`, {
-    hint: 'make an image with orlop template build debian/trixie, or bring one in with orlop import',
-  });
 }
 
 /** A tag that is a digest is joined by @, as Docker's clients split it. */

@@ -1,9 +1,4 @@
-import type { Progress, RegistryLogin, RemoteImageView } from '#wire';
-
-export interface RegistryCall {
-  readonly login?: RegistryLogin;
-  readonly signal: AbortSignal;
-}
+import type { Progress, RegistryCall, RegistryLogin, RemoteImageView } from '#wire';
 
 /** What the routes that speak to registries need of the engine. */
 export interface RegistryBackend {

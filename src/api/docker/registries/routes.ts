@@ -8,7 +8,7 @@ import type { RegistryBackend } from './backend.ts';
 import { loginOf, loginOfBody, registryOf } from './login.ts';
 import { openProgress } from './progress.ts';
 
-/** All that speaks to registries: pull, push, `/auth`, `/distribution`. They stand before `dockerRoutes`, which refuse it. */
+/** All that speaks to registries: pull, push, `/auth`, `/distribution`. An import is a pull's neighbour: both create an image. */
 export function registryRoutes(backend: RegistryBackend & ImageBackend): Route[] {
   return [
     { method: 'POST', path: '/images/create', handle: (exchange) => create(backend, exchange) },

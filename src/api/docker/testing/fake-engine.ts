@@ -6,6 +6,7 @@ import type { ContainerView, CreateRequest, EngineEvent, ExecRequest, ImageView,
 import type { ContainerBackend, LogRecord } from '../containers/backend.ts';
 import type { DockerBackend } from '../index.ts';
 import { fakeContainerView, fakeImage, familiar, nowNs } from './fake-views.ts';
+import { createFakeRegistries } from './fake-registries.ts';
 import { createFakeProcess, type FakeProcess } from './fake-process.ts';
 
 interface FakeContainer {
@@ -241,6 +242,7 @@ export function createFakeEngine(): FakeEngine {
         return image.id;
       },
     },
+    registries: createFakeRegistries(images),
     templates: {
       list: () => [
         {
