@@ -59,9 +59,12 @@ test('an archive reads the same in pieces of any size', () => {
   for (const size of [1, 7, 511, 512, 513, 1000]) assert.deepEqual(readAll(sample, size), whole, `pieces of ${size}`);
 });
 
-test('an archive may end without its zero blocks, but not inside something', () => {
+test('an archive may end without its zero blocks and its last padding, but not inside something', () => {
   const bare = sample.subarray(0, sample.length - 1024);
   assert.equal(readAll(bare).length, 6);
+  const last = archive(file('last', 'hello'));
+  for (const end of [517, 518, 1023]) assert.equal(readAll(last.subarray(0, end)).at(-1)?.content, 'hello');
+  refuses(last.subarray(0, 516), /ends in the middle/);
   assert.deepEqual(readAll(Buffer.alloc(0)), []);
   for (const cut of [100, 700, bare.length - 1]) refuses(bare.subarray(0, cut), /ends in the middle/);
 });

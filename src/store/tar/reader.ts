@@ -201,7 +201,7 @@ function* readEntry(
     yield* readData(stored.sparse?.extents ?? [{ offset: 0, length: stored.bytes }], handlers);
     handlers.endOfFile();
   } else yield* skip(stored.bytes);
-  yield* skip(roundUpToBlock(stored.bytes) - stored.bytes);
+  yield* skipPadding(roundUpToBlock(stored.bytes) - stored.bytes);
   return stored.mapBytes + roundUpToBlock(stored.bytes);
 }
 
@@ -292,6 +292,12 @@ function* skip(bytes: number): Generator<number, void, Buffer | null> {
     if (chunk === null) throw badTar('it ends in the middle of a file');
     left -= chunk.length;
   }
+}
+
+/** Go's archives that were never closed (`umoci insert`) end without the last file's padding; nothing of it is missing. */
+function* skipPadding(bytes: number): Generator<number, void, Buffer | null> {
+  let left = bytes;
+  while (left > 0) left -= (yield -left)?.length ?? left;
 }
 
 function* readOldGnuMap(
