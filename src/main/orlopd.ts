@@ -27,7 +27,7 @@ async function main(argv: readonly string[]): Promise<void> {
 /** The flags of `orlop registry serve` that orlopd's one flag stands for. */
 function registryOf({ registry, dataRoot }: EngineArguments): ServeArguments {
   const { host, port } = registry ?? { host: '127.0.0.1', port: 0 };
-  const open = { htpasswd: null, anonymousPull: false, token: null, tls: null, readOnly: false, proxy: null, policy: null };
+  const open = { htpasswd: null, anonymousPull: false, token: null, tls: null, readOnly: false, sparse: false, proxy: null, policy: null };
   return { verb: 'serve', host, port, root: join(dataRoot, 'registry'), gcEveryMs: 24 * 3_600_000, ...open };
 }
 

@@ -1,4 +1,5 @@
 import type { Logger } from '#log';
+import type { Metrics } from './metrics.ts';
 import type { Policy } from './policy.ts';
 import type { Storage } from './storage/types.ts';
 import type { RepositoryName } from './spec/names.ts';
@@ -12,6 +13,9 @@ export interface Registry {
   /** Fetches what is missing from another registry; null for a registry that has what has been pushed to it. */
   readonly mirror: Mirror | null;
   readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Whether a manifest may come without all that it refers to. */
+  readonly sparse: boolean;
 }
 
 /** One request that has been understood and permitted. */

@@ -19,17 +19,23 @@ export interface Route {
 type Handlers = Readonly<Record<string, Route>>;
 
 /** What is to be done for a method on a target. Fails with UNSUPPORTED naming the methods that there are. */
-export function findRoute(method: string, target: Exclude<Target, { kind: 'metrics' }>): Route {
+export function findRoute(method: string, target: Target): Route {
   const routes = routesOf(target);
   const route = Object.hasOwn(routes, method) ? routes[method] : undefined;
   if (route !== undefined) return route;
   throw refuse('UNSUPPORTED', 'this path does not know the method', { headers: { Allow: Object.keys(routes).join(', ') } });
 }
 
-function routesOf(target: Exclude<Target, { kind: 'metrics' }>): Handlers {
+function routesOf(target: Target): Handlers {
   if (target.kind === 'base') {
     const hello: Route = read({ kind: 'base' }, async ({ exchange }) => exchange.answer(200, { 'Content-Type': 'application/json' }, '{}'));
     return { GET: hello, HEAD: hello };
+  }
+  if (target.kind === 'metrics') {
+    const tell: Route = read({ kind: 'metrics' }, async ({ registry, exchange }) =>
+      exchange.answer(200, { 'Content-Type': 'text/plain; version=0.0.4' }, registry.metrics.format()),
+    );
+    return { GET: tell, HEAD: tell };
   }
   if (target.kind === 'catalog') return { GET: read({ kind: 'catalog' }, sendCatalog) };
   const { name } = target;

@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Logger } from '#log';
 import { noAuthentication, type Authenticator } from './auth/types.ts';
 import { createExchange, type Exchange } from './exchange.ts';
-import { createMetrics, type Metrics } from './metrics.ts';
+import { createMetrics } from './metrics.ts';
 import { createPolicy, type Policy } from './policy.ts';
 import type { Mirror } from './proxy/mirror.ts';
 import type { Call, Registry } from './registry.ts';
@@ -22,8 +22,10 @@ export interface RegistryServerOptions {
   /** Refuses whatever would change anything. */
   readonly readOnly?: boolean;
   readonly mirror?: Mirror;
-  /** PEM. Plain HTTP without it. */
-  readonly tls?: { readonly cert: string; readonly key: string };
+  /** Takes manifests without all that they refer to: an index with some of its platforms only, for one. */
+  readonly sparse?: boolean;
+  /** PEM. Plain HTTP without it. With `clientCa`, only clients with a certificate that one of these has signed are heard. */
+  readonly tls?: { readonly cert: string; readonly key: string; readonly clientCa?: string };
   /** A connection on which nothing moves for this long is cut; 0 never. */
   readonly idleMs?: number;
 }
@@ -39,7 +41,6 @@ export interface RegistryServer extends AsyncDisposable {
 interface Service extends Registry {
   readonly authenticator: Authenticator;
   readonly readOnly: boolean;
-  readonly metrics: Metrics;
 }
 
 const usualIdleMs = 120_000;
@@ -57,6 +58,7 @@ export function createRegistryServer(options: RegistryServerOptions): RegistrySe
     mirror: options.mirror ?? null,
     authenticator: options.authenticator ?? noAuthentication,
     readOnly: options.readOnly ?? false,
+    sparse: options.sparse ?? false,
     metrics,
   };
   const server = openServer(options, (request, response) => void serve(service, request, response));
@@ -80,14 +82,18 @@ function openServer(
 ): Server {
   // Uploads take as long as they take; what must not happen is that nothing moves.
   const limits = { requestTimeout: 0, headersTimeout: 30_000, keepAliveTimeout: 75_000, highWaterMark: 1 << 18 };
-  const server =
-    tls === undefined ? createHttpServer(limits, listener) : createHttpsServer({ ...limits, ...tls, minVersion: 'TLSv1.2' }, listener);
+  const server = tls === undefined ? createHttpServer(limits, listener) : createHttpsServer({ ...limits, ...secure(tls) }, listener);
   server.timeout = idleMs ?? usualIdleMs;
   server.on('clientError', (_error, socket) => {
     if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n', () => socket.destroy());
     else socket.destroy();
   });
   return server;
+}
+
+function secure({ cert, key, clientCa }: NonNullable<RegistryServerOptions['tls']>) {
+  const clients = clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true };
+  return { cert, key, ...clients, minVersion: 'TLSv1.2' } as const;
 }
 
 async function serve(service: Service, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -114,7 +120,6 @@ async function dispatch(service: Service, exchange: Exchange, facts: { route: st
   const target = parseTarget(exchange.path);
   if (target === null) throw refuse('UNSUPPORTED', 'there is nothing at this path', { status: 404 });
   facts.route = target.kind;
-  if (target.kind === 'metrics') return exchange.answer(200, { 'Content-Type': 'text/plain; version=0.0.4' }, service.metrics.format());
   const route = findRoute(exchange.method, target);
   const caller = await service.authenticator.identify(exchange.header('authorization'), route.access);
   facts.user = caller.user;

@@ -9,8 +9,9 @@ export interface ServeArguments {
   readonly htpasswd: string | null;
   readonly anonymousPull: boolean;
   readonly token: { readonly realm: string; readonly service: string; readonly issuer: string; readonly key: string } | null;
-  readonly tls: { readonly cert: string; readonly key: string } | null;
+  readonly tls: { readonly cert: string; readonly key: string; readonly clientCa: string | null } | null;
   readonly readOnly: boolean;
+  readonly sparse: boolean;
   readonly proxy: URL | null;
   readonly policy: string | null;
   readonly gcEveryMs: number;
@@ -44,7 +45,9 @@ const options: Readonly<Record<string, ParseArgsOptionsConfig>> = {
     'token-key': text,
     'tls-cert': text,
     'tls-key': text,
+    'tls-client-ca': text,
     'read-only': flag,
+    sparse: flag,
     proxy: text,
     policy: text,
     'gc-every': text,
@@ -79,6 +82,8 @@ function parseServe(values: Values, root: string): ServeArguments {
   const token = together(values, 'token-realm', 'token-service', 'token-issuer', 'token-key');
   const htpasswd = optional(values['htpasswd']);
   if (token !== null && htpasswd !== null) throw invalid('--htpasswd and --token-realm exclude each other');
+  const clientCa = optional(values['tls-client-ca']);
+  if (clientCa !== null && tls === null) throw invalid('--tls-client-ca needs --tls-cert and --tls-key');
   const [realm = '', service = '', issuer = '', key = ''] = token ?? [];
   if (`${realm}${service}`.includes('"')) throw invalid('--token-realm and --token-service cannot have quotes');
   return {
@@ -88,8 +93,9 @@ function parseServe(values: Values, root: string): ServeArguments {
     htpasswd,
     anonymousPull: values['anonymous-pull'] === true,
     token: token === null ? null : { realm, service, issuer, key },
-    tls: tls === null ? null : { cert: tls[0] ?? '', key: tls[1] ?? '' },
+    tls: tls === null ? null : { cert: tls[0] ?? '', key: tls[1] ?? '', clientCa },
     readOnly: values['read-only'] === true,
+    sparse: values['sparse'] === true,
     proxy: parseProxy(optional(values['proxy'])),
     policy: optional(values['policy']),
     gcEveryMs: parseNumber('--gc-every', values['gc-every'], 24) * 3_600_000,

@@ -31,8 +31,7 @@ export async function openRegistry(asked: ServeArguments, logger: Logger): Promi
   await using undo = new AsyncDisposableStack();
   const policy = await readPolicy(asked.policy);
   const authenticator = await openAuthenticator(asked);
-  const tls =
-    asked.tls === null ? {} : { tls: { cert: await readFile(asked.tls.cert, 'utf8'), key: await readFile(asked.tls.key, 'utf8') } };
+  const tls = asked.tls === null ? {} : { tls: await readCertificates(asked.tls) };
   const control = undo.use(await takeRoot(asked.root));
   const storage = undo.use(await openDirectoryStorage({ root: asked.root }));
   const { proxy } = asked;
@@ -45,6 +44,7 @@ export async function openRegistry(asked: ServeArguments, logger: Logger): Promi
       logger,
       policy,
       readOnly: asked.readOnly,
+      sparse: asked.sparse,
       ...(authenticator === null ? {} : { authenticator }),
       ...tls,
       ...mirror,
@@ -55,6 +55,11 @@ export async function openRegistry(asked: ServeArguments, logger: Logger): Promi
   const port = await server.listen(asked.host, asked.port);
   const held = undo.move();
   return { port, [Symbol.asyncDispose]: () => held.disposeAsync() };
+}
+
+async function readCertificates({ cert, key, clientCa }: NonNullable<ServeArguments['tls']>) {
+  const clients = clientCa === null ? {} : { clientCa: await readFile(clientCa, 'utf8') };
+  return { cert: await readFile(cert, 'utf8'), key: await readFile(key, 'utf8'), ...clients };
 }
 
 /** No rules without a file. Fails with what `parsePolicyConfig` fails with. */

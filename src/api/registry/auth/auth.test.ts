@@ -48,6 +48,8 @@ describe('htpasswd', () => {
     assert.equal((await registry.fetch('GET', `/v2/a/blobs/${sha256('')}`)).status, 404);
     assert.equal((await registry.fetch('POST', '/v2/a/blobs/uploads/')).status, 401);
     assert.equal((await registry.fetch('GET', '/v2/_catalog')).status, 401);
+    assert.equal((await registry.fetch('GET', '/metrics')).status, 401);
+    assert.equal((await registry.fetch('GET', '/metrics', { headers: basic('ana', 'secret') })).status, 200);
     assert.equal((await registry.fetch('POST', '/v2/a/blobs/uploads/', { headers: basic('ana', 'secret') })).status, 202);
   });
 
@@ -110,7 +112,10 @@ describe('signed tokens', () => {
       assert.equal(await ask('DELETE', '/v2/mine/manifests/x'), 401);
       assert.equal(await ask('DELETE', '/v2/all/manifests/x'), 404);
       assert.equal(await ask('GET', '/v2/_catalog'), 401);
+      assert.equal(await ask('GET', '/metrics'), 401);
     }
+    const scrape = bearer(makeToken(ec.privateKey, 'ES256', { ...good, access: [{ type: 'registry', name: 'metrics', actions: ['*'] }] }));
+    assert.equal((await registry.fetch('GET', '/metrics', { headers: scrape })).status, 200);
   });
 
   test('a mount needs leave to read the other repository', async () => {
@@ -120,6 +125,7 @@ describe('signed tokens', () => {
     const path = `/v2/mine/blobs/uploads/?mount=${sha256('x')}&from=secret`;
     const narrow = bearer(makeToken(ec.privateKey, 'ES256', { ...good, access: [grant('mine', '*')] }));
     assert.equal((await registry.fetch('POST', path, { headers: narrow })).status, 202);
+    assert.equal((await registry.fetch('POST', path.split('&')[0] ?? '', { headers: narrow })).status, 202);
     assert.equal((await registry.fetch('POST', path, { headers: everything })).status, 201);
   });
 

@@ -63,7 +63,7 @@ function grants(access: unknown, wanted: Access): boolean {
 }
 
 function scopeOf(access: Exclude<Access, { kind: 'base' }>): readonly [type: string, name: string, action: string] {
-  return access.kind === 'catalog' ? ['registry', 'catalog', '*'] : ['repository', access.name, access.action];
+  return access.kind === 'repository' ? ['repository', access.name, access.action] : ['registry', access.kind, '*'];
 }
 
 function formatChallenge({ realm, service }: TokenOptions, access: Access, error: string | null): string {

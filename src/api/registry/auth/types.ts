@@ -6,6 +6,7 @@ export type Action = 'pull' | 'push' | 'delete';
 export type Access =
   | { readonly kind: 'base' }
   | { readonly kind: 'catalog' }
+  | { readonly kind: 'metrics' }
   | { readonly kind: 'repository'; readonly name: RepositoryName; readonly action: Action };
 
 /** Who asks, and what they may do. */

@@ -18,7 +18,7 @@ describe('manifests', () => {
     const digest = sha256(text);
     assert.deepEqual(
       [pushed.status, pushed.headers.get('docker-content-digest'), pushed.headers.get('location')],
-      [201, digest, '/v2/some/repo/manifests/v1'],
+      [201, digest, `/v2/some/repo/manifests/${digest}`],
     );
     for (const reference of ['v1', digest]) {
       const got = await registry.fetch('GET', `/v2/some/repo/manifests/${reference}`, { headers: { accept: 'text/html' } });
@@ -42,6 +42,20 @@ describe('manifests', () => {
     assert.deepEqual([tagged.status, tagged.headers.get('oci-tag')], [201, 'one, two']);
     for (const reference of [sha512(text), sha256(text), 'one', 'two'])
       assert.equal((await registry.fetch('GET', `/v2/some/repo/manifests/${reference}`)).status, 200);
+  });
+
+  test('a sparse registry takes what is incomplete, and its check knows the difference', async () => {
+    await using sparse = await openTestRegistry({ sparse: true });
+    for (const content of ['{}', 'here']) await sparse.pushBlob('a', content);
+    const image = imageOf('{}', ['here', 'nowhere']);
+    assert.equal((await sparse.pushManifest('a', 'image', image)).status, 201);
+    const child = (content: string) => ({ mediaType: ociManifest, digest: sha256(content), size: content.length });
+    const index = { schemaVersion: 2, mediaType: ociIndex, manifests: [JSON.stringify(image), 'no such platform'].map(child) };
+    assert.equal((await sparse.pushManifest('a', 'index', index)).status, 201);
+    assert.equal((await sparse.fetch('GET', `/v2/a/manifests/${sha256('no such platform')}`)).status, 404);
+    assert.deepEqual((await sparse.storage.check()).problems, []);
+    await sparse.fetch('DELETE', `/v2/a/blobs/${sha256('here')}`);
+    assert.equal((await sparse.storage.check()).problems.length, 1);
   });
 
   test('a manifest whose blobs are not there is refused', async () => {

@@ -39,11 +39,12 @@ export async function putManifest({ registry, exchange }: Call, name: Repository
   if ('digest' in reference && reference.digest !== digest)
     throw refuse('DIGEST_INVALID', `the manifest has the digest ${digest}, not ${reference.digest}`);
   const facts = parsePushedManifest(bytes, exchange.header('content-type'));
-  await requireParts(registry, name, facts);
+  const absent = await findAbsent(registry, name, facts);
+  if (absent.length > 0 && !registry.sparse) throw incomplete(name, absent);
   for (const tag of tags) await requireMovable(registry, name, tag, digest);
-  await registry.storage.putManifest(name, { digest, bytes, facts }, tags);
+  await registry.storage.putManifest(name, { digest, bytes, facts: absent.length === 0 ? facts : { ...facts, absent } }, tags);
   exchange.answer(201, {
-    Location: `/v2/${name}/manifests/${text}`,
+    Location: `/v2/${name}/manifests/${digest}`,
     'Docker-Content-Digest': digest,
     ...(facts.subject === undefined ? {} : { 'OCI-Subject': facts.subject }),
     ...('digest' in reference && tags.length > 0 ? { 'OCI-Tag': tags.join(', ') } : {}),
@@ -65,16 +66,20 @@ function digestOf(bytes: Uint8Array, algorithm: DigestAlgorithm): Digest {
   return formatDigest(algorithm, createHash(algorithm).update(bytes).digest('hex'));
 }
 
-/** A manifest whose parts are not there is refused, so that whatever can be pulled can be pulled whole. Its subject may be missing. */
-async function requireParts({ storage }: Registry, name: RepositoryName, facts: ManifestFacts): Promise<void> {
-  const missing: Digest[] = [];
-  for (const digest of facts.blobs) if ((await storage.blobSize(name, digest)) === null) missing.push(digest);
+/** What a manifest refers to and the repository has not. Its subject may always be missing. */
+async function findAbsent({ storage }: Registry, name: RepositoryName, facts: ManifestFacts): Promise<readonly Digest[]> {
+  const absent: Digest[] = [];
+  for (const digest of facts.blobs) if ((await storage.blobSize(name, digest)) === null) absent.push(digest);
   for (const digest of facts.manifests)
-    if (!(await storage.hasManifest(name, digest)) && (await storage.blobSize(name, digest)) === null) missing.push(digest);
-  if (missing.length === 0) return;
-  throw refuse('MANIFEST_BLOB_UNKNOWN', `${name} has no ${missing.slice(0, 3).join(', ')}${missing.length > 3 ? ', …' : ''}`, {
+    if (!(await storage.hasManifest(name, digest)) && (await storage.blobSize(name, digest)) === null) absent.push(digest);
+  return absent;
+}
+
+/** Whatever can be pulled can be pulled whole, unless the operator wants it otherwise. */
+function incomplete(name: RepositoryName, absent: readonly Digest[]): Error {
+  return refuse('MANIFEST_BLOB_UNKNOWN', `${name} has no ${absent.slice(0, 3).join(', ')}${absent.length > 3 ? ', …' : ''}`, {
     hint: 'push what a manifest refers to before it',
-    detail: { digest: missing[0] },
+    detail: { digest: absent[0] },
   });
 }
 

@@ -159,7 +159,7 @@ describe('pushing blobs', () => {
     assert.equal((await registry.fetch('GET', `/v2/target/blobs/${digest}`)).bytes.toString(), 'to be shared');
     for (const query of [
       `mount=${digest}&from=nobody`,
-      `mount=${digest}`,
+      `mount=${sha256('none')}`,
       `mount=${sha256('none')}&from=source`,
       `mount=${digest}&from=../source`,
     ]) {
@@ -169,6 +169,18 @@ describe('pushing blobs', () => {
     }
     const bad = await registry.fetch('POST', '/v2/third/blobs/uploads/?mount=nonsense&from=source');
     assert.deepEqual([bad.status, bad.codes], [400, ['DIGEST_INVALID']]);
+  });
+
+  test('a mount that names no repository finds one that has the blob', async () => {
+    const digest = await registry.pushBlob('hidden/source', 'to be found');
+    for (const query of [`mount=${digest}`, `mount=${digest}&from=`]) {
+      const mounted = await registry.fetch('POST', `/v2/finder/blobs/uploads/?${query}`);
+      assert.deepEqual([mounted.status, mounted.headers.get('location')], [201, `/v2/finder/blobs/${digest}`]);
+    }
+    assert.equal((await registry.fetch('GET', `/v2/finder/blobs/${digest}`)).bytes.toString(), 'to be found');
+    for (const name of ['hidden/source', 'finder'])
+      assert.equal((await registry.fetch('DELETE', `/v2/${name}/blobs/${digest}`)).status, 202);
+    assert.equal((await registry.fetch('POST', `/v2/finder/blobs/uploads/?mount=${digest}`)).status, 202);
   });
 
   test('what a broken connection has brought stays, and the upload goes on from there', async () => {

@@ -25,16 +25,19 @@ export async function postUpload(call: Call, name: RepositoryName): Promise<void
   exchange.answer(201, { Location: `/v2/${name}/blobs/${digest}`, 'Docker-Content-Digest': digest });
 }
 
-/** A mount that cannot be becomes an upload like any other. */
+/** A mount that cannot be becomes an upload like any other. Without `from`, any repository will do that the client may pull from. */
 async function mount({ registry, exchange, mayPull }: Call, name: RepositoryName): Promise<boolean> {
   const wanted = exchange.query.get('mount');
   if (wanted === null) return false;
   const digest = parseBlobDigest(wanted);
-  const from = exchange.query.get('from');
-  if (from === null || !isRepositoryName(from) || !(await mayPull(from))) return false;
-  if (!(await registry.storage.mountBlob(from, name, digest))) return false;
-  exchange.answer(201, { Location: `/v2/${name}/blobs/${digest}`, 'Docker-Content-Digest': digest });
-  return true;
+  const from = exchange.query.get('from') ?? '';
+  const sources = from === '' ? await registry.storage.findBlob(digest) : [from].filter(isRepositoryName);
+  for (const source of sources) {
+    if (!(await mayPull(source)) || !(await registry.storage.mountBlob(source, name, digest))) continue;
+    exchange.answer(201, { Location: `/v2/${name}/blobs/${digest}`, 'Docker-Content-Digest': digest });
+    return true;
+  }
+  return false;
 }
 
 function wantedAlgorithm(query: URLSearchParams): DigestAlgorithm {

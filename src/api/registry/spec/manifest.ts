@@ -22,6 +22,8 @@ export interface ManifestFacts {
   readonly blobs: readonly Digest[];
   /** What an index lists: manifests, and blobs where somebody lists blobs. */
   readonly manifests: readonly Digest[];
+  /** Which of these had not been there when it was pushed. */
+  readonly absent?: readonly Digest[];
 }
 
 /**

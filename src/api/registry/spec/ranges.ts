@@ -14,8 +14,7 @@ export function parseRange(header: string | undefined, size: number): ByteRange 
   const [, first = '', last = ''] = match;
   if (first === '' && last === '') return null;
   if (first === '') return Number(last) === 0 || size === 0 ? 'unsatisfiable' : { start: Math.max(0, size - Number(last)), end: size - 1 };
-  if (last !== '' && Number(last) < Number(first)) return null;
-  if (Number(first) >= size) return 'unsatisfiable';
+  if (Number(first) >= size || (last !== '' && Number(last) < Number(first))) return 'unsatisfiable';
   return { start: Number(first), end: last === '' ? size - 1 : Math.min(Number(last), size - 1) };
 }
 

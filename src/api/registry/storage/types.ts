@@ -15,6 +15,8 @@ export interface Storage extends AsyncDisposable {
   openBlob(name: RepositoryName, digest: Digest, range: ByteRange | null): Promise<Readable | null>;
   /** Shows a blob of one repository in another as well; false when the first has it not. */
   mountBlob(from: RepositoryName, to: RepositoryName, digest: Digest): Promise<boolean>;
+  /** The repositories that show this blob, in the order of their bytes. */
+  findBlob(digest: Digest): Promise<readonly RepositoryName[]>;
   /** Takes a blob out of the repository; false when it was not there. */
   removeBlob(name: RepositoryName, digest: Digest): Promise<boolean>;
 

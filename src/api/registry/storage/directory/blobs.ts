@@ -8,8 +8,9 @@ import type { Storage } from '../types.ts';
 import type { RepositoryName } from '../../spec/names.ts';
 import { hasErrno, listNames, orNull, removeFile, writeMark } from './files.ts';
 import type { Layout } from './layout.ts';
+import { findRepositories } from './repositories.ts';
 
-export type BlobStorage = Pick<Storage, 'blobSize' | 'openBlob' | 'mountBlob' | 'removeBlob'>;
+export type BlobStorage = Pick<Storage, 'blobSize' | 'openBlob' | 'mountBlob' | 'findBlob' | 'removeBlob'>;
 
 const readBytes = 1 << 20;
 /** A lease on disk is renewed when it is older than this, not at each request. */
@@ -43,6 +44,13 @@ export function createBlobStorage(layout: Layout, leases: Leases): BlobStorage {
       if ((await blobSize(from, digest)) === null) return false;
       await writeMark(layout.blobLink(to, digest));
       return true;
+    },
+    async findBlob(digest) {
+      const found: RepositoryName[] = [];
+      if ((await orNull(stat(layout.blob(digest)))) === null) return found;
+      for (const name of await findRepositories(layout, '_blobs'))
+        if ((await orNull(stat(layout.blobLink(name, digest)))) !== null) found.push(name);
+      return found;
     },
     removeBlob: (name, digest) => removeFile(layout.blobLink(name, digest)),
   };

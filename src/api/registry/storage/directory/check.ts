@@ -25,6 +25,7 @@ export async function check(layout: Layout, signal?: AbortSignal): Promise<Check
       if (record === null) continue;
       if (!content.has(digest)) problems.push(`${name} has the manifest ${digest} without its content`);
       for (const part of record.facts.blobs) {
+        if (record.facts.absent?.includes(part) === true) continue;
         const shown = await orNull(stat(layout.blobLink(name, part)));
         if (shown === null) problems.push(`the manifest ${digest} of ${name} needs the blob ${part}, which is not there`);
       }
