@@ -21,7 +21,7 @@ export interface Linux {
   readonly mountLabel?: string;
   readonly intelRdt?: IntelRdt;
   /** runtime-spec 1.3: set_mempolicy(2). */
-  readonly memoryPolicy?: { readonly mode: string; readonly nodes?: string; readonly flags?: readonly string[] };
+  readonly memoryPolicy?: { readonly mode?: string; readonly nodes?: string; readonly flags?: readonly string[] };
   readonly personality?: { readonly domain: 'LINUX' | 'LINUX32'; readonly flags?: readonly string[] };
 }
 

@@ -104,6 +104,6 @@ export const linuxDecoder: Decoder<Linux> = object<Linux>({
   readonlyPaths: optional(array(cString)),
   mountLabel: optional(cString),
   intelRdt: optional(intelRdt),
-  memoryPolicy: optional(object<MemoryPolicy>({ mode: required(string), nodes: optional(string), flags: optional(array(string)) })),
+  memoryPolicy: optional(object<MemoryPolicy>({ mode: optional(string), nodes: optional(string), flags: optional(array(string)) })),
   personality: optional(object<Personality>({ domain: required(oneOf(['LINUX', 'LINUX32'])), flags: optional(array(string)) })),
 });

@@ -12,23 +12,33 @@ import type { Cgroup, CgroupController, CgroupLayout, Place } from './types.ts';
 
 /**
  * Makes `path` in every hierarchy, with its parents, ready to take processes. A path that exists already is fine when it is empty of
- * processes; otherwise `already-exists`. On failure what was made is removed.
+ * processes and not frozen; otherwise `already-exists` or `failed-precondition`. On failure what was made is removed.
  */
 export function createCgroup(layout: CgroupLayout, path: string): Cgroup {
   const cgroup = openCgroup(layout, path);
   const made: string[] = [];
   try {
     for (const hierarchy of layout.hierarchies) made.push(...makeDirectories(layout, hierarchy, cgroup.path));
-    if (cgroup.pids().length > 0) {
-      throw new OrlopError('already-exists', 'RUNTIME_CGROUP_IN_USE', `cgroup ${cgroup.path} already holds processes`, {
-        hint: 'choose another cgroup path or end the processes',
-      });
-    }
+    refuseOccupied(cgroup);
   } catch (error) {
     for (const directory of made.reverse()) removeQuietly(directory);
     throw error;
   }
   return cgroup;
+}
+
+/** Whoever is born in a frozen cgroup never gets to be a container. */
+function refuseOccupied(cgroup: Cgroup): void {
+  const count = cgroup.pids().length;
+  if (count > 0)
+    throw new OrlopError('already-exists', 'RUNTIME_CGROUP_IN_USE', `cgroup ${cgroup.path} already holds processes`, {
+      hint: 'choose another cgroup path or end the processes',
+      details: { count },
+    });
+  if (cgroup.isFrozen())
+    throw new OrlopError('failed-precondition', 'RUNTIME_CGROUP_FROZEN', `cgroup ${cgroup.path} is frozen`, {
+      hint: 'thaw it or choose another cgroup path',
+    });
 }
 
 /** A handle on a cgroup that exists, or existed: every method bears its absence. `invalid-argument` when the path leaves the hierarchy. */

@@ -44,6 +44,9 @@ function say(op: Op, failure: PlanFailureDetails, sentence: string, { plan, phas
   return { text: (phase === 'exec' ? starting : initializing) + (words ?? sentence) };
 }
 
+/** SCHED_DEADLINE of linux/sched.h. */
+const deadlinePolicy = 6;
+
 function sayOp(op: Op, failure: PlanFailureDetails): string | null {
   const reason = describeErrno(failure.errno);
   switch (op.op) {
@@ -64,6 +67,13 @@ function sayOp(op: Op, failure: PlanFailureDetails): string | null {
       return failure.syscall.startsWith('open') ? `open /proc/sys/${op.path}: ${reason}` : `write /proc/sys/${op.path}: ${reason}`;
     case 'set_rlimit':
       return `error setting rlimits for ready process: error setting rlimit type ${op.resource}: ${reason}`;
+    case 'set_scheduler':
+      // sched_setattr(2), EPERM: a deadline needs all processors of the system.
+      return failure.errno === 'EPERM' && op.policy === deadlinePolicy
+        ? "process scheduler can't be used together with AllowedCPUs"
+        : `error setting scheduler: ${reason}`;
+    case 'set_memory_policy':
+      return `error setting memory policy: set_mempolicy: ${reason}`;
     case 'make_read_only':
       return `can't make ${JSON.stringify(op.target)} read-only: ${reason}`;
     case 'mask':

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { after, describe, test } from 'node:test';
-import { namespaceTypes } from '#oci';
+import { type Linux, namespaceTypes } from '#oci';
 import { openTestBundles, shell, type TestBundles } from '../testing/bundles.ts';
 import { reasonToSkip } from '../testing/root.ts';
 
@@ -67,7 +67,7 @@ describe('what newer specs ask for', { skip: reasonToSkip() }, () => {
     const linux = { namespaces: [{ type: 'mount' } as const], netDevices: { lo: {} } };
     const { code, err } = bundles.run({ rest: { hostname: '' }, linux });
     assert.notEqual(code, 0);
-    assert.match(err, /linux\.netDevices needs an own network namespace/);
+    assert.match(err, /unable to move network devices without a NET namespace/);
   });
 
   test('a memory policy and a personality hold for the container and for exec', {
@@ -88,7 +88,24 @@ describe('what newer specs ask for', { skip: reasonToSkip() }, () => {
   test('a memory policy over a node that is not there is told as such', { skip: existsSync('/sys/devices/system/node/node63') }, () => {
     const { code, err } = bundles.run({ linux: { memoryPolicy: { mode: 'MPOL_BIND', nodes: '63' } } });
     assert.notEqual(code, 0);
-    assert.match(err, /memory policy of linux\.memoryPolicy cannot be set/);
+    assert.match(err, /set_mempolicy: invalid argument/);
+  });
+
+  test('a memory policy that nobody can mean is refused in the words that callers know', () => {
+    const refused = (memoryPolicy: NonNullable<Linux['memoryPolicy']>): string => bundles.run({ linux: { memoryPolicy } }).err;
+    assert.match(refused({ mode: 'INTERLEAVE', nodes: '0' }), /invalid memory policy mode \\"INTERLEAVE\\"/);
+    assert.match(refused({ nodes: '0-7' }), /invalid memory policy mode/);
+    assert.match(refused({ mode: 'MPOL_BIND', nodes: '0', flags: ['HURRY'] }), /invalid memory policy flag \\"HURRY\\"/);
+    assert.match(refused({ mode: 'MPOL_BIND', nodes: '0-9876543210' }), /invalid memory policy node/);
+    assert.match(refused({ mode: 'MPOL_DEFAULT', nodes: '0-7' }), /set_mempolicy: invalid argument/);
+    assert.equal(refused({}), '');
+  });
+
+  test('a deadline on some of the processors is refused', { skip: availableParallelism() > 1 ? false : 'needs two processors' }, () => {
+    const scheduler = { policy: 'SCHED_DEADLINE', runtime: 42_000, deadline: 1_000_000, period: 1_000_000 };
+    const { code, err } = bundles.run({ process: { scheduler }, linux: { resources: { cpu: { cpus: '0' } } } });
+    assert.equal(code, 1);
+    assert.match(err, /process scheduler can't be used together with AllowedCPUs/);
   });
 
   test('clocks have their offsets in a time namespace', { skip: existsSync('/proc/self/ns/time') ? false : 'no time namespaces' }, () => {

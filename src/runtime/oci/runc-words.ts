@@ -16,6 +16,8 @@ export function inRuncsWords(error: OrlopError): RuncWords {
   return { text, bare: error.code === 'RUNTIME_EXECVE' };
 }
 
+const initializing = 'unable to start container process: error during container init: ';
+
 type Details = Readonly<Record<string, unknown>>;
 type Words = string | ((details: Details, error: OrlopError) => string);
 
@@ -23,6 +25,10 @@ const table: Readonly<Record<string, Words>> = {
   RUNTIME_CONTAINER_UNKNOWN: 'container does not exist',
   RUNTIME_CONTAINER_EXISTS: 'container with given ID already exists',
   RUNTIME_ID: ({ id }) => (id === '' ? 'container id cannot be empty' : 'invalid container ID format'),
+  RUNTIME_CGROUP_IN_USE: ({ count }) => `container's cgroup is not empty: ${String(count)} process(es) found`,
+  RUNTIME_CGROUP_FROZEN: "container's cgroup unexpectedly frozen",
+  RUNTIME_RESOURCE_UNSUPPORTED: (_details, { message }) =>
+    /\.unified\..* does not use cgroup v2$/.test(message) ? 'invalid configuration: cannot use unified on cgroup v1' : message,
   RUNTIME_NOT_RUNNING: 'container not running',
   RUNTIME_WRONG_STATE: wrongState,
   RUNTIME_ROOT_MISSING: ({ path }) => `invalid rootfs: stat ${String(path)}: no such file or directory`,
@@ -33,7 +39,7 @@ const table: Readonly<Record<string, Words>> = {
   RUNTIME_SPEC_UNSUPPORTED: ({ path }, { message }) =>
     path === 'process.selinuxLabel' ? 'selinux label is specified in config, but selinux is disabled or not supported' : message,
   RUNTIME_MOUNT_SOURCE: ({ source, destination }, { message }) =>
-    `unable to start container process: error during container init: ${
+    `${initializing}${
       typeof source !== 'string'
         ? message
         : `error mounting ${JSON.stringify(source)} to rootfs at ${JSON.stringify(destination)}: stat ${source}: no such file or directory`
@@ -51,13 +57,26 @@ const fields: readonly (readonly [RegExp, (found: string) => string])[] = [
   [/process\.cwd$/, () => 'Cwd property must not be empty'],
 ];
 
+/** What the plan refuses, where runc has a sentence for it, made of what the expression found. */
+const values: readonly (readonly [RegExp, (...found: readonly string[]) => string])[] = [
+  [/process\.rlimits\[\d+\]\.type "(.*)" is no resource$/, (type) => `wrong rlimit value: ${type}`],
+  [
+    /mounts\[\d+\]\.destination ("(.*)") lies inside \/proc$/,
+    (target) => `${initializing}error mounting to rootfs at ${target}: ${target} cannot be mounted because it is inside /proc`,
+  ],
+  [/linux\.memoryPolicy\.mode (".*") is no memory policy$/, (mode) => `invalid memory policy mode ${mode}`],
+  [/linux\.memoryPolicy\.flags\[\d+\] (".*") is no flag$/, (flag) => `invalid memory policy flag ${flag}`],
+  [/linux\.memoryPolicy\.nodes (".*") is no list of memory nodes$/, (nodes) => `invalid memory policy node ${nodes}`],
+  [/linux\.memoryPolicy\.(?:flags|nodes) (?:cannot|is needed)/, () => `${initializing}set_mempolicy: invalid argument`],
+  [/linux\.netDevices needs an own network namespace$/, () => 'unable to move network devices without a NET namespace'],
+];
+
 function badValue(message: string): string {
-  const type = /process\.rlimits\[\d+\]\.type "(.*)" is no resource$/.exec(message)?.[1];
-  if (type !== undefined) return `wrong rlimit value: ${type}`;
-  const target = /mounts\[\d+\]\.destination "(.*)" lies inside \/proc$/.exec(message)?.[1];
-  if (target === undefined) return message;
-  const quoted = JSON.stringify(target);
-  return `unable to start container process: error during container init: error mounting to rootfs at ${quoted}: ${quoted} cannot be mounted because it is inside /proc`;
+  for (const [pattern, words] of values) {
+    const [, ...found] = pattern.exec(message) ?? [null];
+    if (pattern.test(message)) return words(...found);
+  }
+  return message;
 }
 
 function badField({ message }: OrlopError): string {

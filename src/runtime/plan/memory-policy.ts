@@ -29,8 +29,9 @@ const at = 'linux.memoryPolicy';
  * or its nodes do not permit by the kernel.
  */
 export function planMemoryPolicy(policy: Linux['memoryPolicy']): Op[] {
-  if (policy === undefined) return [];
-  const mode = lookUp(modes, policy.mode, `${at}.mode`, 'memory policy');
+  // An empty one says nothing, as with runc.
+  if (policy === undefined || Object.keys(policy).length === 0) return [];
+  const mode = lookUp(modes, policy.mode ?? '', `${at}.mode`, 'memory policy');
   const flags = (policy.flags ?? []).reduce((bits, name, index) => bits | lookUp(flagBits, name, `${at}.flags[${index}]`, 'flag'), 0);
   const exclusive = flagBits.MPOL_F_RELATIVE_NODES | flagBits.MPOL_F_STATIC_NODES;
   if ((flags & exclusive) === exclusive) throw rejectField(`${at}.flags`, 'cannot name both static and relative nodes');
