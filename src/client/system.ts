@@ -1,4 +1,5 @@
 import type {
+  BuildOverrides,
   DockerEvent,
   DockerInfo,
   DockerVersion,
@@ -9,7 +10,6 @@ import type {
   Progress,
   TemplateBuildResult,
   TemplatesBody,
-  TemplateView,
 } from '#wire';
 import { readJson, readLines } from './answers.ts';
 import { followProgress } from './progress.ts';
@@ -39,9 +39,10 @@ export interface SystemClient {
   /** Creates and starts a system container; a template that is not built yet is built first. */
   launch(body: LaunchBody, options?: FollowOptions): Promise<LaunchResult>;
   readonly templates: {
-    list(): Promise<readonly TemplateView[]>;
+    /** With the recipes that cannot be used, one sentence each. */
+    list(): Promise<TemplatesBody>;
     /** Resolves with the names of the images. */
-    build(name: string, options?: FollowOptions & { rebuild?: boolean }): Promise<readonly string[]>;
+    build(name: string, options?: FollowOptions & BuildOverrides & { rebuild?: boolean }): Promise<readonly string[]>;
   };
 }
 
@@ -59,10 +60,10 @@ export function createSystemClient(transport: Transport): SystemClient {
     events: (options = {}) => streamEvents(transport, options),
     launch: (body, options = {}) => follow('/orlop/v1/launch', body, options),
     templates: {
-      list: async () => (await get<TemplatesBody>('/orlop/v1/templates')).templates,
-      build: async (name, { rebuild, ...options } = {}) => {
-        const body = { name, ...(rebuild === undefined ? {} : { rebuild }) };
-        return (await follow<TemplateBuildResult>('/orlop/v1/templates/build', body, options)).images;
+      list: () => get('/orlop/v1/templates'),
+      build: async (name, { progress, signal, ...changes } = {}) => {
+        const how = { ...(progress === undefined ? {} : { progress }), ...(signal === undefined ? {} : { signal }) };
+        return (await follow<TemplateBuildResult>('/orlop/v1/templates/build', { name, ...changes }, how)).images;
       },
     },
   };

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type {
+  BuildOverrides,
   CommitRequest,
   ContainerFilter,
   ContainerView as PlainContainerView,
@@ -179,8 +180,13 @@ export interface Engine extends AsyncDisposable {
   };
   readonly templates: {
     list(): TemplateView[];
+    /** Recipes that cannot be used, one sentence each. */
+    problems(): string[];
     /** Builds `debian/trixie` (all its default variants: app and systemd) or one variant `debian/trixie/systemd`; returns the image names. */
-    build(name: string, options: { rebuild?: boolean; progress: (step: Progress) => void; signal: AbortSignal }): Promise<string[]>;
+    build(
+      name: string,
+      options: BuildOverrides & { rebuild?: boolean; progress: (step: Progress) => void; signal: AbortSignal },
+    ): Promise<string[]>;
   };
   /** Creates and starts a system container. `source` is a template or an image; a template that is not built yet is built first. */
   launch(

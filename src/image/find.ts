@@ -85,6 +85,6 @@ function notFound(text: string, reference: Reference | OrlopError): OrlopError {
   const hint =
     template === null
       ? 'see what there is with: orlop images, or make one with: orlop template build'
-      : `make it with: orlop template build ${template.name}`;
+      : `make it with: orlop template build ${template}`;
   return new OrlopError('not-found', 'IMAGE_NOT_FOUND', `image "${shown}" is not here`, { hint });
 }

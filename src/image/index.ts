@@ -7,7 +7,7 @@ export { type HistoryLine, historyOf } from './history.ts';
 export { createImages, type ImagesOptions } from './images.ts';
 export { createTemplateBuilder, type TemplateBuilderOptions } from './templates/build.ts';
 export { createMmdebstrap, type MmdebstrapOptions } from './templates/mmdebstrap.ts';
-export { findTemplate, isTemplateName, listTemplates, type TemplateChoice, variantOf } from './templates/recipes.ts';
+export { createTemplates, type TemplateChoice, type Templates, variantOf } from './templates/recipes.ts';
 export type {
   BuildTemplateRequest,
   PackageRequest,
@@ -16,6 +16,7 @@ export type {
   RunProgram,
   Template,
   TemplateBuilder,
+  TemplateOverrides,
   TemplateVariant,
 } from './templates/types.ts';
 export {

@@ -1,4 +1,4 @@
-import type { CreateRequest, EngineInfo, Progress, TemplateView } from './views.ts';
+import type { BuildOverrides, CreateRequest, EngineInfo, Progress, TemplateView } from './views.ts';
 
 /** JSON of Orlop's own API below `/orlop/v1`: what Docker's lacks. */
 export interface PingBody {
@@ -10,9 +10,11 @@ export type InfoBody = EngineInfo;
 
 export interface TemplatesBody {
   readonly templates: readonly TemplateView[];
+  /** Recipes that cannot be used, one sentence each. */
+  readonly problems: readonly string[];
 }
 
-export interface TemplateBuildBody {
+export interface TemplateBuildBody extends BuildOverrides {
   readonly name: string;
   readonly rebuild?: boolean;
 }

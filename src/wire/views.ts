@@ -177,6 +177,16 @@ export interface TemplateView {
   readonly variants: readonly { readonly name: string; readonly kind: Kind; readonly image: string; readonly built: boolean }[];
 }
 
+/** What one build of a template changes in its recipe. */
+export interface BuildOverrides {
+  /** Base address of a mirror, or of a snapshot of one. */
+  readonly mirror?: string;
+  /** Take package lists that are out of date: fixes may be missing. */
+  readonly staleMirror?: boolean;
+  /** Seconds since 1970: no file of the image is younger, and the image itself is as old. */
+  readonly sourceDateEpoch?: number;
+}
+
 /** One step of a long operation. */
 export interface Progress {
   readonly id?: string;

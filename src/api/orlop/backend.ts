@@ -1,4 +1,4 @@
-import type { CreateRequest, EngineInfo, Progress, TemplateView } from '#wire';
+import type { BuildOverrides, CreateRequest, EngineInfo, Progress, TemplateView } from '#wire';
 
 type Steps = { progress: (step: Progress) => void; signal: AbortSignal };
 
@@ -6,7 +6,8 @@ type Steps = { progress: (step: Progress) => void; signal: AbortSignal };
 export interface OrlopBackend {
   readonly templates: {
     list(): TemplateView[];
-    build(name: string, options: Steps & { rebuild?: boolean }): Promise<string[]>;
+    problems(): string[];
+    build(name: string, options: Steps & BuildOverrides & { rebuild?: boolean }): Promise<string[]>;
   };
   launch(source: string, request: Omit<CreateRequest, 'image' | 'kind'>, options: Steps): Promise<{ id: string; name: string }>;
   info(): EngineInfo;

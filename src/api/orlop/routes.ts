@@ -22,17 +22,23 @@ function ping(backend: OrlopBackend, exchange: Exchange): void {
 }
 
 function templates(backend: OrlopBackend, exchange: Exchange): void {
-  exchange.json(200, { templates: backend.templates.list() } satisfies TemplatesBody);
+  exchange.json(200, { templates: backend.templates.list(), problems: backend.templates.problems() } satisfies TemplatesBody);
 }
 
 async function build(backend: OrlopBackend, exchange: Exchange): Promise<void> {
   const body = await exchange.readObject();
   const name = body.text('name');
   const rebuild = body.flag('rebuild');
+  const mirror = body.text('mirror');
+  const overrides = {
+    ...(mirror === '' ? {} : { mirror }),
+    ...(body.flag('staleMirror') ? { staleMirror: true } : {}),
+    ...(body.raw('sourceDateEpoch') === undefined ? {} : { sourceDateEpoch: body.integer('sourceDateEpoch') }),
+  };
   if (name === '')
     throw new OrlopError('invalid-argument', 'ORLOP_NO_TEMPLATE', 'no template named', { hint: 'see them with orlop template list' });
   await streamProgress<TemplateBuildResult>(exchange, async (progress) => ({
-    images: await backend.templates.build(name, { rebuild, progress, signal: exchange.signal }),
+    images: await backend.templates.build(name, { rebuild, ...overrides, progress, signal: exchange.signal }),
   }));
 }
 

@@ -57,6 +57,8 @@ export const otherCommands: readonly CommandSpec[] = [
     usage: '[OPTIONS] TEMPLATE [TEMPLATE...]',
     flags: [
       { name: 'rebuild', kind: 'flag', help: 'Even if it has been built' },
+      { name: 'mirror', kind: 'text', value: 'address', help: 'Take packages from this mirror, or from a snapshot of one' },
+      { name: 'stale-mirror', kind: 'flag', help: 'Even if its package lists are out of date' },
       { name: 'quiet', short: 'q', kind: 'flag', help: 'Show no progress' },
     ],
     positionals: { min: 1, max: many },

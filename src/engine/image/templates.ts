@@ -1,12 +1,13 @@
 import { isOrlopError } from '#errors';
-import { findTemplate, listTemplates, type Template } from '#image';
+import type { Template, TemplateOverrides } from '#image';
 import type { EngineContext } from '../context.ts';
 import type { Engine, Progress, TemplateView } from '../model.ts';
 
 /** Recipes that make base images: listed with what is built already, built on demand. */
 export function createTemplateVerbs(context: EngineContext): Engine['templates'] {
   return {
-    list: () => listTemplates().map((template) => templateView(context, template)),
+    list: () => context.recipes.list().map((template) => templateView(context, template)),
+    problems: () => context.recipes.problems().map(({ message }) => message),
     build: (name, options) => buildTemplate(context, name, options),
   };
 }
@@ -25,14 +26,14 @@ export function isBuilt(context: EngineContext, reference: string): boolean {
 export async function buildTemplate(
   context: EngineContext,
   name: string,
-  options: { rebuild?: boolean; progress: (step: Progress) => void; signal: AbortSignal },
+  { rebuild = false, ...options }: TemplateOverrides & { rebuild?: boolean; progress: (step: Progress) => void; signal: AbortSignal },
 ): Promise<string[]> {
-  const references = findTemplate(name).variants.map((variant) => variant.reference);
-  if (options.rebuild !== true && references.every((reference) => isBuilt(context, reference))) {
+  const references = context.recipes.find(name).variants.map((variant) => variant.reference);
+  if (!rebuild && references.every((reference) => isBuilt(context, reference))) {
     for (const reference of references) options.progress({ id: reference, status: 'Built already' });
     return references;
   }
-  await context.templates.build({ template: name, progress: options.progress, signal: options.signal });
+  await context.templates.build({ template: name, ...options });
   return references;
 }
 

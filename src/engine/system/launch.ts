@@ -1,4 +1,4 @@
-import { findTemplate, isTemplateName, variantOf } from '#image';
+import { variantOf } from '#image';
 import { createContainer } from '../container/create.ts';
 import { removeContainer } from '../container/remove.ts';
 import { startContainer } from '../container/start.ts';
@@ -26,8 +26,8 @@ export async function launchSystem(
 
 /** A template stands for its system variant, which is built when it is missing; anything else is an image. */
 async function systemImage(context: EngineContext, source: string, follow: Parameters<Engine['launch']>[2]): Promise<string> {
-  if (!isTemplateName(source)) return source;
-  const choice = findTemplate(source);
+  if (!context.recipes.isName(source)) return source;
+  const choice = context.recipes.find(source);
   const { name, reference } = variantOf(choice, 'system');
   if (!isBuilt(context, reference)) await buildTemplate(context, `${choice.template.name}/${name}`, follow);
   return reference;

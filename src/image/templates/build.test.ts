@@ -12,13 +12,14 @@ import { createImages } from '../images.ts';
 import type { Image, ProgressEvent } from '../types.ts';
 import { createTemplateBuilder } from './build.ts';
 import { createMmdebstrap } from './mmdebstrap.ts';
-import type { Packager, TemplateBuilder } from './types.ts';
+import { createTemplates } from './recipes.ts';
+import type { PackageRequest, Packager, TemplateBuilder } from './types.ts';
 
 const noPackager: Packager = { build: () => Promise.reject(new Error('no packages wanted')) };
 const day = (): Date => new Date('2026-05-06T07:08:09Z');
 
 function builderOf(store: Store, packager: Packager = noPackager): TemplateBuilder {
-  return createTemplateBuilder({ store, images: createImages(store), packager, run: runProgram, now: day });
+  return createTemplateBuilder({ store, images: createImages(store), templates: createTemplates(), packager, run: runProgram, now: day });
 }
 
 /** Where a path of the image lies on disk: in the topmost layer that has it. */
@@ -107,6 +108,31 @@ describe('a template build', asRoot, () => {
     gate.resolve();
     const [one, two] = await Promise.all(both);
     assert.deepEqual([one?.[0]?.id, packager.builds], [two?.[0]?.id, 1]);
+  });
+
+  it('gives a variant without a base a root of its own, and takes mirror and time from the caller', async () => {
+    await using temporary = await openTemporaryStore();
+    const asked: PackageRequest[] = [];
+    const tiny = tinyPackager();
+    const packager: Packager = {
+      build(request, options) {
+        asked.push(request);
+        return tiny.build(request, options);
+      },
+    };
+    const builder = builderOf(temporary.store, packager);
+    const overrides = { mirror: 'http://snapshot.example/1', staleMirror: true, sourceDateEpoch: 1_000_000_000 };
+    const images = await builder.build({ template: 'debian/trixie/slim', ...overrides });
+    assert.deepEqual(
+      images.map(({ names, layers, config }) => [names, layers.length, config.created]),
+      [[['docker.io/library/debian:trixie-slim'], 1, '2001-09-09T01:46:40.000Z']],
+    );
+    const source = { type: 'debian', suite: 'trixie', mirror: 'http://snapshot.example/1', staleMirror: true };
+    assert.deepEqual([asked.length, asked[0]?.source, asked[0]?.epoch], [1, source, 1_000_000_000]);
+    assert.ok(asked[0]?.leftOut.includes('/usr/share/doc/*'));
+    for (const wrong of [{ mirror: "http://x/'; rm -rf /" }, { mirror: 'x' }, { sourceDateEpoch: -1 }, { sourceDateEpoch: 1.5 }])
+      await assert.rejects(builder.build({ template: 'debian/trixie', ...wrong }), { code: 'IMAGE_BAD_OVERRIDE' });
+    await assert.rejects(builder.build({ template: 'busybox', mirror: 'http://x' }), { code: 'IMAGE_BAD_OVERRIDE' });
   });
 
   it('leaves nothing when it is cancelled or a root cannot be made', async () => {

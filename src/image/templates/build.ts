@@ -9,13 +9,15 @@ import type { ImageLayer, Images, Progress } from '../types.ts';
 import { nameImages, writeImage } from '../write.ts';
 import { planBusyboxRoots } from './busybox.ts';
 import { createShared } from './joined.ts';
-import { findTemplate, type TemplateChoice } from './recipes.ts';
+import { planOverrides } from './overrides.ts';
+import type { TemplateChoice, Templates } from './recipes.ts';
 import { writeTree } from './tree.ts';
-import type { Packager, RunProgram, TemplateBuilder, TemplateVariant } from './types.ts';
+import type { DebianSource, Packager, RunProgram, TemplateBuilder, TemplateOverrides, TemplateVariant } from './types.ts';
 
 export interface TemplateBuilderOptions {
   readonly store: Store;
   readonly images: Images;
+  readonly templates: Templates;
   readonly packager: Packager;
   readonly run: RunProgram;
   readonly platform?: Platform;
@@ -34,17 +36,24 @@ interface Build {
   readonly signal: AbortSignal;
 }
 
+/** What makes two builds one. */
+interface Task extends TemplateOverrides {
+  readonly template: string;
+}
+
 /** See `TemplateBuilder`. */
 export function createTemplateBuilder(options: TemplateBuilderOptions): TemplateBuilder {
-  const shared = createShared<string, Parameters<Progress>[0], string[]>((name, emit, signal) =>
-    buildAndName(options, findTemplate(name), emit, signal),
-  );
+  const shared = createShared<string, Parameters<Progress>[0], string[]>((key, emit, signal) => {
+    const { template, ...overrides } = JSON.parse(key) as Task;
+    return buildAndName(options, planOverrides(options.templates.find(template), overrides), emit, signal, overrides.sourceDateEpoch);
+  });
   return {
-    async build({ template, progress, signal }) {
-      findTemplate(template);
+    async build({ progress, signal, ...task }) {
+      const { template, mirror, staleMirror, sourceDateEpoch } = task;
+      planOverrides(options.templates.find(template), task);
       const caller = { ...(progress === undefined ? {} : { onEvent: progress }), ...(signal === undefined ? {} : { signal }) };
       try {
-        const names = await shared.run(template, caller);
+        const names = await shared.run(JSON.stringify({ template, mirror, staleMirror, sourceDateEpoch } satisfies Nullable<Task>), caller);
         return names.map((name) => options.images.resolve(name));
       } catch (error) {
         throw signal?.aborted === true ? cancelled(template, error) : error;
@@ -53,24 +62,27 @@ export function createTemplateBuilder(options: TemplateBuilderOptions): Template
   };
 }
 
+type Nullable<T> = { readonly [K in keyof T]: T[K] | undefined };
+
 async function buildAndName(
   options: TemplateBuilderOptions,
   choice: TemplateChoice,
   emit: Progress,
   signal: AbortSignal,
+  sourceDateEpoch?: number,
 ): Promise<string[]> {
   const { store } = options;
   await using undo = new AsyncDisposableStack();
   const lease = undo.use(store.leases.create());
-  const epoch = Math.floor((options.now?.() ?? new Date()).getTime() / 86_400_000) * 86_400;
+  const epoch = sourceDateEpoch ?? Math.floor((options.now?.() ?? new Date()).getTime() / 86_400_000) * 86_400;
   // Emptied whenever the store is opened, so that a build that was killed leaves nothing.
   const scratch = await mkdtemp(join(store.root, 'ingest', 'template-'));
   undo.defer(() => rm(scratch, { recursive: true, force: true }));
   const build: Build = { store, lease, scratch, epoch, emit, signal };
   const layers = await makeLayers(options, choice, build);
   const named = [];
-  for (const [index, variant] of choice.variants.entries()) {
-    const target = await writeVariant(options, choice, build, variant, layers.slice(0, 1).concat(index === 0 ? [] : (layers[index] ?? [])));
+  for (const variant of choice.variants) {
+    const target = await writeVariant(options, choice, build, variant, stackOf(variant, layers));
     named.push({ name: formatReference(parseReference(variant.reference)), target, kind: variant.kind });
   }
   signal.throwIfAborted();
@@ -79,48 +91,56 @@ async function buildAndName(
   return named.map(({ name }) => name);
 }
 
-/** One layer a variant: the base, then what each other adds to it. */
-function makeLayers(options: TemplateBuilderOptions, choice: TemplateChoice, build: Build): Promise<ImageLayer[]> {
+/** What each variant adds, by its name. */
+type VariantLayers = ReadonlyMap<string, ImageLayer>;
+
+/** The layers of a variant, those below it first. */
+function stackOf({ base, name }: TemplateVariant, layers: VariantLayers): ImageLayer[] {
+  return [base, name].flatMap((part) => (part === null ? [] : (layers.get(part) ?? [])));
+}
+
+function makeLayers(options: TemplateBuilderOptions, choice: TemplateChoice, build: Build): Promise<VariantLayers> {
   const { source } = choice.template;
   return source.type === 'debian'
-    ? packagedLayers(options.packager, source.suite, choice.variants, build)
+    ? packagedLayers(options.packager, source, choice.variants, build)
     : busyboxLayers(options.run, choice.variants, build);
 }
 
 async function packagedLayers(
   packager: Packager,
-  suite: string,
+  source: DebianSource,
   variants: readonly TemplateVariant[],
   build: Build,
-): Promise<ImageLayer[]> {
+): Promise<VariantLayers> {
   const roots = await allOrNone(build.signal, variants, async (variant, signal) => {
     const directory = join(build.scratch, variant.name);
     await mkdir(directory);
     const output = join(directory, 'root.tar');
-    const { packages, masked, reference } = variant;
-    const onStatus = (status: string): void => build.emit({ id: reference, status });
-    await packager.build({ suite, packages, masked, epoch: build.epoch, output }, { onStatus, signal });
-    return output;
+    const onStatus = (status: string): void => build.emit({ id: variant.reference, status });
+    await packager.build({ ...variant, source, epoch: build.epoch, output }, { onStatus, signal });
+    return { variant, file: output };
   });
-  const [base] = roots;
-  if (base === undefined) return [];
-  const layers: ImageLayer[] = [];
-  for (const [index, file] of roots.entries()) {
-    const tar = index === 0 ? createReadStream(file, { highWaterMark: 1 << 20 }) : layerFromTrees({ file: base }, { file });
-    const total = index === 0 ? (await stat(file)).size : undefined;
-    layers.push(await storeLayer(build, variants[index]?.reference ?? suite, tar, layers.slice(0, 1), total));
+  const files = new Map(roots.map(({ variant, file }) => [variant.name, file]));
+  const layers = new Map<string, ImageLayer>();
+  for (const { variant, file } of roots) {
+    const { name, base, reference } = variant;
+    const below = base === null ? undefined : files.get(base);
+    const tar = below === undefined ? createReadStream(file, { highWaterMark: 1 << 20 }) : layerFromTrees({ file: below }, { file });
+    const total = below === undefined ? (await stat(file)).size : undefined;
+    layers.set(name, await storeLayer(build, reference, tar, stackOf(variant, layers), total));
   }
   return layers;
 }
 
-async function busyboxLayers(run: RunProgram, variants: readonly TemplateVariant[], build: Build): Promise<ImageLayer[]> {
+async function busyboxLayers(run: RunProgram, variants: readonly TemplateVariant[], build: Build): Promise<VariantLayers> {
   const roots = await planBusyboxRoots(run);
-  const layers: ImageLayer[] = [];
-  for (const { name, reference } of variants) {
+  const layers = new Map<string, ImageLayer>();
+  for (const variant of variants) {
+    const { name, reference } = variant;
     const directory = join(build.scratch, name);
     await mkdir(directory);
     await writeTree(directory, name === 'app' ? roots.app : roots.system, build.epoch);
-    layers.push(await storeLayer(build, reference, build.store.layers.pack(directory), layers.slice(0, 1)));
+    layers.set(name, await storeLayer(build, reference, build.store.layers.pack(directory), stackOf(variant, layers)));
   }
   return layers;
 }
@@ -150,7 +170,7 @@ function writeVariant(
   layers: readonly ImageLayer[],
 ): ReturnType<typeof writeImage> {
   const created = new Date(epoch * 1000).toISOString();
-  const steps = variant === variants[0] ? [variant] : [variants[0] ?? variant, variant];
+  const steps = variants.filter(({ name }) => name === variant.base || name === variant.name);
   const history = steps.map(
     ({ name, packages }): HistoryEntry => ({
       created,

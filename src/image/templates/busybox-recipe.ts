@@ -1,5 +1,6 @@
 import type { Template } from './types.ts';
 
+const none = { packages: [], masked: [], leftOut: [], kept: [], commands: [] };
 const env = ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'];
 
 /** The smallest useful root: one static program and links to it. Made from the host's own busybox, without a network. */
@@ -13,9 +14,9 @@ export const busyboxTemplate: Template = {
       kind: 'app',
       reference: 'busybox:latest',
       init: null,
+      base: null,
       isDefault: true,
-      packages: [],
-      masked: [],
+      ...none,
       config: { Env: env, Cmd: ['sh'] },
     },
     {
@@ -23,9 +24,9 @@ export const busyboxTemplate: Template = {
       kind: 'system',
       reference: 'busybox:system',
       init: 'busybox',
+      base: 'app',
       isDefault: true,
-      packages: [],
-      masked: [],
+      ...none,
       // busybox init/init.c: SIGUSR2 powers off.
       config: { Env: env, Cmd: ['/sbin/init'], StopSignal: 'SIGUSR2' },
     },

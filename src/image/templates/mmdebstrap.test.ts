@@ -4,17 +4,25 @@ import { isOrlopError, type ErrorKind } from '#errors';
 import { createMmdebstrap, explainFailure, planArguments, statusOf } from './mmdebstrap.ts';
 import type { PackageRequest, RunProgram } from './types.ts';
 
-const request: PackageRequest = { suite: 'trixie', packages: [], masked: [], epoch: 86_400, output: '/scratch/app/root.tar' };
+const request: PackageRequest = {
+  source: { type: 'debian', suite: 'trixie' },
+  packages: [],
+  masked: [],
+  leftOut: [],
+  kept: [],
+  commands: [],
+  epoch: 86_400,
+  output: '/scratch/app/root.tar',
+};
 
 describe('the command line of mmdebstrap', () => {
   it("asks for the minimal base and takes the host's files out", () => {
-    assert.deepEqual(planArguments(request), [
-      '--variant=minbase',
-      '--format=tar',
-      '--customize-hook=rm -f "$1/etc/resolv.conf" "$1/etc/hostname"',
-      'trixie',
-      '/scratch/app/root.tar',
-    ]);
+    const words = planArguments(request);
+    assert.deepEqual(
+      words.filter((word) => !word.startsWith('--customize-hook=')),
+      ['--variant=minbase', '--format=tar', 'trixie', '/scratch/app/root.tar'],
+    );
+    assert.ok(words.includes('--customize-hook=rm -f "$1/etc/resolv.conf" "$1/etc/hostname"'));
   });
 
   it('adds packages, masked units and the mirror', () => {
@@ -22,6 +30,27 @@ describe('the command line of mmdebstrap', () => {
     assert.ok(words.includes('--include=a,b'));
     assert.ok(words.some((word) => word.includes('ln -sf /dev/null "$1/etc/systemd/system/x.service"')));
     assert.equal(words.at(-1), 'http://mirror');
+  });
+
+  it("prefers the recipe's mirror, and takes old lists from it only when told", () => {
+    const source = { ...request.source, mirror: 'http://snapshot', staleMirror: true };
+    const words = planArguments({ ...request, source }, 'http://mirror');
+    assert.equal(words.at(-1), 'http://snapshot');
+    assert.ok(words.includes('--aptopt=Acquire::Check-Valid-Until "false"'));
+    assert.ok(!planArguments(request).some((word) => word.includes('Check-Valid-Until')));
+  });
+
+  it('leaves paths out in the order that dpkg reads, and runs commands in the root', () => {
+    const words = planArguments({
+      ...request,
+      leftOut: ['/usr/share/doc/*'],
+      kept: ['/usr/share/doc/*/copyright'],
+      commands: ["echo 'hi'"],
+    });
+    const at = (word: string): number => words.indexOf(word);
+    assert.ok(at('--dpkgopt=path-exclude=/usr/share/doc/*') < at('--dpkgopt=path-include=/usr/share/doc/*/copyright'));
+    assert.ok(at('--dpkgopt=path-exclude=/usr/share/doc/*') > 0);
+    assert.ok(words.includes(`--customize-hook=chroot "$1" /bin/sh -ec 'echo '\\''hi'\\'''`));
   });
 });
 

@@ -26,7 +26,7 @@ export function createMmdebstrap(options: MmdebstrapOptions): Packager {
         DEBIAN_FRONTEND: 'noninteractive',
       };
       const { code } = await start(options, request, how, { env, onLine });
-      if (code !== 0) throw explainFailure(request.suite, options.mirror, tail);
+      if (code !== 0) throw explainFailure(request.source.suite, request.source.mirror ?? options.mirror, tail);
     },
   };
 }
@@ -41,7 +41,9 @@ async function start(
     return await run('mmdebstrap', planArguments(request, mirror), { ...how, ...(signal === undefined ? {} : { signal }) });
   } catch (error) {
     if (signal?.aborted === true) {
-      throw new OrlopError('cancelled', 'IMAGE_BUILD_CANCELLED', `making the root of ${request.suite} was cancelled`, { cause: error });
+      throw new OrlopError('cancelled', 'IMAGE_BUILD_CANCELLED', `making the root of ${request.source.suite} was cancelled`, {
+        cause: error,
+      });
     }
     if (!isErrno(error, 'ENOENT')) throw error;
     throw new OrlopError('failed-precondition', 'IMAGE_PACKAGER_MISSING', 'mmdebstrap is not installed', {
@@ -51,34 +53,44 @@ async function start(
   }
 }
 
-/** Pure. The hooks run in a shell with the root as "$1" (mmdebstrap(1), HOOKS); the names that go into them come from our recipes. */
+/** Pure. Hooks run in a shell with the root as "$1" (mmdebstrap(1), HOOKS); what goes into them is quoted. */
 export function planArguments(request: PackageRequest, mirror?: string): string[] {
-  const { suite, packages, masked, output } = request;
+  const { source, packages, masked, leftOut, kept, commands, output } = request;
+  const address = source.mirror ?? mirror;
   const hooks = [
     ...masked.map((unit) => `mkdir -p "$1/etc/systemd/system" && ln -sf /dev/null "$1/etc/systemd/system/${unit}"`),
-    ...(packages.includes('systemd-sysv') ? systemdHooks : []),
-    ...(packages.includes('sysvinit-core') ? sysvinitHooks : []),
+    ...commands.map((command) => `chroot "$1" /bin/sh -ec ${quoted(command)}`),
     // They are the building machine's. The container gets its own.
     'rm -f "$1/etc/resolv.conf" "$1/etc/hostname"',
+    ...traces.map((files) => `cd "$1" && rm -f ${files}`),
   ];
   return [
     '--variant=minbase',
     '--format=tar',
     ...(packages.length === 0 ? [] : [`--include=${packages.join(',')}`]),
+    ...leftOut.map((path) => `--dpkgopt=path-exclude=${path}`),
+    ...kept.map((path) => `--dpkgopt=path-include=${path}`),
+    ...(source.staleMirror === true ? ['--aptopt=Acquire::Check-Valid-Until "false"'] : []),
     ...hooks.map((hook) => `--customize-hook=${hook}`),
-    suite,
+    source.suite,
     output,
-    ...(mirror === undefined ? [] : [mirror]),
+    ...(address === undefined ? [] : [address]),
   ];
 }
 
-/** Up to date as it is (systemd-update-done.service(8)): no caches to rebuild at the first boot. */
-const systemdHooks = ['touch -r "$1/usr" "$1/etc/.updated" "$1/var/.updated"'];
-
-/** Shut down on the power signal, and no login programs on terminals that a container does not have. */
-const sysvinitHooks = [
-  `sed -i -E -e 's|^pf::powerwait:.*|pf::powerwait:/sbin/shutdown -h now|' -e 's|^([2-6]:[2345]+:respawn:)|#\\1|' -e 's|^1:2345:respawn:.*|1:2345:respawn:/sbin/getty --noclear --keep-baud console 115200,38400,9600 linux|' "$1/etc/inittab"`,
+/**
+ * Beyond what mmdebstrap takes out for the sake of equal results (mmdebstrap(1), cleanup/reproducible): backups of databases, which hold what was there in
+ * between; logs of logins and of programs; how old the mirror was allowed to be, which is no setting of the root.
+ */
+const traces = [
+  'etc/passwd- etc/group- etc/shadow- etc/gshadow- etc/subuid- etc/subgid- etc/.pwd.lock',
+  'var/lib/dpkg/*-old var/cache/debconf/*-old var/log/*.log var/log/apt/*',
+  'etc/apt/apt.conf.d/99mmdebstrap',
 ];
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
 
 /** What a line tells the person who waits; null for chatter. */
 export function statusOf(line: string): string | null {
@@ -105,7 +117,7 @@ const causes: readonly { readonly pattern: RegExp; readonly explain: (suite: str
     pattern: /Release file for .* is (?:expired|not valid yet)/,
     explain: (suite, mirror) =>
       new OrlopError('unavailable', 'IMAGE_MIRROR_STALE', `the package lists of ${suite} at ${mirror} are out of date`, {
-        hint: "use a mirror that is kept up to date, and check this machine's clock",
+        hint: "check this machine's clock, use a mirror that is kept up to date, or build with --stale-mirror: fixes may be missing then",
       }),
   },
   {

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { isOrlopError } from '#errors';
 import { familiarReference, parseReference } from '#oci';
-import { findTemplate, isTemplateName, listTemplates, templateOfImage, variantOf } from './recipes.ts';
+import { createTemplates, templateOfImage, variantOf } from './recipes.ts';
+
+const { list: listTemplates, find: findTemplate, isName: isTemplateName } = createTemplates();
 
 describe('the templates', () => {
   it('have distinct names and image references that can be written as they stand', () => {
@@ -11,9 +13,9 @@ describe('the templates', () => {
     for (const reference of references) assert.equal(familiarReference(parseReference(reference)), reference);
   });
 
-  it('begin with an app variant and label what the engine wants to know', () => {
+  it('begin with an app variant without a base and label what the engine wants to know', () => {
     for (const { name, variants } of listTemplates()) {
-      assert.equal(variants[0]?.kind, 'app', name);
+      assert.deepEqual([variants[0]?.kind, variants[0]?.base], ['app', null], name);
       for (const { kind, init, config } of variants) {
         assert.equal(config.Labels?.['orlop.template'], name);
         assert.equal(config.Labels?.['orlop.kind'] ?? 'app', kind);
@@ -31,6 +33,8 @@ describe('a template name', () => {
     assert.deepEqual(chosen('debian/trixie'), ['debian:trixie', 'debian:trixie-systemd']);
     assert.deepEqual(chosen('debian/trixie/app'), ['debian:trixie']);
     assert.deepEqual(chosen('debian/trixie/sysvinit'), ['debian:trixie', 'debian:trixie-sysvinit']);
+    assert.deepEqual(chosen('debian/sid/slim'), ['debian:sid-slim']);
+    assert.deepEqual(chosen('debian/sid/openrc'), ['debian:sid', 'debian:sid-openrc']);
     assert.deepEqual(chosen('busybox'), ['busybox:latest', 'busybox:system']);
   });
 
@@ -59,8 +63,9 @@ describe('a template name', () => {
   });
 
   it('is found by the image that it makes', () => {
-    assert.equal(templateOfImage('debian:bookworm-systemd')?.name, 'debian/bookworm');
-    assert.equal(templateOfImage('debian/bookworm')?.name, 'debian/bookworm');
+    assert.equal(templateOfImage('debian:bookworm-systemd'), 'debian/bookworm');
+    assert.equal(templateOfImage('debian:bookworm-slim'), 'debian/bookworm/slim');
+    assert.equal(templateOfImage('debian/bookworm'), 'debian/bookworm');
     assert.equal(templateOfImage('debian:potato'), null);
   });
 });

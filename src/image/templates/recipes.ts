@@ -1,51 +1,70 @@
 import { OrlopError } from '#errors';
-import { imageLabels } from '../types.ts';
-import { debianTemplates } from './debian.ts';
 import { busyboxTemplate } from './busybox-recipe.ts';
+import { debianRecipes } from './debian.ts';
+import { labelled, templateOf } from './recipe.ts';
+import { readRecipeFiles } from './recipe-files.ts';
 import type { Template, TemplateVariant } from './types.ts';
 
-const templates: readonly Template[] = [...debianTemplates, busyboxTemplate].map(labelled);
-
-export function listTemplates(): readonly Template[] {
-  return templates;
-}
+const ours: readonly Template[] = [...debianRecipes.map(templateOf), busyboxTemplate].map(labelled);
 
 /** A template and those of its variants that a name asks for. */
 export interface TemplateChoice {
   readonly template: Template;
-  /** The app variant first: it is always among them. */
+  /** Bases before those that stand on them; last the one that was asked for. */
   readonly variants: readonly TemplateVariant[];
 }
 
-/**
- * Reads `debian/trixie` (its default variants) or `debian/trixie/systemd` (that one and what it stands on). Not-found
- * `IMAGE_TEMPLATE_NOT_FOUND` naming what there is.
- */
-export function findTemplate(name: string): TemplateChoice {
-  const choice = lookUp(name);
-  if (choice !== null) return choice;
+/** The templates that come with the engine and those in a directory, which is read at each call: whoever adds one need not restart anything. */
+export interface Templates {
+  list(): readonly Template[];
+  /** Recipes of the directory that cannot be used, one sentence each. */
+  problems(): readonly OrlopError[];
+  /**
+   * Reads `debian/trixie` (its default variants) or `debian/trixie/systemd` (that one and what it stands on). Not-found
+   * `IMAGE_TEMPLATE_NOT_FOUND` naming what there is.
+   */
+  find(name: string): TemplateChoice;
+  /** Whether a text names a template, as `launch` wants to know before it takes it for an image. */
+  isName(name: string): boolean;
+}
+
+/** `directory`: where people put recipes; null for none. It need not be there. */
+export function createTemplates(directory: string | null = null): Templates {
+  const read = () => (directory === null ? { templates: [], problems: [] } : readRecipeFiles(directory, ours));
+  const list = (): readonly Template[] => [...ours, ...read().templates.map(labelled)];
+  return {
+    list,
+    problems: () => read().problems,
+    find(name) {
+      const known = lookUp(ours, name);
+      if (known !== null) return known;
+      const { templates, problems } = read();
+      const added = templates.map(labelled);
+      return lookUp(added, name) ?? refuse(name, [...ours, ...added], problems);
+    },
+    isName: (name) => lookUp(ours, name) !== null || lookUp(list(), name) !== null,
+  };
+}
+
+function refuse(name: string, templates: readonly Template[], problems: readonly OrlopError[]): never {
   const template = templates.find((candidate) => name.startsWith(`${candidate.name}/`));
   const there =
     template === undefined
       ? templates.map((candidate) => candidate.name)
       : template.variants.map((variant) => `${template.name}/${variant.name}`);
+  const broken = problems.map(({ message }) => `; not read: ${message}`).join('');
   throw new OrlopError('not-found', 'IMAGE_TEMPLATE_NOT_FOUND', `there is no template "${name}"`, {
-    hint: `choose one of ${there.join(', ')}`,
+    hint: `choose one of ${there.join(', ')}${broken}`,
   });
 }
 
-/** Whether a text names a template, as `launch` wants to know before it takes it for an image. */
-export function isTemplateName(name: string): boolean {
-  return lookUp(name) !== null;
-}
-
-function lookUp(name: string): TemplateChoice | null {
+function lookUp(templates: readonly Template[], name: string): TemplateChoice | null {
   for (const template of templates) {
-    const [base] = template.variants;
-    if (base === undefined) continue;
     if (template.name === name) return { template, variants: template.variants.filter(({ isDefault }) => isDefault) };
     const variant = template.variants.find((candidate) => `${template.name}/${candidate.name}` === name);
-    if (variant !== undefined) return { template, variants: variant === base ? [base] : [base, variant] };
+    if (variant === undefined) continue;
+    const base = template.variants.filter((candidate) => candidate.name === variant.base);
+    return { template, variants: [...base, variant] };
   }
   return null;
 }
@@ -57,28 +76,12 @@ export function variantOf({ template, variants }: TemplateChoice, kind: Template
   throw new OrlopError('failed-precondition', 'IMAGE_TEMPLATE_KIND', `template "${template.name}" has no image for ${kind} containers`);
 }
 
-/** The template that makes an image of this familiar name, or that has this name itself: for hints. */
-export function templateOfImage(reference: string): Template | null {
-  const matches = ({ name, variants }: Template): boolean =>
-    name === reference || variants.some((variant) => variant.reference === reference);
-  return templates.find(matches) ?? null;
-}
-
-/** What the engine reads off an image: its kind, its init, where it comes from. */
-function labelled(template: Template): Template {
-  const variants = template.variants.map((variant) => ({
-    ...variant,
-    config: {
-      ...variant.config,
-      Labels: {
-        [imageLabels.template]: template.name,
-        [imageLabels.variant]: variant.name,
-        ...(variant.kind === 'system' ? { [imageLabels.kind]: variant.kind } : {}),
-        ...(variant.init === null ? {} : { [imageLabels.init]: variant.init }),
-        ...(variant.masked.length === 0 ? {} : { [imageLabels.masked]: variant.masked.join(' ') }),
-        ...variant.config.Labels,
-      },
-    },
-  }));
-  return { ...template, variants };
+/** What to build of our templates for an image of this familiar name, or for a template's own: for hints. */
+export function templateOfImage(reference: string): string | null {
+  for (const { name, variants } of ours) {
+    const variant = variants.find((candidate) => candidate.reference === reference);
+    if (name === reference || variant?.isDefault === true) return name;
+    if (variant !== undefined) return `${name}/${variant.name}`;
+  }
+  return null;
 }

@@ -6,9 +6,18 @@ export interface Template {
   /** `debian/trixie`. */
   readonly name: string;
   readonly description: string;
-  /** First the one for app containers: the others stand on its layer. */
+  /** A variant stands behind the one that is its base. */
   readonly variants: readonly TemplateVariant[];
-  readonly source: { readonly type: 'debian'; readonly suite: string } | { readonly type: 'busybox' };
+  readonly source: DebianSource | { readonly type: 'busybox' };
+}
+
+export interface DebianSource {
+  readonly type: 'debian';
+  readonly suite: string;
+  /** Base address of a mirror or a snapshot of one; mmdebstrap's own choice (deb.debian.org, with updates and security) without it. */
+  readonly mirror?: string;
+  /** Take package lists that say of themselves that they are out of date, as those of a snapshot do: fixes may be missing. */
+  readonly staleMirror?: boolean;
 }
 
 export interface TemplateVariant {
@@ -18,19 +27,24 @@ export interface TemplateVariant {
   /** The image that it makes, `debian:trixie-systemd`. */
   readonly reference: string;
   readonly init: string | null;
+  /** The variant that it adds a layer to; null for one that makes its root alone. */
+  readonly base: string | null;
   /** Made when no variant is named. */
   readonly isDefault: boolean;
   /** Packages beyond the base. */
   readonly packages: readonly string[];
+  /** Paths that dpkg leaves out, now and later, and those that it keeps among them: `/usr/share/doc/*` (dpkg(1), --path-exclude). */
+  readonly leftOut: readonly string[];
+  readonly kept: readonly string[];
+  /** Lines for the root's own shell, run in it when the packages are there. */
+  readonly commands: readonly string[];
   /** Units switched off because they cannot work in a container of its own user namespace. */
   readonly masked: readonly string[];
   readonly config: ContainerConfig;
 }
 
-export interface PackageRequest {
-  readonly suite: string;
-  readonly packages: readonly string[];
-  readonly masked: readonly string[];
+export interface PackageRequest extends Pick<TemplateVariant, 'packages' | 'masked' | 'leftOut' | 'kept' | 'commands'> {
+  readonly source: DebianSource;
   /** Seconds since 1970: no file in the result is younger. */
   readonly epoch: number;
   /** Where the tar goes; its directory is free to use. */
@@ -71,7 +85,13 @@ export type RunProgram = (
   readonly stdout: string;
 }>;
 
-export interface BuildTemplateRequest {
+/** What one build changes in its recipe. */
+export interface TemplateOverrides extends Pick<DebianSource, 'mirror' | 'staleMirror'> {
+  /** The age of the youngest file, in seconds since 1970 (reproducible-builds.org, SOURCE_DATE_EPOCH); the day's midnight (UTC) without it. */
+  readonly sourceDateEpoch?: number;
+}
+
+export interface BuildTemplateRequest extends TemplateOverrides {
   /** `debian/trixie`, or one variant of it with its base, `debian/trixie/systemd`. Not-found `IMAGE_TEMPLATE_NOT_FOUND`. */
   readonly template: string;
   readonly progress?: Progress;
@@ -80,8 +100,8 @@ export interface BuildTemplateRequest {
 
 export interface TemplateBuilder {
   /**
-   * Makes the template's images and moves their names to them, all at once at the end; returns them in the template's order. A build of the same
-   * that runs already is joined; it is cancelled when the last who waits for it is. Fails as `Packager` does; nothing is left then.
+   * Makes the template's images and moves their names to them, all at once at the end; returns them in the template's order. Invalid-argument
+   * `IMAGE_BAD_OVERRIDE` for a mirror or a time that makes no sense. A build of the same that runs already is joined; it is cancelled when the last who waits for it is. Fails as `Packager` does; nothing is left then.
    */
   build(request: BuildTemplateRequest): Promise<Image[]>;
 }

@@ -13,6 +13,7 @@ const defaults: EngineArguments = {
   logLevel: 'info',
   sandboxesReady: 4,
   registriesFile: null,
+  templatesDirectory: '/etc/orlop/templates',
   storageDriver: 'overlay',
   show: null,
 };
@@ -30,6 +31,7 @@ describe('the command line of the engine', () => {
     [['--sandboxes', '0'], { sandboxesReady: 0 }],
     [['--sandboxes=64'], { sandboxesReady: 64 }],
     [['--registries', '/etc/r.json'], { registriesFile: '/etc/r.json' }],
+    [['--templates', '/srv/templates/'], { templatesDirectory: '/srv/templates' }],
     [['--storage-driver', 'native'], { storageDriver: 'native' }],
     [['-h'], { show: 'help' }],
     [['--help', '--version'], { show: 'help' }],

@@ -5,7 +5,7 @@ import { dockerHeaders, dockerRoutes, dockerVersions, storeRoutes } from '#api/d
 import { orlopRoutes, orlopStoreRoutes } from '#api/orlop';
 import { openEngine } from '#engine';
 import { isOrlopError, OrlopError } from '#errors';
-import { createImages, createMmdebstrap, createTemplateBuilder, createTransfers } from '#image';
+import { createImages, createMmdebstrap, createTemplateBuilder, createTemplates, createTransfers } from '#image';
 import type { Logger } from '#log';
 import { openNetworks } from '#network';
 import { createRegistryClient } from '#registry';
@@ -46,6 +46,7 @@ export async function openParts(options: EngineArguments & { version: string; bu
       logger,
     }),
   );
+  const recipes = createTemplates(options.templatesDirectory);
   const engine = undo.use(
     await openEngine({
       addon,
@@ -58,7 +59,14 @@ export async function openParts(options: EngineArguments & { version: string; bu
       cgroups: detectCgroupLayout(),
       cgroupParent: `orlop-${mark}`,
       images,
-      templates: createTemplateBuilder({ store, images, packager: createMmdebstrap({ run: runProgram }), run: runProgram }),
+      recipes,
+      templates: createTemplateBuilder({
+        store,
+        images,
+        templates: recipes,
+        packager: createMmdebstrap({ run: runProgram }),
+        run: runProgram,
+      }),
       transfers: createTransfers({ store, images, registries }),
       version: options.version,
       buildId: options.buildId,

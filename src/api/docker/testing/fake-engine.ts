@@ -29,6 +29,7 @@ export interface FakeEngine extends DockerBackend {
   launch(source: string, request: Omit<CreateRequest, 'image' | 'kind'>, options: Steps): Promise<{ id: string; name: string }>;
   readonly templates: {
     list(): { name: string; description: string; variants: { name: string; kind: 'app' | 'system'; image: string; built: boolean }[] }[];
+    problems(): string[];
     build(name: string, options: Steps & { rebuild?: boolean }): Promise<string[]>;
   };
   /** What was asked for, for assertions. */
@@ -251,6 +252,7 @@ export function createFakeEngine(): FakeEngine {
           variants: [{ name: 'systemd', kind: 'system', image: 'debian:trixie-systemd', built: false }],
         },
       ],
+      problems: () => [],
       build: async (name, { progress }) => {
         if (name !== 'debian/trixie')
           throw new OrlopError('not-found', 'IMAGE_TEMPLATE_NOT_FOUND', `no template ${name}`, {
