@@ -77,7 +77,7 @@ static int wait_for(struct hook *hook, uint32_t timeout_ms) {
     struct pollfd watched[] = {{.fd = hook->pidfd, .events = POLLIN}, {.fd = hook->output[0], .events = POLLIN}};
     uint64_t now = os_clock(CLOCK_MONOTONIC) / 1000000;
     if (timeout_ms > 0 && now >= end) {
-      os_pidfd_signal(hook->pidfd, SIGKILL);
+      kill(hook->pid, SIGKILL);
       return -ETIMEDOUT;
     }
     poll(watched, 2, timeout_ms > 0 ? (int)(end - now > INT32_MAX ? INT32_MAX : end - now) : -1);
@@ -109,9 +109,8 @@ int stage_run_hook(struct stage *stage, const struct op *op) {
   if (argv == NULL || env == NULL) return stage_fail(stage, -ENOMEM, "mmap", path);
   int error = prepare(&hook, op);
   if (error < 0) return stage_fail(stage, error, "pipe", path);
-  struct clone_args arguments = {.flags = CLONE_PIDFD, .pidfd = (uintptr_t)&hook.pidfd, .exit_signal = SIGCHLD};
-  hook.pid = os_clone3(&arguments);
-  if (hook.pid < 0) return stage_fail(stage, hook.pid, "clone3", path);
+  hook.pid = os_fork_watched(&hook.pidfd);
+  if (hook.pid < 0) return stage_fail(stage, hook.pid, "clone", path);
   if (hook.pid == 0) become_hook(&hook, op, argv, env);
   os_close(&hook.output[1]);
   error = wait_for(&hook, op_word(op, RUN_HOOK_TIMEOUT_MS));

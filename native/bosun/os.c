@@ -80,6 +80,13 @@ pid_t os_fork(void) {
   return (pid_t)result(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
 }
 
+pid_t os_fork_watched(int *pidfd) {
+  struct clone_args arguments = {.flags = CLONE_PIDFD, .pidfd = (uintptr_t)pidfd, .exit_signal = SIGCHLD};
+  pid_t pid = (pid_t)os_clone3(&arguments);
+  if (pid != -ENOSYS && pid != -EPERM) return pid;
+  return (pid_t)result(syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, 0, pidfd, 0, 0));
+}
+
 int os_clone3(const struct clone_args *arguments) {
   return result(syscall(SYS_clone3, arguments, sizeof *arguments));
 }

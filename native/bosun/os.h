@@ -36,6 +36,8 @@ int os_pivot_root(const char *new_root, const char *put_old);
 int os_clone3(const struct clone_args *arguments);
 /* clone(2) as fork(2). */
 pid_t os_fork(void);
+/* A child and a descriptor of it. Seccomp filters know no clone3(2), whose flags they could not read: then by clone(2). */
+pid_t os_fork_watched(int *pidfd);
 int os_setns(int fd, int flags);
 int os_unshare(uint64_t flags);
 int os_pidfd_open(pid_t pid);
