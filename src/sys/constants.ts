@@ -158,6 +158,9 @@ export const RLIM_INFINITY = 0xffff_ffff_ffff_ffffn;
 
 // statvfs(3), statfs(2): linux/statfs.h
 export const ST_RDONLY = 1;
+export const ST_NOSUID = 2;
+export const ST_NODEV = 4;
+export const ST_NOEXEC = 8;
 
 // statfs(2): linux/magic.h
 export const CGROUP2_SUPER_MAGIC = 0x6367_7270;

@@ -103,10 +103,13 @@ describe('mounts of runtime-spec 1.2', { skip: reasonToSkip() }, () => {
     const at = source('refused');
     const good = [{ containerID: 0, hostID: 5000, size: 10 }];
     const cases: [Partial<SpecMount>, RegExp][] = [
-      [{ uidMappings: good }, /mounts\[\d+\]\.uidMappings and gidMappings come together/],
+      [{ uidMappings: good }, /invalid mount: id-mapped mounts must have both uid and gid mappings specified/],
       [{ uidMappings: good, gidMappings: [{ containerID: 0, hostID: 0, size: 0 }] }, /mounts\[\d+\]\.gidMappings are no mappings/],
       [{ uidMappings: [...good, ...good], gidMappings: good }, /mounts\[\d+\]\.uidMappings are no mappings/],
-      [{ uidMappings: good, gidMappings: good, type: 'tmpfs', options: ['idmap'] }, /only bind mounts can map ids/],
+      [
+        { uidMappings: good, gidMappings: good, type: 'tmpfs', options: ['idmap'] },
+        /invalid mount: id-mapped mounts are only supported for bind-mounts/,
+      ],
     ];
     for (const [rest, message] of cases) {
       const { code, err } = run([bind(at, ['idmap'], rest)], 'true');
@@ -129,17 +132,23 @@ describe('mounts of runtime-spec 1.2', { skip: reasonToSkip() }, () => {
 
   const attributesOf = (place: string): string => `awk '$5=="${place}" {print $6}' /proc/self/mountinfo`;
 
-  test('a bind mount that names flags changes these and keeps the others, clearing included', () => {
+  test('a bind mount that names flags has these alone, but for the access time', () => {
     const at = source('flags');
-    bundles.mount(['-t', 'tmpfs', '-o', 'nosuid,nodev,ro', 'flags'], at);
-    assert.equal(run([bind(at, ['ro'])], attributesOf('/m')).out, 'ro,nosuid,nodev,relatime\n');
-    assert.equal(run([bind(at, ['noexec', 'suid', 'rw'])], attributesOf('/m')).out, 'rw,nodev,noexec,relatime\n');
+    bundles.mount(['-t', 'tmpfs', '-o', 'nosuid,nodev,ro,noatime', 'flags'], at);
+    assert.equal(run([bind(at, [])], attributesOf('/m')).out, 'ro,nosuid,nodev,noatime\n');
+    assert.equal(run([bind(at, ['ro'])], attributesOf('/m')).out, 'ro,noatime\n');
+    assert.equal(run([bind(at, ['noexec', 'suid', 'rw'])], attributesOf('/m')).out, 'rw,noexec,noatime\n');
+    assert.equal(run([bind(at, ['dev', 'relatime'])], attributesOf('/m')).out, 'rw,relatime\n');
   });
 
-  test('flags of the source hold in a user namespace, and more can be added', () => {
+  test('in a user namespace flags of the source hold, more can be added, and who wants one away is refused', () => {
     const at = source('locked');
     bundles.mount(['-t', 'tmpfs', '-o', 'nosuid,nodev,mode=777', 'locked'], at);
     assert.equal(run([bind(at, ['ro'])], attributesOf('/m'), users).out, 'ro,nosuid,nodev,relatime\n');
+    for (const option of ['suid', 'dev', 'noatime', 'nodiratime']) {
+      const { code, err } = run([bind(at, ['ro', option])], 'true', users);
+      assert.deepEqual([code, /error mounting .*host-locked.* to rootfs at .*\/m.*: operation not permitted/.test(err)], [1, true], err);
+    }
   });
 
   test('remount changes what an earlier mount of the list has made', () => {

@@ -37,7 +37,10 @@ const table: Readonly<Record<string, Words>> = {
   OCI_BAD_JSON: (_details, error) => badField(error),
   RUNTIME_SPEC_INVALID: (_details, { message }) => badValue(message),
   RUNTIME_SPEC_UNSUPPORTED: ({ path }, { message }) =>
-    path === 'process.selinuxLabel' ? 'selinux label is specified in config, but selinux is disabled or not supported' : message,
+    path === 'process.selinuxLabel' ? 'selinux label is specified in config, but selinux is disabled or not supported' : badValue(message),
+  RUNTIME_MOUNT_OPTIONS: (_details, { message }) => `${initializing}${message}`,
+  RUNTIME_MOUNT_LOCKED: ({ source, destination }) =>
+    `${initializing}error mounting ${JSON.stringify(source)} to rootfs at ${JSON.stringify(destination)}: mount ${String(source)}:${String(destination)}: operation not permitted`,
   RUNTIME_MOUNT_SOURCE: ({ source, destination }, { message }) =>
     `${initializing}${
       typeof source !== 'string'
@@ -58,12 +61,17 @@ const fields: readonly (readonly [RegExp, (found: string) => string])[] = [
 ];
 
 /** What the plan refuses, where runc has a sentence for it, made of what the expression found. */
-const values: readonly (readonly [RegExp, (...found: readonly string[]) => string])[] = [
+const values: readonly (readonly [RegExp, (found: string) => string])[] = [
   [/process\.rlimits\[\d+\]\.type "(.*)" is no resource$/, (type) => `wrong rlimit value: ${type}`],
   [
-    /mounts\[\d+\]\.destination ("(.*)") lies inside \/proc$/,
+    /mounts\[\d+\]\.destination (".*") lies inside \/proc$/,
     (target) => `${initializing}error mounting to rootfs at ${target}: ${target} cannot be mounted because it is inside /proc`,
   ],
+  [
+    /mounts\[\d+\]\.uidMappings and gidMappings come together$/,
+    () => 'invalid mount: id-mapped mounts must have both uid and gid mappings specified',
+  ],
+  [/mounts\[\d+\]\..* only bind mounts can map ids$/, () => 'invalid mount: id-mapped mounts are only supported for bind-mounts'],
   [/linux\.memoryPolicy\.mode (".*") is no memory policy$/, (mode) => `invalid memory policy mode ${mode}`],
   [/linux\.memoryPolicy\.flags\[\d+\] (".*") is no flag$/, (flag) => `invalid memory policy flag ${flag}`],
   [/linux\.memoryPolicy\.nodes (".*") is no list of memory nodes$/, (nodes) => `invalid memory policy node ${nodes}`],
@@ -73,8 +81,8 @@ const values: readonly (readonly [RegExp, (...found: readonly string[]) => strin
 
 function badValue(message: string): string {
   for (const [pattern, words] of values) {
-    const [, ...found] = pattern.exec(message) ?? [null];
-    if (pattern.test(message)) return words(...found);
+    const found = pattern.exec(message);
+    if (found !== null) return words(found[1] ?? '');
   }
   return message;
 }

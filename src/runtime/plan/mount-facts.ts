@@ -2,7 +2,7 @@ import { noSlot, type Op } from '#sys';
 import type { CgroupLayout } from '../cgroups/types.ts';
 import type { Slots } from './slots.ts';
 
-/** A mount that was made before, detached, and is only moved into place. */
+/** A mount that was made before, detached and with its attributes, and is only moved into place. */
 export interface PreparedMount {
   readonly descriptor: number;
   /** Its root is a file, not a directory. */

@@ -54,7 +54,17 @@ const propagationOptions: Readonly<Record<string, number>> = {
 };
 
 /** What every file system does anyway; `iversion` is on wherever a file system can, and fsconfig(2) has no word for it. */
-const withoutEffect = new Set(['defaults', 'async', 'nomand', 'nolazytime', 'iversion', 'noiversion', 'loud', 'silent', '']);
+export const withoutEffect: ReadonlySet<string> = new Set([
+  'defaults',
+  'async',
+  'nomand',
+  'nolazytime',
+  'iversion',
+  'noiversion',
+  'loud',
+  'silent',
+  '',
+]);
 
 /** Properties of a file system as a whole, known to fsconfig(2) for all of them. A bind mount takes them from the file system that it shows. */
 export const superblockOptions: ReadonlySet<string> = new Set(['sync', 'dirsync', 'mand', 'lazytime']);

@@ -81,12 +81,7 @@ function checkOptions(mount: SpecMount, options: MountOptions, at: string): void
 
 function planPrepared(target: string, options: MountOptions, prepared: PreparedMount, facts: MountFacts): Op[] {
   const attach: Op = { op: 'attach_mount', mount: facts.slots.add(prepared.descriptor), target, make: prepared.file ? 2 : 1 };
-  return [
-    attach,
-    ...planAttributes(target, options.own, false),
-    ...planAttributes(target, options.tree, true),
-    ...planPropagation(target, options),
-  ];
+  return [attach, ...planPropagation(target, options)];
 }
 
 /**

@@ -1,13 +1,16 @@
+import { readFileSync } from 'node:fs';
 import { ErrnoError, isErrno, OrlopError } from '#errors';
 import type { Spec, SpecMount } from '#oci';
 import * as k from '#sys';
-import type { Addon } from '#sys';
+import { type Addon, readMountinfo } from '#sys';
+import { dependsOnLocks, planBindAttributes } from '../plan/bind-attributes.ts';
 import { type MountOptions, parseMountOptions } from '../plan/mount-options.ts';
 import type { PreparedMount } from '../plan/mount-facts.ts';
 import { isBind, isRemount } from '../plan/mounts.ts';
 import { rejectField } from '../plan/refuse.ts';
 import { formatIdMap } from '../plan/sandbox.ts';
 import { openCopiedTmpfs } from './copy-up.ts';
+import { describeErrno } from './errno-words.ts';
 import type { IdMap, StartOptions } from './types.ts';
 
 export interface BindContext {
@@ -45,6 +48,7 @@ export function openBindMounts(spec: Spec, context: BindContext): BindMounts {
     const given = context.given.get(mount.destination);
     const descriptor = given ?? openSource(mount, index, context, keepsPeers(spec));
     if (given === undefined) undo.defer(() => context.addon.close(descriptor));
+    setAttributes(context.addon, descriptor, mount, given === undefined && context.ownUsers);
     const { mode } = context.addon.fstatat(descriptor, '', k.AT_EMPTY_PATH);
     prepared.set(index, { descriptor, file: (mode & k.S_IFMT) !== k.S_IFDIR });
   });
@@ -52,12 +56,65 @@ export function openBindMounts(spec: Spec, context: BindContext): BindMounts {
   return { prepared, [Symbol.dispose]: () => held.dispose() };
 }
 
+/** While the mount is nowhere yet: it never lies in the container without its options. */
+function setAttributes(addon: Addon, descriptor: number, mount: SpecMount, lockedBySource: boolean): void {
+  const options = mount.options ?? [];
+  const own = planBindAttributes(options, lockedBySource ? readLocks(addon, mount.source ?? '', options) : null);
+  if (own === null) throw lockedMount(mount);
+  const { tree } = parseMountOptions(options);
+  for (const [{ set, clear }, flags] of [[own, 0] as const, [tree, k.AT_RECURSIVE] as const]) {
+    if (set === 0 && clear === 0) continue;
+    try {
+      addon.mountSetattr(descriptor, '', k.AT_EMPTY_PATH | flags, BigInt(set), BigInt(clear), 0n, -1);
+    } catch (error) {
+      if (isErrno(error, 'EPERM')) throw lockedMount(mount, error);
+      const reason = error instanceof ErrnoError ? describeErrno(error.errno) : String(error);
+      throw new OrlopError(
+        'invalid-argument',
+        'RUNTIME_MOUNT_OPTIONS',
+        `the options of the mount on ${mount.destination} cannot be set: ${reason}`,
+        {
+          cause: error,
+        },
+      );
+    }
+  }
+}
+
+/** The flags of the mount that the path leads to on the host, as mountinfo names them; null when they do not matter, which is soon known. */
+function readLocks(addon: Addon, path: string, options: readonly string[]): ReadonlySet<string> | null {
+  const restricting = k.ST_RDONLY | k.ST_NOSUID | k.ST_NODEV | k.ST_NOEXEC;
+  if (!dependsOnLocks(options, (addon.statfs(path).flags & restricting) !== 0)) return null;
+  const descriptor = addon.openat2(k.AT_FDCWD, path, k.O_PATH, 0, 0);
+  try {
+    const id = Number(/^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, 'utf8'))?.[1]);
+    return new Set(readMountinfo().find((mount) => mount.id === id)?.options);
+  } finally {
+    addon.close(descriptor);
+  }
+}
+
+function lockedMount({ source = '', destination, options = [] }: SpecMount, cause?: unknown): OrlopError {
+  return new OrlopError(
+    'permission-denied',
+    'RUNTIME_MOUNT_LOCKED',
+    `${source} cannot be mounted on ${destination} with the options ${options.join(',')}: the host has mounted it otherwise`,
+    {
+      hint: 'a container with a user namespace of its own cannot take flags off a mount of the host',
+      details: { source, destination },
+      cause,
+    },
+  );
+}
+
 function openCopied(mount: SpecMount, { addon, root }: BindContext): number | null {
   const options = parseMountOptions(mount.options ?? []);
   if (!options.copyUp || mount.type !== 'tmpfs') return null;
   const descriptor = 'mount' in root ? addon.dup(root.mount) : addon.openat2(k.AT_FDCWD, root.path, k.O_PATH | k.O_DIRECTORY, 0, 0);
   try {
-    return openCopiedTmpfs(addon, descriptor, mount, options);
+    const copied = openCopiedTmpfs(addon, descriptor, mount, options);
+    if (copied !== null) setAttributes(addon, copied, mount, false);
+    return copied;
   } finally {
     addon.close(descriptor);
   }
