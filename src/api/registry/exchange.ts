@@ -1,6 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { refuse } from './spec/errors.ts';
 
 /** One request and its answer. */
@@ -20,8 +18,8 @@ export interface Exchange {
   readonly signal: AbortSignal;
   /** Sends the answer; to HEAD its headers only. */
   answer(status: number, headers?: AnswerHeaders, body?: string | Uint8Array): void;
-  /** Sends a stream of this many bytes. A stream that breaks breaks the connection, so that the client can tell. */
-  answerStream(status: number, headers: AnswerHeaders, source: Readable): Promise<void>;
+  /** Sends a source, asking for a chunk when the last is on its way. A source that breaks breaks the connection, so that the client can tell. */
+  answerStream(status: number, headers: AnswerHeaders, source: AsyncIterable<Uint8Array>): Promise<void>;
 }
 
 export type AnswerHeaders = Readonly<Record<string, string | number>>;
@@ -66,9 +64,25 @@ export function createExchange(request: IncomingMessage, response: ServerRespons
     },
     async answerStream(status, headers, source) {
       response.writeHead(status, headers);
-      await pipeline(source, response);
+      for await (const chunk of source) await writeOut(response, chunk);
+      response.end();
     },
   };
+}
+
+/** Resolves once the kernel has the chunk. */
+function writeOut(response: ServerResponse, chunk: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const gone = (): void => reject(new Error('the client has gone'));
+    if (response.destroyed) return gone();
+    // What is queued behind another answer on the same connection is not called back when that breaks.
+    response.once('close', gone);
+    response.write(chunk, (error) => {
+      response.off('close', gone);
+      if (error === null || error === undefined) resolve();
+      else reject(error);
+    });
+  });
 }
 
 /** Leaving the loop early must not destroy the request: its socket still has to carry the answer. */

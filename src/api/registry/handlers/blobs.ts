@@ -21,9 +21,9 @@ export async function sendBlob({ registry, exchange }: Call, name: RepositoryNam
   if (exchange.method === 'HEAD') return exchange.answer(200, { ...headers, 'Content-Length': size });
   const status = range === null ? 200 : 206;
   if (size === 0) return exchange.answer(status, sent);
-  const source = await registry.storage.openBlob(name, digest, range);
-  if (source === null) throw unknown(name, digest);
-  await exchange.answerStream(status, sent, source);
+  await using content = await registry.storage.openBlob(name, digest, range);
+  if (content === null) throw unknown(name, digest);
+  await exchange.answerStream(status, sent, content.chunks);
 }
 
 function headersOf(digest: Digest) {

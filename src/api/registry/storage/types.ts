@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import type { Digest, DigestAlgorithm } from '#oci';
 import type { ManifestFacts } from '../spec/manifest.ts';
 import type { RepositoryName, Tag } from '../spec/names.ts';
@@ -11,8 +10,8 @@ import type { ByteRange } from '../spec/ranges.ts';
 export interface Storage extends AsyncDisposable {
   /** Size of a blob of the repository in bytes, or null. Asking renews its lease: garbage collection leaves it alone for the grace period. */
   blobSize(name: RepositoryName, digest: Digest): Promise<number | null>;
-  /** Opens a blob of the repository; null when it is not there. The caller reads or destroys the stream. */
-  openBlob(name: RepositoryName, digest: Digest, range: ByteRange | null): Promise<Readable | null>;
+  /** Opens a blob of the repository; null when it is not there. */
+  openBlob(name: RepositoryName, digest: Digest, range: ByteRange | null): Promise<Content | null>;
   /** Shows a blob of one repository in another as well; false when the first has it not. */
   mountBlob(from: RepositoryName, to: RepositoryName, digest: Digest): Promise<boolean>;
   /** The repositories that show this blob, in the order of their bytes. */
@@ -45,6 +44,12 @@ export interface Storage extends AsyncDisposable {
   collect(options: CollectOptions): Promise<CollectReport>;
   /** Reads everything and compares: what is damaged or missing. */
   check(signal?: AbortSignal): Promise<CheckReport>;
+}
+
+/** Content that has been opened. The caller disposes of it, having read it or not. */
+export interface Content extends AsyncDisposable {
+  /** Once. A chunk is good until the next one is asked for: its memory is used again. Fails when there is less than there should be. */
+  readonly chunks: AsyncIterable<Uint8Array>;
 }
 
 export interface Upload {

@@ -1,18 +1,16 @@
-import { constants } from 'node:fs';
-import { open, stat, utimes } from 'node:fs/promises';
+import { stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
 import { isDigest, type Digest } from '#oci';
 import type { Leases } from '../leases.ts';
 import type { Storage } from '../types.ts';
 import type { RepositoryName } from '../../spec/names.ts';
-import { hasErrno, listNames, orNull, removeFile, writeMark } from './files.ts';
+import { openContent } from './content.ts';
+import { listNames, orNull, removeFile, writeMark } from './files.ts';
 import type { Layout } from './layout.ts';
 import { findRepositories } from './repositories.ts';
 
 export type BlobStorage = Pick<Storage, 'blobSize' | 'openBlob' | 'mountBlob' | 'findBlob' | 'removeBlob'>;
 
-const readBytes = 1 << 20;
 /** A lease on disk is renewed when it is older than this, not at each request. */
 const renewMs = 60_000;
 
@@ -54,16 +52,6 @@ export function createBlobStorage(layout: Layout, leases: Leases): BlobStorage {
     },
     removeBlob: (name, digest) => removeFile(layout.blobLink(name, digest)),
   };
-}
-
-async function openContent(path: string, range: { start: number; end: number } | null): Promise<Readable | null> {
-  try {
-    const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-    return handle.createReadStream({ highWaterMark: readBytes, ...range });
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return null;
-    throw error;
-  }
 }
 
 /** The digests that a folder of `ALGORITHM/HEX` names; a file that is not ours is passed over. */
