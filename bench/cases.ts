@@ -7,6 +7,7 @@ import { compare, throughput, timeCommand, type Contender } from './measure.ts';
 import { familyOf, parentOf, proportionalKb, residentKb } from './memory.ts';
 import { runInside } from './inside.ts';
 import type { Engine, Work } from './peers.ts';
+import { registry } from './registry.ts';
 import type { Row, Series } from './samples.ts';
 
 export interface Bench {
@@ -171,5 +172,7 @@ export const cases: Readonly<Record<string, (bench: Bench) => Row[] | Promise<Ro
   idle,
   runtime,
   'runtime-many': runtimeMany,
+  // Each round moves four gigabytes.
+  registry: ({ scratch, rounds }) => registry(scratch, Math.min(rounds, 5)),
   after: afterWork,
 };
