@@ -41,6 +41,11 @@ export function findHome(addon: Addon, root: number, uid: number): string {
   return entry === undefined || entry.home === '' ? '/' : entry.home;
 }
 
+/** The name of the user with this number in a passwd file's text, or null. */
+export function findUserName(passwd: string, uid: number): string | null {
+  return parsePasswd(passwd).find((candidate) => candidate.uid === uid)?.name ?? null;
+}
+
 /** The pure part: both files as text. */
 export function findUser(
   text: string,

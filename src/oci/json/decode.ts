@@ -6,6 +6,8 @@ export type Decoder<T> = (value: unknown, path: string) => T;
 interface RequiredField<T> {
   readonly decode: Decoder<T>;
   readonly optional: false;
+  /** What stands for an absent value. */
+  readonly preset?: T;
 }
 interface OptionalField<T> {
   readonly decode: Decoder<T>;
@@ -19,6 +21,11 @@ export type Fields<T> = {
 
 export function required<T>(decode: Decoder<T>): RequiredField<T> {
   return { decode, optional: false };
+}
+
+/** A property that the specification requires, and that programs leave out nevertheless: Go's writers omit zeros. */
+export function preset<T>(decode: Decoder<T>, value: T): RequiredField<T> {
+  return { decode, optional: false, preset: value };
 }
 
 /** Absent and `null` mean the same, as for Go's decoder, which most documents were made for. */
@@ -36,13 +43,30 @@ export function object<T extends object>(fields: Fields<T>): Decoder<T> {
   return (value, path) => {
     const source = asObject(value, path);
     const result: [string, unknown][] = [];
+    const others = otherwiseCased(source, entries);
     for (const [name, field] of entries) {
-      const inner = Object.hasOwn(source, name) ? source[name] : undefined;
+      const inner = Object.hasOwn(source, name) ? source[name] : others?.get(name.toLowerCase());
       if (inner !== undefined && !(inner === null && field.optional)) result.push([name, field.decode(inner, `${path}.${name}`)]);
+      else if (!field.optional && inner === undefined && field.preset !== undefined) result.push([name, field.preset]);
       else if (!field.optional) refuse(`${path}.${name}`, 'a value', inner);
     }
     return Object.fromEntries(result) as T;
   };
+}
+
+/**
+ * What bears none of the names as they stand, by its name in small letters; null when there is nothing of that kind. Whoever reads JSON with Go's library takes
+ * such fields for the named ones, so that files exist which count on it.
+ */
+function otherwiseCased(
+  source: Readonly<Record<string, unknown>>,
+  entries: readonly (readonly [string, unknown])[],
+): Map<string, unknown> | null {
+  const names = Object.keys(source);
+  const known = entries.filter(([name]) => Object.hasOwn(source, name));
+  if (known.length === names.length) return null;
+  const exact = new Set(known.map(([name]) => name));
+  return new Map(names.filter((name) => !exact.has(name)).map((name) => [name.toLowerCase(), source[name]]));
 }
 
 export function array<T>(decode: Decoder<T>, maxItems = 10_000): Decoder<readonly T[]> {

@@ -11,6 +11,7 @@ import {
   object,
   oneOf,
   optional,
+  preset,
   record,
   required,
   string,
@@ -39,8 +40,8 @@ import type {
 export const maxSpecBytes = 16 * 1024 * 1024;
 
 const user = object<User>({
-  uid: required(uint32),
-  gid: required(uint32),
+  uid: preset(uint32, 0),
+  gid: preset(uint32, 0),
   umask: optional(uint32),
   additionalGids: optional(array(uint32)),
   username: optional(string),

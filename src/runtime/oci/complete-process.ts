@@ -15,16 +15,17 @@ export interface ProcessPlace {
 }
 
 /**
- * A process as runc would run it: each environment variable once, with its last value; HOME from the container's own /etc/passwd where it is missing;
+ * A process as runc would run it: each environment variable once, with its last value; HOME from the container's own /etc/passwd where it is missing or empty;
  * without capabilities that this kernel does not know, which are told. Fails with invalid-argument `RUNTIME_ENVIRONMENT`, not-found `RUNTIME_COMMAND_NOT_FOUND`.
  */
 export function completeProcess(context: RuntimeContext, process: Process, place: ProcessPlace): Process {
   const listening = place.listening === 0 ? [] : [`LISTEN_FDS=${place.listening}`, 'LISTEN_PID=1'];
   const env = lastOfEach([...(process.env ?? []), ...listening], place.prefix);
   refuseSearchNowhere(process, env);
-  const home = env.some((entry) => entry.startsWith('HOME=')) ? [] : [`HOME=${homeOf(context, process, place.root)}`];
+  const set = env.filter((entry) => entry !== 'HOME=');
+  const home = set.some((entry) => entry.startsWith('HOME=')) ? [] : [`HOME=${homeOf(context, process, place.root)}`];
   const { capabilities } = process;
-  return { ...process, env: [...env, ...home], ...(capabilities === undefined ? {} : { capabilities: knownOnes(context, capabilities) }) };
+  return { ...process, env: [...set, ...home], ...(capabilities === undefined ? {} : { capabilities: knownOnes(context, capabilities) }) };
 }
 
 function lastOfEach(env: readonly string[], prefix: string): string[] {

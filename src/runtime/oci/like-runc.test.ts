@@ -20,6 +20,8 @@ function comparable({ code, out, err }: Outcome): Outcome {
       // runc names the version that it was made for, we the container's.
       .replaceAll(/"ociVersion": ?"[^"]*"/g, '"ociVersion": VERSION')
       .replaceAll(/orlop-runtime: |runc: /g, '')
+      // Later ones say so, and leave out the rest.
+      .replaceAll('bad sub cgroup path: ', '')
       .replaceAll(/error running (\w+ )?hook #(\d+): (error running hook( #\d+)?: )+/g, 'error running hook #$2: ')
       .replaceAll(String.raw`'\n"`, `'"`);
   // How a verb is used is told in everybody's own words.

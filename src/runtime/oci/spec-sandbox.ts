@@ -2,7 +2,7 @@ import { closeSync, openSync } from 'node:fs';
 import { posix } from 'node:path';
 import { isErrno, OrlopError } from '#errors';
 import type { NamespaceType, Spec } from '#oci';
-import { refuseField, rejectField } from '../plan/refuse.ts';
+import { rejectField } from '../plan/refuse.ts';
 import type { IdMap, NamespaceName, NamespaceRequest } from '../sandbox/types.ts';
 
 const kernelNames: Readonly<Record<NamespaceType, NamespaceName>> = {
@@ -58,12 +58,11 @@ export function idMapOf(spec: Spec): IdMap | null {
   return { uids: uidMappings, gids: gidMappings };
 }
 
-/** linux.cgroupsPath below each hierarchy's root, whether it begins with a slash or not; by default a name of the container's own. */
+/**
+ * linux.cgroupsPath below each hierarchy's root, whether it begins with a slash or not; by default the id. What is written for systemd, `slice:prefix:name`, is
+ * a name like any other here, as for runc.
+ */
 export function cgroupPathOf(spec: Spec, id: string): string {
-  const path = spec.linux?.cgroupsPath ?? '';
-  if (/^[^/]*:[^/]*:[^/]*$/.test(path)) {
-    throw refuseField('linux.cgroupsPath', `${JSON.stringify(path)} is meant for systemd`, 'use the cgroupfs manager');
-  }
-  const clean = posix.normalize(posix.join('/', path)).slice(1);
-  return clean === '' ? `orlop-runtime-${id}` : clean;
+  const clean = posix.normalize(posix.join('/', spec.linux?.cgroupsPath ?? '')).slice(1);
+  return clean === '' ? id : clean;
 }

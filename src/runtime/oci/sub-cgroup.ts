@@ -14,7 +14,7 @@ export function findSubCgroup(cgroup: Cgroup, asked: readonly string[]): Cgroup 
   const under = (directory: string, path: string): string => {
     const place = join(directory, path);
     if (place !== directory && !place.startsWith(`${directory}/`))
-      throw refused(`unable to create new parent process: ${path} is not a sub cgroup path`);
+      throw refused(`unable to create new parent process: bad sub cgroup path: ${path} is not a sub cgroup path`);
     return place.replace(/\/$/, '');
   };
   const moved = new Map<string, string>();

@@ -27,6 +27,8 @@ export interface ContainerRecord {
   readonly systemdUnit?: string;
   /** Groups of resctrl that go with the container, innermost first. */
   readonly resctrl?: readonly string[];
+  /** The kernel's number of the mount over `rootfs` on the host, where the container has no mount namespace of its own. */
+  readonly rootMount?: number;
   readonly idMap: IdMap | null;
   /** The container has a process namespace of its own: its first process's end is everyone's. */
   readonly ownPids: boolean;
@@ -105,11 +107,12 @@ export function loadSpec(root: string, id: string): Spec {
   return parseSpecText(readFileSync(join(directoryOf(root, id), 'config.json')));
 }
 
-/** Every container that has a record. A directory without one, such as of a container that is just being made or removed, is `incomplete`. */
+/** Every container that has a record, by id. A directory without one, such as of a container that is just being made or removed, is `incomplete`. */
 export function listRecords(root: string, incomplete: (id: string) => void = () => {}): ContainerRecord[] {
   let names: string[];
   try {
-    names = readdirSync(root, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
+    const entries = readdirSync(root, { withFileTypes: true });
+    names = entries.flatMap((entry) => (entry.isDirectory() ? [entry.name] : [])).toSorted();
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return [];
     throw error;

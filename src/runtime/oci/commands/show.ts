@@ -1,12 +1,12 @@
-import { statSync } from 'node:fs';
-import { userInfo } from 'node:os';
-import { OrlopError } from '#errors';
+import { readFileSync, statSync } from 'node:fs';
+import { isErrno, OrlopError } from '#errors';
 import { type ContainerRecord, directoryOf, listRecords, loadRecord } from '../../state/record.ts';
 import { type Command, none, one, takeId } from '../command.ts';
 import type { RuntimeContext } from '../context.ts';
 import { print } from '../print.ts';
 import { listProcesses } from '../processes.ts';
 import { cgroupOf, stateOf } from '../status.ts';
+import { findUserName } from '../../users.ts';
 
 const formatFlag = { format: { kind: 'text', short: 'f', about: 'select one of: table or json', preset: '"table"' } } as const;
 
@@ -38,10 +38,19 @@ function describe(context: RuntimeContext, record: ContainerRecord, owner: strin
   };
 }
 
+/** By the host's own passwd file: the compiled executable's `userInfo()` believes $USER instead. */
 function ownerOf(context: RuntimeContext, record: ContainerRecord): string {
   const { uid } = statSync(directoryOf(context.root, record.id));
-  const self = userInfo();
-  return uid === self.uid ? self.username : `#${uid}`;
+  return findUserName(readPasswd(), uid) ?? `#${uid}`;
+}
+
+function readPasswd(): string {
+  try {
+    return readFileSync('/etc/passwd', 'utf8');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'EACCES')) return '';
+    throw error;
+  }
 }
 
 export const list: Command = {
