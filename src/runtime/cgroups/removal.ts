@@ -28,8 +28,19 @@ export async function removeCgroups(directories: readonly string[], path: string
   }
 }
 
+/** Few have children, and looking for them costs more than the removal. */
 function removeTree(directory: string): void {
-  for (const child of childCgroups(directory)) removeTree(join(directory, child));
+  try {
+    remove(directory);
+  } catch (error) {
+    const children = isErrno(error, 'EBUSY') ? childCgroups(directory) : [];
+    if (children.length === 0) throw error;
+    for (const child of children) removeTree(join(directory, child));
+    remove(directory);
+  }
+}
+
+function remove(directory: string): void {
   try {
     rmdirSync(directory);
   } catch (error) {

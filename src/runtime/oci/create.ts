@@ -9,7 +9,7 @@ import type { Cgroup } from '../cgroups/types.ts';
 import { planSandbox } from '../plan/sandbox.ts';
 import { translateId } from '../sandbox/id-map.ts';
 import { openBirthplace, requestOf } from '../sandbox/open.ts';
-import { type Parked, prepareStart } from '../sandbox/start.ts';
+import { type Parked, type PreparedPlan, prepareStart } from '../sandbox/start.ts';
 import type { NamespaceRequest, Stdio } from '../sandbox/types.ts';
 import { type ContainerRecord, makeContainerDirectory, removeContainerDirectory, saveRecord } from '../state/record.ts';
 import type { Bundle } from './bundle.ts';
@@ -25,6 +25,7 @@ import type { InheritedDescriptors } from './inherited.ts';
 import { withNotifySocket } from './notify.ts';
 import { writePidFile } from './pid-file.ts';
 import { sendPidfd } from './pidfd-socket.ts';
+import { isRootInPlace, mountAt, takeOffRoot } from './root-in-place.ts';
 import { findScopePlace } from './scopes.ts';
 import { makeFifo } from './start.ts';
 import { cgroupPathOf, idMapOf, openSpecNamespaces } from './spec-sandbox.ts';
@@ -64,17 +65,30 @@ export async function createContainer(context: RuntimeContext, options: CreateOp
   // It gets going on another processor while we make the cgroup.
   using creator = spawnCreatorSync({ addon: context.addon(), bosun: context.bosun(), timeoutMs: patienceMs });
   using opened = openSpecNamespaces(spec);
+  const inPlace = isRootInPlace(opened.namespaces);
   const scope = await findScopePlace(context, spec, options.id);
   const made = scope === null ? prepareCgroup(context, spec, options.id, undo) : null;
   context.log.write('debug', 'nsexec container setup');
   const parking = park(context, spec, opened.namespaces, made, creator);
+  const state: State = {
+    ociVersion: spec.ociVersion,
+    id: options.id,
+    status: 'creating',
+    get pid() {
+      return parking.pid;
+    },
+    bundle: bundle.directory,
+    annotations: spec.annotations ?? {},
+  };
+  const parts: RunParts = { context, spec, rootfs: bundle.rootfs, state, directory, inPlace };
   // While the kernel makes namespaces.
   writeFileSync(join(directory, 'config.json'), bundle.text, { mode: 0o600 });
   applyLimits(spec, made);
-  const waiting = parking();
+  using early = made === null || hasEarlyHooks(spec) ? null : prepare(parking, parts, options);
+  const { pid } = parking;
   limitProcesses(spec, made);
-  const cgroup = made ?? (await scope?.enter(waiting.pid, undo)) ?? null;
-  const parked: Parked = { ...waiting, cgroup };
+  const cgroup = made ?? (await scope?.enter(pid, undo)) ?? null;
+  const parked: Parked = { ...parking, cgroup };
   const taken = takeHostResources(spec, options.id, parked, undo);
   context.log.write('debug', 'child process in init()');
   const draft: ContainerRecord = {
@@ -84,8 +98,8 @@ export async function createContainer(context: RuntimeContext, options: CreateOp
     bundle: bundle.directory,
     rootfs: bundle.rootfs,
     created: new Date().toISOString(),
-    pid: parked.pid,
-    startTicks: readProcessStat(parked.pid).startTicks,
+    pid,
+    startTicks: readProcessStat(pid).startTicks,
     cgroupPath: cgroup?.path ?? '',
     ...(scope === null ? {} : { systemdUnit: scope.unit }),
     ...(taken.resctrl.length === 0 ? {} : { resctrl: taken.resctrl }),
@@ -93,19 +107,15 @@ export async function createContainer(context: RuntimeContext, options: CreateOp
     ownPids: opened.namespaces.some(({ name, join }) => name === 'pid' && join === undefined),
     annotations: spec.annotations ?? {},
   };
-  const state: State = {
-    ociVersion: spec.ociVersion,
-    id: draft.id,
-    status: 'creating',
-    pid: draft.pid,
-    bundle: draft.bundle,
-    annotations: draft.annotations,
-  };
   runEarlyHooks(context, spec, state);
   if (options.waitForStart) makeFifo(context.addon(), directory, parked.hostUid(0) ?? 0, parked.hostGid(0) ?? 0);
-  run(creator, parked, { context, spec, rootfs: bundle.rootfs, state, directory }, options);
+  using prepared = early ?? prepare(parked, parts, options);
+  const covered = inPlace ? mountAt(bundle.rootfs) : null;
+  if (inPlace) undo.defer(() => uncover(context, bundle.rootfs, covered));
+  run(creator, prepared);
   context.log.write('debug', 'init: closing the pipe to signal completion');
-  saveRecord(context.root, draft);
+  const rootMount = inPlace ? mountAt(bundle.rootfs) : null;
+  saveRecord(context.root, rootMount === null ? draft : { ...draft, rootMount });
   if (options.pidFile !== undefined) writePidFile(options.pidFile, draft.pid);
   sendPidfd(context.addon(), draft.pid, options.pidfdSocket);
   taken.settle();
@@ -119,9 +129,15 @@ function completeSpec(context: RuntimeContext, { bundle: { spec, rootfs }, inher
   return { ...spec, process: completeProcess(context, spec.process, { root: rootfs, prefix, listening: inherited.listening }) };
 }
 
+/** They may change what the container's root is made of: nothing of it is opened before they have run. */
+function hasEarlyHooks({ hooks = {} }: Spec): boolean {
+  return (hooks.prestart ?? []).length + (hooks.createRuntime ?? []).length > 0;
+}
+
 /** Those of the runtime's own namespaces that come before the root is entered. As with runc they find themselves in the bundle. */
-function runEarlyHooks(context: RuntimeContext, { hooks = {} }: Spec, state: State): void {
-  if ((hooks.prestart ?? []).length + (hooks.createRuntime ?? []).length === 0) return;
+function runEarlyHooks(context: RuntimeContext, spec: Spec, state: State): void {
+  if (!hasEarlyHooks(spec)) return;
+  const { hooks = {} } = spec;
   process.chdir(state.bundle);
   for (const phase of ['prestart', 'createRuntime'] as const) {
     try {
@@ -156,14 +172,14 @@ function limitProcesses({ linux = {} }: Spec, cgroup: Cgroup | null): void {
   if (pids !== undefined) wordLimits(() => cgroup?.apply({ pids }), limitsPrefix);
 }
 
-/** Has a process made in its namespaces; what is returned waits for it. */
+/** Has a process made in its namespaces; `pid` waits for it. */
 function park(
   context: RuntimeContext,
   spec: Spec,
   namespaces: readonly NamespaceRequest[],
   cgroup: Cgroup | null,
   creator: BlockingCreator,
-): () => Parked {
+): Parked {
   const idMap = idMapOf(spec);
   const timeOffsets = spec.linux?.timeOffsets;
   using birthplace = openBirthplace(cgroup);
@@ -185,18 +201,19 @@ function park(
     }
   };
   const made = told(() => creator.beginSandbox(planned.plan, planned.descriptors));
-  return () => {
-    const { pid } = told(made);
-    return {
-      addon: context.addon(),
-      pid,
-      namespaces,
-      idMap,
-      cgroup,
-      openNamespace: (name) => openNamespace(pid, name),
-      hostUid: (uid) => (idMap === null ? uid : translateId(uid, idMap.uids)),
-      hostGid: (gid) => (idMap === null ? gid : translateId(gid, idMap.gids)),
-    };
+  let known: number | null = null;
+  const pid = (): number => (known ??= told(made).pid);
+  return {
+    addon: context.addon(),
+    get pid() {
+      return pid();
+    },
+    namespaces,
+    idMap,
+    cgroup,
+    openNamespace: (name) => openNamespace(pid(), name),
+    hostUid: (uid) => (idMap === null ? uid : translateId(uid, idMap.uids)),
+    hostGid: (gid) => (idMap === null ? gid : translateId(gid, idMap.gids)),
   };
 }
 
@@ -206,9 +223,10 @@ interface RunParts {
   readonly rootfs: string;
   readonly state: State;
   readonly directory: string;
+  readonly inPlace: boolean;
 }
 
-function run(creator: BlockingCreator, parked: Parked, parts: RunParts, options: CreateOptions): void {
+function prepare(parked: Parked, parts: RunParts, options: CreateOptions): PreparedPlan {
   const { addon } = parked;
   using undo = new DisposableStack();
   const own = (descriptor: number): number => {
@@ -217,23 +235,36 @@ function run(creator: BlockingCreator, parked: Parked, parts: RunParts, options:
   };
   const mount = own(openRoot(parked, parts));
   const startFifo = options.waitForStart ? own(addon.openat2(k.AT_FDCWD, parts.directory, k.O_PATH | k.O_DIRECTORY, 0, 0)) : null;
-  using prepared = prepareStart(parked, {
-    spec: parts.spec,
-    root: { mount },
-    stdio: options.stdio,
-    waitForStart: options.waitForStart,
-    ...(startFifo === null ? {} : { startFifo }),
-    noPivot: options.noPivot,
-    keyring: options.noNewKeyring ? null : `_ses.${options.id}`,
-    passed: options.inherited.passed,
-    compile: (profile) => cachedSeccomp(profile, parts.context),
-    state: parts.state,
-  });
+  const prepared = undo.use(
+    prepareStart(parked, {
+      spec: parts.spec,
+      root: parts.inPlace ? { mount, at: own(addon.openat2(k.AT_FDCWD, parts.rootfs, k.O_PATH | k.O_DIRECTORY, 0, 0)) } : { mount },
+      stdio: options.stdio,
+      waitForStart: options.waitForStart,
+      ...(startFifo === null ? {} : { startFifo }),
+      noPivot: options.noPivot,
+      keyring: options.noNewKeyring ? null : `_ses.${options.id}`,
+      passed: options.inherited.passed,
+      compile: (profile) => cachedSeccomp(profile, parts.context),
+      state: parts.state,
+    }),
+  );
+  const held = undo.move();
+  return { plan: prepared.plan, descriptors: prepared.descriptors, [Symbol.dispose]: () => held.dispose() };
+}
+
+function run(creator: BlockingCreator, prepared: PreparedPlan): void {
   try {
     creator.run(prepared.plan, prepared.descriptors);
   } catch (error) {
     throw wordFailure(error, prepared.plan);
   }
+}
+
+/** Whether the failed plan got as far as mounting the root over its directory. */
+function uncover(context: RuntimeContext, rootfs: string, before: number | null): void {
+  const now = mountAt(rootfs);
+  if (now !== null && now !== before) takeOffRoot(context.addon(), rootfs, now);
 }
 
 /** As a bind mount's source: opened with our rights, and cut off so that nothing mounted in it comes out (runtime-spec, rootfsPropagation). */

@@ -93,7 +93,7 @@ export function prepareExec(parked: Parked, options: ExecOptions): PreparedPlan 
   using undo = new DisposableStack();
   const planned = planExec(options.process, {
     ...streamFacts(parked, options, options.process),
-    ...processFacts(options, undo, parked.addon, { profile: options.profile, state: options.state, pid: parked.pid }),
+    ...processFacts(options, undo, parked.addon, { profile: options.profile, state: options.state, parked }),
     memoryEvents: null,
     surroundings: options.surroundings ?? {},
     userNamespace: parked.namespaces.some((namespace) => namespace.name === 'user'),
@@ -102,7 +102,7 @@ export function prepareExec(parked: Parked, options: ExecOptions): PreparedPlan 
     hookState: new Uint8Array(),
     slots: createSlots(),
   });
-  adjustOomScore(parked.pid, options.process);
+  adjustOomScore(parked, options.process);
   const held = undo.move();
   return { ...planned, [Symbol.dispose]: () => held.dispose() };
 }

@@ -19,7 +19,7 @@ import { moveNetDevices, planNetDevices } from './net-devices.ts';
 import { hasCgroupMount } from './open.ts';
 import type { NamespaceName, Sandbox, Started, StartOptions, CommonStart } from './types.ts';
 
-/** What a start needs to know of the parked process; a Sandbox is one. */
+/** What a start needs to know of the parked process; a Sandbox is one. `pid` may be one that is waited for when it is first asked for. */
 export type Parked = Pick<Sandbox, 'addon' | 'pid' | 'namespaces' | 'idMap' | 'cgroup' | 'openNamespace' | 'hostUid' | 'hostGid'> &
   Partial<Pick<Sandbox, 'skeleton'>>;
 
@@ -70,11 +70,11 @@ export function prepareStart(parked: Parked, options: StartOptions): PreparedPla
       openUserNamespace: () => parked.openNamespace('user'),
     }),
   );
-  const state = encodeState(options.state, parked.pid);
+  const hooked = [...(spec.hooks?.createContainer ?? []), ...(spec.hooks?.startContainer ?? [])].length > 0;
   const planned = planContainer(spec, {
     ...streamFacts(parked, options, spec.process),
     memoryEvents: keep(undo, openMemoryEvents(cgroup)),
-    ...processFacts(options, undo, addon, { profile: spec.linux?.seccomp, state: options.state, pid: parked.pid }),
+    ...processFacts(options, undo, addon, { profile: spec.linux?.seccomp, state: options.state, parked }),
     prepared: binds.prepared,
     cgroups: hasCgroupMount(spec.mounts ?? []) ? (cgroup?.layout ?? detectCgroupLayout()) : null,
     cgroupPath: cgroup?.path ?? null,
@@ -87,11 +87,11 @@ export function prepareStart(parked: Parked, options: StartOptions): PreparedPla
     hostHasKcore: existsSync('/proc/kcore'),
     noPivot: options.noPivot === true,
     hooks: spec.hooks?.startContainer ?? [],
-    hookState: state,
+    hookState: hooked ? encodeState(options.state, parked.pid) : new Uint8Array(),
     waitForStart: options.waitForStart === true ? { fifo: options.startFifo ?? null } : null,
     slots: createSlots(),
   });
-  adjustOomScore(parked.pid, spec.process);
+  adjustOomScore(parked, spec.process);
   const held = undo.move();
   return { ...planned, [Symbol.dispose]: () => held.dispose() };
 }
@@ -132,7 +132,7 @@ export function streamFacts(parked: Parked, options: CommonStart, process: Proce
 export interface SeccompSource {
   readonly profile: LinuxSeccomp | undefined;
   readonly state: State | undefined;
-  readonly pid: number;
+  readonly parked: Pick<Parked, 'pid'>;
 }
 
 export function processFacts(options: CommonStart, undo: DisposableStack, addon: Addon, source: SeccompSource) {
@@ -146,7 +146,7 @@ export function processFacts(options: CommonStart, undo: DisposableStack, addon:
 
 /** A profile that asks a supervisor has its socket connected here, on the host (runtime-spec config-linux, "listenerPath"). */
 function loadSeccomp(
-  { profile, state, pid }: SeccompSource,
+  { profile, state, parked }: SeccompSource,
   undo: DisposableStack,
   addon: Addon,
   compile: CommonStart['compile'] = (asked) => compileSeccomp(asked, { arch: process.arch }),
@@ -156,7 +156,13 @@ function loadSeccomp(
   if (listener === undefined) return { filter, flags };
   const socket = connectAgent(addon, listener.path);
   undo.defer(() => addon.close(socket));
-  const told = { ociVersion: '1.2.0', fds: ['seccompFd'], pid, metadata: listener.metadata, ...(state === undefined ? {} : { state }) };
+  const told = {
+    ociVersion: '1.2.0',
+    fds: ['seccompFd'],
+    pid: parked.pid,
+    metadata: listener.metadata,
+    ...(state === undefined ? {} : { state }),
+  };
   return { filter, flags, listener: { socket, state: Buffer.from(JSON.stringify(told)) } };
 }
 
@@ -198,11 +204,11 @@ export function keep(undo: DisposableStack, descriptor: number | null): number |
 }
 
 /** From outside, where a parked process of any user namespace can be adjusted with our rights. */
-export function adjustOomScore(pid: number, process: Process | undefined): void {
+export function adjustOomScore(parked: Pick<Parked, 'pid'>, process: Process | undefined): void {
   const value = process?.oomScoreAdj;
   if (value === undefined) return;
   try {
-    writeFileSync(`/proc/${pid}/oom_score_adj`, String(value));
+    writeFileSync(`/proc/${parked.pid}/oom_score_adj`, String(value));
   } catch (error) {
     if (!isErrno(error, 'EACCES', 'EPERM')) throw error;
     throw new OrlopError('permission-denied', 'RUNTIME_OOM_SCORE', `oom_score_adj cannot be set to ${value}`, {

@@ -50,10 +50,9 @@ export function monitorGone(doing: string): OrlopError {
   return new OrlopError('unavailable', 'SYS_MONITOR_GONE', `the monitor ended while ${doing}`);
 }
 
-const names = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
-
 /** libuv's name where it has one: it does not know all of them. */
 function nameOfErrno(errno: number): string {
   const known = getSystemErrorName(-errno);
-  return known.startsWith('E') ? known : (names.get(errno) ?? `E${errno}`);
+  if (known.startsWith('E')) return known;
+  return Object.entries(constants.errno).find(([, number]) => number === errno)?.[0] ?? `E${errno}`;
 }

@@ -18,15 +18,14 @@ export function decodePlan(data: Uint8Array): Plan {
   }
   const count = view.readUInt32LE(12);
   const blob = view.subarray(headerBytes + count * recordBytes);
+  const names = new Map(Object.entries<OpShape>(opTable).map(([name, shape]) => [shape.code, name]));
   return Array.from({ length: count }, (_unused, index) =>
-    decodeOp(view.subarray(headerBytes + index * recordBytes, headerBytes + (index + 1) * recordBytes), blob),
+    decodeOp(view.subarray(headerBytes + index * recordBytes, headerBytes + (index + 1) * recordBytes), blob, names),
   );
 }
 
-const namesByCode = new Map<number, string>(Object.entries<OpShape>(opTable).map(([name, shape]) => [shape.code, name]));
-
-function decodeOp(record: Buffer, blob: Buffer): Op {
-  const name = namesByCode.get(record.readUInt32LE(0));
+function decodeOp(record: Buffer, blob: Buffer, names: ReadonlyMap<number, string>): Op {
+  const name = names.get(record.readUInt32LE(0));
   if (name === undefined) throw new OrlopError('invalid-argument', 'SYS_PLAN_INVALID', `op code ${record.readUInt32LE(0)} is unknown`);
   const kinds = Object.entries<ArgumentKind>((opTable as Record<string, OpShape>)[name]?.args ?? {});
   const inline = kinds.length > inlineArguments ? inlineArguments - 1 : kinds.length;

@@ -122,12 +122,15 @@ function startProcess(
   let plan = entry.plan;
   try {
     context.log.write('debug', 'nsexec container setup');
-    const { pid } = creator.sandbox(entry.plan, entry.descriptors);
-    shareHostResources(spec, record.id, pid);
+    const made = creator.beginSandbox(entry.plan, entry.descriptors);
+    let known: number | null = null;
+    const pid = (): number => (known ??= made().pid);
     const { namespaces, idMap, cgroup } = execParking(options, entry.names);
     const parked: Parked = {
       addon,
-      pid,
+      get pid() {
+        return pid();
+      },
       namespaces,
       idMap,
       cgroup,
@@ -144,11 +147,12 @@ function startProcess(
       surroundings: spec.linux ?? {},
       ...(profile === undefined ? {} : { profile, state: stateOf(context, record, 'running') }),
     });
+    shareHostResources(spec, record.id, pid());
     plan = prepared.plan;
     context.log.write('debug', 'child process in init()');
     context.log.write('debug', 'setns_init: about to exec');
     creator.run(prepared.plan, prepared.descriptors);
-    return pid;
+    return pid();
   } catch (error) {
     throw wordFailure(error, plan, 'exec');
   }
