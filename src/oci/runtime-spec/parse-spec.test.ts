@@ -78,6 +78,15 @@ test('unknown properties are ignored and nulls are absent', () => {
   });
 });
 
+test('a name in other letters stands for the field, unless that is there as well', () => {
+  const resources = { CPU: { Cpus: '0' }, hugepageLimits: [{ pagesize: '2MB', limit: 1 }], Memory: { limit: 1 }, memory: { limit: 2 } };
+  assert.deepEqual(parseSpec({ ociVersion: '1.2.0', linux: { resources } }).linux?.resources, {
+    memory: { limit: 2 },
+    cpu: { cpus: '0' },
+    hugepageLimits: [{ pageSize: '2MB', limit: 1 }],
+  });
+});
+
 test('limits and masks of 64 bits keep every bit', () => {
   const text =
     '{"ociVersion":"1.2.0","process":{"cwd":"/","rlimits":[{"type":"RLIMIT_CORE","hard":18446744073709551615,"soft":18446744073709551615}]},"linux":{"resources":{"memory":{"limit":9223372036854771712}}}}';
