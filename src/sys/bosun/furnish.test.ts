@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { closeSync, copyFileSync, mkdirSync, openSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { AT_FDCWD, MOUNT_ATTR_NOSUID, MS_PRIVATE, MS_REC, OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE } from '../constants.ts';
+import { MOUNT_ATTR_NOSUID, MS_PRIVATE, MS_REC } from '../constants.ts';
 import { noSlot, type Op, type Plan } from '../plan/index.ts';
 import { planFailureOf } from './failure.ts';
-import { busybox, openTestContainer, ownNamespaces, pipes, reasonToSkip, whenEnded } from './test-container.ts';
+import { busybox, openPrivateTree, openTestContainer, ownNamespaces, pipes, reasonToSkip, whenEnded } from './test-container.ts';
 
 const clone: Op = { op: 'clone', flags: ownNamespaces, cgroup: noSlot };
 
@@ -37,7 +37,7 @@ describe('a stage that is furnished before it waits', { skip: reasonToSkip() }, 
     for (const applet of ['sh', 'cat', 'ls']) symlinkSync('busybox', join(root, 'bin', applet));
     await monitor.sandbox(furnished, []);
     const slots = [openSync(container.monitorDirectory, 'r'), openSync(join(container.directory, 'log'), 'a')];
-    const tree = addon.openTree(AT_FDCWD, root, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    const tree = openPrivateTree(addon, root);
     await monitor.run(
       [
         { op: 'keep_directory', directory: 0 },

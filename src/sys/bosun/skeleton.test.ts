@@ -6,7 +6,7 @@ import { isOrlopError } from '#errors';
 import { AT_FDCWD, CLONE_NEWUSER, MOUNT_ATTR_RDONLY, MS_PRIVATE, MS_REC, OPEN_TREE_CLONE } from '../constants.ts';
 import { noSlot, type Op, type Plan } from '../plan/index.ts';
 import { planFailureOf } from './failure.ts';
-import { openTestContainer, ownNamespaces, pipes, reasonToSkip, whenEnded, type TestContainer } from './test-container.ts';
+import { openPrivateTree, openTestContainer, ownNamespaces, pipes, reasonToSkip, whenEnded, type TestContainer } from './test-container.ts';
 
 const clone: Op = { op: 'clone', flags: ownNamespaces, cgroup: noSlot };
 const ids = '0 400000 65536\n';
@@ -50,7 +50,7 @@ describe('a sandbox that furnishes a skeleton', { skip: reasonToSkip() }, () => 
   async function run({ addon, root, directory, monitor }: TestContainer, trees: readonly string[], script: string): Promise<string> {
     for (const name of ['bin', 'proc', 'dev', 'mnt']) mkdirSync(join(root, name));
     copyFileSync('/bin/busybox', join(root, 'bin/busybox'));
-    const mounted = addon.openTree(AT_FDCWD, root, OPEN_TREE_CLONE);
+    const mounted = openPrivateTree(addon, root);
     const output = openSync(join(directory, 'output'), 'w');
     try {
       await monitor.run(

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Addon } from '../addon.ts';
 import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
   CLONE_NEWIPC,
   CLONE_NEWNET,
   CLONE_NEWNS,
@@ -13,6 +15,8 @@ import {
   MOUNT_ATTR_NOSUID,
   MS_PRIVATE,
   MS_REC,
+  OPEN_TREE_CLOEXEC,
+  OPEN_TREE_CLONE,
 } from '../constants.ts';
 import { loadAddon } from '../load-addon.ts';
 import { noSlot, type Op, type Plan } from '../plan/index.ts';
@@ -155,6 +159,13 @@ export function runPlan(root: string, options: ContainerOptions): Plan {
     ...(options.after ?? []),
     { op: 'execute', argv: options.argv, env: options.env ?? ['PATH=/bin'], keep: options.keep ?? 0 },
   ];
+}
+
+/** A detached copy of a directory's mount. Of a host whose mounts are shared it would stay a peer, and what is mounted in it would appear there too. */
+export function openPrivateTree(addon: Addon, path: string): number {
+  const tree = addon.openTree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+  addon.mountSetattr(tree, '', AT_EMPTY_PATH, 0n, 0n, BigInt(MS_PRIVATE), -1);
+  return tree;
 }
 
 export function openTestContainer(): TestContainer {
