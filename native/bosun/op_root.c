@@ -8,13 +8,19 @@
 #include "root.h"
 #include "text.h"
 
-int stage_require_mounts(struct stage *stage) {
+static int require_namespace(struct stage *stage) {
   return stage->own_mounts ? 0 : stage_fail(stage, -EPERM, "mount", "the host's mount namespace");
 }
 
+int stage_require_mounts(struct stage *stage) {
+  return stage->in_place ? 0 : require_namespace(stage);
+}
+
+/* Of a root in place not before it was entered: until then "/" is the host's. */
 int stage_set_root_propagation(struct stage *stage, const struct op *op) {
   int error = stage_require_mounts(stage);
   if (error < 0) return error;
+  if (!stage->own_mounts && stage->root >= 0) return stage_fail(stage, -EPERM, "mount", "/");
   error = os_mount(NULL, "/", (unsigned long)op_quad(op, SET_ROOT_PROPAGATION_FLAGS));
   return error < 0 ? stage_fail(stage, error, "mount", "/") : 0;
 }
@@ -49,18 +55,32 @@ static int cover(struct stage *stage, int mount, int at) {
   return stage->root < 0 ? stage_fail(stage, -errno, "fcntl", "root") : 0;
 }
 
+/* In the host's namespace nothing but the place itself is covered. Below a shared mount the root would become shared too, and what is mounted in it come out. */
+static int cover_in_place(struct stage *stage, int mount, int at) {
+  static const struct mount_attr slave = {.propagation = MS_SLAVE};
+  int error = os_move_mount(mount, at);
+  if (error < 0) return stage_fail(stage, error, "move_mount", "root");
+  error = os_mount_setattr(mount, AT_RECURSIVE, &slave);
+  if (error < 0) return stage_fail(stage, error, "mount_setattr", "root");
+  os_close(&stage->root);
+  stage->root = fcntl(mount, F_DUPFD_CLOEXEC, 3);
+  stage->in_place = true;
+  return stage->root < 0 ? stage_fail(stage, -errno, "fcntl", "root") : 0;
+}
+
 int stage_attach_root(struct stage *stage, const struct op *op) {
   int mount = stage_slot(stage, op, ATTACH_ROOT_MOUNT);
-  int error = stage_require_mounts(stage);
+  int at = stage_slot(stage, op, ATTACH_ROOT_AT);
+  if (mount >= 0 && at >= 0 && !stage->own_mounts) return cover_in_place(stage, mount, at);
+  int error = require_namespace(stage);
   if (error < 0) return error;
-  if (mount < 0) return stage_fail(stage, -EBADF, "move_mount", "root");
-  return cover(stage, mount, stage_slot(stage, op, ATTACH_ROOT_AT));
+  return mount < 0 ? stage_fail(stage, -EBADF, "move_mount", "root") : cover(stage, mount, at);
 }
 
 int stage_open_root(struct stage *stage, const struct op *op) {
   static const struct mount_attr private = {.propagation = MS_PRIVATE};
   const char *path = op_text(op, OPEN_ROOT_PATH);
-  int error = stage_require_mounts(stage);
+  int error = require_namespace(stage);
   if (error < 0) return error;
   OS_CLOSE int tree = os_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | AT_RECURSIVE);
   if (tree < 0) return stage_fail(stage, tree, "open_tree", path);
@@ -72,7 +92,7 @@ int stage_open_root(struct stage *stage, const struct op *op) {
 /* Twelve directories to mount on are plenty. */
 int stage_open_skeleton(struct stage *stage, const struct op *op) {
   (void)op;
-  int error = stage_require_mounts(stage);
+  int error = require_namespace(stage);
   if (error < 0) return error;
   OS_CLOSE int mount = root_tmpfs("13", false);
   return mount < 0 ? stage_fail(stage, mount, "fsmount", "skeleton") : cover(stage, mount, -1);
@@ -97,7 +117,8 @@ int stage_enter_root(struct stage *stage, const struct op *op) {
   if (error < 0) return error;
   if (stage->root < 0) return stage_fail(stage, -EBADF, "pivot_root", "no root was attached");
   if (op_word(op, ENTER_ROOT_MODE) == 0) {
-    error = pivot(stage);
+    error = require_namespace(stage);
+    if (error == 0) error = pivot(stage);
     if (error < 0) return error;
   } else if (fchdir(stage->root) < 0 || chroot(".") < 0) {
     return stage_fail(stage, -errno, "chroot", "root");

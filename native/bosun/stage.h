@@ -22,6 +22,7 @@ struct stage {
   int fifo;                    /* start.fifo while it is open for writing, or -1 */
   int console;                 /* the terminal's other end while it is ours, or -1 */
   bool own_mounts; /* the mount namespace is not the host's */
+  bool in_place;   /* it is the host's, and the root was mounted over its own directory there */
   bool furnished; /* it has built the skeleton that its root is mounted over */
   bool umask_set;
   uint32_t keep;               /* descriptors after 2 that the process gets */
@@ -46,7 +47,7 @@ _Noreturn void stage_run(const struct stage_birth *birth);
 int stage_slot(const struct stage *stage, const struct op *op, unsigned position);
 /* A list as execve wants it, or NULL when memory is out; it goes with the process's old memory, so nobody gives it back. */
 char **stage_vector(const struct op *op, unsigned position);
-/* Fails unless the mount namespace is another than the host's: no plan may change the host's mounts. */
+/* Fails unless mounts go to another mount namespace than the host's, or below a root that was mounted in place: no plan may change the host's mounts. */
 int stage_require_mounts(struct stage *stage);
 /* Notes the failure and returns it. */
 int stage_fail(struct stage *stage, int error, const char *call, const char *object);

@@ -9,15 +9,24 @@ export interface ArrivalFacts {
   readonly joined: ReadonlySet<NamespaceName>;
 }
 
-/** Becoming the root of the own user namespace, and cutting the mount tree off from the host's with MS_PRIVATE or MS_SLAVE. */
-export function planEntry(propagation: number, { created, joined }: ArrivalFacts): Op[] {
-  if (!created.has('mnt')) throw rejectField('linux.namespaces', 'has no new mount namespace', 'add {"type": "mount"}');
+/** Whether what is mounted stays out of the host's sight. */
+export function hasOwnMounts({ created, joined }: ArrivalFacts): boolean {
+  return created.has('mnt') || joined.has('mnt');
+}
+
+/**
+ * Becoming the root of the own user namespace, and cutting the mount tree off from the host's with MS_PRIVATE or MS_SLAVE. In the host's mount namespace (`inPlace`)
+ * that would be the host's tree.
+ */
+export function planEntry(propagation: number, facts: ArrivalFacts, inPlace = false): Op[] {
+  const { created, joined } = facts;
+  if (!hasOwnMounts(facts) && !inPlace) throw rejectField('linux.namespaces', 'has no new mount namespace', 'add {"type": "mount"}');
   const owned = created.has('user') || joined.has('user');
   return [
     ...(owned ? [{ op: 'become', uid: 0, gid: 0 } as const] : []),
     // Only now is the process in its cgroup, which a new cgroup namespace takes as its root.
     ...(created.has('cgroup') ? [{ op: 'unshare', flags: k.CLONE_NEWCGROUP } as const] : []),
-    { op: 'set_root_propagation', flags: k.MS_REC | propagation },
+    ...(inPlace ? [] : [{ op: 'set_root_propagation', flags: k.MS_REC | propagation } as const]),
     ...(created.has('net') ? [{ op: 'bring_up_loopback' } as const] : []),
   ];
 }

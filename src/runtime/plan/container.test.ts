@@ -185,6 +185,18 @@ test('sysctl names are read as sysctl.d(5) reads them', () => {
   assert.equal(sysctlPath('net.ipv4.conf.eth0/7.forwarding'), 'net/ipv4/conf/eth0.7/forwarding');
 });
 
+test('without a mount namespace the root lies over its own directory, is entered by chroot, and the host is left as it is', () => {
+  const ops = plan({}, { created: new Set(['pid']), root: { mount: 8, at: 9 } });
+  assert.deepEqual(find(ops, 'attach_root'), [{ op: 'attach_root', mount: 0, at: 1 }]);
+  assert.deepEqual(find(ops, 'enter_root'), [{ op: 'enter_root', mode: 1 }]);
+  assert.deepEqual(find(ops, 'set_root_propagation'), []);
+});
+
+test('a joined mount namespace is a place for a root as a new one is', () => {
+  const joined = plan({}, { created: new Set(['pid']), joined: new Set(['mnt']) });
+  assert.deepEqual(names(joined), names(plan({}, { created: new Set(['mnt', 'pid']) })));
+});
+
 test('what is not supported or cannot be meant is refused with its JSON path', () => {
   const refused: [Partial<Spec>, RegExp, Partial<ContainerFacts>?][] = [
     [{ process: undefined as never }, /config\.json process is missing/],

@@ -2,7 +2,7 @@ import type { Spec } from '#oci';
 import * as k from '#sys';
 import type { Op, Plan } from '#sys';
 import type { Stdio } from '../sandbox/types.ts';
-import { type ArrivalFacts, planEntry } from './arrival.ts';
+import { type ArrivalFacts, hasOwnMounts, planEntry } from './arrival.ts';
 import { planDevices } from './devices.ts';
 import { type MountFacts, planAttributes } from './mount-facts.ts';
 import { planMounts } from './mounts.ts';
@@ -10,6 +10,7 @@ import { placeOf } from './places.ts';
 import { planHook, planProcess, type ProcessFacts } from './process.ts';
 import { refuseField, rejectField } from './refuse.ts';
 import { type Skeleton, skeletonKey, skeletonMembers, skeletonOf, treesOf } from './skeleton.ts';
+import { everyProcessor } from './scheduling.ts';
 import { planStreams, planTerminal, type StreamFacts } from './standard-streams.ts';
 import type { Planned, Slots } from './slots.ts';
 import { planSurroundings } from './surroundings.ts';
@@ -34,10 +35,12 @@ export function planContainer(spec: Spec, facts: ContainerFacts): Planned<Plan> 
   if ((process.terminal === true) !== (facts.stdio.mode === 'terminal'))
     throw rejectField('process.terminal', 'does not agree with the streams given');
   const user = process.user ?? { uid: 0, gid: 0 };
+  // Over the root's own directory, in the host's mount namespace: for whoever asks for no namespace of mounts, as runc does it.
+  const inPlace = !hasOwnMounts(facts) && 'mount' in facts.root && facts.root.at !== undefined;
   const plan: Op[] = [
     ...planStreams(facts),
     ...(facts.skeleton === null
-      ? [...planEntry(isPrivate(spec) ? k.MS_PRIVATE : k.MS_SLAVE, facts), planRoot(facts)]
+      ? [...planEntry(isPrivate(spec) ? k.MS_PRIVATE : k.MS_SLAVE, facts, inPlace), planRoot(facts)]
       : planFurnishedRoot(spec, facts, facts.skeleton)),
     ...planRootFiles(spec, facts),
     ...planTerminal(facts.stdio, user, facts.slots, true),
@@ -46,8 +49,9 @@ export function planContainer(spec: Spec, facts: ContainerFacts): Planned<Plan> 
     // While the host's /dev/null can still be reached for masks.
     ...planSealing(spec, facts.skeleton),
     // Nothing of the host lies below a root over a skeleton: there is nothing to take off, which would wait for the kernel.
-    { op: 'enter_root', mode: facts.noPivot || facts.skeleton !== null ? 1 : 0 },
+    { op: 'enter_root', mode: facts.noPivot || inPlace || facts.skeleton !== null ? 1 : 0 },
     ...planPropagation(spec),
+    everyProcessor,
     ...planSurroundings(spec.linux),
     ...planProcess(process, facts, 'process'),
   ];

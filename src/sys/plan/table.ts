@@ -80,7 +80,8 @@ export const opTable = {
   set_root_propagation: { code: 23, by: 'stage', args: { flags: 'u64' } },
   /**
    * Attaches a detached mount and makes it the new root that targets resolve in. `at` is the host directory that it covers; with `noSlot` it covers
-   * `/` of the new mount namespace, which needs no directory at all. Either way nobody outside the namespace sees it.
+   * `/` of the new mount namespace, which needs no directory at all. Either way nobody outside the namespace sees it. In the host's own mount namespace
+   * `at` must be given; the mount stays there until somebody takes it off, and the root can be entered by chroot only.
    */
   attach_root: { code: 24, by: 'stage', args: { mount: 'slot', at: 'slot' } },
   /** Takes a host directory as the new root: bound recursively over `/` of the new mount namespace, which is made private before. */
