@@ -1,6 +1,7 @@
 import { OrlopError } from '#errors';
 import { type DockerAuth, type DockerProgress, parseErrorBody, type Progress } from '#wire';
-import { readLines, readText } from './answers.ts';
+import { readJson, readLines } from './answers.ts';
+import { formatPlatformQuery } from './platform.ts';
 import type { Answer, Transport } from './transport/transport.ts';
 
 export interface RegistryOptions {
@@ -13,6 +14,15 @@ export interface RegistryOptions {
 export interface PullOptions extends RegistryOptions {
   /** `linux/arm64`; the engine's own without it. */
   readonly platform?: string | undefined;
+  /** All tags that the registry has; `name` has none then. */
+  readonly allTags?: boolean;
+}
+
+export interface PushOptions extends RegistryOptions {
+  /** That platform's image alone. */
+  readonly platform?: string | undefined;
+  /** All tags that are here; `name` has none then. */
+  readonly allTags?: boolean;
 }
 
 export interface PulledImage {
@@ -30,15 +40,16 @@ export interface PushedImage {
 /** Images to and from registries; the engine does it. */
 export interface RegistriesClient {
   pull(name: string, options?: PullOptions): Promise<PulledImage>;
-  push(name: string, options?: RegistryOptions): Promise<PushedImage>;
-  /** Rejects with unauthenticated when the registry does not let them in. */
-  checkLogin(auth: DockerAuth): Promise<void>;
+  /** One for each tag. */
+  push(name: string, options?: PushOptions): Promise<readonly PushedImage[]>;
+  /** Rejects with unauthenticated when the registry does not let them in. Resolves with a token to keep in place of the password, or null. */
+  checkLogin(auth: DockerAuth): Promise<string | null>;
 }
 
 export function createRegistriesClient(transport: Transport): RegistriesClient {
   return {
-    async pull(name, { platform, ...options } = {}) {
-      const { repository, tag } = splitName(name);
+    async pull(name, { platform, allTags = false, ...options } = {}) {
+      const { repository, tag } = allTags ? { repository: name } : splitName(name);
       const query = { fromImage: repository, tag, platform };
       const answer = await transport.request({ method: 'POST', path: '/images/create', query, ...requestOf(options) });
       let digest = '';
@@ -49,19 +60,27 @@ export function createRegistriesClient(transport: Transport): RegistriesClient {
       }
       return { digest, status };
     },
-    async push(name, options = {}) {
-      const { repository, tag } = splitName(name);
+    async push(name, { platform, allTags = false, ...options } = {}) {
+      const { repository, tag } = allTags ? { repository: name } : splitName(name);
       const path = `/images/${repository.split('/').map(encodeURIComponent).join('/')}/push`;
-      const answer = await transport.request({ method: 'POST', path, query: { tag }, ...requestOf(options) });
-      let pushed: PushedImage | undefined;
+      const answer = await transport.request({
+        method: 'POST',
+        path,
+        query: { tag, platform: formatPlatformQuery(platform) },
+        ...requestOf(options),
+      });
+      const pushed: PushedImage[] = [];
       for await (const { aux } of follow(answer, options.progress)) {
-        if (aux !== undefined) pushed = { tag: aux.Tag, digest: aux.Digest, sizeBytes: aux.Size };
+        if (aux !== undefined) pushed.push({ tag: aux.Tag, digest: aux.Digest, sizeBytes: aux.Size });
       }
-      if (pushed !== undefined) return pushed;
+      if (pushed.length > 0) return pushed;
       throw new OrlopError('data-loss', 'CLIENT_NO_RESULT', 'the engine ended the push without a result');
     },
     async checkLogin(auth) {
-      await readText(await transport.request({ method: 'POST', path: '/auth', json: auth }));
+      const { IdentityToken: token = '' } = await readJson<{ IdentityToken?: string }>(
+        await transport.request({ method: 'POST', path: '/auth', json: auth }),
+      );
+      return token === '' ? null : token;
     },
   };
 }

@@ -1,6 +1,7 @@
 import { OrlopError } from '#errors';
 import type { DiskBody, DockerChange, DockerProgress, StoreCheck } from '#wire';
 import { readJson, readLines } from './answers.ts';
+import { formatPlatformQuery } from './platform.ts';
 import type { Transport } from './transport/transport.ts';
 
 export interface CommitOptions {
@@ -16,9 +17,12 @@ export interface CommitOptions {
 
 /** What an engine gives and takes as archives. Leaving a loop over an archive closes the connection. */
 export interface ArchivesClient {
-  save(names: readonly string[], options?: { signal?: AbortSignal }): AsyncGenerator<Buffer>;
+  save(names: readonly string[], options?: { platform?: string | undefined; signal?: AbortSignal }): AsyncGenerator<Buffer>;
   /** Yields what happens; the last lines (`stream`) say what was loaded. Rejects with the engine's error. */
-  load(source: AsyncIterable<Uint8Array>, options?: { quiet?: boolean; signal?: AbortSignal }): AsyncGenerator<LoadLine>;
+  load(
+    source: AsyncIterable<Uint8Array>,
+    options?: { quiet?: boolean; platform?: string | undefined; signal?: AbortSignal },
+  ): AsyncGenerator<LoadLine>;
   export(ref: string, options?: { signal?: AbortSignal }): AsyncGenerator<Buffer>;
   /** Empty when nothing was changed. */
   changes(ref: string): Promise<readonly DockerChange[]>;
@@ -47,7 +51,8 @@ type Filters = Readonly<Record<string, readonly string[]>>;
 export function createArchivesClient(transport: Transport): ArchivesClient {
   const at = (ref: string, verb: string): string => `/containers/${encodeURIComponent(ref)}/${verb}`;
   return {
-    save: (names, { signal } = {}) => download(transport, '/images/get', { names }, signal),
+    save: (names, { platform, signal } = {}) =>
+      download(transport, '/images/get', { names, platform: formatPlatformQuery(platform) }, signal),
     load: (source, options = {}) => load(transport, source, options),
     export: (ref, { signal } = {}) => download(transport, at(ref, 'export'), {}, signal),
     changes: async (ref) =>
@@ -86,7 +91,7 @@ export function createDiskClient(transport: Transport): DiskClient {
 async function* download(
   transport: Transport,
   path: string,
-  query: Readonly<Record<string, readonly string[]>>,
+  query: Readonly<Record<string, string | readonly string[] | undefined>>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Buffer> {
   const answer = await transport.request({ method: 'GET', path, query, ...(signal === undefined ? {} : { signal }) });
@@ -96,9 +101,9 @@ async function* download(
 async function* load(
   transport: Transport,
   upload: AsyncIterable<Uint8Array>,
-  { quiet, signal }: { quiet?: boolean; signal?: AbortSignal },
+  { quiet, platform, signal }: { quiet?: boolean; platform?: string | undefined; signal?: AbortSignal },
 ): AsyncGenerator<LoadLine> {
-  const options = { method: 'POST', path: '/images/load', query: { quiet }, upload } as const;
+  const options = { method: 'POST', path: '/images/load', query: { quiet, platform: formatPlatformQuery(platform) }, upload } as const;
   const answer = await transport.request({ ...options, ...(signal === undefined ? {} : { signal }) });
   for await (const line of readLines<LoadLine>(answer.body)) {
     if (line.error !== undefined) throw new OrlopError('invalid-argument', 'CLIENT_LOAD_FAILED', line.error);

@@ -133,7 +133,8 @@ export interface Engine extends AsyncDisposable {
   };
   readonly images: {
     list(options: { all?: boolean; filters?: Readonly<Record<string, readonly string[]>> }): ImageView[];
-    inspect(ref: string): ImageView;
+    /** `platform`: see `Images.resolve`. */
+    inspect(ref: string, platform?: string): ImageView;
     /** Untags, and deletes what nothing uses any more; conflict when a container uses it and `force` is not set. */
     remove(ref: string, options: { force?: boolean }): Promise<{ untagged: string[]; deleted: string[] }>;
     tag(ref: string, name: string): Promise<void>;
@@ -152,16 +153,18 @@ export interface Engine extends AsyncDisposable {
     ): Promise<{ name: string; digest: string; isNew: boolean }>;
     push(
       ref: string,
-      options: RegistryCall & { progress?: (step: Progress) => void },
+      options: RegistryCall & { platform?: string; progress?: (step: Progress) => void },
     ): Promise<{ tag: string; digest: string; sizeBytes: number }>;
     inspect(ref: string, options: RegistryCall): Promise<RemoteImageView>;
-    /** Unauthenticated when the registry does not let them in. */
-    login(registry: string, login: RegistryLogin, signal: AbortSignal): Promise<void>;
+    /** All tags that the registry has of a repository. */
+    tags(ref: string, options: RegistryCall): Promise<string[]>;
+    /** Unauthenticated when the registry does not let them in. `identityToken`: to be kept in place of the password; null when there is none. */
+    login(registry: string, login: RegistryLogin, signal: AbortSignal): Promise<{ identityToken: string | null }>;
   };
   /** Images as archives, and what containers have changed. */
   readonly archives: {
     /** An archive of images, each under the name that it is asked for by; not-found before the first byte. */
-    save(references: readonly string[], signal: AbortSignal): AsyncIterable<Uint8Array>;
+    save(references: readonly string[], options: { platform?: string; signal: AbortSignal }): AsyncIterable<Uint8Array>;
     /** All images of an archive, or none. */
     load(source: AsyncIterable<Uint8Array>, options: LoadOptions): Promise<LoadedImage[]>;
     /** A container's root as a tar, without what is mounted in it. */

@@ -106,14 +106,14 @@ describe('moving images and containers', { skip: whyNoEngine() }, () => {
     const id = await ended('echo x > /new');
     const image = await bench.engine.archives.commit(id, { name: 'moved:1' });
     const archive: Uint8Array[] = [];
-    for await (const chunk of bench.engine.archives.save(['moved:1'], never)) archive.push(Buffer.from(chunk));
+    for await (const chunk of bench.engine.archives.save(['moved:1'], { signal: never })) archive.push(Buffer.from(chunk));
     await bench.engine.images.remove('moved:1', {});
     const source = (async function* () {
       yield* archive;
     })();
     assert.deepEqual(await bench.engine.archives.load(source, {}), [{ id: image, names: ['moved:1'] }]);
     assert.throws(
-      () => bench.engine.archives.save(['nobody:1'], never),
+      () => bench.engine.archives.save(['nobody:1'], { signal: never }),
       (error) => isOrlopError(error, 'not-found'),
     );
   });

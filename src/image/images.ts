@@ -1,6 +1,6 @@
 import { isOrlopError, OrlopError } from '#errors';
 import type { Logger } from '#log';
-import { type Digest, formatReference, parseReference, type Platform, platformOfNodeArch, withDefaultTag } from '#oci';
+import { type Digest, formatReference, parsePlatform, parseReference, type Platform, platformOfNodeArch, withDefaultTag } from '#oci';
 import type { Store } from '#store';
 import { findImage, type Found } from './find.ts';
 import { commitImage } from './commit.ts';
@@ -8,6 +8,7 @@ import { loadArchive } from './load.ts';
 import { saveImages, type SavedImage } from './save.ts';
 import { isUntagged } from './untagged.ts';
 import { importRoot } from './import.ts';
+import { readForPlatform } from './platform.ts';
 import { type ImageContent, readImage } from './read.ts';
 import { removeNames } from './remove.ts';
 import type { Image, Images } from './types.ts';
@@ -32,7 +33,11 @@ export function createImages(store: Store, options: ImagesOptions = {}): Images 
     return content;
   };
   const imageOf = (target: Digest): Image => withNames(store, contentOf(target));
-  const find = (reference: string): Found<Image> => findImage(reference, store.metadata.images.list(), imageOf);
+  const find = (reference: string, wanted?: string): Found<Image> => {
+    const found = findImage(reference, store.metadata.images.list(), imageOf);
+    if (wanted === undefined) return found;
+    return { ...found, image: withNames(store, readForPlatform(store, found.image, parsePlatform(wanted), reference)) };
+  };
 
   return {
     list() {
@@ -47,7 +52,7 @@ export function createImages(store: Store, options: ImagesOptions = {}): Images 
         }
       });
     },
-    resolve: (reference) => find(reference).image,
+    resolve: (reference, wanted) => find(reference, wanted).image,
     importRoot: async (source, request) => imageOf(await importRoot(store, source, request, platform)),
     tag(reference, name) {
       const { image } = find(reference);
@@ -60,10 +65,10 @@ export function createImages(store: Store, options: ImagesOptions = {}): Images 
       return removed;
     },
     commit: async (request) => imageOf(await commitImage(store, request, platform)),
-    save: (references, signal) =>
+    save: (references, { platform: wanted, signal } = {}) =>
       saveImages(
         store,
-        references.flatMap((reference) => tagsOf(store, reference).map((name) => savedImageOf(find(name)))),
+        references.flatMap((reference) => tagsOf(store, reference).map((name) => savedImageOf(find(name, wanted)))),
         signal,
       ),
     async load(source, how) {

@@ -1,4 +1,4 @@
-import { OrlopError } from '#errors';
+import { isOrlopError, OrlopError } from '#errors';
 import {
   createManifest,
   type Descriptor,
@@ -7,6 +7,7 @@ import {
   formatReference,
   type LayerCompression,
   mediaTypes,
+  parsePlatform,
   parseReference,
   type Platform,
   shortDigest,
@@ -15,12 +16,15 @@ import {
 import { type Blob, type ChainId, decompress, detectCompression, type Lease, type Store } from '#store';
 import { badArchive, type ArchiveFiles, readArchiveFiles } from './archive-files.ts';
 import { type ArchivedImage, imagesOfArchive } from './archive-images.ts';
+import { checkPlatform } from './platform.ts';
 import { kindOf, readImage } from './read.ts';
 import type { Progress } from './types.ts';
 import { untaggedName } from './untagged.ts';
 import { nameImages } from './write.ts';
 
 export interface LoadOptions {
+  /** `linux/arm64`: what is taken from an index, in place of the machine's own. */
+  readonly platform?: string;
   readonly progress?: Progress;
   readonly signal?: AbortSignal;
 }
@@ -31,10 +35,12 @@ export interface LoadedTarget {
   readonly names: readonly string[];
 }
 
-interface Loading extends LoadOptions {
+interface Loading extends Omit<LoadOptions, 'platform'> {
   readonly store: Store;
   readonly lease: Lease;
-  readonly platform: Platform;
+  /** The machine's own. */
+  readonly own: Platform;
+  readonly wanted: Platform | undefined;
 }
 
 /**
@@ -46,16 +52,16 @@ export async function loadArchive(
   store: Store,
   source: AsyncIterable<Uint8Array>,
   platform: Platform,
-  options: LoadOptions = {},
+  { platform: text, ...options }: LoadOptions = {},
 ): Promise<LoadedTarget[]> {
+  const wanted = text === undefined ? undefined : parsePlatform(text);
   try {
     using lease = store.leases.create();
-    const loading: Loading = { ...options, store, lease, platform };
+    const loading: Loading = { ...options, store, lease, own: platform, wanted };
     const files = await readArchiveFiles(store, lease, source, options.signal);
     const loaded: LoadedTarget[] = [];
     for (const image of imagesOfArchive(files)) {
-      const target = 'target' in image ? image.target : await convert(loading, files, image);
-      await settle(loading, target);
+      const target = await settle(loading, 'target' in image ? image.target : await convert(loading, files, image));
       const names = image.names.map((name) => formatReference(withDefaultTag(parseReference(name))));
       loaded.push({ target, names: [...new Set(names)] });
     }
@@ -137,9 +143,10 @@ async function completeConfig({ store, lease, signal }: Loading, text: string, l
   return store.content.ingest(lease, JSON.stringify(config));
 }
 
-/** Checks that the image is whole and unpacks it. */
-async function settle({ store, lease, platform, progress, signal }: Loading, target: Digest): Promise<void> {
-  const image = readWhole(store, target, platform);
+/** Checks that the image is whole and unpacks it. Returns what its names are to point to. */
+async function settle({ store, lease, own, wanted, progress, signal }: Loading, top: Digest): Promise<Digest> {
+  const image = readWhole(store, top, wanted ?? own);
+  if (wanted !== undefined) checkPlatform(image.config, wanted, 'in the archive');
   for (const { descriptor } of image.layers) {
     if (!(await store.content.has(descriptor.digest))) throw badArchive(`the layer ${descriptor.digest} is not in it`);
   }
@@ -154,7 +161,19 @@ async function settle({ store, lease, platform, progress, signal }: Loading, tar
     } else lease.hold({ layer: chainId });
     parent = chainId;
   }
+  const target = isOwnImage(store, image, own) ? image.target : image.manifest;
   lease.hold({ image: target });
+  return target;
+}
+
+/** A name that points to an index means the machine's own platform, as after a pull. */
+function isOwnImage(store: Store, { target, manifest }: ReturnType<typeof readImage>, own: Platform): boolean {
+  try {
+    return readImage(store, target, own).manifest === manifest;
+  } catch (error) {
+    if (isOrlopError(error)) return false;
+    throw error;
+  }
 }
 
 function readWhole(store: Store, target: Digest, platform: Platform): ReturnType<typeof readImage> {

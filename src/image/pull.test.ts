@@ -61,7 +61,7 @@ function createMemoryRegistry() {
     };
   };
   const client: RegistryClient = {
-    ping: async () => undefined,
+    ping: async () => ({ identityToken: null }),
     catalog: async () => [],
     repository: repositoryOf,
     close: () => undefined,

@@ -36,14 +36,16 @@ export interface Transfers {
     reference: string,
     options?: TransferOptions & { readonly platform?: string },
   ): Promise<PulledImage & { readonly reference: Reference }>;
-  /** See `pushImage`; not-found when there is no such image here. */
+  /** All tags that the registry has of a repository. */
+  tags(reference: string, options?: TransferOptions): Promise<string[]>;
+  /** See `pushImage`; not-found when there is no such image here. `platform`: that platform's image alone, without its index. */
   push(
     reference: string,
-    options?: TransferOptions & { readonly chunkBytes?: number },
+    options?: TransferOptions & { readonly chunkBytes?: number; readonly platform?: string },
   ): Promise<PushedImage & { readonly reference: Reference }>;
   inspect(reference: string, options?: TransferOptions): Promise<RemoteImage>;
-  /** Fails with unauthenticated when the registry does not let these credentials in. */
-  login(domain: string, options: TransferOptions): Promise<void>;
+  /** See `RegistryClient.ping`: unauthenticated when the registry does not let these credentials in. */
+  login(domain: string, options: TransferOptions): Promise<{ readonly identityToken: string | null }>;
 }
 
 export function createTransfers(parts: {
@@ -66,10 +68,15 @@ export function createTransfers(parts: {
     },
     async push(text, options = {}) {
       const reference = withDefaultTag(parseReference(text));
-      const image = images.resolve(text);
-      const { credentials: _, ...rest } = options;
+      const { credentials: _, platform: wanted, ...rest } = options;
+      const found = images.resolve(text, wanted);
+      const image = wanted === undefined ? found : { ...found, target: found.manifest };
       const pushing = pushImage(store, { reference, repository: open(reference, options), image, ...rest });
       return { ...(await asCancelled(pushing, `push of ${text}`, options.signal)), reference };
+    },
+    tags: (text, options = {}) => {
+      const listing = open(parseReference(text), options).tags(options.signal === undefined ? {} : { signal: options.signal });
+      return asCancelled(listing, `listing of the tags of ${text}`, options.signal);
     },
     inspect: (text, options = {}) => {
       const reference = withDefaultTag(parseReference(text));

@@ -54,6 +54,10 @@ export const imageLabels = {
   template: 'orlop.template',
   variant: 'orlop.template.variant',
   masked: 'orlop.template.masked',
+  /** What LXD calls the fingerprint of the files that it was made from. */
+  fingerprint: 'orlop.lxd.fingerprint',
+  /** Files for the first boot of each container; see `firstBootFiles`. */
+  firstBoot: 'orlop.first-boot',
 } as const;
 
 /** A container that stands on an image, as its owner tells it. */
@@ -66,6 +70,12 @@ export interface RemoveImageOptions {
   /** Also when the id has several names, or when stopped containers use it. */
   readonly force?: boolean;
   readonly users: (image: Image) => readonly ImageUser[];
+}
+
+export interface SaveOptions {
+  /** See `Images.resolve`. */
+  readonly platform?: string;
+  readonly signal?: AbortSignal;
 }
 
 export interface RemovedImage {
@@ -95,8 +105,11 @@ export interface ImportRootRequest {
 export interface Images {
   /** Every image that has a name and whose content is whole; by name. */
   list(): Image[];
-  /** Not-found `IMAGE_NOT_FOUND`; invalid-argument for a malformed or ambiguous reference; data-loss when its content is damaged. */
-  resolve(reference: string): Image;
+  /**
+   * Not-found `IMAGE_NOT_FOUND`; invalid-argument for a malformed or ambiguous reference; data-loss when its content is damaged. `platform` (`linux/arm64`)
+   * takes another image from the index that the name points to; not-found when that one is not here.
+   */
+  resolve(reference: string, platform?: string): Image;
   /** A root tar (plain, gzip, zstd) becomes an image of one layer. Invalid-argument for a bad change or tar; nothing is left after a failure. */
   importRoot(source: AsyncIterable<Uint8Array>, request: ImportRootRequest): Promise<Image>;
   /** Gives it one more name, moving that name when another image has it. */
@@ -109,7 +122,7 @@ export interface Images {
   /** What a container has changed becomes a layer, and with its image a new image; nothing is left after a failure. Invalid-argument for a bad change or name. */
   commit(request: CommitRequest): Promise<Image>;
   /** An archive of images, each under the name that it is asked for by; see `saveImages`. Not-found before the first byte. */
-  save(references: readonly string[], signal?: AbortSignal): AsyncIterable<Buffer>;
+  save(references: readonly string[], options?: SaveOptions): AsyncIterable<Buffer>;
   /** The images of an archive, with the names that it gave them; see `loadArchive`. */
   load(
     source: AsyncIterable<Uint8Array>,

@@ -43,7 +43,7 @@ export async function* streamBlob(place: BlobPlace, blob: Descriptor, options: F
       if (isOrlopError(error) || !broken || failures >= place.limits.attempts || options.signal?.aborted === true) {
         throw wireFailure(error, subject, options.signal);
       }
-      await pause(pauseMs(place.limits, failures, undefined, 0), options.signal, subject);
+      await pause(pauseMs(place.limits, failures), options.signal, subject);
     }
   }
   if (hash !== null && hash.digest('hex') !== digestHex(blob.digest)) throw damaged(subject, 'its content has another digest');

@@ -21,7 +21,7 @@ export interface RegistryClientOptions {
   readonly logger?: Logger;
 }
 
-const defaultLimits: RegistryLimits = { stallMs: 60_000, attempts: 5, backoffMs: 500, longestWaitMs: 60_000 };
+const defaultLimits: RegistryLimits = { stallMs: 60_000, leastBytes: 64 * 1024, attempts: 5, backoffMs: 500, longestWaitMs: 60_000 };
 const nobody: CredentialSource = () => null;
 
 /** A client of OCI registries (distribution-spec 1.1). Connections are shared by all that it makes, logins by nobody. */
@@ -50,9 +50,11 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
         object,
         expect: [200],
         repeatable: true,
+        offline: true,
         signal: how.signal,
       });
       await answer.discard();
+      return { identityToken: endpoint.refreshToken() };
     },
     catalog: (domain, how = {}) => {
       const place = { endpoint: registry(domain, how.credentials), object: `catalog of ${domain}`, scopes: ['registry:catalog:*'] };

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { OrlopError } from '#errors';
 import { mediaTypes } from '#oci';
-import { against, collect, digestOf, failsWith } from './testing/against.ts';
+import { createRegistryClient } from './client.ts';
+import { against, collect, digestOf, failsWith, limits } from './testing/against.ts';
 import { type Handler, openServer } from './testing/server.ts';
 import type { Credential, Repository } from './types.ts';
 
@@ -100,6 +101,27 @@ describe('credentials', () => {
     assert.deepEqual(bodies, [
       'POST grant_type=refresh_token&client_id=orlop&refresh_token=refresh+me&service=reg&scope=repository%3Ateam%2Fapp%3Apull',
     ]);
+  });
+
+  test('a login asks the token service for a token to keep, and does without where there is none', async () => {
+    for (const refresh of ['keep me', 'keep-me', undefined]) {
+      let realm = '';
+      const asked: string[] = [];
+      await using server = await openServer((request, response) => {
+        const url = new URL(request.url ?? '', 'http://x');
+        if (url.pathname === '/token') {
+          asked.push(url.search);
+          response.end(JSON.stringify({ token: 't', refresh_token: refresh }));
+        } else if (request.headers.authorization === 'Bearer t') response.end('{}');
+        else response.writeHead(401, { 'www-authenticate': `Bearer realm="${realm}",service="reg"` }).end();
+      });
+      realm = `http://${server.host}/token`;
+      using client = createRegistryClient({ limits, certificateDirectories: [] });
+      const { identityToken } = await client.ping(server.host, { credentials: () => secret });
+      // A token that no header can hold is none.
+      assert.equal(identityToken, refresh === 'keep-me' ? refresh : null);
+      assert.deepEqual(asked, ['?service=reg&account=jo&offline_token=true&client_id=orlop']);
+    }
   });
 
   test('wrong ones are unauthenticated with a hint, and no message repeats them', async () => {

@@ -31,6 +31,8 @@ export interface Call {
   readonly expect: readonly number[];
   /** True when doing it twice does no harm: then broken connections, 5xx and 429 are tried again. */
   readonly repeatable: boolean;
+  /** A token service is asked for a token to keep, too: see `Endpoint.refreshToken`. */
+  readonly offline?: boolean;
   /** How many times longer than usual the answer may take to begin. */
   readonly patience?: number;
   readonly signal?: AbortSignal | undefined;
@@ -40,6 +42,8 @@ export interface Call {
 export interface Endpoint {
   readonly location: Location;
   call(call: Call): Promise<WireAnswer>;
+  /** What the token service gave for later to an `offline` call; null for nothing. */
+  refreshToken(): string | null;
   /** One GET of any address, without credentials and without the registry's trust settings. */
   fetchForeign(url: URL, call: Omit<Call, 'target' | 'scopes' | 'method'>): Promise<WireAnswer>;
 }
@@ -52,6 +56,7 @@ export function createEndpoint(context: EndpointContext, location: Location, cre
   let origin: Promise<URL> | undefined;
   let challenge: Challenge | null = null;
   const tokens = new Map<string, Token>();
+  let refreshToken: string | null = null;
   let credential: Promise<Credential | null> | undefined;
   const askCredential = (): Promise<Credential | null> => (credential ??= Promise.resolve(credentials(location.host)));
 
@@ -63,6 +68,7 @@ export function createEndpoint(context: EndpointContext, location: Location, cre
       ...(call.body === undefined ? {} : { body: call.body }),
       agent: context.agents.for(url, location.insecure && url.host === location.host),
       stallMs: limits.stallMs * (call.patience ?? 1),
+      leastBytes: limits.leastBytes,
       signal: call.signal,
     });
 
@@ -101,10 +107,11 @@ export function createEndpoint(context: EndpointContext, location: Location, cre
     const cached = tokens.get(key);
     if (cached !== undefined && cached.expiresAtMs > Date.now()) return { authorization: `Bearer ${cached.value}` };
     const allowPlain = schemesOf(location).includes('http');
-    const planned = planTokenRequest(challenge, known, { scopes, allowPlain, subject });
+    const planned = planTokenRequest(challenge, known, { scopes, allowPlain, subject, offline: call.offline === true });
     const answer = await wire(planned.url, { ...planned, signal: call.signal }, planned.headers);
     const token = await readToken(answer, subject, Date.now());
     tokens.set(key, token);
+    refreshToken = token.refreshToken ?? refreshToken;
     return { authorization: `Bearer ${token.value}` };
   };
 
@@ -130,6 +137,7 @@ export function createEndpoint(context: EndpointContext, location: Location, cre
 
   return {
     location,
+    refreshToken: () => refreshToken,
     call: (call) => persist(context, call, { host: location.host, object: call.object }, (subject) => attempt(call, subject)),
     fetchForeign: (url, rest) => {
       const call: Call = { ...rest, method: 'GET', target: url, scopes: [] };
@@ -178,8 +186,12 @@ async function persist(
       const answer = await attempt(subject);
       if (call.expect.includes(answer.status)) return answer;
       const mayRepeat = answer.status === 429 || (call.repeatable && temporaryStatuses.has(answer.status));
-      if (!mayRepeat || last) throw statusFailure(subject, answer.status, call.method === 'HEAD' ? '' : await collectSome(answer));
-      const waitMs = pauseMs(limits, tries, answer.header('retry-after'), Date.now());
+      const retryMs = retryAfterMs(answer.header('retry-after'), Date.now());
+      if (!mayRepeat || last || retryMs > limits.longestWaitMs) {
+        const text = call.method === 'HEAD' ? '' : await collectSome(answer);
+        throw statusFailure(subject, answer.status, text, retryMs);
+      }
+      const waitMs = pauseMs(limits, tries, retryMs);
       await answer.discard();
       logger?.debug('a registry asks for patience', { registry: subject.host, status: answer.status, waitMs });
       await pause(waitMs, call.signal, subject);
@@ -188,16 +200,22 @@ async function persist(
         throw wireFailure(error, subject, call.signal);
       }
       logger?.debug('a request to a registry failed, once more', { registry: subject.host, error });
-      await pause(pauseMs(limits, tries, undefined, 0), call.signal, subject);
+      await pause(pauseMs(limits, tries), call.signal, subject);
     }
   }
 }
 
 /** Half of the time is left to chance, so that clients who failed together do not come back together. Pure but for that. */
-export function pauseMs(limits: RegistryLimits, tries: number, retryAfter: string | undefined, nowMs: number): number {
-  const asked = /^\d{1,6}$/.test(retryAfter ?? '') ? Number(retryAfter) * 1000 : Date.parse(retryAfter ?? '') - nowMs;
+export function pauseMs(limits: RegistryLimits, tries: number, askedMs = 0): number {
   const own = limits.backoffMs * 2 ** (tries - 1) * (0.5 + Math.random() / 2);
-  return Math.min(limits.longestWaitMs, Number.isNaN(asked) ? own : Math.max(asked, own));
+  return Math.min(limits.longestWaitMs, Math.max(askedMs, own));
+}
+
+/** `Retry-After` (RFC 9110 section 10.2.3): seconds or a date; 0 for none, and for what is none. */
+export function retryAfterMs(header: string | undefined, nowMs: number): number {
+  if (header === undefined) return 0;
+  const asked = /^\d{1,9}$/.test(header) ? Number(header) * 1000 : Date.parse(header) - nowMs;
+  return Number.isNaN(asked) ? 0 : Math.max(0, asked);
 }
 
 export async function pause(ms: number, signal: AbortSignal | undefined, subject: Subject): Promise<void> {

@@ -20,13 +20,24 @@ const kinds: Readonly<Record<number, ErrorKind>> = {
   501: 'unimplemented',
 };
 
-/** The error that an answer stands for. `body` is the beginning of its text: the distribution-spec's `errors`, or anything. */
-export function statusFailure(subject: Subject, status: number, body: string): OrlopError {
+/**
+ * The error that an answer stands for. `body` is the beginning of its text: the distribution-spec's `errors`, or anything. `retryAfterMs` is how long it asks
+ * to wait, 0 for nothing.
+ */
+export function statusFailure(subject: Subject, status: number, body: string, retryAfterMs = 0): OrlopError {
   const kind = kinds[status] ?? (status >= 500 ? 'unavailable' : 'internal');
   const said = errorText(body);
-  const message = `registry ${subject.host}: ${subject.object}: ${words(status)}${said === '' ? '' : `: ${said}`}`;
-  const hint = status === 401 || status === 403 ? `it may not exist, or need: orlop login ${subject.host}` : undefined;
+  const text = said === '' && status === 429 ? 'too many requests' : said;
+  const message = `registry ${subject.host}: ${subject.object}: ${words(status)}${text === '' ? '' : `: ${text}`}`;
+  const hint = hintFor(subject, status, retryAfterMs);
   return new OrlopError(kind, `REGISTRY_HTTP_${status}`, message, { details: { status }, ...(hint === undefined ? {} : { hint }) });
+}
+
+function hintFor({ host }: Subject, status: number, retryAfterMs: number): string | undefined {
+  if (status === 401 || status === 403) return `it may not exist, or need: orlop login ${host}`;
+  if (status !== 429) return undefined;
+  const when = retryAfterMs === 0 ? 'later' : `in ${Math.ceil(retryAfterMs / 1000)} seconds`;
+  return `try again ${when}; who is logged in may have more: orlop login ${host}`;
 }
 
 export function registryFailure(kind: ErrorKind, code: string, subject: Subject, what: string, cause?: unknown): OrlopError {
@@ -37,7 +48,8 @@ const statusWords: Readonly<Record<number, string>> = {
   401: 'access denied',
   403: 'access denied',
   404: 'not found',
-  429: 'too many requests',
+  // Docker's word, which clients look for.
+  429: 'toomanyrequests',
 };
 
 const words = (status: number): string => statusWords[status] ?? `it answered with status ${status}`;

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { isOrlopError } from '#errors';
 import { type Descriptor, mediaTypes } from '#oci';
+import { retryAfterMs } from './endpoint.ts';
 import { against, collect, digestOf, failsWith, limits } from './testing/against.ts';
 import { type Handler } from './testing/server.ts';
 
@@ -112,6 +113,18 @@ describe('a registry that lies or fails', () => {
     );
   });
 
+  test('a server that sends a byte now and then is no better than one that falls silent', async () => {
+    const drip: Handler = (request, response) => {
+      if (request.url === '/v2/') return;
+      response.writeHead(200, { 'content-length': blob.size });
+      const timer = setInterval(() => response.write('x'), 50);
+      response.on('close', () => clearInterval(timer));
+    };
+    await against(drip, (repository) =>
+      assert.rejects(collect(repository.fetchBlob(blob)), failsWith('deadline-exceeded', /(?:only \d+ bytes|nothing) came for/)),
+    );
+  });
+
   test('redirects in a circle end, and to plain HTTP elsewhere they are not followed from https', async () => {
     await against(
       (request, response) => void (request.url === '/v2/' || response.writeHead(307, { location: request.url ?? '' }).end()),
@@ -133,7 +146,7 @@ describe('a registry that lies or fails', () => {
     assert.equal((await against(busy, (repository) => repository.fetchManifest('latest'))).bytes.toString(), '{}');
     left = 100;
     await against(busy, (repository) =>
-      assert.rejects(repository.fetchManifest('latest'), failsWith('resource-exhausted', /too many requests/)),
+      assert.rejects(repository.fetchManifest('latest'), failsWith('resource-exhausted', /toomanyrequests: too many requests/)),
     );
     await against(
       (request, response) =>
@@ -146,6 +159,30 @@ describe('a registry that lies or fails', () => {
         assert.equal(server.asked.length, 2);
       },
     );
+  });
+
+  test('who asks to wait longer than anyone would is not waited for: its words come at once, and when to try again', async () => {
+    const limited: Handler = (request, response) => {
+      if (request.url === '/v2/') return;
+      const text = JSON.stringify({ errors: [{ code: 'TOOMANYREQUESTS', message: 'You have reached your pull rate limit.' }] });
+      response.writeHead(429, { 'retry-after': '21600' }).end(text);
+    };
+    await against(limited, async (repository, server) => {
+      await assert.rejects(repository.fetchManifest('latest'), (error) => {
+        assert.ok(isOrlopError(error, 'resource-exhausted'));
+        assert.match(error.message, /toomanyrequests: You have reached your pull rate limit\.$/);
+        assert.match(error.hint ?? '', /in 21600 seconds/);
+        return true;
+      });
+      assert.equal(server.asked.length, 2);
+    });
+  });
+
+  test('a time to wait is seconds or a date, and nonsense is none', () => {
+    const nowMs = Date.parse('2026-01-01T00:00:00Z');
+    assert.equal(retryAfterMs('3', nowMs), 3000);
+    assert.equal(retryAfterMs('Thu, 01 Jan 2026 00:00:07 GMT', nowMs), 7000);
+    for (const text of [undefined, '', 'soon', '-5', 'Wed, 31 Dec 2025 00:00:00 GMT']) assert.equal(retryAfterMs(text, nowMs), 0);
   });
 
   test('a list of tags is read page by page and never leaves the host or goes in circles', async () => {

@@ -19,13 +19,14 @@ export interface RepositoryName {
 
 /** Bounds of one client. Times in milliseconds. */
 export interface RegistryLimits {
-  /** Without a single byte from the other side. */
+  /** Without a single byte from the other side, and of a body: without `leastBytes`. */
   readonly stallMs: number;
+  readonly leastBytes: number;
   /** How often a request is tried that may be repeated. */
   readonly attempts: number;
   /** Before the second try; doubled for each further one. */
   readonly backoffMs: number;
-  /** The longest `Retry-After` that is waited for. */
+  /** The longest `Retry-After` that is waited for; who asks for more gets an error that says so. */
   readonly longestWaitMs: number;
 }
 
@@ -80,8 +81,14 @@ export interface Repository {
 }
 
 export interface RegistryClient extends Disposable {
-  /** Succeeds when the registry lets these credentials in. */
-  ping(domain: string, options?: CallOptions & { readonly credentials?: CredentialSource }): Promise<void>;
+  /**
+   * Succeeds when the registry lets these credentials in. `identityToken` is what its token service gives to be kept in place of the password; null where
+   * there is no such thing.
+   */
+  ping(
+    domain: string,
+    options?: CallOptions & { readonly credentials?: CredentialSource },
+  ): Promise<{ readonly identityToken: string | null }>;
   catalog(domain: string, options?: CallOptions & { readonly credentials?: CredentialSource }): Promise<string[]>;
   repository(name: RepositoryName, options?: { readonly credentials?: CredentialSource }): Repository;
   /** Closes resting connections. */

@@ -52,7 +52,7 @@ export async function uploadBlob(place: UploadPlace, blob: Blob, open: OpenBlob,
     } catch (error) {
       const temporary = isOrlopError(error, 'unavailable') || isOrlopError(error, 'deadline-exceeded');
       if (!temporary || tries >= place.limits.attempts || options.signal?.aborted === true) throw error;
-      await pause(pauseMs(place.limits, tries, undefined, 0), options.signal, subject);
+      await pause(pauseMs(place.limits, tries), options.signal, subject);
     }
   }
 }

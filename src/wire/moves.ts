@@ -26,6 +26,8 @@ export interface LoadedImage {
 }
 
 export interface LoadOptions {
+  /** `linux/arm64` in place of the machine's own. */
+  readonly platform?: string;
   readonly progress?: (step: Required<Pick<Progress, 'id' | 'status'>> & Progress) => void;
   readonly signal?: AbortSignal;
 }

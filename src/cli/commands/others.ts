@@ -13,6 +13,7 @@ export const otherCommands: readonly CommandSpec[] = [
       { name: 'filter', short: 'f', kind: 'list', help: 'Show only what fits (name=value)' },
       { name: 'format', kind: 'text', help: 'table, json, or a template such as {{.Repository}}' },
       { name: 'no-trunc', kind: 'flag', help: 'Print whole ids' },
+      { name: 'digests', kind: 'flag', help: 'Show digests too' },
     ],
     positionals: { min: 0, max: 1 },
     completes: 'image',

@@ -10,7 +10,7 @@ export const registryCommands: readonly CommandSpec[] = [
     flags: [
       { name: 'platform', kind: 'text', help: 'For another processor (os/arch[/variant])' },
       { name: 'quiet', short: 'q', kind: 'flag', help: 'Show no progress' },
-      { name: 'all-tags', short: 'a', kind: 'flag', help: '', refused: true },
+      { name: 'all-tags', short: 'a', kind: 'flag', help: 'All tags that the registry has' },
       refusedTrust,
     ],
     positionals: { min: 1, max: 1 },
@@ -22,8 +22,8 @@ export const registryCommands: readonly CommandSpec[] = [
     usage: '[OPTIONS] NAME[:TAG]',
     flags: [
       { name: 'quiet', short: 'q', kind: 'flag', help: 'Show no progress' },
-      { name: 'all-tags', short: 'a', kind: 'flag', help: '', refused: true },
-      { name: 'platform', kind: 'text', help: '', refused: true },
+      { name: 'all-tags', short: 'a', kind: 'flag', help: 'All tags that are here' },
+      { name: 'platform', kind: 'text', help: "One platform's image alone (os/arch[/variant])" },
       refusedTrust,
     ],
     positionals: { min: 1, max: 1 },

@@ -10,7 +10,7 @@ export const storeCommands: readonly CommandSpec[] = [
     usage: '[OPTIONS] IMAGE [IMAGE...]',
     flags: [
       { name: 'output', short: 'o', kind: 'text', value: 'file', help: 'Write to a file instead of standard output' },
-      { name: 'platform', kind: 'text', help: '', refused: true },
+      { name: 'platform', kind: 'text', help: 'For another processor (os/arch[/variant])' },
     ],
     positionals: { min: 1, max: many },
     completes: 'image',
@@ -22,7 +22,7 @@ export const storeCommands: readonly CommandSpec[] = [
     flags: [
       { name: 'input', short: 'i', kind: 'text', value: 'file', help: 'Read from a file instead of standard input' },
       { name: 'quiet', short: 'q', kind: 'flag', help: 'Show no progress' },
-      { name: 'platform', kind: 'text', help: '', refused: true },
+      { name: 'platform', kind: 'text', help: 'For another processor (os/arch[/variant])' },
     ],
     positionals: { min: 0, max: 0 },
   },

@@ -7,6 +7,7 @@ import { parseFilters } from '../values/pairs.ts';
 import { formatBytes } from '../values/size.ts';
 
 const columns = ['Repository', 'Tag', 'ID', 'CreatedSince', 'Size'];
+const columnsWithDigests = columns.toSpliced(2, 0, 'Digest');
 const headers = { ID: 'IMAGE ID', CreatedSince: 'CREATED', CreatedAt: 'CREATED AT' };
 
 export const images: Verb = async ({ args, io, client }) => {
@@ -15,10 +16,11 @@ export const images: Verb = async ({ args, io, client }) => {
   if (reference !== undefined) filters['reference'] = [reference];
   const found = await (await client()).images.list({ all: args.flag('all'), filters });
   const rows = found.flatMap((image) => imageRows(image, { whole: args.flag('no-trunc'), nowMs: Date.now() }));
+  const shown = args.flag('digests') ? columnsWithDigests : columns;
   const quiet = args.flag('quiet') && args.text('format') === undefined;
   await write(
     io.stdout,
-    quiet ? rows.map((row) => `${row['ID']}\n`).join('') : formatList(rows, { format: args.text('format'), columns, headers }),
+    quiet ? rows.map((row) => `${row['ID']}\n`).join('') : formatList(rows, { format: args.text('format'), columns: shown, headers }),
   );
   return exitCodes.ok;
 };

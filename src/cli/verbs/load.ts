@@ -6,9 +6,10 @@ import { openArchive } from '../values/archive-file.ts';
 
 export const load: Verb = async ({ args, io, client }) => {
   const quiet = args.flag('quiet');
+  const how = { quiet, platform: args.text('platform') };
   const source = await openArchive(io, args.text('input'), 'name a file with --input, or pipe the archive into it');
   using view = createProgressView(io.stderr, { quiet: quiet || !io.stderr.isTTY });
-  for await (const { id, status, progressDetail, stream } of (await client()).archives.load(source, { quiet })) {
+  for await (const { id, status, progressDetail, stream } of (await client()).archives.load(source, how)) {
     if (stream !== undefined) {
       view[Symbol.dispose]();
       await write(io.stdout, stream);

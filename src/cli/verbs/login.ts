@@ -15,9 +15,10 @@ export const login: Verb = async ({ args, io, client }) => {
   if (username === '' || credential.password === '') {
     throw new OrlopError('invalid-argument', 'CLI_USAGE', 'a login needs a user name and a password');
   }
-  await (await client()).images.checkLogin(authOf(registry, credential));
-  const kept = await openCredentials(io.env).set(registry, credential);
-  if (kept.startsWith('/')) await write(io.stderr, `WARNING: the password is kept unencrypted in ${kept}\n`);
+  const token = await (await client()).images.checkLogin(authOf(registry, credential));
+  const kept = await openCredentials(io.env).set(registry, token === null ? credential : { type: 'identity-token', token });
+  const what = token === null ? 'the password' : 'a token';
+  if (kept.startsWith('/')) await write(io.stderr, `WARNING: ${what} is kept unencrypted in ${kept}\n`);
   await write(io.stdout, 'Login Succeeded\n');
   return exitCodes.ok;
 };

@@ -6,7 +6,7 @@ import type { Engine } from '../model.ts';
 export function createArchiveVerbs(context: EngineContext): Pick<Engine['archives'], 'save' | 'load'> {
   const { images, events } = context;
   return {
-    save: (references, signal) => images.save(references, signal),
+    save: (references, options) => images.save(references, options),
     async load(source, options) {
       const loaded = await images.load(source, options);
       return loaded.map(({ image, names }) => {

@@ -15,7 +15,7 @@ export function createImageVerbs(context: EngineContext): Engine['images'] {
         images.list().map((image) => viewOf(context, image)),
         filters,
       ),
-    inspect: (ref) => viewOf(context, images.resolve(ref)),
+    inspect: (ref, platform) => viewOf(context, images.resolve(ref, platform)),
     async remove(ref, options) {
       const { untagged, deleted } = await images.remove(ref, { ...options, users: (image) => usersOf(context, image) });
       for (const name of untagged) publish('untag', name, name);

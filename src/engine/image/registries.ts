@@ -21,6 +21,7 @@ export function createRegistryVerbs(context: EngineContext): Engine['registries'
       publish('push', familiarReference(pushed.reference));
       return { tag: pushed.reference.tag ?? pushed.digest, digest: pushed.digest, sizeBytes: pushed.size };
     },
+    tags: (ref, { login, signal }) => transfers.tags(ref, { ...credentialsOf(login), signal }),
     async inspect(ref, { login, signal }) {
       const { descriptor, platforms } = await transfers.inspect(ref, { ...credentialsOf(login), signal });
       return { mediaType: descriptor.mediaType, digest: descriptor.digest, sizeBytes: descriptor.size, platforms };

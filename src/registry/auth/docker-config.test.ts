@@ -52,6 +52,19 @@ describe('credentials in the file', () => {
     assert.equal(await store.get('a.io'), null);
   });
 
+  test('a token takes the place of a password, in the file and for a helper', async () => {
+    const token = { type: 'identity-token', token: 'keep-me' } as const;
+    using at = home({ auths: { 'a.io': { auth: auth('jo:old') } } });
+    const store = createCredentialStore(at.path);
+    await store.set('a.io', token);
+    assert.deepEqual(JSON.parse(readFileSync(at.path, 'utf8')), { auths: { 'a.io': { identitytoken: 'keep-me' } } });
+    assert.deepEqual(await store.get('a.io'), token);
+    using helped = home({ credsStore: 'test' }, 'cat > "$ROOT/$1"');
+    await createCredentialStore(helped.path, { env: helped.env }).set('a.io', token);
+    const told: unknown = JSON.parse(readFileSync(join(helped.root, 'store'), 'utf8'));
+    assert.deepEqual(told, { ServerURL: 'a.io', Username: '<token>', Secret: 'keep-me' });
+  });
+
   test('a missing file holds none, a damaged one is refused by its path', async () => {
     using empty = home(undefined);
     assert.equal(await createCredentialStore(empty.path).get('a.io'), null);

@@ -10,7 +10,7 @@ export interface CredentialStore {
   /** Null when nothing is kept. Failed-precondition `REGISTRY_BAD_CONFIG` for a damaged file, unavailable for a helper that fails. */
   get(domain: string): Promise<Credential | null>;
   /** Says where they were put: the file, or the helper's name. */
-  set(domain: string, credential: Credential & { type: 'password' }): Promise<string>;
+  set(domain: string, credential: Credential & { type: 'password' | 'identity-token' }): Promise<string>;
   /** True when there were any. */
   erase(domain: string): Promise<boolean>;
 }
@@ -24,6 +24,7 @@ interface DockerConfig extends Record<string, unknown> {
 const maxConfigBytes = 4 * 1024 * 1024;
 /** What Docker calls its hub there. */
 const hubKey = 'https://index.docker.io/v1/';
+const tokenUser = '<token>';
 
 /** `$DOCKER_CONFIG/config.json`, or `~/.docker/config.json`. */
 export function dockerConfigPath(env: Readonly<Record<string, string | undefined>>, home: string): string {
@@ -44,7 +45,7 @@ export function createCredentialStore(path: string, options: HelperOptions = {})
       const kept = helper === null ? null : await askHelper(helper, keyOf(domain), options);
       return kept ?? readAuth(config, domain, path);
     },
-    async set(domain, { username, password }) {
+    async set(domain, credential) {
       const config = await readConfig(path);
       const helper = helperOf(config, domain);
       const others = Object.entries(config.auths ?? {}).filter(([key]) => domainOfKey(key) !== domain);
@@ -52,12 +53,12 @@ export function createCredentialStore(path: string, options: HelperOptions = {})
         const { code, stdout } = await runHelper(
           helper,
           'store',
-          JSON.stringify({ ServerURL: keyOf(domain), Username: username, Secret: password }),
+          JSON.stringify({ ServerURL: keyOf(domain), ...formatSecret(credential) }),
           options,
         );
         if (code !== 0) throw failed(helper, stdout.trim().slice(0, 200));
       }
-      const entry = helper === null ? { auth: Buffer.from(`${username}:${password}`).toString('base64') } : {};
+      const entry = helper === null ? formatEntry(credential) : {};
       await writeConfig(path, { ...config, auths: { ...Object.fromEntries(others), [keyOf(domain)]: entry } });
       return helper === null ? path : `docker-credential-${helper}`;
     },
@@ -106,6 +107,19 @@ function readAuth(config: DockerConfig, domain: string, path: string): Credentia
   return { type: 'password', username: text.slice(0, colon), password: text.slice(colon + 1) };
 }
 
+type Kept = Parameters<CredentialStore['set']>[1];
+
+function formatEntry(credential: Kept): NonNullable<DockerConfig['auths']>[string] {
+  if (credential.type === 'identity-token') return { identitytoken: credential.token };
+  return { auth: Buffer.from(`${credential.username}:${credential.password}`).toString('base64') };
+}
+
+/** As helpers are told: a token has a user name that no user has. */
+function formatSecret(credential: Kept): { Username: string; Secret: string } {
+  if (credential.type === 'identity-token') return { Username: tokenUser, Secret: credential.token };
+  return { Username: credential.username, Secret: credential.password };
+}
+
 async function askHelper(helper: string, key: string, options: HelperOptions): Promise<Credential | null> {
   const { code, stdout } = await runHelper(helper, 'get', key, options);
   // The protocol has no exit code for "none"; the sentence is fixed.
@@ -114,7 +128,7 @@ async function askHelper(helper: string, key: string, options: HelperOptions): P
   try {
     const { Username: username, Secret: secret } = JSON.parse(stdout) as { Username?: unknown; Secret?: unknown };
     if (typeof username !== 'string' || typeof secret !== 'string') throw new Error('no user name and secret');
-    return username === '<token>' ? { type: 'identity-token', token: secret } : { type: 'password', username, password: secret };
+    return username === tokenUser ? { type: 'identity-token', token: secret } : { type: 'password', username, password: secret };
   } catch {
     throw failed(helper, 'its answer makes no sense');
   }

@@ -9,6 +9,8 @@ import type { Challenge } from './challenge.ts';
 export interface Token {
   readonly value: string;
   readonly expiresAtMs: number;
+  /** To ask for further ones without the password: only when it was wanted, and not of every service. */
+  readonly refreshToken: string | null;
 }
 
 export interface TokenRequest {
@@ -29,7 +31,13 @@ const maxTokenBytes = 1024 * 1024;
 export function planTokenRequest(
   challenge: Challenge,
   credential: Credential | null,
-  options: { readonly scopes: readonly string[]; readonly allowPlain: boolean; readonly subject: Subject },
+  options: {
+    readonly scopes: readonly string[];
+    readonly allowPlain: boolean;
+    readonly subject: Subject;
+    /** A refresh token is wanted too. */
+    readonly offline?: boolean;
+  },
 ): TokenRequest {
   const { realm = '', service } = challenge.parameters;
   const url = URL.canParse(realm) ? new URL(realm) : null;
@@ -49,6 +57,10 @@ export function planTokenRequest(
   for (const scope of options.scopes) url.searchParams.append('scope', scope);
   if (credential?.type !== 'password') return { method: 'GET', url, headers: {} };
   url.searchParams.set('account', credential.username);
+  if (options.offline === true) {
+    url.searchParams.set('offline_token', 'true');
+    url.searchParams.set('client_id', 'orlop');
+  }
   return { method: 'GET', url, headers: { authorization: formatBasic(credential) } };
 }
 
@@ -64,12 +76,14 @@ export async function readToken(answer: WireAnswer, subject: Subject, nowMs: num
     .catch((error: unknown) => {
       throw registryFailure('unavailable', 'REGISTRY_BAD_TOKEN', subject, 'its token service answered nonsense', error);
     });
-  const value = [json?.['token'], json?.['access_token']].find((text) => typeof text === 'string' && text !== '');
   // A header must not be cut in two by what it holds.
-  if (typeof value !== 'string' || !/^[\x21-\x7e]+$/.test(value)) {
+  const isToken = (text: unknown): text is string => typeof text === 'string' && /^[\x21-\x7e]+$/.test(text);
+  const value = [json?.['token'], json?.['access_token']].find((text) => typeof text === 'string' && text !== '');
+  if (!isToken(value)) {
     throw registryFailure('unavailable', 'REGISTRY_BAD_TOKEN', subject, 'its token service gave no token');
   }
   const seconds = typeof json?.['expires_in'] === 'number' ? Math.max(json['expires_in'], defaultLifeSeconds) : defaultLifeSeconds;
   // Not used in its last moments: the request takes time too.
-  return { value, expiresAtMs: nowMs + seconds * 900 };
+  const refresh = json?.['refresh_token'];
+  return { value, expiresAtMs: nowMs + seconds * 900, refreshToken: isToken(refresh) ? refresh : null };
 }

@@ -12,6 +12,8 @@ export interface WireRequest {
   readonly body?: RequestBody;
   readonly agent: HttpAgent;
   readonly stallMs: number;
+  /** Of a body, in each `stallMs` of waiting for it. */
+  readonly leastBytes: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -26,15 +28,15 @@ export interface WireAnswer {
 }
 
 export class StallError extends Error {
-  constructor(stallMs: number) {
-    super(`nothing came for ${Math.round(stallMs / 1000)} seconds`);
+  constructor(stallMs: number, bytes = 0) {
+    super(`${bytes === 0 ? 'nothing' : `only ${bytes} bytes`} came for ${Math.round(stallMs / 1000)} seconds`);
     this.name = 'StallError';
   }
 }
 
 /** One request, one answer: no redirects, no second try. Rejects with Node's errors, `StallError` or the signal's reason. */
 export async function send(request: WireRequest): Promise<WireAnswer> {
-  const { method, url, agent, stallMs, signal } = request;
+  const { method, url, agent, stallMs, leastBytes, signal } = request;
   signal?.throwIfAborted();
   const out = (url.protocol === 'https:' ? requestTls : requestPlain)(url, {
     method,
@@ -52,7 +54,7 @@ export async function send(request: WireRequest): Promise<WireAnswer> {
   out.setTimeout(0);
   // An early answer (401, 413) makes the rest of the body pointless.
   if (!out.writableFinished) void feeding.finally(() => undefined);
-  const body = readBody(incoming, stallMs);
+  const body = readBody(incoming, { stallMs, leastBytes });
   return {
     status: incoming.statusCode ?? 0,
     url,
@@ -90,14 +92,25 @@ function roomOrEnd(out: ClientRequest): Promise<void> {
   });
 }
 
-/** The clock runs only while we wait for the other side, not while our reader is busy. */
-async function* readBody(incoming: IncomingMessage, stallMs: number): AsyncGenerator<Buffer> {
+/**
+ * The clock runs only while we wait for the other side, not while our reader is busy. Who sends a byte now and then is no better than who falls silent: in
+ * each `stallMs` of waiting `leastBytes` have to come.
+ */
+async function* readBody(
+  incoming: IncomingMessage,
+  { stallMs, leastBytes }: Pick<WireRequest, 'stallMs' | 'leastBytes'>,
+): AsyncGenerator<Buffer> {
   const chunks = incoming[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  let [leftMs, bytes] = [stallMs, 0];
   try {
     for (;;) {
-      const timer = setTimeout(() => incoming.destroy(new StallError(stallMs)), stallMs);
+      const begunMs = performance.now();
+      const timer = setTimeout(() => incoming.destroy(new StallError(stallMs, bytes)), leftMs);
       const next = await chunks.next().finally(() => clearTimeout(timer));
       if (next.done === true) return;
+      leftMs -= performance.now() - begunMs;
+      bytes += next.value.length;
+      if (bytes >= leastBytes) [leftMs, bytes] = [stallMs, 0];
       yield next.value;
     }
   } finally {

@@ -7,7 +7,7 @@ import type { Credential, Repository } from '../types.ts';
 import { type Handler, openServer, type TestServer } from './server.ts';
 
 /** Bounds by which a test of failures ends soon. */
-export const limits = { stallMs: 300, attempts: 3, backoffMs: 1, longestWaitMs: 20 } as const;
+export const limits = { stallMs: 300, leastBytes: 1000, attempts: 3, backoffMs: 1, longestWaitMs: 20 } as const;
 
 export function digestOf(bytes: Uint8Array): Digest {
   return parseDigest(`sha256:${createHash('sha256').update(bytes).digest('hex')}`);

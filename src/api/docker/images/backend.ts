@@ -4,7 +4,7 @@ import type { ImageView, Kind } from '#wire';
 export interface ImageBackend {
   readonly images: {
     list(options: { all?: boolean; filters?: Readonly<Record<string, readonly string[]>> }): ImageView[];
-    inspect(ref: string): ImageView;
+    inspect(ref: string, platform?: string): ImageView;
     remove(ref: string, options: { force?: boolean }): Promise<{ untagged: string[]; deleted: string[] }>;
     tag(ref: string, name: string): Promise<void>;
     importRoot(

@@ -1,23 +1,23 @@
 import { OrlopError, toOrlopError } from '#errors';
 import type { Exchange, Route } from '#api/http';
-import type { DockerDeleted, DockerProgress } from '#wire';
+import type { DockerDeleted, DockerProgress, ImageView } from '#wire';
 import type { ImageBackend } from './backend.ts';
+import { platformOf } from './platform.ts';
 import { historyOf, imageInspectionOf, imageSummaryOf } from './view.ts';
 
 /** `/images/…` but for what speaks to registries; names may hold slashes. */
 export function imageRoutes(backend: ImageBackend): Route[] {
-  const { images } = backend;
   return [
     { method: 'GET', path: '/images/json', handle: (exchange) => list(backend, exchange) },
     {
       method: 'GET',
       path: '/images/{name...}/json',
-      handle: (exchange) => exchange.json(200, imageInspectionOf(images.inspect(nameOf(exchange)), 'overlay2')),
+      handle: (exchange) => exchange.json(200, imageInspectionOf(inspect(backend, exchange), 'overlay2')),
     },
     {
       method: 'GET',
       path: '/images/{name...}/history',
-      handle: (exchange) => exchange.json(200, historyOf(images.inspect(nameOf(exchange)))),
+      handle: (exchange) => exchange.json(200, historyOf(inspect(backend, exchange))),
     },
     { method: 'POST', path: '/images/{name...}/tag', handle: (exchange) => tag(backend, exchange) },
     { method: 'DELETE', path: '/images/{name...}', handle: (exchange) => remove(backend, exchange) },
@@ -26,6 +26,10 @@ export function imageRoutes(backend: ImageBackend): Route[] {
 
 function nameOf(exchange: Exchange): string {
   return exchange.parameters['name'] ?? '';
+}
+
+function inspect({ images }: ImageBackend, exchange: Exchange): ImageView {
+  return images.inspect(nameOf(exchange), platformOf(exchange).platform);
 }
 
 function list({ images }: ImageBackend, exchange: Exchange): void {

@@ -9,9 +9,10 @@ export interface RegistryBackend {
     ): Promise<{ name: string; digest: string; isNew: boolean }>;
     push(
       ref: string,
-      options: RegistryCall & { progress?: (step: Progress) => void },
+      options: RegistryCall & { platform?: string; progress?: (step: Progress) => void },
     ): Promise<{ tag: string; digest: string; sizeBytes: number }>;
+    tags(ref: string, options: RegistryCall): Promise<string[]>;
     inspect(ref: string, options: RegistryCall): Promise<RemoteImageView>;
-    login(registry: string, login: RegistryLogin, signal: AbortSignal): Promise<void>;
+    login(registry: string, login: RegistryLogin, signal: AbortSignal): Promise<{ identityToken: string | null }>;
   };
 }

@@ -1,12 +1,14 @@
 import type { Exchange, Route } from '#api/http';
 import { OrlopError } from '#errors';
-import { formatReference, parseReference, withDefaultTag } from '#oci';
+import { formatReference, parseReference } from '#oci';
 import type { DockerAuth, DockerDistribution } from '#wire';
 import type { ImageBackend } from '../images/backend.ts';
+import { platformOf } from '../images/platform.ts';
 import { importImage, joinTag } from '../images/routes.ts';
 import type { RegistryBackend } from './backend.ts';
 import { loginOf, loginOfBody, registryOf } from './login.ts';
 import { openProgress } from './progress.ts';
+import { pull } from './pull.ts';
 
 /** All that speaks to registries: pull, push, `/auth`, `/distribution`. An import is a pull's neighbour: both create an image. */
 export function registryRoutes(backend: RegistryBackend & ImageBackend): Route[] {
@@ -19,36 +21,13 @@ export function registryRoutes(backend: RegistryBackend & ImageBackend): Route[]
 }
 
 /** `POST /images/create`: a pull with `fromImage`, else an import. */
-async function create(backend: RegistryBackend & ImageBackend, exchange: Exchange): Promise<void> {
-  if (!exchange.query.has('fromImage')) return importImage(backend, exchange);
-  const { query, signal } = exchange;
-  const reference = withDefaultTag(parseReference(joinTag(query.text('fromImage'), query.text('tag'))));
-  const platform = query.text('platform');
-  const progress = openProgress(exchange);
-  let begun = false;
-  const begin = (): void => {
-    if (begun) return;
-    begun = true;
-    progress.send({ status: `Pulling from ${reference.path}`, id: reference.digest ?? reference.tag ?? '' });
-  };
-  await progress.run(async () => {
-    const pulled = await backend.registries.pull(formatReference(reference), {
-      ...loginOf(exchange),
-      ...(platform === '' ? {} : { platform }),
-      signal,
-      progress: (step) => {
-        begin();
-        progress.step(step);
-      },
-    });
-    begin();
-    progress.send({ status: `Digest: ${pulled.digest}` });
-    progress.send({ status: `Status: ${pulled.isNew ? 'Downloaded newer image for' : 'Image is up to date for'} ${pulled.name}` });
-  });
+function create(backend: RegistryBackend & ImageBackend, exchange: Exchange): Promise<void> {
+  return exchange.query.has('fromImage') ? pull(backend, exchange) : importImage(backend, exchange);
 }
 
 /** `POST /images/{name}/push`: one tag, or without `tag` all that the repository has here. */
 async function push(backend: RegistryBackend & ImageBackend, exchange: Exchange): Promise<void> {
+  const platform = platformOf(exchange);
   const names = namesToPush(backend, exchange);
   const { domain, path } = parseReference(names[0] ?? '');
   const progress = openProgress(exchange);
@@ -58,6 +37,7 @@ async function push(backend: RegistryBackend & ImageBackend, exchange: Exchange)
       const step = progress.step;
       const { tag, digest, sizeBytes } = await backend.registries.push(name, {
         ...loginOf(exchange),
+        ...platform,
         signal: exchange.signal,
         progress: step,
       });
@@ -94,8 +74,8 @@ async function authenticate({ registries }: RegistryBackend, exchange: Exchange)
     auth: text('auth'),
     identitytoken: text('identitytoken'),
   };
-  await registries.login(registryOf(text('serveraddress')), loginOfBody(auth), exchange.signal);
-  exchange.json(200, { Status: 'Login Succeeded', IdentityToken: '' });
+  const { identityToken } = await registries.login(registryOf(text('serveraddress')), loginOfBody(auth), exchange.signal);
+  exchange.json(200, { Status: 'Login Succeeded', IdentityToken: identityToken ?? '' });
 }
 
 async function inspect({ registries }: RegistryBackend, exchange: Exchange): Promise<void> {

@@ -1,13 +1,14 @@
 import { OrlopError, toOrlopError } from '#errors';
 import type { Exchange, Route } from '#api/http';
 import type { DockerProgress } from '#wire';
+import { platformOf } from '../images/platform.ts';
 import type { StoreBackend } from './backend.ts';
 import { sendArchive } from './send-archive.ts';
 
 /** `/images/get`, `/images/load`. */
 export function imageArchiveRoutes({ archives }: StoreBackend): Route[] {
   const save = (exchange: Exchange, names: readonly string[]): Promise<void> =>
-    sendArchive(exchange, archives.save(names, exchange.signal));
+    sendArchive(exchange, archives.save(names, { ...platformOf(exchange), signal: exchange.signal }));
   return [
     { method: 'GET', path: '/images/get', handle: (exchange) => save(exchange, namesOf(exchange)) },
     { method: 'GET', path: '/images/{name...}/get', handle: (exchange) => save(exchange, [exchange.parameters['name'] ?? '']) },
@@ -27,11 +28,7 @@ function namesOf({ query }: Exchange): readonly string[] {
 /** Answers with JSON lines: progress, unless it is to be quiet, then what was loaded, or the error. */
 async function load(archives: StoreBackend['archives'], exchange: Exchange): Promise<void> {
   const { query, signal } = exchange;
-  if (query.has('platform')) {
-    throw new OrlopError('unimplemented', 'DOCKER_NO_LOAD_PLATFORM', 'loading for another platform is not supported', {
-      hint: 'leave --platform out: what is for this machine is chosen',
-    });
-  }
+  const platform = platformOf(exchange);
   const quiet = query.flag('quiet');
   const out = exchange.stream(200, 'application/json');
   let last = Promise.resolve();
@@ -40,6 +37,7 @@ async function load(archives: StoreBackend['archives'], exchange: Exchange): Pro
   };
   try {
     const loaded = await archives.load(exchange.body, {
+      ...platform,
       signal,
       progress: ({ id, status, current, total }) => {
         if (quiet) return;

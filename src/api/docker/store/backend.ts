@@ -14,7 +14,7 @@ import type {
 /** What the routes of archives and of disk usage need of the engine. `ref` is an id, the start of one, or a name. */
 export interface StoreBackend {
   readonly archives: {
-    save(references: readonly string[], signal: AbortSignal): AsyncIterable<Uint8Array>;
+    save(references: readonly string[], options: { platform?: string; signal: AbortSignal }): AsyncIterable<Uint8Array>;
     load(source: AsyncIterable<Uint8Array>, options: LoadOptions): Promise<LoadedImage[]>;
     export(ref: string): AsyncIterable<Uint8Array>;
     changes(ref: string): Promise<PathChange[]>;

@@ -17,11 +17,12 @@ export function createFakeRegistries(images: Map<string, ImageView>): RegistryBa
       return { name, digest, isNew };
     },
     push: async (ref) => ({ tag: familiar(ref).split(':')[1] ?? 'latest', digest, sizeBytes: 1234 }),
+    tags: async () => ['latest'],
     inspect: async (ref) => {
       throw notThere(familiar(ref));
     },
     async login(registry, { username, password }) {
-      if (username === 'jo' && password === 'geheim') return;
+      if (username === 'jo' && password === 'geheim') return { identityToken: null };
       throw new OrlopError('unauthenticated', 'REGISTRY_HTTP_401', `registry ${registry}: access denied`);
     },
   };
