@@ -97,7 +97,19 @@ export function formatHookFailure(phase: string, index: number, why: string): st
 export function describeHookEnd({ errno, detail }: PlanFailureDetails, timeoutMs: number): string {
   if (errno === 'ETIMEDOUT') return `hook ran past specified timeout of ${(timeoutMs / 1000).toFixed(1)}s`;
   const [, end, output] = /^((?:exit status|signal) \d+)(?:: )?([^]*)$/.exec(detail) ?? [];
-  return end === undefined ? detail || describeErrno(errno) : `${end}, output: ${output ?? ''}`;
+  return end === undefined ? detail || describeErrno(errno) : `${sayEnd(end)}, output: ${output ?? ''}`;
+}
+
+/** Signals of hooks under a seccomp filter and of those that nobody waited for longer, in Go's words. */
+const signalWords: Readonly<Record<string, string>> = {
+  'signal 9': 'signal: killed',
+  'signal 11': 'signal: segmentation fault',
+  'signal 15': 'signal: terminated',
+  'signal 31': 'signal: bad system call',
+};
+
+function sayEnd(end: string): string {
+  return signalWords[end] ?? end;
 }
 
 /** createContainer hooks come before the root is entered, startContainer hooks after it. */

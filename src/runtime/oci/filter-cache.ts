@@ -2,6 +2,7 @@ import { closeSync, constants, existsSync, fstatSync, mkdirSync, openSync, readd
 import { join } from 'node:path';
 import type { LinuxSeccomp } from '#oci';
 import { type CompiledSeccomp, compileSeccomp } from '../seccomp/index.ts';
+import type { RuntimeLog } from './log.ts';
 import { replaceFile } from '../state/record.ts';
 
 /** No container's name: "~" is not allowed in one. */
@@ -14,14 +15,24 @@ export interface FilterCacheOptions {
   readonly root: string;
   /** Filters of another version of this program are not used. */
   readonly version: string;
+  readonly log?: Pick<RuntimeLog, 'write'>;
 }
+
+/** SECCOMP_FILTER_FLAG_TSYNC: runc, which has but one thread to speak of here, counts it for nothing. */
+const tsyncFlag = 1;
 
 /**
  * `compileSeccomp`, remembered from one command to the next in `<root>/~filters`: engines give the same profile to each container, and compiling takes
  * longer than all else that a start does here. A file holds the whole profile that its filter was made of, and is used only for that one and when
  * nobody else could have written it. Failures of the cache cost time and nothing else. Fails as `compileSeccomp` does.
  */
-export function cachedSeccomp(profile: LinuxSeccomp, { root, version }: FilterCacheOptions): CompiledSeccomp {
+export function cachedSeccomp(profile: LinuxSeccomp, options: FilterCacheOptions): CompiledSeccomp {
+  const compiled = lookUp(profile, options);
+  options.log?.write('debug', `seccomp filter flags: ${compiled.flags & ~tsyncFlag}`);
+  return compiled;
+}
+
+function lookUp(profile: LinuxSeccomp, { root, version }: FilterCacheOptions): CompiledSeccomp {
   const host = { arch: process.arch };
   const text = JSON.stringify([version, host.arch, profile], (_key, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value));
   const path = join(root, folder, nameOf(text));

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { type Linux, namespaceTypes } from '#oci';
+import { type Linux, type LinuxSeccomp, namespaceTypes } from '#oci';
 import { openTestBundles, shell, type TestBundles } from '../testing/bundles.ts';
 import { reasonToSkip } from '../testing/root.ts';
 
@@ -147,6 +148,30 @@ describe('what newer specs ask for', { skip: reasonToSkip() }, () => {
     assert.equal(bundles.call(['run', '--detach', '--bundle', begin.directory, begin.id], { detached: true }).code, 0);
     assert.match(bundles.call(['exec', begin.id, 'cat', '/proc/self/status']).out, /Cpus_allowed_list:\t0\n/);
     assert.equal(bundles.call(['delete', '--force', begin.id]).code, 0);
+  });
+
+  test('neither a container nor exec is bound to the processors of who makes it', {
+    skip: availableParallelism() > 1 ? false : 'needs two processors',
+  }, () => {
+    const { id, directory } = bundles.make({ process: { args: ['sleep', '1000'] } });
+    const bound = { wrapper: ['taskset', '-c', '0'] } as const;
+    const all = /Cpus_allowed_list:\t(.*)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
+    assert.equal(bundles.call(['run', '--detach', '--bundle', directory, id], { detached: true, ...bound }).code, 0);
+    for (const pid of ['1', 'self']) {
+      const { out, err } = bundles.call(['exec', id, 'cat', `/proc/${pid}/status`], bound);
+      assert.equal(/Cpus_allowed_list:\t(.*)/.exec(out)?.[1], all, err);
+    }
+    assert.equal(bundles.call(['delete', '--force', id]).code, 0);
+  });
+
+  test('the log tells where exec begins and how a filter is loaded', () => {
+    const seccomp: LinuxSeccomp = { defaultAction: 'SCMP_ACT_ALLOW', flags: ['SECCOMP_FILTER_FLAG_TSYNC', 'SECCOMP_FILTER_FLAG_LOG'] };
+    const { id, directory } = bundles.make({ process: { args: ['sleep', '1000'], execCPUAffinity: { initial: '0' } }, linux: { seccomp } });
+    const file = join(directory, 'log');
+    assert.equal(bundles.call(['--debug', '--log', file, 'run', '--detach', '--bundle', directory, id], { detached: true }).code, 0);
+    assert.match(readFileSync(file, 'utf8'), /msg="seccomp filter flags: 2"/);
+    assert.match(bundles.call(['--debug', 'exec', id, 'true']).err, /nsexec\[\d+\]: affinity: 0x1"/);
+    assert.equal(bundles.call(['delete', '--force', id]).code, 0);
   });
 
   test('Intel RDT is refused by name where the kernel has none', {

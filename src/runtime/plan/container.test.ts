@@ -71,6 +71,7 @@ test('a plain container takes the steps in this order', () => {
     'mask',
     'set_mount_attributes',
     'enter_root',
+    'set_affinity',
     'drop_bounding',
     'change_directory',
     'set_user',

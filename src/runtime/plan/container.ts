@@ -10,7 +10,6 @@ import { placeOf } from './places.ts';
 import { planHook, planProcess, type ProcessFacts } from './process.ts';
 import { refuseField, rejectField } from './refuse.ts';
 import { type Skeleton, skeletonKey, skeletonMembers, skeletonOf, treesOf } from './skeleton.ts';
-import { everyProcessor } from './scheduling.ts';
 import { planStreams, planTerminal, type StreamFacts } from './standard-streams.ts';
 import type { Planned, Slots } from './slots.ts';
 import { planSurroundings } from './surroundings.ts';
@@ -51,7 +50,6 @@ export function planContainer(spec: Spec, facts: ContainerFacts): Planned<Plan> 
     // Nothing of the host lies below a root over a skeleton: there is nothing to take off, which would wait for the kernel.
     { op: 'enter_root', mode: facts.noPivot || inPlace || facts.skeleton !== null ? 1 : 0 },
     ...planPropagation(spec),
-    everyProcessor,
     ...planSurroundings(spec.linux),
     ...planProcess(process, facts, 'process'),
   ];

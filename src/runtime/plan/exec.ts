@@ -2,7 +2,6 @@ import type { Process } from '#oci';
 import type { Op, Plan } from '#sys';
 import { planProcess, type ProcessFacts } from './process.ts';
 import { rejectField } from './refuse.ts';
-import { planAffinity } from './scheduling.ts';
 import { planStreams, planTerminal, type StreamFacts } from './standard-streams.ts';
 import type { Planned } from './slots.ts';
 import { planSurroundings, type Surroundings } from './surroundings.ts';
@@ -21,8 +20,7 @@ export function planExec(process: Process, facts: ExecFacts): Planned<Plan> {
     ...planStreams(facts),
     ...(facts.userNamespace ? [{ op: 'become', uid: 0, gid: 0 } as const] : []),
     ...planTerminal(facts.stdio, process.user ?? { uid: 0, gid: 0 }, facts.slots, false),
-    ...planAffinity(process.execCPUAffinity, 'process.execCPUAffinity'),
-    ...planSurroundings(facts.surroundings),
+    ...planSurroundings(facts.surroundings, process.execCPUAffinity),
     ...planProcess(process, facts, 'process'),
   ];
   return { plan, descriptors: facts.slots.descriptors };

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { isOrlopError } from '#errors';
 import { clampRlimits } from './limits.ts';
-import { parseCpuList, planAffinity, planInitialAffinity, planIoPriority, planScheduler } from './scheduling.ts';
+import { parseCpuList, planAffinity, formatInitialAffinity, planInitialAffinity, planIoPriority, planScheduler } from './scheduling.ts';
 
 test('lists of processors become bit sets', () => {
   assert.deepEqual([...parseCpuList('0-3,7', 'at')], [0x8f, 0, 0, 0, 0, 0, 0, 0]);
@@ -33,7 +33,10 @@ test('a process of exec may begin on other processors than it goes on with', () 
   const affinity = { initial: '0', final: '1,3' };
   assert.deepEqual(planInitialAffinity(affinity, 'at'), [{ op: 'start_on', mask: Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0) }]);
   assert.deepEqual(planAffinity(affinity, 'at'), [{ op: 'set_affinity', mask: Uint8Array.of(10, 0, 0, 0, 0, 0, 0, 0) }]);
-  assert.deepEqual([...planInitialAffinity({ final: '1' }, 'at'), ...planAffinity({ initial: '', final: '' }, 'at')], []);
+  assert.deepEqual([...planInitialAffinity({ final: '1' }, 'at'), ...planAffinity({ initial: '1' }, 'at')], []);
+  const [reset] = planAffinity(undefined, 'at');
+  assert.ok(reset?.op === 'set_affinity' && reset.mask.length === 1024 && reset.mask.every((byte) => byte === 255));
+  assert.equal(formatInitialAffinity({ initial: '0,9' }, 'at'), '0x201');
   assert.throws(() => planInitialAffinity({ initial: '3-1' }, 'at'), /at\.initial "3-1" is no list of processors/);
 });
 

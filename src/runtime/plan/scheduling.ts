@@ -3,6 +3,9 @@ import type { Op } from '#sys';
 import { parseBitList } from './bit-list.ts';
 import { rejectField } from './refuse.ts';
 
+/** More than any kernel is built for (CONFIG_NR_CPUS). */
+const mostCpus = 8192;
+
 /** linux/sched.h */
 const policies: Readonly<Record<string, number>> = {
   SCHED_OTHER: 0,
@@ -48,18 +51,26 @@ export function planIoPriority(io: IoPriority | undefined, at: string): Op[] {
   return [{ op: 'set_io_priority', value: (ioClasses[io.class] << 13) | level }];
 }
 
-const mostCpus = 8192;
+/** All processors that the cgroup permits: whoever makes a container may itself be bound to some, which is not the container's affair. */
+const everyProcessor: Op = { op: 'set_affinity', mask: new Uint8Array(mostCpus / 8).fill(0xff) };
 
-/** Where the process runs from the moment it is in the container's cgroup. For processes of `exec` only, as runtime-spec says. */
-export function planAffinity(affinity: CpuAffinity | undefined, at: string): Op[] {
-  const final = affinity?.final ?? '';
-  return final === '' ? [] : [{ op: 'set_affinity', mask: parseCpuList(final, `${at}.final`) }];
+/** Where a process of `exec` runs from the moment it is in the container's cgroup. Where runtime-spec's field names only the beginning, the kernel decides. */
+export function planAffinity({ initial = '', final = '' }: CpuAffinity = {}, at: string): Op[] {
+  if (final !== '') return [{ op: 'set_affinity', mask: parseCpuList(final, `${at}.final`) }];
+  return initial === '' ? [everyProcessor] : [];
 }
 
 /** Where whoever makes the process runs until then. */
 export function planInitialAffinity(affinity: CpuAffinity | undefined, at: string): Op[] {
   const initial = affinity?.initial ?? '';
   return initial === '' ? [] : [{ op: 'start_on', mask: parseCpuList(initial, `${at}.initial`) }];
+}
+
+/** The mask of processors as a number, as runc's log has it: `0x3`. */
+export function formatInitialAffinity(affinity: CpuAffinity | undefined, at: string): string | null {
+  const [start] = planInitialAffinity(affinity, at);
+  if (start?.op !== 'start_on') return null;
+  return `0x${[...start.mask].reduceRight((sum, byte) => sum * 256n + BigInt(byte), 0n).toString(16)}`;
 }
 
 export function parseCpuList(text: string, at: string): Uint8Array {

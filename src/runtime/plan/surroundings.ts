@@ -1,13 +1,14 @@
-import type { Linux } from '#oci';
+import type { CpuAffinity, Linux } from '#oci';
 import type { Op } from '#sys';
 import { planMemoryPolicy } from './memory-policy.ts';
 import { refuseField } from './refuse.ts';
+import { planAffinity } from './scheduling.ts';
 
 /** What of the container's own settings every process of it gets, the first one and those of `exec`. */
 export type Surroundings = Pick<Linux, 'personality' | 'memoryPolicy'>;
 
-export function planSurroundings({ personality, memoryPolicy }: Surroundings = {}): Op[] {
-  return [...planPersonality(personality), ...planMemoryPolicy(memoryPolicy)];
+export function planSurroundings({ personality, memoryPolicy }: Surroundings = {}, affinity?: CpuAffinity): Op[] {
+  return [...planAffinity(affinity, 'process.execCPUAffinity'), ...planPersonality(personality), ...planMemoryPolicy(memoryPolicy)];
 }
 
 /** personality(2): PER_LINUX32 makes uname(2) speak of the 32-bit machine. */

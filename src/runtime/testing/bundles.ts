@@ -59,6 +59,8 @@ export interface CallOptions {
   /** The container outlives the call, so that nobody can wait for the end of its output. */
   readonly detached?: boolean;
   readonly environment?: Readonly<Record<string, string>>;
+  /** A program that runs the runtime. */
+  readonly wrapper?: readonly string[];
 }
 
 /** `mark` names what belongs to these tests. */
@@ -87,14 +89,27 @@ export function openTestBundles(mark: string): TestBundles {
     return { id, directory };
   }
 
-  function call(words: readonly string[], { runtime, input = '', detached = false, environment = {} }: CallOptions = {}): Outcome {
+  function call(
+    words: readonly string[],
+    { runtime, input = '', detached = false, environment = {}, wrapper = [] }: CallOptions = {},
+  ): Outcome {
     const records = runtime === undefined ? root : join(home.directory, runtime);
     const [file = '', ...first] = runtime === undefined ? program : [runtime];
     const place = mkdtempSync(join(home.directory, 'output-'));
     const errors = join(place, 'stderr');
     const done = spawnSync(
       '/bin/sh',
-      ['-c', `exec "$@" 2>${errors}${detached ? ' >/dev/null </dev/null' : ''}`, 'sh', file, ...first, '--root', records, ...words],
+      [
+        '-c',
+        `exec "$@" 2>${errors}${detached ? ' >/dev/null </dev/null' : ''}`,
+        'sh',
+        ...wrapper,
+        file,
+        ...first,
+        '--root',
+        records,
+        ...words,
+      ],
       {
         encoding: 'utf8',
         timeout: 60_000,

@@ -5,6 +5,7 @@ import { spawnCreatorSync } from '#sys';
 import type { Cgroup } from '../../cgroups/types.ts';
 import { execParking, prepareExec, prepareExecSandbox } from '../../sandbox/exec.ts';
 import { translateId } from '../../sandbox/id-map.ts';
+import { formatInitialAffinity } from '../../plan/scheduling.ts';
 import type { Parked } from '../../sandbox/start.ts';
 import type { Stdio } from '../../sandbox/types.ts';
 import { type ContainerRecord, loadRecord, loadSpec } from '../../state/record.ts';
@@ -122,6 +123,8 @@ function startProcess(
   let plan = entry.plan;
   try {
     context.log.write('debug', 'nsexec container setup');
+    const affinity = formatInitialAffinity(process.execCPUAffinity, 'process.execCPUAffinity');
+    if (affinity !== null) context.log.write('debug', `nsexec[${globalThis.process.pid}]: affinity: ${affinity}`);
     const made = creator.beginSandbox(entry.plan, entry.descriptors);
     let known: number | null = null;
     const pid = (): number => (known ??= made().pid);
