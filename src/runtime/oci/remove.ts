@@ -5,6 +5,7 @@ import { removeIntelRdt } from '../sandbox/intel-rdt.ts';
 import { type ContainerRecord, loadRecord, loadSpec, removeContainerDirectory } from '../state/record.ts';
 import type { RuntimeContext } from './context.ts';
 import { tryHooks } from './hooks.ts';
+import { takeOffRoot } from './root-in-place.ts';
 import { leaveScope } from './scopes.ts';
 import { cgroupOf, stateOf, statusOf } from './status.ts';
 
@@ -80,6 +81,7 @@ export async function removeWhole(
   await leaveScope(record.systemdUnit);
   await cgroup.remove();
   removeIntelRdt(record.resctrl ?? []);
+  if (record.rootMount !== undefined) takeOffRoot(context.addon(), record.rootfs, record.rootMount);
   // Not before the process is gone, not after the record is (runtime-spec runtime, "Lifecycle" 12 and 13).
   const hooks = spec.hooks?.poststop ?? [];
   if (hooks.length > 0) {
