@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -45,7 +46,10 @@ static int prepare(struct hook *hook, const struct op *op) {
   return pipe2(hook->output, O_CLOEXEC) < 0 ? -errno : 0;
 }
 
-_Noreturn static void become_hook(struct hook *hook, const struct op *op, char **argv, char **env) {
+/* Before the root is entered a hook finds itself in it, though all its paths are the host's. */
+_Noreturn static void become_hook(const struct stage *stage, struct hook *hook, const struct op *op, char **argv, char **env) {
+  if (stage->root >= 0 && fchdir(stage->root) < 0) _exit(127);
+  if (!stage->umask_set) umask(022);
   dup2(hook->input, 0);
   dup2(hook->output[1], 1);
   dup2(hook->output[1], 2);
@@ -111,7 +115,7 @@ int stage_run_hook(struct stage *stage, const struct op *op) {
   if (error < 0) return stage_fail(stage, error, "pipe", path);
   hook.pid = os_fork_watched(&hook.pidfd);
   if (hook.pid < 0) return stage_fail(stage, hook.pid, "clone", path);
-  if (hook.pid == 0) become_hook(&hook, op, argv, env);
+  if (hook.pid == 0) become_hook(stage, &hook, op, argv, env);
   os_close(&hook.output[1]);
   error = wait_for(&hook, op_word(op, RUN_HOOK_TIMEOUT_MS));
   if (waitpid(hook.pid, &status, 0) < 0) return stage_fail(stage, -errno, "waitpid", path);

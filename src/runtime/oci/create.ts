@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isOrlopError, OrlopError } from '#errors';
-import type { Spec, State } from '#oci';
+import type { Hook, Hooks, Spec, State } from '#oci';
 import * as k from '#sys';
 import { type BlockingCreator, openNamespace, readProcessStat, spawnCreatorSync } from '#sys';
 import { createCgroup } from '../cgroups/cgroup.ts';
@@ -115,18 +115,30 @@ export async function createContainer(context: RuntimeContext, options: CreateOp
   run(creator, prepared);
   context.log.write('debug', 'init: closing the pipe to signal completion');
   const rootMount = inPlace ? mountAt(bundle.rootfs) : null;
-  saveRecord(context.root, rootMount === null ? draft : { ...draft, rootMount });
+  const record = rootMount === null ? draft : { ...draft, rootMount };
+  saveRecord(context.root, record);
   if (options.pidFile !== undefined) writePidFile(options.pidFile, draft.pid);
   sendPidfd(context.addon(), draft.pid, options.pidfdSocket);
   taken.settle();
   undo.move();
-  return draft;
+  return record;
 }
 
 function completeSpec(context: RuntimeContext, { bundle: { spec, rootfs }, inherited }: CreateOptions): Spec {
   if (spec.process === undefined) return spec;
   const prefix = 'unable to start container process: error during container init: ';
-  return { ...spec, process: completeProcess(context, spec.process, { root: rootfs, prefix, listening: inherited.listening }) };
+  const process = completeProcess(context, spec.process, { root: rootfs, prefix, listening: inherited.listening });
+  return { ...spec, process, ...(spec.hooks === undefined ? {} : { hooks: completeHooks(spec.hooks, spec.process.env, process.env) }) };
+}
+
+/** Inside the container a hook without an environment of its own has the process's, as it then is: HOME is not known before the root is entered. */
+function completeHooks(hooks: Hooks, before: readonly string[] = [], after: readonly string[] = []): Hooks {
+  const withEnv = (row: readonly Hook[] = [], env: readonly string[]): Hook[] => row.map((hook) => ({ env, ...hook }));
+  return {
+    ...hooks,
+    createContainer: withEnv(hooks.createContainer, before),
+    startContainer: withEnv(hooks.startContainer, after),
+  };
 }
 
 /** They may change what the container's root is made of: nothing of it is opened before they have run. */

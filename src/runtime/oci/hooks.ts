@@ -85,9 +85,14 @@ function spawnAndWait(addon: Addon, hook: Hook, streams: readonly number[], fail
   }
 }
 
+/** Ours, as with runc, without what our launcher has set for this program alone. */
+function callersEnvironment(): string[] {
+  return Object.entries(process.env).flatMap(([name, value]) => (name === 'BUN_JSC_useJIT' ? [] : [`${name}=${value}`]));
+}
+
 function spawnHook(addon: Addon, hook: Hook, streams: readonly number[], failed: Failed): { pidfd: number } {
   try {
-    return addon.spawn(hook.path, hook.args ?? [hook.path], hook.env ?? [], streams, true);
+    return addon.spawn(hook.path, hook.args ?? [hook.path], hook.env ?? callersEnvironment(), streams, true);
   } catch (error) {
     if (!isErrno(error, 'ENOENT', 'EACCES', 'ENOEXEC')) throw error;
     const reason = isErrno(error, 'ENOENT')

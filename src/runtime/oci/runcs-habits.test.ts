@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
+import type { Hook, LinuxSeccomp } from '#oci';
 import { detectCgroupLayout } from '../cgroups/layout.ts';
 import { openTestBundles, shell } from '../testing/bundles.ts';
 import { reasonToSkip } from '../testing/root.ts';
@@ -64,5 +65,32 @@ describe("runc's habits", { skip: reasonToSkip() }, () => {
     const { code, err } = bundles.call(['exec', '--cgroup', '..', id, 'true']);
     assert.deepEqual([code, /bad sub cgroup path: .*\.\. is not a sub cgroup path/.test(err)], [255, true], err);
     remove(id);
+  });
+
+  test('hooks without an environment have the caller’s, and inside the container its process’s', () => {
+    const told = join(bundles.home.directory, 'told');
+    const tell = (where: string): Hook => ({ path: '/bin/sh', args: ['sh', '-c', `echo $MINE $OUTER $(umask) >>${where}`] });
+    const hooks = {
+      createRuntime: [tell(told)],
+      createContainer: [tell(told)],
+      startContainer: [tell('/tmp/told')],
+      poststop: [tell(told)],
+    };
+    const process = { env: ['PATH=/bin', 'MINE=inner'], ...shell('cat /tmp/told') };
+    const root = { path: bundles.home.root, readonly: false };
+    const { code, out, err } = bundles.run({ process, rest: { hooks, root } }, { environment: { OUTER: 'outer' } });
+    assert.deepEqual([code, out], [0, 'inner 0022\n'], err);
+    assert.equal(readFileSync(told, 'utf8'), 'outer 0022\ninner 0022\nouter 0022\n');
+  });
+
+  test('a createContainer hook finds itself in the root, and one that starts the container is filtered like it', () => {
+    const seccomp: LinuxSeccomp = { defaultAction: 'SCMP_ACT_ALLOW', syscalls: [{ names: ['getpriority'], action: 'SCMP_ACT_ERRNO' }] };
+    const hooks = {
+      createContainer: [{ path: '/bin/sh', args: ['sh', '-c', 'echo here >./tmp/where'] }],
+      startContainer: [{ path: '/bin/sh', args: ['sh', '-c', 'grep Seccomp: /proc/self/status >/tmp/filter'] }],
+    };
+    const root = { path: bundles.home.root, readonly: false };
+    const { out, err } = bundles.run({ process: shell('cat /tmp/where /tmp/filter'), rest: { hooks, root }, linux: { seccomp } });
+    assert.equal(out, 'here\nSeccomp:\t2\n', err);
   });
 });

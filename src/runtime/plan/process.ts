@@ -31,7 +31,8 @@ export interface ProcessFacts {
 
 /**
  * From "inside the container, as its root" to the program. Limits and bounding set come while privileges last; without no_new_privs a
- * filter too, since loading it then takes CAP_SYS_ADMIN; with it the filter comes last, so that it need not permit our own calls.
+ * filter too, since loading it then takes CAP_SYS_ADMIN; with it the filter comes last, so that it need not permit our own calls. Hooks that are
+ * the container's own programs run under it all the same.
  */
 export function planProcess(process: Process, facts: ProcessFacts, at: string): Op[] {
   const argv = process.args ?? [];
@@ -40,6 +41,7 @@ export function planProcess(process: Process, facts: ProcessFacts, at: string): 
   const capabilities = capabilitySets(process.capabilities, `${at}.capabilities`);
   const sealed = process.noNewPrivileges === true;
   const filter = planSeccomp(facts.seccomp, facts.slots);
+  const [early, beforeHooks, late] = [!sealed, sealed && facts.hooks.length > 0, sealed && facts.hooks.length === 0];
   return [
     ...planScheduler(process.scheduler, `${at}.scheduler`),
     ...planIoPriority(process.ioPriority, `${at}.ioPriority`),
@@ -48,7 +50,7 @@ export function planProcess(process: Process, facts: ProcessFacts, at: string): 
     ...(facts.keyring === null ? [] : [{ op: 'new_keyring', name: facts.keyring } as const]),
     { op: 'drop_bounding', keep: capabilities.bounding },
     { op: 'change_directory', path: checkDirectory(process.cwd, at) },
-    ...(sealed ? [] : filter),
+    ...(early ? filter : []),
     { op: 'set_user', uid: user.uid, gid: user.gid, groups: packIds(user.additionalGids ?? []) },
     ...(user.umask === undefined ? [] : [{ op: 'set_umask', mask: user.umask } as const]),
     {
@@ -60,9 +62,10 @@ export function planProcess(process: Process, facts: ProcessFacts, at: string): 
     },
     ...(sealed ? [{ op: 'set_no_new_privileges' } as const] : []),
     ...planWait(facts),
+    ...(beforeHooks ? filter : []),
     ...facts.hooks.map((hook, index) => planHook(hook, facts.hookState, `hooks.startContainer[${index}]`)),
     ...facts.passed.map((descriptor, index): Op => ({ op: 'pass_descriptor', source: facts.slots.add(descriptor), index })),
-    ...(sealed ? filter : []),
+    ...(late ? filter : []),
     { op: 'execute', argv, env: process.env ?? [], keep: facts.passed.length },
   ];
 }
