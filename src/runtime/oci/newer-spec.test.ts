@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { type Linux, type LinuxSeccomp, namespaceTypes } from '#oci';
 import { openTestBundles, shell, type TestBundles } from '../testing/bundles.ts';
 import { reasonToSkip } from '../testing/root.ts';
+import { exampleSpec } from './commands/spec.ts';
 
 /** Fields of runtime-spec that are younger than runc 1.1, through the whole command line. */
 describe('what newer specs ask for', { skip: reasonToSkip() }, () => {
@@ -69,6 +70,27 @@ describe('what newer specs ask for', { skip: reasonToSkip() }, () => {
     const { code, err } = bundles.run({ rest: { hostname: '' }, linux });
     assert.notEqual(code, 0);
     assert.match(err, /unable to move network devices without a NET namespace/);
+  });
+
+  test('a user namespace need not have a root', () => {
+    const map = [{ containerID: 1000, hostID: 300_000, size: 1 }];
+    const namespaces = [...(exampleSpec().linux?.namespaces ?? []), { type: 'user' as const }];
+    const mounts = exampleSpec().mounts?.map((mount) => ({
+      ...mount,
+      options: mount.options?.filter((option) => option !== 'gid=5') ?? [],
+    }));
+    for (const place of ['proc', 'sys', 'dev']) mkdirSync(join(bundles.home.root, place), { recursive: true });
+    const { id, directory } = bundles.make({
+      process: { ...shell('exec sleep 1000'), user: { uid: 1000, gid: 1000 } },
+      rest: { mounts: mounts ?? [] },
+      linux: { namespaces, uidMappings: map, gidMappings: map },
+    });
+    const log = join(directory, 'log');
+    const started = bundles.call(['--log', log, 'run', '--detach', '--bundle', directory, id], { detached: true });
+    assert.equal(started.code, 0, existsSync(log) ? readFileSync(log, 'utf8') : '');
+    const { out, err } = bundles.call(['exec', id, 'sh', '-c', 'id -u; id -g; cat /proc/self/uid_map']);
+    assert.match(out, /^1000\n1000\n +1000 +300000 +1\n$/, err);
+    assert.equal(bundles.call(['delete', '--force', id]).code, 0);
   });
 
   test('a memory policy and a personality hold for the container and for exec', {

@@ -7,6 +7,8 @@ export interface ArrivalFacts {
   /** New ones. A namespace that is neither here nor in `joined` is the host's. */
   readonly created: ReadonlySet<NamespaceName>;
   readonly joined: ReadonlySet<NamespaceName>;
+  /** Who to be in a user namespace that does not map root. */
+  readonly firstIds?: { readonly uid: number; readonly gid: number };
 }
 
 /** Whether what is mounted stays out of the host's sight. */
@@ -19,11 +21,11 @@ export function hasOwnMounts({ created, joined }: ArrivalFacts): boolean {
  * that would be the host's tree.
  */
 export function planEntry(propagation: number, facts: ArrivalFacts, inPlace = false): Op[] {
-  const { created, joined } = facts;
+  const { created, joined, firstIds = { uid: 0, gid: 0 } } = facts;
   if (!hasOwnMounts(facts) && !inPlace) throw rejectField('linux.namespaces', 'has no new mount namespace', 'add {"type": "mount"}');
   const owned = created.has('user') || joined.has('user');
   return [
-    ...(owned ? [{ op: 'become', uid: 0, gid: 0 } as const] : []),
+    ...(owned ? [{ op: 'become', ...firstIds } as const] : []),
     // Only now is the process in its cgroup, which a new cgroup namespace takes as its root.
     ...(created.has('cgroup') ? [{ op: 'unshare', flags: k.CLONE_NEWCGROUP } as const] : []),
     ...(inPlace ? [] : [{ op: 'set_root_propagation', flags: k.MS_REC | propagation } as const]),

@@ -46,7 +46,7 @@ export function planContainer(spec: Spec, facts: ContainerFacts): Planned<Plan> 
     ...planHostsHooks(spec, facts),
     ...planIdentity(spec, facts),
     // While the host's /dev/null can still be reached for masks.
-    ...planSealing(spec, facts.skeleton),
+    ...planSealing(spec, facts),
     // Nothing of the host lies below a root over a skeleton: there is nothing to take off, which would wait for the kernel.
     { op: 'enter_root', mode: facts.noPivot || inPlace || facts.skeleton !== null ? 1 : 0 },
     ...planPropagation(spec),
@@ -118,11 +118,11 @@ function planIdentity(spec: Spec, facts: ContainerFacts): Op[] {
 }
 
 /** The last changes to the file system, after which it is as the process may see it. */
-function planSealing(spec: Spec, skeleton: Skeleton | null): Op[] {
+function planSealing(spec: Spec, { skeleton, firstIds = { uid: 0, gid: 0 } }: ContainerFacts): Op[] {
   const { linux = {}, process } = spec;
   const cwd = process?.cwd ?? '/';
   return [
-    ...(cwd === '/' ? [] : [{ op: 'make_working_directory', path: cwd, uid: 0, gid: 0 } as const]),
+    ...(cwd === '/' ? [] : [{ op: 'make_working_directory', path: cwd, ...firstIds } as const]),
     ...withoutThose(linux.readonlyPaths, skeleton?.readonlyPaths).map((target): Op => ({ op: 'make_read_only', target })),
     ...withoutThose(linux.maskedPaths, skeleton?.maskedPaths).map((target): Op => ({ op: 'mask', target })),
     ...(spec.root?.readonly === true ? planAttributes('/', { set: k.MOUNT_ATTR_RDONLY, clear: 0 }, false) : []),

@@ -9,6 +9,7 @@ import { planSurroundings, type Surroundings } from './surroundings.ts';
 export interface ExecFacts extends StreamFacts, ProcessFacts {
   /** The container has a user namespace of its own, which the process has joined. */
   readonly userNamespace: boolean;
+  readonly firstIds: { readonly uid: number; readonly gid: number };
   readonly surroundings: Surroundings;
 }
 
@@ -18,7 +19,7 @@ export function planExec(process: Process, facts: ExecFacts): Planned<Plan> {
     throw rejectField('process.terminal', 'does not agree with the streams given');
   const plan: Op[] = [
     ...planStreams(facts),
-    ...(facts.userNamespace ? [{ op: 'become', uid: 0, gid: 0 } as const] : []),
+    ...(facts.userNamespace ? [{ op: 'become', ...facts.firstIds } as const] : []),
     ...planTerminal(facts.stdio, process.user ?? { uid: 0, gid: 0 }, facts.slots, false),
     ...planSurroundings(facts.surroundings, process.execCPUAffinity),
     ...planProcess(process, facts, 'process'),

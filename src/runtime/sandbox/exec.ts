@@ -9,6 +9,7 @@ import { planCgroupJoins } from '../plan/sandbox.ts';
 import { planInitialAffinity } from '../plan/scheduling.ts';
 import { createSlots, type Planned } from '../plan/slots.ts';
 import { explainFailure } from './failure.ts';
+import { firstIds } from './id-map.ts';
 import { openBirthplace, parkProcess } from './open.ts';
 import { adjustOomScore, type Parked, type PreparedPlan, processFacts, streamFacts } from './start.ts';
 import type { ExecOptions, ExecSandboxOptions, NamespaceName, Sandbox, Started } from './types.ts';
@@ -96,6 +97,7 @@ export function prepareExec(parked: Parked, options: ExecOptions): PreparedPlan 
     ...processFacts(options, undo, parked.addon, { profile: options.profile, state: options.state, parked }),
     memoryEvents: null,
     surroundings: options.surroundings ?? {},
+    firstIds: firstIds(parked.idMap),
     userNamespace: parked.namespaces.some((namespace) => namespace.name === 'user'),
     waitForStart: null,
     hooks: [],

@@ -14,6 +14,7 @@ import { openBindMounts } from './bind-mounts.ts';
 import { describeErrno } from './errno-words.ts';
 import { explainFailure } from './failure.ts';
 import { checkHostDevices } from './host-devices.ts';
+import { firstIds } from './id-map.ts';
 import { readSecurityModules } from './host-facts.ts';
 import { moveNetDevices, planNetDevices } from './net-devices.ts';
 import { hasCgroupMount } from './open.ts';
@@ -83,6 +84,7 @@ export function prepareStart(parked: Parked, options: StartOptions): PreparedPla
     root: options.root,
     created: createdNamespaces(parked.namespaces),
     joined: joinedNamespaces(parked.namespaces),
+    firstIds: firstIds(parked.idMap),
     skeleton: parked.skeleton ?? null,
     hostHasKcore: existsSync('/proc/kcore'),
     noPivot: options.noPivot === true,
