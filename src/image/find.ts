@@ -86,5 +86,6 @@ function notFound(text: string, reference: Reference | OrlopError): OrlopError {
     template === null
       ? 'see what there is with: orlop images, or make one with: orlop template build'
       : `make it with: orlop template build ${template}`;
-  return new OrlopError('not-found', 'IMAGE_NOT_FOUND', `image "${shown}" is not here`, { hint });
+  // Docker's words: clients pull what is missed so.
+  return new OrlopError('not-found', 'IMAGE_NOT_FOUND', `No such image: ${shown}`, { hint });
 }

@@ -6,14 +6,14 @@ export interface HistoryLine {
   readonly createdNs: bigint;
   readonly createdBy: string;
   readonly comment: string;
-  /** Of the packed layer; 0 for a step without one. */
+  /** Of the unpacked layer; 0 for a step without one. */
   readonly sizeBytes: number;
   readonly isEmpty: boolean;
 }
 
 /** Newest first, as `docker history` shows them. A layer that the history forgot gets a line of its own. */
 export function historyOf(image: Image): HistoryLine[] {
-  const sizes = image.layers.map(({ descriptor }) => descriptor.size);
+  const sizes = [...image.layerBytes];
   const told = (image.config.history ?? []).map((entry): HistoryLine => {
     const isEmpty = entry.empty_layer === true;
     return {

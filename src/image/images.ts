@@ -81,8 +81,8 @@ export function createImages(store: Store, options: ImagesOptions = {}): Images 
 
 function withNames(store: Store, content: ImageContent): Image {
   const names = store.metadata.images.byManifest(content.target).map(({ name }) => name);
-  const sizeBytes = content.layers.reduce((sum, { chainId }) => sum + (store.layers.get(chainId)?.size ?? 0), 0);
-  return { ...content, names: names.toSorted(), sizeBytes };
+  const layerBytes = content.layers.map(({ chainId }) => store.layers.get(chainId)?.size ?? 0);
+  return { ...content, names: names.toSorted(), layerBytes, sizeBytes: layerBytes.reduce((sum, bytes) => sum + bytes, 0) };
 }
 
 /** A name without tag means all tags that there are, as in `docker save`. */

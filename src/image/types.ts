@@ -33,7 +33,9 @@ export interface Image {
   readonly init: string | null;
   /** Nanoseconds since the epoch, from the config; 0 when it says nothing. */
   readonly createdNs: bigint;
-  /** Of the unpacked layers that are here. */
+  /** Of each unpacked layer, base first; 0 for one that is not here. */
+  readonly layerBytes: readonly number[];
+  /** Of all of them. */
   readonly sizeBytes: number;
 }
 

@@ -168,6 +168,8 @@ export interface ImageView {
     readonly createdBy: string;
     readonly comment: string;
     readonly empty: boolean;
+    /** On disk, unpacked. */
+    readonly sizeBytes: number;
   }[];
 }
 

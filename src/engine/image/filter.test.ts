@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { isOrlopError } from '#errors';
+import type { ImageView } from '../model.ts';
 import { imageViewWith } from '../fixtures/records.ts';
-import { filterImages } from './filter.ts';
+import { filterImages as filter, type ImageTimes } from './filter.ts';
 
 const images = [
   imageViewWith({ names: ['busybox:latest', 'busybox:1.37'], createdAtNs: 1n, labels: { from: 'template', 'a.b': '' } }),
@@ -10,6 +11,12 @@ const images = [
   imageViewWith({ names: ['registry.example:5000/team/app:v1.2'], createdAtNs: 3n }),
   imageViewWith({ names: [], createdAtNs: 4n }),
 ];
+
+const times: ImageTimes = {
+  createdAtNs: (ref) => images.find(({ names }) => names.includes(ref))?.createdAtNs ?? 0n,
+  nowNs: 3_600_000_000_002n,
+};
+const filterImages = (views: readonly ImageView[], filters: Record<string, string[]>): ImageView[] => filter(views, filters, times);
 
 function shown(filters: Record<string, string[]>): bigint[] {
   return filterImages(images, filters).map((image) => image.createdAtNs);
@@ -36,6 +43,11 @@ describe('images', () => {
     [{ dangling: ['true'] }, [4n]],
     [{ dangling: ['1'] }, [4n]],
     [{ dangling: ['false'] }, [3n, 2n, 1n]],
+    [{ before: ['debian:trixie-systemd'] }, [1n]],
+    [{ since: ['debian:trixie-systemd'] }, [4n, 3n]],
+    [{ since: ['busybox:1.37'], before: ['registry.example:5000/team/app:v1.2'] }, [2n]],
+    [{ until: ['1h'] }, [1n]],
+    [{ until: ['1970-01-01T00:00:00.000000003Z'] }, [2n, 1n]],
     [{ kind: ['system'] }, [2n]],
     [{ kind: ['system'], label: ['a.b'] }, []],
   ];
@@ -46,6 +58,11 @@ describe('images', () => {
   test('text that means something in a regular expression only is plain text in a reference', () => {
     const odd = ['a+b:c', 'aab:c', 'a(b:c', 'a{2}:c', 'a\\db:c', 'a[b:c', 'a]b:c'].map((name) => imageViewWith({ names: [name] }));
     for (const image of odd) assert.deepEqual(filterImages(odd, { reference: [image.names[0] ?? ''] }), [image]);
+  });
+
+  test('an image that is asked for by reference is shown with the names that fit', () => {
+    const image = imageViewWith({ names: ['a:1', 'b:1', 'b:2'], digests: ['a@sha256:0', 'b@sha256:0'] });
+    assert.deepEqual(filterImages([image], { reference: ['b:1'] }), [{ ...image, names: ['b:1'], digests: ['b@sha256:0'] }]);
   });
 
   test('a set of characters matches one of them, or one that is not among them', () => {

@@ -1,16 +1,47 @@
 import { OrlopError } from '#errors';
+import { parseDuration, parseTime } from '#wire';
 import type { ImageView } from '../model.ts';
 
-/** Docker's `images` filters that names and labels can answer; newest first. */
-export function filterImages(views: readonly ImageView[], filters: Readonly<Record<string, readonly string[]>>): ImageView[] {
-  const predicates = Object.entries(filters).map(([name, values]) => predicateOf(name, values));
-  return views.filter((view) => predicates.every((holds) => holds(view))).sort((a, b) => (a.createdAtNs < b.createdAtNs ? 1 : -1));
+/** What filters that compare times ask for. */
+export interface ImageTimes {
+  /** Of an image that is here; not-found else. */
+  createdAtNs(ref: string): bigint;
+  readonly nowNs: bigint;
 }
 
-function predicateOf(name: string, values: readonly string[]): (view: ImageView) => boolean {
+/** Docker's `images` filters; newest first. Of an image that is asked for by reference only the names that fit are shown. */
+export function filterImages(
+  views: readonly ImageView[],
+  { reference, ...filters }: Readonly<Record<string, readonly string[]>>,
+  times: ImageTimes,
+): ImageView[] {
+  const predicates = Object.entries(filters).map(([name, values]) => predicateOf(name, values, times));
+  const patterns = reference?.map(referencePattern);
+  return views
+    .filter((view) => predicates.every((holds) => holds(view)))
+    .flatMap((view) => (patterns === undefined ? [view] : withNames(view, patterns)))
+    .sort((a, b) => (a.createdAtNs < b.createdAtNs ? 1 : -1));
+}
+
+function withNames(view: ImageView, patterns: readonly RegExp[]): ImageView[] {
+  const fits = (name: string): boolean => patterns.some((pattern) => pattern.test(name));
+  const names = view.names.filter(fits);
+  const repositories = new Set(names.map((name) => name.slice(0, name.lastIndexOf(':'))));
+  const digests = view.digests.filter((digest) => repositories.has(digest.split('@')[0] ?? ''));
+  return names.length === 0 ? [] : [{ ...view, names, digests }];
+}
+
+function predicateOf(name: string, values: readonly string[], times: ImageTimes): (view: ImageView) => boolean {
   switch (name) {
-    case 'reference':
-      return namedLike(values.map(referencePattern));
+    case 'before':
+    case 'since': {
+      const moments = values.map((ref) => times.createdAtNs(ref));
+      return ({ createdAtNs }) => moments.every((moment) => (name === 'before' ? createdAtNs < moment : createdAtNs > moment));
+    }
+    case 'until': {
+      const moments = values.map((text) => momentOf(text, times.nowNs));
+      return ({ createdAtNs }) => moments.every((moment) => createdAtNs < moment);
+    }
     case 'label':
       return (view) => values.every((value) => hasLabel(view.labels, value));
     case 'dangling':
@@ -19,13 +50,15 @@ function predicateOf(name: string, values: readonly string[]): (view: ImageView)
       return (view) => values.includes(view.kind);
     default:
       throw new OrlopError('invalid-argument', 'ENGINE_FILTER_UNKNOWN', `invalid filter '${name}'`, {
-        hint: 'filters are: dangling, kind, label, reference',
+        hint: 'filters are: before, dangling, kind, label, reference, since, until',
       });
   }
 }
 
-function namedLike(patterns: readonly RegExp[]): (view: ImageView) => boolean {
-  return (view) => patterns.some((pattern) => view.names.some((name) => pattern.test(name)));
+/** A time, or how long ago: `24h`. */
+function momentOf(text: string, nowNs: bigint): bigint {
+  const age = parseDuration(text);
+  return age === null ? parseTime(text) : nowNs - age;
 }
 
 function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boolean {

@@ -14,6 +14,7 @@ export function createImageVerbs(context: EngineContext): Engine['images'] {
       filterImages(
         images.list().map((image) => viewOf(context, image)),
         filters,
+        { createdAtNs: (ref) => images.resolve(ref).createdNs, nowNs: BigInt(Date.now()) * 1_000_000n },
       ),
     inspect: (ref, platform) => viewOf(context, images.resolve(ref, platform)),
     async remove(ref, options) {
@@ -74,6 +75,12 @@ function viewOf(context: EngineContext, image: Image): ImageView {
     diffIds: image.layers.map((layer) => layer.diffId),
     history: historyOf(image)
       .toReversed()
-      .map((line) => ({ createdAtNs: line.createdNs, createdBy: line.createdBy, comment: line.comment, empty: line.isEmpty })),
+      .map(({ createdNs, createdBy, comment, isEmpty, sizeBytes }) => ({
+        createdAtNs: createdNs,
+        createdBy,
+        comment,
+        empty: isEmpty,
+        sizeBytes,
+      })),
   };
 }

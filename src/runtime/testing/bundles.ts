@@ -49,6 +49,8 @@ export interface TestBundles {
   run(wishes?: BundleWishes, options?: CallOptions): Outcome;
   /** mount(8), undone at the end. */
   mount(words: readonly string[], place: string): void;
+  /** umount(8) of what is on top there. */
+  umount(place: string): void;
   /** What was left behind, after all was taken away. */
   close(): Promise<string[]>;
 }
@@ -138,6 +140,10 @@ export function openTestBundles(mark: string): TestBundles {
       const { status, stderr } = spawnSync('mount', [...words, place], { encoding: 'utf8' });
       if (status !== 0) throw new Error(`mount ${words.join(' ')} ${place}: ${stderr}`);
       if (!mounted.includes(place)) mounted.push(place);
+    },
+    umount(place) {
+      const { status, stderr } = spawnSync('umount', ['--lazy', place], { encoding: 'utf8' });
+      if (status !== 0) throw new Error(`umount ${place}: ${stderr}`);
     },
     async close() {
       for (const place of mounted.toReversed()) spawnSync('umount', ['-R', place]);

@@ -65,16 +65,10 @@ export function historyOf(view: ImageView): DockerHistoryEntry[] {
       Created: toSeconds(step.createdAtNs),
       CreatedBy: step.createdBy,
       Tags: at === view.history.length - 1 && view.names.length > 0 ? [...view.names] : null,
-      Size: sizeOfStep(view, at),
+      Size: step.sizeBytes,
       Comment: step.comment,
     }))
     .toReversed();
-}
-
-/** The store knows the size of the whole; it is one step's when there is one layer, else it is not told apart. */
-function sizeOfStep(view: ImageView, at: number): number {
-  const layers = view.history.filter((step) => !step.empty).length;
-  return layers === 1 && view.history[at]?.empty === false ? view.sizeBytes : 0;
 }
 
 function listOf(items: readonly string[]): string[] | null {

@@ -30,7 +30,7 @@ export function fakeImage(name: string): ImageView {
       stopSignal: '',
     },
     diffIds: [`sha256:${'1'.repeat(64)}`],
-    history: [{ createdAtNs: 1_700_000_000_000_000_000n, createdBy: 'mmdebstrap', comment: '', empty: false }],
+    history: [{ createdAtNs: 1_700_000_000_000_000_000n, createdBy: 'mmdebstrap', comment: '', empty: false, sizeBytes: 80_000_000 }],
   };
 }
 

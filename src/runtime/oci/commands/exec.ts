@@ -57,12 +57,26 @@ export const exec: Command = {
   async run(context, flags, rest) {
     const record = loadRecord(context.root, takeId(rest));
     requireStatus(context, record, 'exec', 'running', 'created', ...(flags.flag('ignore-paused') ? (['paused'] as const) : []));
+    refuseHostsRoot(record);
     const spec = loadSpec(context.root, record.id);
     const asked = planProcess(spec, flags, rest.slice(1));
     checkProcess(asked);
     return runExec(context, record, { spec, asked, flags });
   },
 };
+
+/** Who joins the namespaces of such a container would be in the host's root, where runc's exec runs its programs. */
+function refuseHostsRoot({ id, rootMount }: ContainerRecord): void {
+  if (rootMount === undefined) return;
+  throw new OrlopError(
+    'unimplemented',
+    'RUNTIME_EXEC_HOST_ROOT',
+    `exec is not supported in container ${id}, which has no mount namespace`,
+    {
+      hint: 'add {"type": "mount"} to linux.namespaces',
+    },
+  );
+}
 
 interface ExecRequest {
   readonly spec: Spec;
