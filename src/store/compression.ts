@@ -1,5 +1,5 @@
-import { createReadStream } from 'node:fs';
-import { Readable } from 'node:stream';
+import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
+import type { Writable } from 'node:stream';
 import { constants, createGunzip, createZstdDecompress } from 'node:zlib';
 import { isOrlopError, OrlopError } from '#errors';
 import type { LayerCompression } from '#oci';
@@ -58,6 +58,19 @@ export function readFileChunks(path: string): AsyncIterable<Buffer> {
   return createReadStream(path, { highWaterMark: 512 * 1024 }) as AsyncIterable<Buffer>;
 }
 
+const blockBytes = 1024 * 1024;
+
+/** The same for a thread that has nothing else to do: blocking reads into one buffer, each good until the next is asked for. */
+export async function* readFileBlocks(path: string): AsyncIterable<Buffer> {
+  const descriptor = openSync(path, 'r');
+  try {
+    const block = Buffer.allocUnsafeSlow(blockBytes);
+    for (let length = readSync(descriptor, block); length > 0; length = readSync(descriptor, block)) yield block.subarray(0, length);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
 async function* inflate(source: AsyncIterable<Buffer>, compression: 'gzip' | 'zstd'): AsyncIterable<Buffer> {
   const chunkSize = 256 * 1024;
   // Layers packed with `zstd --long` need a window of up to 128 MiB.
@@ -65,13 +78,18 @@ async function* inflate(source: AsyncIterable<Buffer>, compression: 'gzip' | 'zs
     compression === 'gzip'
       ? createGunzip({ chunkSize })
       : createZstdDecompress({ chunkSize, params: { [constants.ZSTD_d_windowLogMax]: 27 } });
-  const input = Readable.from(source, { objectMode: false, highWaterMark: 1024 * 1024 });
   let sourceError: Error | undefined;
-  input.on('error', (error) => {
-    sourceError = error;
-    decoder.destroy(error);
-  });
-  input.pipe(decoder);
+  const feed = async (): Promise<void> => {
+    try {
+      // One write at a time: the source may reuse its buffer.
+      for await (const chunk of source) if (!(await isTaken(decoder, chunk))) return;
+      decoder.end();
+    } catch (error) {
+      sourceError = error as Error;
+      decoder.destroy(sourceError);
+    }
+  };
+  void feed();
   try {
     yield* decoder as AsyncIterable<Buffer>;
   } catch (error) {
@@ -79,9 +97,20 @@ async function* inflate(source: AsyncIterable<Buffer>, compression: 'gzip' | 'zs
     const reason = error instanceof Error ? error.message : String(error);
     throw new OrlopError('data-loss', 'STORE_BAD_COMPRESSION', `damaged ${compression} data: ${reason}`, { cause: error });
   } finally {
-    input.destroy();
     decoder.destroy();
   }
+}
+
+/** Resolves when the stream is done with the chunk; false when it failed or was closed, for then it never calls back. */
+function isTaken(stream: Writable, chunk: Buffer): Promise<boolean> {
+  return new Promise((resolve) => {
+    const onClose = (): void => resolve(false);
+    stream.once('close', onClose);
+    stream.write(chunk, (error) => {
+      stream.off('close', onClose);
+      resolve(error === null || error === undefined);
+    });
+  });
 }
 
 async function* unpackByProgram(source: AsyncIterable<Buffer>, format: keyof typeof programs): AsyncIterable<Buffer> {

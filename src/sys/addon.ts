@@ -85,6 +85,11 @@ export interface Addon {
   /** utimensat(2); times are nanoseconds since the epoch. */
   utimensat(directory: number, path: PathText, accessNs: bigint, modifyNs: bigint, flags: number): void;
   fstatat(directory: number, path: PathText, flags: number): FileFacts;
+  /**
+   * Makes a file `name` (no path) with its data, owner, mode and times, all in one call. EEXIST when something has the name; after any later error the
+   * file stays, unfinished.
+   */
+  createFile(directory: number, name: PathText, data: Uint8Array, mode: number, uid: number, gid: number, mtimeNs: bigint): void;
   /** Extended attributes of what an O_PATH or ordinary descriptor refers to (through /proc/self/fd). */
   setxattr(descriptor: number, name: string, value: Uint8Array): void;
   getxattr(descriptor: number, name: string): Buffer | null;

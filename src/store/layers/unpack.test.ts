@@ -244,6 +244,27 @@ test('a hard link to a file that a layer between has removed is refused', asRoot
   await assert.rejects(unpack(link('alias', 'bin/tool')), /"alias" cannot be made/);
 });
 
+test('the data of a whiteout belongs to no file', asRoot, async (t) => {
+  const { unpack, results } = makePlace(t);
+  await unpack(file('kept', 'below'));
+  const tree = await unpack(file('before', 'content'), file('.wh.kept', 'more of it'), file('after', ''));
+  assert.equal(readFileSync(join(tree, 'before'), 'utf8'), 'content');
+  assert.equal(readFileSync(join(tree, 'after'), 'utf8'), '');
+  assert.equal(results.at(-1)?.size, 7);
+});
+
+test('files have the owner of the archive, not of their directory', asRoot, async (t) => {
+  const { addon, unpack } = makePlace(t);
+  const tree = await unpack(
+    directory('d', { mode: 0o2775, gid: 50 }),
+    file('d/small', 'x', { mode: 0o4755, mtimeNs: 1n }),
+    file('d/large', Buffer.alloc(100_000, 'x'), { mode: 0o6711, uid: 3, mtimeNs: 2n }),
+  );
+  const lines = describeTree(addon, tree).map((line) => line.split(' ').slice(0, 4).join(' '));
+  assert.ok(lines.includes('"d/small" 104755 0:0 1'), lines.join('\n'));
+  assert.ok(lines.includes('"d/large" 106711 3:0 2'), lines.join('\n'));
+});
+
 test('a failed unpacking leaves no descriptor open', asRoot, async (t) => {
   const { unpack } = makePlace(t);
   const count = (): number => readdirSync('/proc/self/fd').length;

@@ -1,15 +1,11 @@
-import { ftruncateSync, writeSync } from 'node:fs';
 import { isErrno, isOrlopError, OrlopError } from '#errors';
 import {
   type Addon,
   AT_EMPTY_PATH,
   AT_SYMLINK_NOFOLLOW,
-  O_CREAT,
   O_DIRECTORY,
-  O_EXCL,
   O_NOFOLLOW,
   O_PATH,
-  O_WRONLY,
   RESOLVE_BENEATH,
   RESOLVE_IN_ROOT,
   RESOLVE_NO_MAGICLINKS,
@@ -18,15 +14,14 @@ import {
   S_IFDIR,
   S_IFIFO,
   S_IFMT,
-  withErrno,
 } from '#sys';
 import { type ByteText, fromByteText, showByteText } from '../tar/byte-text.ts';
 import { badTar, type TarEntry } from '../tar/header.ts';
 import type { TarHandlers } from '../tar/reader.ts';
-import { checkOwner, setFileAttributes, setNamedAttributes } from './attributes.ts';
+import { checkOwner, setNamedAttributes } from './attributes.ts';
 import { copyUpDirectory, copyUpFile } from './copy-up.ts';
+import { createFileWriter } from './file-writer.ts';
 import { isWhiteout, opaqueAttribute } from './lower-lookup.ts';
-import { dataRuns, holeBytes } from './holes.ts';
 import { createEntryMeter, defaultLimits, type EntryMeter, type UnpackLimits } from './limits.ts';
 import { ancestorsOf, joinTreePath, parseTreePath, type TreePath } from './tree-path.ts';
 
@@ -63,7 +58,6 @@ const opaqueMarker = '.wh..wh..opq';
 interface Unpacking extends UnpackOptions {
   /** The directory last used: archives come directory by directory. */
   parent: { readonly path: ByteText; readonly descriptor: number } | null;
-  file: { readonly descriptor: number; readonly entry: TarEntry } | null;
   readonly directoryTimes: { readonly path: ByteText; readonly mtimeNs: bigint }[];
   size: number;
   skippedXattrs: number;
@@ -78,67 +72,56 @@ interface Unpacking extends UnpackOptions {
  */
 export function createUnpacker(options: UnpackOptions): Unpacker {
   const meter = createEntryMeter(options.limits ?? defaultLimits);
-  const state: Unpacking = { ...options, meter, parent: null, file: null, directoryTimes: [], size: 0, skippedXattrs: 0, trashed: 0 };
+  const state: Unpacking = { ...options, meter, parent: null, directoryTimes: [], size: 0, skippedXattrs: 0, trashed: 0 };
+  const files = createFileWriter(options.addon, (parent, name, make) => replacing(state, parent, name, make));
+  /** null while what comes is no file of the layer: a whiteout may have data. */
+  let file: TarEntry | null = null;
   return {
     entry(entry) {
       meter.entry(entry);
-      naming(entry, () => makeEntry(state, entry));
+      file = null;
+      naming(entry, () => {
+        checkOwner(entry);
+        const path = parseTreePath(entry.path);
+        if (!isPlainFile(entry, path)) return makeEntry(state, path, entry);
+        files.begin(openParent(state, path.parent), fromByteText(path.name), entry);
+        file = entry;
+      });
     },
     data(chunk, offset) {
-      const file = state.file;
       if (file === null) return;
-      for (const { start, end } of dataRuns(chunk)) {
-        for (let at = start; at < end; ) {
-          at += withErrno(showByteText(file.entry.path), () => writeSync(file.descriptor, chunk, at, end - at, offset + at));
-        }
-      }
+      naming(file, () => files.data(chunk, offset));
       state.size += chunk.length;
       meter.data(chunk.length);
     },
-    endOfFile: () => finishFile(state),
+    endOfFile() {
+      if (file !== null) naming(file, () => void (state.skippedXattrs += files.finish()));
+    },
     finish() {
       setDirectoryTimes(state);
       return { size: state.size, skippedXattrs: state.skippedXattrs };
     },
     close() {
-      if (state.file !== null) state.addon.close(state.file.descriptor);
-      state.file = null;
+      files.close();
       forgetParent(state);
     },
   };
 }
 
-function makeEntry(state: Unpacking, entry: TarEntry): void {
-  checkOwner(entry);
-  const path = parseTreePath(entry.path);
+/** A file that is to be made: neither a whiteout nor in the root's place. */
+function isPlainFile(entry: TarEntry, { name }: TreePath): boolean {
+  return entry.type === 'file' && name !== '' && !name.startsWith(whiteoutPrefix);
+}
+
+/** All but files. */
+function makeEntry(state: Unpacking, path: TreePath, entry: TarEntry): void {
   if (path.name === '') {
     if (entry.type !== 'directory') throw badTar(`the root ${showByteText(entry.path)} is no directory`);
     setRootAttributes(state, entry);
   } else if (path.name.startsWith(whiteoutPrefix)) makeWhiteout(state, path);
   else if (entry.type === 'directory') makeDirectory(state, path, entry);
-  else if (entry.type === 'file') openFile(state, path, entry);
   else if (entry.type === 'link') makeLink(state, path, entry);
   else makeSpecial(state, path, entry);
-}
-
-function openFile(state: Unpacking, path: TreePath, entry: TarEntry): void {
-  const parent = openParent(state, path.parent);
-  const name = fromByteText(path.name);
-  const create = (): number => state.addon.openat2(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600, RESOLVE_BENEATH);
-  state.file = { descriptor: replacing(state, parent, name, create), entry };
-}
-
-function finishFile(state: Unpacking): void {
-  const file = state.file;
-  if (file === null) return;
-  naming(file.entry, () => {
-    // Holes: the end of the file may be one. A smaller file was written whole.
-    if (file.entry.extents !== undefined || file.entry.size >= holeBytes)
-      withErrno('file', () => ftruncateSync(file.descriptor, file.entry.size));
-    state.skippedXattrs += setFileAttributes(state.addon, file.descriptor, file.entry);
-  });
-  state.addon.close(file.descriptor);
-  state.file = null;
 }
 
 function makeDirectory(state: Unpacking, path: TreePath, entry: TarEntry): void {

@@ -1,7 +1,7 @@
 import { parentPort } from 'node:worker_threads';
 import { OrlopError } from '#errors';
 import { loadAddon } from '#sys';
-import { readFileChunks } from '../compression.ts';
+import { readFileBlocks } from '../compression.ts';
 import { type FromWorker, type ToWorker, toPlainError } from './thread-messages.ts';
 import { runUnpackJob } from './unpack-job.ts';
 
@@ -33,7 +33,7 @@ if (port !== null) {
       if (Atomics.load(flag, 0) !== 0) throw cancelledError();
     };
     try {
-      const result = await runUnpackJob(addon, job, file === null ? streamed() : counted(readFileChunks(file), say), checkpoint);
+      const result = await runUnpackJob(addon, job, file === null ? streamed() : counted(readFileBlocks(file), say), checkpoint);
       say({ type: 'done', result });
     } catch (error) {
       say({ type: 'failed', error: toPlainError(error) });
