@@ -10,7 +10,7 @@ import { planSandbox } from '../plan/sandbox.ts';
 import { translateId } from '../sandbox/id-map.ts';
 import { openBirthplace, requestOf } from '../sandbox/open.ts';
 import { type Parked, type PreparedPlan, prepareStart } from '../sandbox/start.ts';
-import type { NamespaceRequest, Stdio } from '../sandbox/types.ts';
+import type { NamespaceName, NamespaceRequest, StartOptions, Stdio } from '../sandbox/types.ts';
 import { type ContainerRecord, makeContainerDirectory, removeContainerDirectory, saveRecord } from '../state/record.ts';
 import type { Bundle } from './bundle.ts';
 import type { RuntimeContext } from './context.ts';
@@ -245,12 +245,11 @@ function prepare(parked: Parked, parts: RunParts, options: CreateOptions): Prepa
     undo.defer(() => addon.close(descriptor));
     return descriptor;
   };
-  const mount = own(openRoot(parked, parts));
   const startFifo = options.waitForStart ? own(addon.openat2(k.AT_FDCWD, parts.directory, k.O_PATH | k.O_DIRECTORY, 0, 0)) : null;
   const prepared = undo.use(
     prepareStart(parked, {
       spec: parts.spec,
-      root: parts.inPlace ? { mount, at: own(addon.openat2(k.AT_FDCWD, parts.rootfs, k.O_PATH | k.O_DIRECTORY, 0, 0)) } : { mount },
+      root: chooseRoot(parked, parts, own),
       stdio: options.stdio,
       waitForStart: options.waitForStart,
       ...(startFifo === null ? {} : { startFifo }),
@@ -263,6 +262,20 @@ function prepare(parked: Parked, parts: RunParts, options: CreateOptions): Prepa
   );
   const held = undo.move();
   return { plan: prepared.plan, descriptors: prepared.descriptors, [Symbol.dispose]: () => held.dispose() };
+}
+
+/**
+ * As a rule a mount that we open with our rights. After hooks that could enter the container's mount namespace it is the path there, because what they have mounted below
+ * it is seen from there alone; not with a user namespace, whose root may be unable to walk the host's directories.
+ */
+function chooseRoot(parked: Parked, parts: RunParts, own: (descriptor: number) => number): StartOptions['root'] {
+  const find = (wanted: NamespaceName): NamespaceRequest | undefined => parked.namespaces.find(({ name }) => name === wanted);
+  const mounts = find('mnt');
+  const ownMounts = mounts !== undefined && mounts.join === undefined;
+  if (hasEarlyHooks(parts.spec) && ownMounts && find('user') === undefined) return { path: parts.rootfs };
+  const mount = own(openRoot(parked, parts));
+  if (!parts.inPlace) return { mount };
+  return { mount, at: own(parked.addon.openat2(k.AT_FDCWD, parts.rootfs, k.O_PATH | k.O_DIRECTORY, 0, 0)) };
 }
 
 function run(creator: BlockingCreator, prepared: PreparedPlan): void {

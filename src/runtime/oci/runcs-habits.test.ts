@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -6,6 +7,8 @@ import type { Hook, LinuxSeccomp } from '#oci';
 import { detectCgroupLayout } from '../cgroups/layout.ts';
 import { openTestBundles, shell } from '../testing/bundles.ts';
 import { reasonToSkip } from '../testing/root.ts';
+
+const nsenter = spawnSync('nsenter', ['--version']).status === 0 ? false : 'nsenter is not installed';
 
 /** What scripts that were written for runc take for granted, of one version or another. */
 describe("runc's habits", { skip: reasonToSkip() }, () => {
@@ -92,5 +95,19 @@ describe("runc's habits", { skip: reasonToSkip() }, () => {
     const root = { path: bundles.home.root, readonly: false };
     const { out, err } = bundles.run({ process: shell('cat /tmp/where /tmp/filter'), rest: { hooks, root }, linux: { seccomp } });
     assert.equal(out, 'here\nSeccomp:\t2\n', err);
+  });
+
+  test('what a createRuntime hook mounts below the root, in the namespace of the container, is there', { skip: nsenter }, () => {
+    const { directory } = bundles.home;
+    mkdirSync(join(bundles.home.root, 'lib'));
+    writeFileSync(join(directory, 'library'), 'of the host\n');
+    writeFileSync(join(bundles.home.root, 'lib/library'), '');
+    const target = join(bundles.home.root, 'lib/library');
+    const script = `pid=$(sed 's/.*"pid":\\([0-9]*\\).*/\\1/'); nsenter -m -t $pid sh -c 'mount --make-rslave / && mount --bind ${directory}/library ${target}'`;
+    const hooks = { createRuntime: [{ path: '/bin/sh', args: ['sh', '-c', script] }] };
+    const { out, err } = bundles.run({ process: shell('cat /lib/library'), rest: { hooks } });
+    assert.equal(out, 'of the host\n', err);
+    bundles.run({ process: shell('true') });
+    assert.equal(readFileSync(target, 'utf8'), '');
   });
 });
