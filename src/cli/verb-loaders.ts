@@ -11,6 +11,8 @@ export const verbLoaders: Readonly<Record<string, () => Promise<Verb>>> = {
   exec: async () => (await import('./verbs/exec.ts')).exec,
   export: async () => (await import('./verbs/export.ts')).exportContainer,
   help: async () => (await import('./verbs/help.ts')).help,
+  'image fetch': async () => (await import('./verbs/lxd.ts')).fetchImages,
+  'image import': async () => (await import('./verbs/lxd.ts')).importAnyImage,
   images: async () => (await import('./verbs/images.ts')).images,
   import: async () => (await import('./verbs/import.ts')).importImage,
   info: async () => (await import('./verbs/info.ts')).info,

@@ -3,6 +3,7 @@ import { createExecsClient, type ExecsClient } from './execs.ts';
 import { defaultHost, parseHost } from './host.ts';
 import { createImagesClient, type ImagesClient } from './images.ts';
 import { createArchivesClient, createDiskClient, type ArchivesClient, type DiskClient } from './store.ts';
+import { createLxdClient, type LxdClient } from './lxd.ts';
 import { createSystemClient, type SystemClient } from './system.ts';
 import { createTransport } from './transport/transport.ts';
 
@@ -16,7 +17,7 @@ export type { ArchivesClient, CommitOptions, DiskClient, LoadLine, PruneAnswer }
 export { defaultHost } from './host.ts';
 
 /** An engine, from a program's side. Nothing is sent before the first call. */
-export interface Client extends SystemClient, Disposable {
+export interface Client extends SystemClient, LxdClient, Disposable {
   readonly host: string;
   readonly containers: ContainersClient;
   readonly execs: ExecsClient;
@@ -48,6 +49,7 @@ export function connect(options: ConnectOptions = {}): Client {
     archives: createArchivesClient(transport),
     disk: createDiskClient(transport),
     ...createSystemClient(transport),
+    ...createLxdClient(transport),
     close,
     [Symbol.dispose]: close,
   };

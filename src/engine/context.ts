@@ -1,5 +1,5 @@
 import type { Logger } from '#log';
-import type { Images, TemplateBuilder, Templates, Transfers } from '#image';
+import type { Images, LxdImages, TemplateBuilder, Templates, Transfers } from '#image';
 import type { Networks } from '#network';
 import type { CgroupLayout, SeccompCache } from '#runtime';
 import type { Store } from '#store';
@@ -27,6 +27,8 @@ export interface EngineOptions {
   readonly templates: TemplateBuilder;
   /** Recipes that the builder knows. */
   readonly recipes: Templates;
+  /** Images for LXD and Incus. */
+  readonly lxd: LxdImages;
   /** Images to and from registries. */
   readonly transfers: Transfers;
   /** Name of our own cgroup below each hierarchy's root. */

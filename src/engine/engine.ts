@@ -21,6 +21,7 @@ import { createExecs } from './exec/sessions.ts';
 import { createIdRanges } from './id-ranges.ts';
 import { createArchiveVerbs } from './image/archive.ts';
 import { createImageVerbs } from './image/images.ts';
+import { createLxdVerbs } from './image/lxd.ts';
 import { createRegistryVerbs } from './image/registries.ts';
 import { createTemplateVerbs } from './image/templates.ts';
 import { engineInfo } from './info.ts';
@@ -58,6 +59,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       check: (how) => context.store.check(how),
     },
     registries: createRegistryVerbs(context),
+    lxd: createLxdVerbs(context),
     templates: createTemplateVerbs(context),
     launch: (source, request, follow) => launchSystem(context, source, request, follow),
     info: () => engineInfo(context),

@@ -13,6 +13,7 @@ import type {
   ImageView,
   Kind,
   LoadedImage,
+  LxdImport,
   LoadOptions,
   PathChange,
   Progress,
@@ -155,11 +156,21 @@ export interface Engine extends AsyncDisposable {
       ref: string,
       options: RegistryCall & { platform?: string; progress?: (step: Progress) => void },
     ): Promise<{ tag: string; digest: string; sizeBytes: number }>;
-    inspect(ref: string, options: RegistryCall): Promise<RemoteImageView>;
     /** All tags that the registry has of a repository. */
     tags(ref: string, options: RegistryCall): Promise<string[]>;
+    inspect(ref: string, options: RegistryCall): Promise<RemoteImageView>;
     /** Unauthenticated when the registry does not let them in. `identityToken`: to be kept in place of the password; null when there is none. */
     login(registry: string, login: RegistryLogin, signal: AbortSignal): Promise<{ identityToken: string | null }>;
+  };
+  /** Images that were made for LXD and Incus. */
+  readonly lxd: {
+    /** A unified tarball, or a metadata tarball and its root; `name` is null for an image without one. */
+    import(request: LxdImport): Promise<{ id: string; name: string | null }>;
+    /** The newest image that `images:debian/12` means; `name` is what it is called here. */
+    fetch(
+      source: string,
+      options: { progress: (step: Progress) => void; signal: AbortSignal },
+    ): Promise<{ id: string; name: string; isNew: boolean }>;
   };
   /** Images as archives, and what containers have changed. */
   readonly archives: {

@@ -31,6 +31,17 @@ export interface TemplateBuildResult {
   readonly images: readonly string[];
 }
 
+/** An image that has come in from LXD's side; `name` is null for one without. */
+export interface LxdImageResult {
+  readonly id: string;
+  readonly name: string | null;
+}
+
+/** `source` names an image of a remote: `images:debian/12`. */
+export interface FetchBody {
+  readonly source: string;
+}
+
 /** One line of a progress stream; the last is a result or an error (an ErrorBody with its status). */
 export type ProgressLine<Result> =
   | { readonly progress: Progress }

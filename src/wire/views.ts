@@ -189,6 +189,17 @@ export interface BuildOverrides {
   readonly sourceDateEpoch?: number;
 }
 
+/** An image of LXD's on its way in. */
+export interface LxdImport {
+  /** A unified tarball; with `root`, a metadata tarball. */
+  readonly metadata: AsyncIterable<Uint8Array>;
+  /** A squashfs or a tar. */
+  readonly root?: AsyncIterable<Uint8Array>;
+  readonly name?: string;
+  readonly progress?: (step: Progress) => void;
+  readonly signal?: AbortSignal;
+}
+
 /** One step of a long operation. */
 export interface Progress {
   readonly id?: string;

@@ -1,5 +1,6 @@
 import type { CommandSpec } from '../arguments/spec.ts';
 import { containerCommands } from './containers.ts';
+import { lxdCommands } from './lxd.ts';
 import { otherCommands } from './others.ts';
 import { registryCommands } from './registries.ts';
 import { registryServerCommands } from './registry-server.ts';
@@ -11,6 +12,7 @@ export const commands: readonly CommandSpec[] = [
   ...registryCommands,
   ...registryServerCommands,
   ...storeCommands,
+  ...lxdCommands,
   ...otherCommands,
 ];
 

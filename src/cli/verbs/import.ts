@@ -17,7 +17,7 @@ export const importImage: Verb = async ({ args, io, client }) => {
   return exitCodes.ok;
 };
 
-function readStandardInput(io: Io): AsyncIterable<Uint8Array> {
+export function readStandardInput(io: Io): AsyncIterable<Uint8Array> {
   if (io.stdin.isTTY) {
     throw new OrlopError('failed-precondition', 'CLI_USAGE', 'refusing to read an archive from a terminal', {
       hint: 'redirect or pipe the tar into it',
@@ -26,7 +26,7 @@ function readStandardInput(io: Io): AsyncIterable<Uint8Array> {
   return io.stdin as AsyncIterable<Uint8Array>;
 }
 
-async function openSource(path: string): Promise<AsyncIterable<Uint8Array>> {
+export async function openSource(path: string): Promise<AsyncIterable<Uint8Array>> {
   const unreadable = (cause: unknown): OrlopError => {
     const missing = isErrno(cause, 'ENOENT');
     const why = missing ? 'no such file' : isErrno(cause, 'EISDIR') ? 'it is a directory' : String((cause as NodeJS.ErrnoException).code);

@@ -1,4 +1,5 @@
 import { OrlopError } from '#errors';
+import { firstBootFiles } from '#image';
 import { parseSignal } from '#sys';
 import { nowNs, publishContainerEvent, type EngineContext } from '../context.ts';
 import type { ContainerId, CreateRequest, ImageView, NetworkMode } from '../model.ts';
@@ -35,7 +36,12 @@ async function makeContainer(context: EngineContext, record: ContainerRecord, in
   undo.defer(() => context.table.drop(record.id));
   const snapshot = await context.store.snapshots.prepare(record.id, record.image.chain);
   undo.defer(async () => void (await context.store.snapshots.remove(record.id)));
-  if (record.kind === 'system') await prepareFirstBoot(context.dataRoot, snapshot, { init, hostname: record.hostname });
+  if (record.kind === 'system')
+    await prepareFirstBoot(context.dataRoot, snapshot, {
+      init,
+      hostname: record.hostname,
+      files: firstBootFiles(record.labels, record.name),
+    });
   if (record.network === 'bridge') {
     await context.networks.reserve(record.id, 'bridge');
     undo.defer(() => context.networks.release(record.id));

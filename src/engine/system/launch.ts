@@ -3,6 +3,7 @@ import { createContainer } from '../container/create.ts';
 import { removeContainer } from '../container/remove.ts';
 import { startContainer } from '../container/start.ts';
 import type { EngineContext } from '../context.ts';
+import { fetchRemote } from '../image/lxd.ts';
 import { buildTemplate, isBuilt } from '../image/templates.ts';
 import type { Engine } from '../model.ts';
 
@@ -24,8 +25,11 @@ export async function launchSystem(
   return { id, name: context.table.find(id).record.name };
 }
 
-/** A template stands for its system variant, which is built when it is missing; anything else is an image. */
+/** A template stands for its system variant, which is built when it is missing, a remote's name for what is fetched; anything else is an image. */
 async function systemImage(context: EngineContext, source: string, follow: Parameters<Engine['launch']>[2]): Promise<string> {
+  if (context.lxd.isRemoteName(source) && (source.includes('/') || !isBuilt(context, source))) {
+    return (await fetchRemote(context, source, follow)).name;
+  }
   if (!context.recipes.isName(source)) return source;
   const choice = context.recipes.find(source);
   const { name, reference } = variantOf(choice, 'system');

@@ -14,6 +14,8 @@ export interface EngineArguments {
   readonly sandboxesReady: number;
   /** Mirrors, blocks and trust for registries; null for the default file, which need not be there. */
   readonly registriesFile: string | null;
+  /** Servers of images for LXD and Incus; null for the default file, which need not be there. */
+  readonly remotesFile: string | null;
   /** Where people put recipes for base images; need not be there. */
   readonly templatesDirectory: string;
   /** How containers' roots are made: overlay mounts, or whole copies for file systems that overlayfs cannot stand on. */
@@ -34,6 +36,7 @@ The engine: serves the Docker Engine API and Orlop's own on unix sockets, and ke
       --log-level LEVEL     debug, info, warn or error (default info)
       --sandboxes N         how many sandboxes are kept ready for fast starts, 0 to 64 (default 4)
       --registries FILE     mirrors, blocks and trust for registries (default /etc/orlop/registries.json)
+      --remotes FILE        servers of images for LXD and Incus (default /etc/orlop/remotes.json)
       --templates DIR       recipes for base images, *.json (default /etc/orlop/templates)
       --storage-driver NAME overlay, or native: a whole copy of the image for each container (default overlay)
   -h, --help
@@ -62,6 +65,7 @@ export function parseEngineArguments(argv: readonly string[]): EngineArguments {
     logLevel: logLevel as LogLevel,
     sandboxesReady: Number(sandboxes),
     registriesFile: values.registries === undefined ? null : absolute('--registries', values.registries),
+    remotesFile: values.remotes === undefined ? null : absolute('--remotes', values.remotes),
     templatesDirectory: absolute('--templates', values.templates ?? '/etc/orlop/templates'),
     storageDriver,
     show: values.help === true ? 'help' : values.version === true ? 'version' : null,
@@ -82,6 +86,7 @@ function parseFlags(argv: readonly string[]) {
         'log-level': { type: 'string' },
         sandboxes: { type: 'string' },
         registries: { type: 'string' },
+        remotes: { type: 'string' },
         templates: { type: 'string' },
         'storage-driver': { type: 'string' },
         help: { type: 'boolean', short: 'h' },

@@ -1,20 +1,23 @@
 import { createHash } from 'node:crypto';
+import { closeSync, constants, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { createHttpServer } from '#api/http';
 import { dockerHeaders, dockerRoutes, dockerVersions, storeRoutes } from '#api/docker';
-import { orlopRoutes, orlopStoreRoutes } from '#api/orlop';
+import { orlopLxdRoutes, orlopRoutes, orlopStoreRoutes } from '#api/orlop';
 import { openEngine } from '#engine';
 import { isOrlopError, OrlopError } from '#errors';
-import { createImages, createMmdebstrap, createTemplateBuilder, createTemplates, createTransfers } from '#image';
+import { createImages, createLxdImages, createMmdebstrap, createTemplateBuilder, createTemplates, createTransfers } from '#image';
 import type { Logger } from '#log';
 import { openNetworks } from '#network';
-import { createRegistryClient } from '#registry';
+import { createDownloads, createRegistryClient } from '#registry';
 import { detectCgroupLayout } from '#runtime';
 import { openStore } from '#store';
-import { loadAddon, lockFile, openBosun, type Addon } from '#sys';
+import { loadAddon, lockFile, openBosun, removeTree, type Addon } from '#sys';
+import { detectInit } from '#system';
 import type { EngineArguments } from './arguments.ts';
 import { findBosun } from './bosun.ts';
 import { checkHost } from './host-check.ts';
+import { readRemotes } from './remotes.ts';
 import { readRegistrySettings } from './registry-settings.ts';
 import { runProgram } from './run-program.ts';
 import { createNetworkState } from './network-state.ts';
@@ -46,6 +49,16 @@ export async function openParts(options: EngineArguments & { version: string; bu
       logger,
     }),
   );
+  const downloads = undo.use(createDownloads({ env: process.env, userAgent: `orlop/${options.version}`, logger }));
+  const lxd = createLxdImages({
+    store,
+    images,
+    run: runProgram,
+    detectInit: (directory) => initIn(addon, directory),
+    removeTree: (path) => removeTree(addon, path),
+    remotes: readRemotes(options.remotesFile),
+    downloads,
+  });
   const recipes = createTemplates(options.templatesDirectory);
   const engine = undo.use(
     await openEngine({
@@ -67,6 +80,7 @@ export async function openParts(options: EngineArguments & { version: string; bu
         packager: createMmdebstrap({ run: runProgram }),
         run: runProgram,
       }),
+      lxd,
       transfers: createTransfers({ store, images, registries }),
       version: options.version,
       buildId: options.buildId,
@@ -77,7 +91,13 @@ export async function openParts(options: EngineArguments & { version: string; bu
   );
   const server = undo.use(
     createHttpServer({
-      routes: [...storeRoutes(engine), ...dockerRoutes(engine), ...orlopRoutes(engine), ...orlopStoreRoutes(engine)],
+      routes: [
+        ...storeRoutes(engine),
+        ...dockerRoutes(engine),
+        ...orlopRoutes(engine),
+        ...orlopStoreRoutes(engine),
+        ...orlopLxdRoutes(engine),
+      ],
       logger,
       headers: dockerHeaders(options.version),
       versions: dockerVersions,
@@ -92,6 +112,15 @@ export async function openParts(options: EngineArguments & { version: string; bu
     },
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };
+}
+
+function initIn(addon: Addon, directory: string): string | null {
+  const root = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    return detectInit(addon, root);
+  } finally {
+    closeSync(root);
+  }
 }
 
 function lockRoot(addon: Addon, dataRoot: string): Disposable {
