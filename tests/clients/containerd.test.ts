@@ -1,30 +1,21 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { runCommand, type CommandOptions, type Outcome } from '../system/harness.ts';
-import { imageName as image, openEngineHome, runtimeProgram, startDaemon, until, whyNoEngine, type EngineHome } from './engine-home.ts';
-
-const needed = { containerd: 'containerd', ctr: 'containerd', 'containerd-shim-runc-v2': 'containerd' };
+import type { Outcome } from '../system/harness.ts';
+import { containerdPrograms, ctrRuntime, openContainerd, type EngineDaemon } from './daemons.ts';
+import { imageName as image, openEngineHome, until, whyNoEngine, type EngineHome } from './engine-home.ts';
 
 /** A containerd of the test's own, and its command line, which asks for a runtime by its path. */
-describe('containerd on orlop-runtime', { skip: whyNoEngine(needed) }, () => {
+describe('containerd on orlop-runtime', { skip: whyNoEngine(containerdPrograms) }, () => {
   const undo = new AsyncDisposableStack();
   let home: EngineHome;
-  let socket: string;
-  let runtime: readonly string[];
+  let containerd: EngineDaemon;
   let count = 0;
-  const ctr = (...args: string[]): Promise<Outcome> => ctrWith({}, ...args);
-  const ctrWith = (options: CommandOptions, ...args: string[]): Promise<Outcome> =>
-    runCommand('ctr', ['--address', socket, ...args], { timeoutMs: 20_000, ...options });
-  const must = async (...args: string[]): Promise<string> => {
-    const outcome = await ctr(...args);
-    assert.equal(outcome.code, 0, `ctr ${args.join(' ')}: ${outcome.stderr}`);
-    return outcome.stdout.trimEnd();
-  };
+  const ctr = (...args: string[]): Promise<Outcome> => containerd.run(...args);
+  const must = (...args: string[]): Promise<string> => containerd.must(...args);
   /** Flags of `ctr run`, and the container's name. */
   const flagsOf = (...flags: string[]): string[] => {
     count += 1;
-    return [...runtime, '--cgroup', `/${home.cgroupParent}/${count}`, ...flags];
+    return [...ctrRuntime(home), '--cgroup', `/${home.cgroupParent}/${count}`, ...flags];
   };
   const run = (flags: readonly string[], ...words: string[]): Promise<Outcome> =>
     ctr('run', '--rm', ...flagsOf(...flags), image, `c${count}`, ...words);
@@ -33,21 +24,7 @@ describe('containerd on orlop-runtime', { skip: whyNoEngine(needed) }, () => {
 
   before(async () => {
     home = undo.use(openEngineHome());
-    socket = join(home.directory, 'containerd.sock');
-    const [root, state] = [join(home.directory, 'root'), join(home.directory, 'state')];
-    const config = `version = 2\nroot = "${root}"\nstate = "${state}"\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\n  address = "${socket}"\n`;
-    const words = ['containerd', '--config', home.write('config.toml', config), '--root', root, '--state', state, '--address', socket];
-    undo.use(await startDaemon(words, async () => (await ctr('version')).code === 0));
-    undo.defer(async () => {
-      for (const [verb, name] of [
-        ['task', 'delete'],
-        ['container', 'delete'],
-      ] as const)
-        for (const id of (await ctr(verb, 'ls', '-q')).stdout.split('\n').filter(Boolean))
-          await ctr(verb, name, ...(verb === 'task' ? ['--force'] : []), id);
-    });
-    runtime = ['--runc-binary', runtimeProgram, '--runc-root', join(home.directory, 'runtime')];
-    await must('image', 'import', home.archive);
+    containerd = undo.use(await openContainerd(home));
   });
   after(() => undo.disposeAsync());
 

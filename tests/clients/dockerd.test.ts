@@ -2,39 +2,19 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { runCommand, type CommandOptions, type Outcome } from '../system/harness.ts';
-import {
-  findProgram,
-  imageName as image,
-  openEngineHome,
-  runtimeProgram,
-  startDaemon,
-  until,
-  whyNoEngine,
-  type EngineHome,
-} from './engine-home.ts';
+import type { CommandOptions, Outcome } from '../system/harness.ts';
+import { dockerPrograms, openDocker, type EngineDaemon } from './daemons.ts';
+import { findProgram, imageName as image, openEngineHome, until, whyNoEngine, type EngineHome } from './engine-home.ts';
 import { quote, startInTerminal } from './programs.ts';
 
-const needed = {
-  dockerd: 'docker.io',
-  docker: 'docker.io or docker-cli',
-  containerd: 'containerd',
-  'containerd-shim-runc-v2': 'containerd',
-};
-
 /** A dockerd of the test's own that changes nothing of the host's network; it starts a containerd of its own. */
-describe("Docker's daemon on orlop-runtime", { skip: whyNoEngine(needed) }, () => {
+describe("Docker's daemon on orlop-runtime", { skip: whyNoEngine(dockerPrograms) }, () => {
   const undo = new AsyncDisposableStack();
   let home: EngineHome;
-  let socket: string;
-  const dockerWith = (options: CommandOptions, ...args: string[]): Promise<Outcome> =>
-    runCommand('docker', ['-H', `unix://${socket}`, ...args], options);
-  const docker = (...args: string[]): Promise<Outcome> => dockerWith({}, ...args);
-  const must = async (...args: string[]): Promise<string> => {
-    const outcome = await docker(...args);
-    assert.equal(outcome.code, 0, `docker ${args.join(' ')}: ${outcome.stderr}`);
-    return outcome.stdout.trimEnd();
-  };
+  let daemon: EngineDaemon;
+  const dockerWith = (options: CommandOptions, ...args: string[]): Promise<Outcome> => daemon.runWith(options, ...args);
+  const docker = (...args: string[]): Promise<Outcome> => daemon.run(...args);
+  const must = (...args: string[]): Promise<string> => daemon.must(...args);
   const run = (...args: string[]): Promise<Outcome> => docker('run', '--rm', '--network', 'none', ...args);
   const sh = (flags: readonly string[], script: string): Promise<string> =>
     must('run', '--rm', '--network', 'none', ...flags, image, 'sh', '-c', script);
@@ -43,43 +23,7 @@ describe("Docker's daemon on orlop-runtime", { skip: whyNoEngine(needed) }, () =
 
   before(async () => {
     home = undo.use(openEngineHome());
-    socket = join(home.directory, 'docker.sock');
-    const at = (name: string): string => join(home.directory, name);
-    const places = [
-      '--config-file',
-      home.write('daemon.json', '{}'),
-      '--data-root',
-      at('data'),
-      '--exec-root',
-      at('exec'),
-      '--pidfile',
-      at('pid'),
-    ];
-    const network = ['--bridge', 'none', '--iptables=false', '--ip6tables=false', '--ip-masq=false', '--ip-forward=false'];
-    const runtime = [
-      '--add-runtime',
-      `orlop=${runtimeProgram}`,
-      '--default-runtime',
-      'orlop',
-      '--exec-opt',
-      'native.cgroupdriver=cgroupfs',
-    ];
-    const words = [
-      findProgram('dockerd') ?? '',
-      '-H',
-      `unix://${socket}`,
-      '--cgroup-parent',
-      `/${home.cgroupParent}`,
-      ...places,
-      ...network,
-      ...runtime,
-    ];
-    undo.use(await startDaemon(words, async () => (await docker('version')).code === 0));
-    undo.defer(async () => {
-      const ids = (await docker('ps', '-aq')).stdout.split('\n').filter(Boolean);
-      if (ids.length > 0) await docker('rm', '-f', ...ids);
-    });
-    await must('load', '--input', home.archive);
+    daemon = undo.use(await openDocker(home, { driver: 'cgroupfs', parent: `/${home.cgroupParent}` }));
   });
   after(() => undo.disposeAsync());
 
@@ -226,10 +170,7 @@ describe("Docker's daemon on orlop-runtime", { skip: whyNoEngine(needed) }, () =
   });
 
   test('terminals have the size of the one outside', { skip: findProgram('script') === null ? 'needs script(1)' : false }, async () => {
-    const words = [
-      'docker',
-      '-H',
-      `unix://${socket}`,
+    const words = daemon.words(
       'run',
       '--rm',
       '-it',
@@ -239,7 +180,7 @@ describe("Docker's daemon on orlop-runtime", { skip: whyNoEngine(needed) }, () =
       'sh',
       '-c',
       'until read -t 1 line; do stty size; done; exit 4',
-    ];
+    );
     const program = startInTerminal(`stty rows 33 cols 77; exec ${quote(words)}`);
     // The daemon's own race: it may lose what a terminal says before it has the first size.
     await program.said('33 77');
