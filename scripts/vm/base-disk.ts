@@ -7,7 +7,7 @@ import { run } from './run-program.ts';
 export const kernels = ['6.1', '6.12'] as const;
 export type KernelVersion = (typeof kernels)[number];
 
-const packages = [
+const smallPackages = [
   'systemd-sysv',
   'udev',
   'dbus',
@@ -20,6 +20,30 @@ const packages = [
   'libcap2-bin',
   // What tests compare with.
   'runc',
+];
+
+/** What is on a disk: what the smoke part needs, or also the engines that run containers by our runtime, and a compiler for small programs of tests. */
+const packages = {
+  small: smallPackages,
+  engines: [...smallPackages, 'podman', 'conmon', 'containerd', 'docker.io', 'buildah', 'gcc', 'libc6-dev'],
+} as const;
+export type Contents = keyof typeof packages;
+
+/** Tests start engines of their own. */
+const masked = [
+  'systemd-networkd-wait-online.service',
+  'apt-daily.timer',
+  'apt-daily-upgrade.timer',
+  'fstrim.timer',
+  'e2scrub_all.timer',
+  'docker.service',
+  'docker.socket',
+  'containerd.service',
+  'podman.service',
+  'podman.socket',
+  'podman-restart.service',
+  'podman-auto-update.service',
+  'podman-auto-update.timer',
 ];
 
 /** What the disk needs to be found, and the service that runs what lies on the second disk and then switches the machine off. */
@@ -57,24 +81,26 @@ export interface BaseDisk {
  * A Debian 12 with systemd and both kernels below `directory`; made when what goes into it has changed, which takes some minutes and the network. Those who make
  * it at the same time do not get into each other's way: the first to be done keeps its disk.
  */
-export async function openBaseDisk(directory: string, version: KernelVersion, timeoutMs: number): Promise<BaseDisk> {
-  const key = createHash('sha256')
-    .update(JSON.stringify([packages, files]))
-    .digest('hex')
-    .slice(0, 16);
-  const finished = join(directory, `debian12-${key}`);
-  if (!existsSync(finished)) await build(directory, finished, timeoutMs);
+export async function openBaseDisk(directory: string, contents: Contents, version: KernelVersion, timeoutMs: number): Promise<BaseDisk> {
+  const finished = join(directory, nameOf(contents));
+  if (!existsSync(finished)) await build(directory, contents, timeoutMs);
   return { disk: join(finished, 'disk'), kernel: join(finished, `vmlinuz-${version}`), initrd: join(finished, `initrd.img-${version}`) };
 }
 
-async function build(directory: string, finished: string, timeoutMs: number): Promise<void> {
+function nameOf(contents: Contents): string {
+  const recipe = createHash('sha256').update(JSON.stringify([packages[contents], masked, files]));
+  return `${contents}-${recipe.digest('hex').slice(0, 16)}`;
+}
+
+async function build(directory: string, contents: Contents, timeoutMs: number): Promise<void> {
   removeOld(directory);
+  const finished = join(directory, nameOf(contents));
   const scratch = join(directory, `unfinished-${process.pid}`);
   const root = join(scratch, 'root');
   using cleaning = new DisposableStack();
   cleaning.defer(() => rmSync(scratch, { recursive: true, force: true }));
   mkdirSync(scratch, { recursive: true });
-  await makeRoot(root, timeoutMs / 2);
+  await makeRoot(root, contents, timeoutMs / 2);
   for (const version of kernels) {
     for (const kind of ['vmlinuz', 'initrd.img']) copyFileSync(findKernel(root, kind, version), join(scratch, `${kind}-${version}`));
   }
@@ -84,27 +110,29 @@ async function build(directory: string, finished: string, timeoutMs: number): Pr
 }
 
 /** A mirror may be out of reach for a moment: twice at most, in the time that there is. */
-async function makeRoot(root: string, timeoutMs: number): Promise<void> {
+async function makeRoot(root: string, contents: Contents, timeoutMs: number): Promise<void> {
   const started = performance.now();
   try {
-    await run('mmdebstrap', mmdebstrapArguments(root), timeoutMs);
+    await run('mmdebstrap', mmdebstrapArguments(root, contents), timeoutMs);
   } catch (error) {
     const left = timeoutMs - (performance.now() - started);
     if (left < 60_000) throw error;
     rmSync(root, { recursive: true, force: true });
-    await run('mmdebstrap', mmdebstrapArguments(root), left);
+    await run('mmdebstrap', mmdebstrapArguments(root, contents), left);
   }
 }
 
 /** Disks of other recipes, and what others that are no more have left. */
 function removeOld(directory: string): void {
+  const current = new Set([nameOf('small'), nameOf('engines')]);
   for (const name of existsSync(directory) ? readdirSync(directory) : []) {
+    if (current.has(name)) continue;
     const maker = /^unfinished-(\d+)$/.exec(name)?.[1];
     if (maker === undefined || !existsSync(`/proc/${maker}`)) rmSync(join(directory, name), { recursive: true, force: true });
   }
 }
 
-function mmdebstrapArguments(root: string): string[] {
+function mmdebstrapArguments(root: string, contents: Contents): string[] {
   const hooks = Object.entries(files).map(
     ([path, text]) => `mkdir -p "$(dirname "$1/${path}")" && printf '%s' '${text.replaceAll("'", `'\\''`)}' > "$1/${path}"`,
   );
@@ -112,12 +140,12 @@ function mmdebstrapArguments(root: string): string[] {
     '--mode=root',
     '--quiet',
     '--variant=minbase',
-    `--include=${packages.join(',')}`,
+    `--include=${packages[contents].join(',')}`,
     // Before the kernels' packages make their initial RAM disks; dpkg keeps a configuration file that is there already.
     '--dpkgopt=force-confold',
     ...hooks.map((hook) => `--essential-hook=${hook}`),
     '--customize-hook=chroot "$1" systemctl enable orlop-test.service',
-    '--customize-hook=chroot "$1" systemctl mask systemd-networkd-wait-online.service apt-daily.timer apt-daily-upgrade.timer fstrim.timer e2scrub_all.timer',
+    `--customize-hook=chroot "$1" systemctl mask ${masked.join(' ')}`,
     '--customize-hook=chroot "$1" passwd -d root',
     'bookworm',
     root,

@@ -6,6 +6,7 @@ import { run } from './run-program.ts';
 /** What the tests inside need of this checkout. The compiled command line starts several times faster than Node, which counts on an emulated processor. */
 const needed = [
   'package.json',
+  'ARCHITECTURE.md',
   'bin',
   'src',
   'native',
@@ -26,15 +27,15 @@ const needed = [
 ];
 
 export interface Work {
-  /** Test files of this checkout, or patterns of them. */
-  readonly tests: readonly string[];
+  /** Groups of test files of this checkout, or of patterns of them; a group runs in one process. */
+  readonly tests: readonly (readonly string[])[];
   /** A shell script to run instead. */
   readonly script: string | null;
 }
 
 /** A disk with this checkout's built files and what is to be run for at most so many seconds, made anew below `directory`. Fails with an Error when a pattern finds nothing. */
 export async function makeWorkDisk(directory: string, work: Work & { readonly seconds: number }, timeoutMs: number): Promise<string> {
-  const tests = work.tests.flatMap(findTests);
+  const tests = work.tests.map((group) => group.flatMap(findTests));
   const tree = join(directory, `work-${process.pid}`);
   const disk = join(directory, `work-${process.pid}.ext4`);
   using cleaning = new DisposableStack();
@@ -45,7 +46,7 @@ export async function makeWorkDisk(directory: string, work: Work & { readonly se
     cpSync(join(projectRoot, path), join(tree, path), { recursive: true, dereference: true, preserveTimestamps: true });
   }
   writeFileSync(join(tree, 'wanted-seconds'), `${work.seconds}\n`);
-  writeFileSync(join(tree, 'wanted-tests'), tests.map((test) => `${test}\n`).join(''));
+  writeFileSync(join(tree, 'wanted-tests'), tests.map((files) => `${files.join(' ')}\n`).join(''));
   if (work.script !== null) writeFileSync(join(tree, 'wanted-script'), work.script);
   await run('mke2fs', ['-q', '-F', '-t', 'ext4', '-L', 'orlop-work', '-d', tree, disk, '1G'], timeoutMs);
   return disk;
