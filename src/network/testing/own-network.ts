@@ -30,14 +30,14 @@ export async function rerunInOwnNetwork(file: string): Promise<void> {
   const child = spawn('unshare', ['--net', process.execPath, file], {
     env: { ...env, [marker]: '1' },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 120_000,
+    timeout: 240_000,
   });
-  const [stdout, stderr, [code]] = await Promise.all([
+  const [stdout, stderr, [code, signal]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),
-    once(child, 'close') as Promise<[number | null]>,
+    once(child, 'close') as Promise<[number | null, string | null]>,
   ]);
-  if (code !== 0) throw new Error(`${file} failed in its own network (${code}):\n${stdout}\n${stderr}`);
+  if (code !== 0) throw new Error(`${file} failed in its own network (${signal ?? code}):\n${stdout}\n${stderr}`);
 }
 
 /** A network namespace that lives until it is disposed of. */
