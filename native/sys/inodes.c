@@ -29,6 +29,14 @@ static napi_value fchownat_method(napi_env env, napi_callback_info info) {
   return call.failed ? NULL : done(&call, fchownat(directory, path.text, uid, gid, flags), path.text);
 }
 
+// fchmodat2(2) as it is before Linux 6.6: glibc knows links, and what a descriptor has open is reached by its link in /proc.
+static int fchmodat_older(int directory, const char *path, mode_t mode, int flags) {
+  if ((flags & AT_EMPTY_PATH) == 0 || path[0] != '\0') return fchmodat(directory, path, mode, flags & ~AT_EMPTY_PATH);
+  char link[32];
+  snprintf(link, sizeof link, "/proc/self/fd/%d", directory);
+  return chmod(link, mode);
+}
+
 static napi_value fchmodat_method(napi_env env, napi_callback_info info) {
   struct call call = call_begin(env, info, "fchmodat", 4);
   struct path path;
@@ -38,7 +46,7 @@ static napi_value fchmodat_method(napi_env env, napi_callback_info info) {
   int flags = (int)integer_at(&call, 3);
   if (call.failed) return NULL;
   int result = flags == 0 ? fchmodat(directory, path.text, mode, 0) : (int)syscall(SYS_fchmodat2, directory, path.text, mode, flags);
-  if (result < 0 && flags != 0 && errno == ENOSYS) result = fchmodat(directory, path.text, mode, flags);
+  if (result < 0 && flags != 0 && errno == ENOSYS) result = fchmodat_older(directory, path.text, mode, flags);
   return done(&call, result, path.text);
 }
 
