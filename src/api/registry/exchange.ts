@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isOrlopError } from '#errors';
 import { refuse } from './spec/errors.ts';
 
 /** One request and its answer. */
@@ -8,7 +9,7 @@ export interface Exchange {
   readonly path: string;
   readonly query: URLSearchParams;
   header(name: string): string | undefined;
-  /** The request's body, once. It fails when the client goes away before its end. */
+  /** The request's body, once. It fails when the client goes away before its end, or says next to nothing for the idle time. */
   readonly body: AsyncIterable<Uint8Array>;
   /** What Content-Length says; null without one. */
   readonly bodyBytes: number | null;
@@ -24,7 +25,11 @@ export interface Exchange {
 
 export type AnswerHeaders = Readonly<Record<string, string | number>>;
 
-export function createExchange(request: IncomingMessage, response: ServerResponse): Exchange {
+/** An answer up to this long is handed over whole; a longer one must not be taken for sent before it is (`closeIdleConnections` does). */
+const shortBytes = 1 << 16;
+
+/** `idleMs` as the server's: 0 for never. */
+export function createExchange(request: IncomingMessage, response: ServerResponse, idleMs: number): Exchange {
   const target = request.url ?? '/';
   const mark = target.indexOf('?');
   const left = new AbortController();
@@ -41,13 +46,13 @@ export function createExchange(request: IncomingMessage, response: ServerRespons
       const value = request.headers[name];
       return Array.isArray(value) ? value.join(', ') : value;
     },
-    body: readChunks(request),
+    body: readChunks(request, idleMs),
     bodyBytes: length === undefined ? null : Number(length),
     async readBody(maxBytes, tooLarge) {
       if (length !== undefined && Number(length) > maxBytes) throw tooLarge();
       const chunks: Uint8Array[] = [];
       let total = 0;
-      for await (const chunk of readChunks(request)) {
+      for await (const chunk of readChunks(request, idleMs)) {
         total += chunk.length;
         if (total > maxBytes) throw tooLarge();
         chunks.push(chunk);
@@ -60,7 +65,8 @@ export function createExchange(request: IncomingMessage, response: ServerRespons
       if (!request.complete) response.setHeader('Connection', 'close');
       const bytes = status === 204 || status === 304 ? {} : { 'Content-Length': Buffer.byteLength(body) };
       response.writeHead(status, { ...bytes, ...headers });
-      response.end(headOnly ? undefined : body);
+      if (headOnly || Buffer.byteLength(body) <= shortBytes) response.end(headOnly ? undefined : body);
+      else response.write(body, () => response.end());
     },
     async answerStream(status, headers, source) {
       response.writeHead(status, headers);
@@ -86,10 +92,34 @@ function writeOut(response: ServerResponse, chunk: Uint8Array): Promise<void> {
 }
 
 /** Leaving the loop early must not destroy the request: its socket still has to carry the answer. */
-async function* readChunks(request: IncomingMessage): AsyncGenerator<Uint8Array> {
+async function* readChunks(request: IncomingMessage, idleMs: number): AsyncGenerator<Uint8Array> {
+  const isTooSlow = watchPace(idleMs);
   try {
-    for await (const chunk of request.iterator({ destroyOnReturn: false })) yield chunk as Uint8Array;
+    let asked = performance.now();
+    for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+      const bytes = chunk as Uint8Array;
+      if (isTooSlow(performance.now() - asked, bytes.length))
+        throw refuse('BLOB_UPLOAD_INVALID', 'the request comes too slowly', { status: 408, hint: 'go on where it ended' });
+      yield bytes;
+      asked = performance.now();
+    }
   } catch (cause) {
+    if (isOrlopError(cause)) throw cause;
     throw refuse('BLOB_UPLOAD_INVALID', 'the client has gone before the end of its request', { cause });
   }
+}
+
+/** Slower than any line that somebody pushes images over. */
+const slowestBytesPerSecond = 100;
+
+/** The server cuts a connection on which nothing moves. A byte now and then moves, and would hold an upload for as long as somebody likes. */
+function watchPace(idleMs: number): (waitedMs: number, bytes: number) => boolean {
+  let window = { ms: 0, bytes: 0 };
+  return (waitedMs, bytes) => {
+    window = { ms: window.ms + waitedMs, bytes: window.bytes + bytes };
+    if (idleMs === 0 || window.ms < idleMs) return false;
+    const slow = window.bytes < (slowestBytesPerSecond * window.ms) / 1000;
+    window = { ms: 0, bytes: 0 };
+    return slow;
+  };
 }

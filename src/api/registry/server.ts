@@ -26,7 +26,7 @@ export interface RegistryServerOptions {
   readonly sparse?: boolean;
   /** PEM. Plain HTTP without it. With `clientCa`, only clients with a certificate that one of these has signed are heard. */
   readonly tls?: { readonly cert: string; readonly key: string; readonly clientCa?: string };
-  /** A connection on which nothing moves for this long is cut; 0 never. */
+  /** A connection on which nothing, or as good as nothing, moves for this long is cut; 0 never. */
   readonly idleMs?: number;
 }
 
@@ -39,12 +39,13 @@ export interface RegistryServer extends AsyncDisposable {
 }
 
 interface Service extends Registry {
+  readonly idleMs: number;
   readonly authenticator: Authenticator;
   readonly readOnly: boolean;
 }
 
 const usualIdleMs = 120_000;
-const usualPatienceMs = 10_000;
+const usualPatienceMs = 30_000;
 
 /** The OCI distribution specification 1.1 over HTTP or HTTPS. */
 export function createRegistryServer(options: RegistryServerOptions): RegistryServer {
@@ -57,6 +58,7 @@ export function createRegistryServer(options: RegistryServerOptions): RegistrySe
     policy,
     mirror: options.mirror ?? null,
     authenticator: options.authenticator ?? noAuthentication,
+    idleMs: options.idleMs ?? usualIdleMs,
     readOnly: options.readOnly ?? false,
     sparse: options.sparse ?? false,
     metrics,
@@ -84,6 +86,12 @@ function openServer(
   const limits = { requestTimeout: 0, headersTimeout: 30_000, keepAliveTimeout: 75_000, highWaterMark: 1 << 18 };
   const server = tls === undefined ? createHttpServer(limits, listener) : createHttpsServer({ ...limits, ...secure(tls) }, listener);
   server.timeout = idleMs ?? usualIdleMs;
+  server.on('request', (request, response) => {
+    // A connection that would be kept for the next request is not, once there is to be none.
+    response.once('close', () => {
+      if (!server.listening) request.socket.destroySoon();
+    });
+  });
   server.on('clientError', (_error, socket) => {
     if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n', () => socket.destroy());
     else socket.destroy();
@@ -98,7 +106,7 @@ function secure({ cert, key, clientCa }: NonNullable<RegistryServerOptions['tls'
 
 async function serve(service: Service, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const started = performance.now();
-  const exchange = createExchange(request, response);
+  const exchange = createExchange(request, response, service.idleMs);
   const facts = { route: 'none', user: null as string | null };
   const counted = countBytes(request.socket);
   service.metrics.begin();

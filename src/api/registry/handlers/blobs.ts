@@ -21,7 +21,7 @@ export async function sendBlob({ registry, exchange }: Call, name: RepositoryNam
   if (exchange.method === 'HEAD') return exchange.answer(200, { ...headers, 'Content-Length': size });
   const status = range === null ? 200 : 206;
   if (size === 0) return exchange.answer(status, sent);
-  await using content = await registry.storage.openBlob(name, digest, range);
+  await using content = await registry.storage.openBlob(name, digest, range ?? { start: 0, end: size - 1 });
   if (content === null) throw unknown(name, digest);
   await exchange.answerStream(status, sent, content.chunks);
 }

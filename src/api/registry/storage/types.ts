@@ -10,8 +10,8 @@ import type { ByteRange } from '../spec/ranges.ts';
 export interface Storage extends AsyncDisposable {
   /** Size of a blob of the repository in bytes, or null. Asking renews its lease: garbage collection leaves it alone for the grace period. */
   blobSize(name: RepositoryName, digest: Digest): Promise<number | null>;
-  /** Opens a blob of the repository; null when it is not there. */
-  openBlob(name: RepositoryName, digest: Digest, range: ByteRange | null): Promise<Content | null>;
+  /** Opens a range of a blob of the repository; null when it is not there. */
+  openBlob(name: RepositoryName, digest: Digest, range: ByteRange): Promise<Content | null>;
   /** Shows a blob of one repository in another as well; false when the first has it not. */
   mountBlob(from: RepositoryName, to: RepositoryName, digest: Digest): Promise<boolean>;
   /** The repositories that show this blob, in the order of their bytes. */

@@ -7,16 +7,15 @@ import { orNull } from './files.ts';
 /** Each read is a trip to another thread; each download holds two of these. */
 const readBytes = 1 << 19;
 
-/** Opens a file, whole or a range of it; null when it is not there. */
-export async function openContent(path: string, range: ByteRange | null): Promise<Content | null> {
+/** Opens a range of a file; null when it is not there. */
+export async function openContent(path: string, range: ByteRange): Promise<Content | null> {
   const handle = await orNull(open(path, constants.O_RDONLY | constants.O_NOFOLLOW));
   if (handle === null) return null;
   return { chunks: readAhead(handle, range), [Symbol.asyncDispose]: () => handle.close() };
 }
 
 /** While one chunk is being used the next is read, into the other of two buffers: fresh memory for each costs more than the reading. */
-async function* readAhead(handle: FileHandle, range: ByteRange | null): AsyncGenerator<Uint8Array> {
-  const { start, end } = range ?? { start: 0, end: (await handle.stat()).size - 1 };
+async function* readAhead(handle: FileHandle, { start, end }: ByteRange): AsyncGenerator<Uint8Array> {
   const total = end - start + 1;
   const length = Math.min(readBytes, total);
   let [buffer, other] = [Buffer.allocUnsafeSlow(length), Buffer.allocUnsafeSlow(length)];
