@@ -48,11 +48,11 @@ export function parseRemoteName(remotes: Remotes, text: string): RemoteName | nu
 
 /** The name that an image of a remote has here: `images:debian/12/cloud` is `images/debian:12-cloud`. */
 export function localName({ remote, alias }: RemoteName): string {
-  const [first = '', ...rest] = alias
-    .toLowerCase()
-    .split('/')
-    .map((part) => part.replaceAll(/[^a-z0-9]+/g, (odd) => (/^[._-]$/.test(odd) ? odd : '-')).replaceAll(/^[._-]+|[._-]+$/g, ''));
-  return `${remote}/${first === '' ? 'image' : first}:${rest.length === 0 ? 'latest' : rest.join('-').slice(0, 128)}`;
+  const parts = alias.toLowerCase().split('/');
+  const [first = 'image', ...rest] = parts
+    .map((part) => part.replaceAll(/[^a-z0-9]+/g, (odd) => (/^[._-]$/.test(odd) ? odd : '-')).replaceAll(/^[._-]+|[._-]+$/g, ''))
+    .filter((part) => part !== '');
+  return `${remote}/${first}:${rest.length === 0 ? 'latest' : rest.join('-').slice(0, 128)}`;
 }
 
 function objectOf(value: unknown, at: string, words: readonly string[] | null): Record<string, unknown> {
