@@ -274,7 +274,9 @@ function chooseRoot(parked: Parked, parts: RunParts, own: (descriptor: number) =
   const ownMounts = mounts !== undefined && mounts.join === undefined;
   if (hasEarlyHooks(parts.spec) && ownMounts && find('user') === undefined) return { path: parts.rootfs };
   const mount = own(openRoot(parked, parts));
-  if (!parts.inPlace) return { mount };
+  // createContainer hooks look for what the container has mounted where the bundle, which their state names, has its root.
+  const looked = (parts.spec.hooks?.createContainer ?? []).length > 0;
+  if (!parts.inPlace && !looked) return { mount };
   return { mount, at: own(parked.addon.openat2(k.AT_FDCWD, parts.rootfs, k.O_PATH | k.O_DIRECTORY, 0, 0)) };
 }
 

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { openTestBundles, shell } from '../testing/bundles.ts';
 import { reasonToSkip } from '../testing/root.ts';
 
-describe('hooks inside the container', { skip: reasonToSkip() }, () => {
-  const bundles = reasonToSkip() === false ? openTestBundles('orlop-hooks') : (null as never);
+describe('hooks in the namespaces of the container', { skip: reasonToSkip() }, () => {
+  const bundles = reasonToSkip() === false ? openTestBundles(`orlop-hooks-${process.pid}`) : (null as never);
 
   after(async () => assert.deepEqual(await bundles.close(), []));
 
@@ -22,6 +24,29 @@ describe('hooks inside the container', { skip: reasonToSkip() }, () => {
         linux: { seccomp },
       });
       assert.deepEqual([code, out], [0, 'hooked\n'], err);
+    }
+  });
+
+  test('before the root is entered see the mounts of the container where the bundle has its root', () => {
+    const { home } = bundles;
+    writeFileSync(join(home.directory, 'bound'), 'what is bound\n');
+    const script = `readlink ${home.root}/proc/self && cat ${home.root}/tmp/bound && pwd`;
+    const rest = {
+      root: { path: home.root },
+      mounts: [
+        { destination: '/proc', type: 'proc', source: 'proc' },
+        { destination: '/tmp/bound', type: 'bind', source: join(home.directory, 'bound'), options: ['bind'] },
+      ],
+    };
+    const createContainer = [{ path: '/bin/sh', args: ['sh', '-c', `(${script}) >${home.directory}/seen 2>&1`] }];
+    // Hooks before it change how the root is found.
+    for (const prestart of [[], [{ path: '/bin/true' }]]) {
+      const { code, err } = bundles.run({
+        rest: { ...rest, hooks: { prestart, createContainer } },
+        linux: { maskedPaths: [], readonlyPaths: [] },
+      });
+      assert.equal(code, 0, err);
+      assert.match(readFileSync(join(home.directory, 'seen'), 'utf8'), new RegExp(`^\\d+\nwhat is bound\n${home.root}\n$`));
     }
   });
 });
