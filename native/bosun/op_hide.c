@@ -1,4 +1,4 @@
-/* The ops that take parts of the file system away: mask and make_read_only. */
+/* The ops that take parts of the file system away: mask, make_read_only and hide_mount. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -54,6 +54,20 @@ int stage_mask(struct stage *stage, const struct op *op) {
   if (cover < 0) return stage_fail(stage, cover, "open_tree", target);
   error = os_move_mount(cover, place);
   return error < 0 ? stage_fail(stage, error, "move_mount", target) : 0;
+}
+
+/* The host's own, by its path there. */
+int stage_hide_mount(struct stage *stage, const struct op *op) {
+  const char *path = op_text(op, HIDE_MOUNT_PATH);
+  if (!stage->own_mounts) return stage_fail(stage, -EPERM, "umount2", path);
+  int error = os_umount(path, OS_MNT_DETACH);
+  if (error != -EINVAL && error != -EPERM) return error < 0 && error != -ENOENT ? stage_fail(stage, error, "umount2", path) : 0;
+  OS_CLOSE int place = os_open(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+  if (place < 0) return stage_fail(stage, place, "open", path);
+  OS_CLOSE int cover = clone_empty(stage);
+  if (cover < 0) return stage_fail(stage, cover, "open_tree", path);
+  error = os_move_mount(cover, place);
+  return error < 0 ? stage_fail(stage, error, "move_mount", path) : 0;
 }
 
 int stage_make_read_only(struct stage *stage, const struct op *op) {

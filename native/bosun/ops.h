@@ -70,6 +70,7 @@ enum op_code {
   OP_OPEN_SKELETON = 60,
   OP_MOVE_TREE = 61,
   OP_SET_MEMORY_POLICY = 62,
+  OP_HIDE_MOUNT = 63,
   OP_RECONFIGURE_MOUNT = 70,
 };
 
@@ -200,6 +201,7 @@ enum {
   MOVE_TREE_MAKE = 2,
   SET_MEMORY_POLICY_MODE = 0,
   SET_MEMORY_POLICY_NODES = 1,
+  HIDE_MOUNT_PATH = 0,
   RECONFIGURE_MOUNT_TARGET = 0,
   RECONFIGURE_MOUNT_OPTIONS = 1,
 };
@@ -268,6 +270,7 @@ static const struct op_shape op_shapes[OP_LIMIT] = {
   [OP_OPEN_SKELETON] = {'s', 0, {0}},
   [OP_MOVE_TREE] = {'s', 3, {'s', 's', 'w'}},
   [OP_SET_MEMORY_POLICY] = {'s', 2, {'w', 'b'}},
+  [OP_HIDE_MOUNT] = {'s', 1, {'s'}},
   [OP_RECONFIGURE_MOUNT] = {'s', 2, {'s', 'v'}},
 };
 

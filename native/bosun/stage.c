@@ -58,6 +58,7 @@ static stage_op *const performers[OP_LIMIT] = {
     [OP_OPEN_SKELETON] = stage_open_skeleton,
     [OP_MOVE_TREE] = stage_move_tree,
     [OP_SET_MEMORY_POLICY] = stage_set_memory_policy,
+    [OP_HIDE_MOUNT] = stage_hide_mount,
 };
 
 int stage_slot(const struct stage *stage, const struct op *op, unsigned position) {

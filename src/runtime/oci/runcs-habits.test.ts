@@ -110,4 +110,17 @@ describe("runc's habits", { skip: reasonToSkip() }, () => {
     bundles.run({ process: shell('true') });
     assert.equal(readFileSync(target, 'utf8'), '');
   });
+
+  test('without pivot_root no process can mount a proc that shows what is masked', () => {
+    const { id, directory } = bundles.make({
+      process: {
+        ...shell('busybox unshare -mrpf mount -t proc none /proc && echo mounted'),
+        capabilities: { bounding: ['CAP_SETFCAP'], effective: ['CAP_SETFCAP'], permitted: ['CAP_SETFCAP'] },
+      },
+    });
+    for (const flags of [[], ['--no-pivot']]) {
+      const { out, err } = bundles.call(['run', ...flags, '--bundle', directory, id]);
+      assert.deepEqual([out, /mount: permission denied/.test(err)], ['', true], `${flags.join('')} ${err}`);
+    }
+  });
 });

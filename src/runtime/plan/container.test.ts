@@ -40,6 +40,7 @@ function facts(changes: Partial<ContainerFacts> = {}): ContainerFacts {
     skeleton: null,
     hostHasKcore: false,
     noPivot: false,
+    revealing: [],
     ...changes,
   };
 }
@@ -230,4 +231,12 @@ test('what is not supported or cannot be meant is refused with its JSON path', (
       String(message),
     );
   }
+});
+
+test('without pivot_root the proc and sysfs mounts of the host are hidden, the last one first', () => {
+  const ops = plan({}, { noPivot: true, revealing: ['/proc', '/sys'] });
+  assert.deepEqual(
+    ops.flatMap((op) => (op.op === 'hide_mount' ? [op.path] : op.op === 'enter_root' ? [`enter ${op.mode}`] : [])),
+    ['/sys', '/proc', 'enter 1'],
+  );
 });

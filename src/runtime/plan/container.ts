@@ -24,6 +24,8 @@ export interface ContainerFacts extends MountFacts, StreamFacts, ProcessFacts, A
   readonly hostHasKcore: boolean;
   /** For hosts whose root is an initramfs: chroot instead of pivot_root. */
   readonly noPivot: boolean;
+  /** With `noPivot`, where the host has whole file systems of proc and sysfs mounted, in the order of its table of mounts. */
+  readonly revealing: readonly string[];
 }
 
 /** A config.json as the steps from a parked process to the container's program, in runc's order. Pure. */
@@ -47,6 +49,7 @@ export function planContainer(spec: Spec, facts: ContainerFacts): Planned<Plan> 
     ...planIdentity(spec, facts),
     // While the host's /dev/null can still be reached for masks.
     ...planSealing(spec, facts),
+    ...(facts.noPivot && !inPlace ? planHiding(facts.revealing) : []),
     // Nothing of the host lies below a root over a skeleton: there is nothing to take off, which would wait for the kernel.
     { op: 'enter_root', mode: facts.noPivot || inPlace || facts.skeleton !== null ? 1 : 0 },
     ...planPropagation(spec),
@@ -54,6 +57,14 @@ export function planContainer(spec: Spec, facts: ContainerFacts): Planned<Plan> 
     ...planProcess(process, facts, 'process'),
   ];
   return { plan, descriptors: facts.slots.descriptors };
+}
+
+/**
+ * Below a root that was entered by chroot(2) the host's mounts remain. As long as one of them shows a whole proc or sysfs, the kernel lets the container's processes
+ * mount a new one without the masks (fs/namespace.c, mount_too_revealing).
+ */
+function planHiding(paths: readonly string[]): Op[] {
+  return paths.toReversed().map((path) => ({ op: 'hide_mount', path }));
 }
 
 /** Everything that runtime-spec knows and the op table does not. */

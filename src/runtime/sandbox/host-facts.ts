@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { readMountinfo } from '#sys';
 import { capabilityNames } from '../capabilities.ts';
 
 export interface SecurityModules {
@@ -8,6 +9,13 @@ export interface SecurityModules {
 
 export function readSecurityModules(): SecurityModules {
   return { appArmor: readText('/sys/module/apparmor/parameters/enabled').startsWith('Y'), seLinux: existsSync('/sys/fs/selinux/enforce') };
+}
+
+/** Where whole file systems of proc and sysfs are mounted. */
+export function findRevealingMounts(): string[] {
+  return readMountinfo().flatMap(({ root, fstype, mountPoint }) =>
+    root === '/' && (fstype === 'proc' || fstype === 'sysfs') ? [mountPoint] : [],
+  );
 }
 
 /** The capabilities that a container without a user namespace of its own can get at most: our bounding set. */

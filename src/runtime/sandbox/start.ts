@@ -15,7 +15,7 @@ import { describeErrno } from './errno-words.ts';
 import { explainFailure } from './failure.ts';
 import { checkHostDevices } from './host-devices.ts';
 import { firstIds } from './id-map.ts';
-import { readSecurityModules } from './host-facts.ts';
+import { findRevealingMounts, readSecurityModules } from './host-facts.ts';
 import { moveNetDevices, planNetDevices } from './net-devices.ts';
 import { hasCgroupMount } from './open.ts';
 import type { NamespaceName, Sandbox, Started, StartOptions, CommonStart } from './types.ts';
@@ -88,6 +88,7 @@ export function prepareStart(parked: Parked, options: StartOptions): PreparedPla
     skeleton: parked.skeleton ?? null,
     hostHasKcore: existsSync('/proc/kcore'),
     noPivot: options.noPivot === true,
+    revealing: options.noPivot === true ? findRevealingMounts() : [],
     hooks: spec.hooks?.startContainer ?? [],
     hookState: hooked ? encodeState(options.state, parked.pid) : new Uint8Array(),
     waitForStart: options.waitForStart === true ? { fifo: options.startFifo ?? null } : null,

@@ -116,6 +116,7 @@ const attempts: Readonly<Record<OpName, Attempt | 'cannot fail here'>> = {
     'openat2',
     /^\/loop$/,
   ),
+  hide_mount: attempt('before', { op: 'hide_mount', path: '/etc/hostname' }, 'ENOTDIR', 'open', /^\/etc\/hostname$/),
   make_working_directory: attempt(
     'after',
     { op: 'make_working_directory', path: '/proc/w', uid: 0, gid: 0 },

@@ -84,7 +84,7 @@ export const opTable = {
    * `at` must be given; the mount stays there until somebody takes it off, and the root can be entered by chroot only.
    */
   attach_root: { code: 24, by: 'stage', args: { mount: 'slot', at: 'slot' } },
-  /** Takes a host directory as the new root: bound recursively over `/` of the new mount namespace, which is made private before. */
+  /** Takes a host directory as the new root: bound recursively over itself in the new mount namespace, and made private before. */
   open_root: { code: 25, by: 'stage', args: { path: 'string' } },
   /**
    * fsopen, fsconfig for each "key=value" or "flag" of options, fsmount(attributes), move_mount. make: 0 nothing, 1 directory, 2 file, 3 directory whose
@@ -186,6 +186,11 @@ export const opTable = {
   move_tree: { code: 61, by: 'stage', args: { from: 'string', target: 'string', make: 'u32' } },
   /** set_mempolicy(2): MPOL_* with MPOL_F_* bits; nodes: bit set, little-endian bytes, empty for none. */
   set_memory_policy: { code: 62, by: 'stage', args: { mode: 'u32', nodes: 'bytes' } },
+  /**
+   * umount2(path, MNT_DETACH) of a mount of the host's, by its path in the stage's own root; where mounts are locked together (mount_namespaces(7)) it is covered with an
+   * empty directory instead. Before `enter_root` with mode 1, below which all that was the host's stays.
+   */
+  hide_mount: { code: 63, by: 'stage', args: { path: 'string' } },
   /** fspick(2), fsconfig for each option, FSCONFIG_CMD_RECONFIGURE: changes the file system that is mounted on target. */
   reconfigure_mount: { code: 70, by: 'stage', args: { target: 'string', options: 'strings' } },
 } as const satisfies Record<string, OpShape>;
