@@ -170,6 +170,23 @@ describe('mounts of runtime-spec 1.2', { skip: reasonToSkip() }, () => {
     assert.equal(run([at([])], 'stat -c %a /n').out, '700\n');
   });
 
+  test('a thousand bind mounts are no more trouble than one', () => {
+    const at = source('many');
+    writeFileSync(join(at, 'file'), '');
+    const many = Array.from({ length: 1000 }, (_, index): SpecMount => {
+      const file = index % 2 === 0;
+      return {
+        destination: `/m/${index}`,
+        type: 'bind',
+        source: file ? join(at, 'file') : at,
+        options: ['rbind', 'ro', 'nosuid', 'rprivate'],
+      };
+    });
+    const script = 'grep -c " /m/[0-9]* ro,nosuid,relatime - " /proc/self/mountinfo; ls /m/999';
+    const { out, err } = run([{ destination: '/m', type: 'tmpfs', source: 'tmpfs' }, ...many], script);
+    assert.equal(out, '1000\nbelow\nfile\n', err);
+  });
+
   test('no link is followed within a mount that says so', () => {
     const at = source('links');
     symlinkSync('/etc', join(at, 'link'));

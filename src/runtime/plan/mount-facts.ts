@@ -1,13 +1,25 @@
 import { noSlot, type Op } from '#sys';
 import type { CgroupLayout } from '../cgroups/types.ts';
+import type { AttributeChange } from './mount-options.ts';
 import type { Slots } from './slots.ts';
 
 /** A mount that was made before, detached and with its attributes, and is only moved into place. */
-export interface PreparedMount {
+export interface OpenedMount {
   readonly descriptor: number;
   /** Its root is a file, not a directory. */
   readonly file: boolean;
 }
+
+/** A bind mount that the stage opens itself, by its path on the host, and gives its attributes. */
+export interface LateMount {
+  readonly source: string;
+  readonly recursive: boolean;
+  readonly file: boolean;
+  readonly own: AttributeChange;
+  readonly tree: AttributeChange;
+}
+
+export type PreparedMount = OpenedMount | LateMount;
 
 export interface MountFacts {
   /** By index into spec.mounts: every bind mount and every tmpfs that is copied into. */

@@ -68,6 +68,15 @@ test('a bind mount is a detached mount that has its attributes, moved into place
   assert.deepEqual(slots.descriptors, [90, 91]);
 });
 
+test('a bind mount that was left to the stage is opened by its path and gets its attributes there', () => {
+  const late = { source: '/srv', recursive: true, file: false, own: { set: k.MOUNT_ATTR_RDONLY, clear: 0 }, tree: { set: 0, clear: 0 } };
+  const mount: SpecMount = { destination: '/data', type: 'bind', source: '/srv', options: ['rbind', 'ro'] };
+  assert.deepEqual(plan(mount, { prepared: new Map([[0, late]]) }).mounting, [
+    { op: 'bind', source: '/srv', target: '/data', recursive: 1, make: 1 },
+    { op: 'set_mount_attributes', target: '/data', set: k.MOUNT_ATTR_RDONLY, clear: 0, propagation: 0, recursive: 0, userns: k.noSlot },
+  ]);
+});
+
 test('a bound file gets a file as its place', () => {
   const [attach] = plan(
     { destination: '/etc/hosts', type: 'bind', source: '/h' },

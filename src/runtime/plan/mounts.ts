@@ -80,8 +80,16 @@ function checkOptions(mount: SpecMount, options: MountOptions, at: string): void
 }
 
 function planPrepared(target: string, options: MountOptions, prepared: PreparedMount, facts: MountFacts): Op[] {
-  const attach: Op = { op: 'attach_mount', mount: facts.slots.add(prepared.descriptor), target, make: prepared.file ? 2 : 1 };
-  return [attach, ...planPropagation(target, options)];
+  const make = prepared.file ? 2 : 1;
+  const placing: Op[] =
+    'source' in prepared
+      ? [
+          { op: 'bind', source: prepared.source, target, recursive: prepared.recursive ? 1 : 0, make },
+          ...planAttributes(target, prepared.own, false),
+          ...planAttributes(target, prepared.tree, true),
+        ]
+      : [{ op: 'attach_mount', mount: facts.slots.add(prepared.descriptor), target, make }];
+  return [...placing, ...planPropagation(target, options)];
 }
 
 /**

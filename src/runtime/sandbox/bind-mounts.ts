@@ -5,7 +5,7 @@ import * as k from '#sys';
 import { type Addon, readMountinfo } from '#sys';
 import { dependsOnLocks, planBindAttributes } from '../plan/bind-attributes.ts';
 import { type MountOptions, parseMountOptions } from '../plan/mount-options.ts';
-import type { PreparedMount } from '../plan/mount-facts.ts';
+import type { LateMount, PreparedMount } from '../plan/mount-facts.ts';
 import { isBind, isRemount } from '../plan/mounts.ts';
 import { rejectField } from '../plan/refuse.ts';
 import { formatIdMap } from '../plan/sandbox.ts';
@@ -20,6 +20,8 @@ export interface BindContext {
   readonly root: StartOptions['root'];
   /** The container has a user namespace of its own. */
   readonly ownUsers: boolean;
+  /** The parked process still sees the host's files, at their paths. */
+  readonly hostInSight: boolean;
   /** That namespace, for mounts with its ids; closed by who asked. */
   readonly openUserNamespace: () => number;
 }
@@ -29,9 +31,13 @@ export interface BindMounts extends Disposable {
   readonly prepared: ReadonlyMap<number, PreparedMount>;
 }
 
+/** A plan takes 240 descriptors along, which others need some of. */
+const mostOpened = 200;
+
 /**
  * Opens every bind mount's source as a detached mount, with the host's rights: a container's root need not be able to walk the host's directories,
- * and what is opened here is what is mounted, whatever happens to the path meanwhile. Fails with not-found `RUNTIME_MOUNT_SOURCE`.
+ * and what is opened here is what is mounted, whatever happens to the path meanwhile. Fails with not-found `RUNTIME_MOUNT_SOURCE`. Those for which
+ * there is no room among a plan's descriptors are left to the parked process, where it sees the host.
  */
 export function openBindMounts(spec: Spec, context: BindContext): BindMounts {
   using undo = new DisposableStack();
@@ -46,6 +52,10 @@ export function openBindMounts(spec: Spec, context: BindContext): BindMounts {
       return;
     }
     const given = context.given.get(mount.destination);
+    if (given === undefined && prepared.size >= mostOpened && context.hostInSight && !isMapped(mount)) {
+      prepared.set(index, prepareLate(mount, context));
+      return;
+    }
     const descriptor = given ?? openSource(mount, index, context, keepsPeers(spec));
     if (given === undefined) undo.defer(() => context.addon.close(descriptor));
     setAttributes(context.addon, descriptor, mount, given === undefined && context.ownUsers);
@@ -56,12 +66,27 @@ export function openBindMounts(spec: Spec, context: BindContext): BindMounts {
   return { prepared, [Symbol.dispose]: () => held.dispose() };
 }
 
-/** While the mount is nowhere yet: it never lies in the container without its options. */
-function setAttributes(addon: Addon, descriptor: number, mount: SpecMount, lockedBySource: boolean): void {
+function isMapped({ uidMappings = [], gidMappings = [], options = [] }: SpecMount): boolean {
+  return uidMappings.length + gidMappings.length > 0 || parseMountOptions(options).idmap !== 'no';
+}
+
+function prepareLate(mount: SpecMount, { addon, ownUsers }: BindContext): LateMount {
+  const { source = '' } = mount;
+  const { mode } = orMissing(mount, () => addon.fstatat(k.AT_FDCWD, source, 0));
+  const recursive = parseMountOptions(mount.options ?? []).bind === 'tree';
+  return { source, recursive, file: (mode & k.S_IFMT) !== k.S_IFDIR, ...attributesOf(addon, mount, ownUsers) };
+}
+
+function attributesOf(addon: Addon, mount: SpecMount, lockedBySource: boolean): Pick<LateMount, 'own' | 'tree'> {
   const options = mount.options ?? [];
   const own = planBindAttributes(options, lockedBySource ? readLocks(addon, mount.source ?? '', options) : null);
   if (own === null) throw lockedMount(mount);
-  const { tree } = parseMountOptions(options);
+  return { own, tree: parseMountOptions(options).tree };
+}
+
+/** While the mount is nowhere yet: it never lies in the container without its options. */
+function setAttributes(addon: Addon, descriptor: number, mount: SpecMount, lockedBySource: boolean): void {
+  const { own, tree } = attributesOf(addon, mount, lockedBySource);
   for (const [{ set, clear }, flags] of [[own, 0] as const, [tree, k.AT_RECURSIVE] as const]) {
     if (set === 0 && clear === 0) continue;
     try {
@@ -143,17 +168,21 @@ function openSource(mount: SpecMount, index: number, context: BindContext, peers
 }
 
 function openTree(addon: Addon, source: string, recursive: number, mount: SpecMount): number {
+  return orMissing(mount, () => addon.openTree(k.AT_FDCWD, source, k.OPEN_TREE_CLONE | k.OPEN_TREE_CLOEXEC | recursive));
+}
+
+function orMissing<T>({ source = '', destination }: SpecMount, open: () => T): T {
   try {
-    return addon.openTree(k.AT_FDCWD, source, k.OPEN_TREE_CLONE | k.OPEN_TREE_CLOEXEC | recursive);
+    return open();
   } catch (error) {
     if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error;
     throw new OrlopError(
       'not-found',
       'RUNTIME_MOUNT_SOURCE',
-      `${JSON.stringify(source)}, to be mounted on ${mount.destination}, does not exist on the host`,
+      `${JSON.stringify(source)}, to be mounted on ${destination}, does not exist on the host`,
       {
         hint: 'create it, or correct the mount',
-        details: { source, destination: mount.destination },
+        details: { source, destination },
         cause: error,
       },
     );

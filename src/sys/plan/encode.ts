@@ -8,7 +8,7 @@ export const headerBytes = 16;
 export const recordBytes = 64;
 /** Arguments that a record holds itself; a shape with more keeps the last of these for the reference to an overflow array. */
 export const inlineArguments = 7;
-export const maximumOps = 4096;
+export const maximumOps = 32_768;
 export const maximumPlanBytes = 8 * 1024 * 1024;
 /** Descriptors that can travel with one plan (the kernel's SCM_MAX_FD, 253, less what bosun adds of its own). */
 export const maximumSlots = 240;

@@ -53,7 +53,7 @@ test('plans that are empty or too large are refused', () => {
   assertRefused(
     Array.from({ length: maximumOps + 1 }, () => session),
     0,
-    /holds 4097 ops/,
+    /holds 32769 ops/,
   );
   assertRefused([session], maximumSlots + 1, /descriptors/);
   assertRefused([{ op: 'set_hostname', name: 'x'.repeat(8 * 1024 * 1024) }], 0, /bytes, more than/);
