@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { openTestBundles, shell } from '../testing/bundles.ts';
@@ -48,5 +48,19 @@ describe('hooks in the namespaces of the container', { skip: reasonToSkip() }, (
       assert.equal(code, 0, err);
       assert.match(readFileSync(join(home.directory, 'seen'), 'utf8'), new RegExp(`^\\d+\nwhat is bound\n${home.root}\n$`));
     }
+  });
+
+  test('that fail before the program keep it from running, and the hooks that come after it still run', () => {
+    const { home } = bundles;
+    const order = join(home.directory, 'order');
+    const outside = (word: string) => [{ path: '/bin/sh', args: ['sh', '-c', `echo ${word} >>${order}`] }];
+    const hooks = { startContainer: [{ path: '/bin/false' }], poststart: outside('poststart'), poststop: outside('poststop') };
+    const { id, directory } = bundles.make({ process: shell('touch /tmp/it-ran'), rest: { root: { path: home.root }, hooks } });
+    assert.equal(bundles.call(['create', '--bundle', directory, id], { detached: true }).code, 0);
+    const { code, err } = bundles.call(['start', id]);
+    assert.deepEqual([code, /error running startContainer hook #0/.test(err)], [1, true], err);
+    assert.equal(bundles.call(['delete', '--force', id]).code, 0);
+    assert.equal(readFileSync(order, 'utf8'), 'poststart\npoststop\n');
+    assert.equal(existsSync(join(home.root, 'tmp/it-ran')), false);
   });
 });

@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync, readSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { OrlopError } from '#errors';
+import { isOrlopError, OrlopError } from '#errors';
 import type { Spec } from '#oci';
 import { type Addon, AT_FDCWD, decodeFailure, planFailure, planFailureOf, S_IFIFO } from '#sys';
 import { type ContainerRecord, directoryOf, loadSpec } from '../state/record.ts';
@@ -21,7 +21,7 @@ export function makeFifo(addon: Addon, directory: string, uid: number, gid: numb
 
 /**
  * Lets a created container's program begin. Resolves when it runs and the poststart hooks have; rejects with what execve or a startContainer hook said
- * when it cannot.
+ * when it cannot: after the poststart hooks, where it was a hook.
  */
 export async function startCreated(context: RuntimeContext, record: ContainerRecord): Promise<void> {
   requireStatus(context, record, 'start', 'created');
@@ -29,7 +29,12 @@ export async function startCreated(context: RuntimeContext, record: ContainerRec
   using relay = openNotifyRelay(context.addon(), directoryOf(context.root, record.id));
   const failure = await readFifo(context.addon(), fifo, record.pid);
   rmSync(fifo, { force: true });
-  if (failure.length > 0) throw wordLateFailure(planFailure(decodeFailure(failure)), loadSpec(context.root, record.id));
+  if (failure.length > 0) {
+    const error = wordLateFailure(planFailure(decodeFailure(failure)), loadSpec(context.root, record.id));
+    // Their turn comes with the release of the container, also for runc, which never hears how startContainer hooks ended.
+    if (isOrlopError(error) && error.code === 'RUNTIME_HOOK_FAILED') await runPoststart(context, record);
+    throw error;
+  }
   await runPoststart(context, record);
   await relay?.waitUntilReady(record);
 }
