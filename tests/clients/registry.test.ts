@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { mediaTypes, parseDigest } from '#oci';
-import { createRegistryClient, type Repository } from '#registry';
-import { projectRoot, runCommand, startEngine, whyNot, type Outcome, type TestEngine } from '../system/harness.ts';
+import { createRegistryClient, type Credential, type Repository } from '#registry';
+import { runCommand, startEngine, whyNot, type Outcome, type TestEngine } from '../system/harness.ts';
 import { type DebianRegistry, openDebianRegistry, user, whyNoRegistry } from './debian-registry.ts';
 import { findProgram } from './engine-home.ts';
-import { startProgram } from './programs.ts';
+import { openOwnRegistry, whyNoOpenssl } from './own-registry.ts';
+import { openTokenServer } from './token-server.ts';
 
 const limits = { attempts: 2, backoffMs: 1 };
 
@@ -35,7 +36,7 @@ async function useAll(open: (path: string) => Repository): Promise<void> {
   await repository.uploadBlob(blob, read, { chunkBytes: 65_536 });
   assert.equal(await repository.hasBlob(blob.digest), true);
   assert.deepEqual(await collect(repository.fetchBlob(blob)), bytes);
-  assert.equal(await open('team/other').mountBlob(blob.digest, 'team/app'), true);
+  assert.equal(await open('team/other').mountBlob(blob.digest, repository.name.path), true);
   assert.equal(await open('team/other').hasBlob(blob.digest), true);
   const config = Buffer.from('{}');
   const configBlob = {
@@ -83,30 +84,42 @@ describe('the client speaks to docker-registry', { skip: whyNoRegistry() }, () =
   });
 });
 
-describe('the client speaks to our own registry', () => {
-  test('in all that it can do', async () => {
-    const root = mkdtempSync(join(tmpdir(), 'orlop-own-registry-'));
-    const program = startProgram([
-      process.execPath,
-      join(projectRoot, 'src/main/registry.ts'),
-      'serve',
-      '--addr',
-      '127.0.0.1:0',
-      '--root',
-      root,
-    ]);
-    try {
-      await program.said('"port":');
-      const host = `127.0.0.1:${/"port":(\d+)/.exec(`${program.heard.stdout}${program.heard.stderr}`)?.[1]}`;
-      using client = createRegistryClient({ limits, certificateDirectories: [] });
-      await useAll((path) => client.repository({ domain: host, path }));
-      assert.ok((await client.catalog(host)).includes('team/app'));
-    } finally {
-      program.child.kill('SIGTERM');
-      await program.ended;
-      rmSync(root, { recursive: true });
-    }
+describe('the client speaks to our own registry', { skip: whyNoOpenssl() }, () => {
+  test('in all that it can do, plain and over TLS with a password', async () => {
+    await using plain = await openOwnRegistry();
+    using client = createRegistryClient({ limits, certificateDirectories: [] });
+    await useAll((path) => client.repository({ domain: plain.host, path }));
+    assert.ok((await client.catalog(plain.host)).includes('team/app'));
+    await using locked = await openOwnRegistry({ users: true, tls: true });
+    const credentials = () => ({ type: 'password', ...user }) as const;
+    using trusting = createRegistryClient({ limits, certificateDirectories: [locked.certificates] });
+    await useAll((path) => trusting.repository({ domain: locked.host, path }, { credentials }));
+    await assert.rejects(trusting.ping(locked.host), { kind: 'unauthenticated' });
+    await assert.rejects(client.ping(locked.host, { credentials }), { code: 'REGISTRY_UNTRUSTED' });
   });
+});
+
+describe('with tokens of a service', { skip: whyNoRegistry() }, () => {
+  for (const [name, open] of [
+    ["Docker's registry", openDebianRegistry],
+    ['our own', openOwnRegistry],
+  ] as const) {
+    test(`${name} lets the client do all, by a password and by the token that a login gave`, async () => {
+      await using tokens = await openTokenServer(user);
+      await using registry = await open({ tokens });
+      using client = createRegistryClient({ limits, certificateDirectories: [] });
+      const password: Credential = { type: 'password', ...user };
+      const { identityToken } = await client.ping(registry.host, { credentials: () => password });
+      assert.ok(identityToken !== null);
+      await useAll((path) => client.repository({ domain: registry.host, path: `by-password/${path}` }, { credentials: () => password }));
+      const kept: Credential = { type: 'identity-token', token: identityToken };
+      await useAll((path) => client.repository({ domain: registry.host, path: `by-token/${path}` }, { credentials: () => kept }));
+      assert.ok(tokens.granted.includes('POST repository:by-token/team/app:pull,push'));
+      const wrong: Credential = { ...password, password: 'no' };
+      await assert.rejects(client.ping(registry.host, { credentials: () => wrong }), { kind: 'unauthenticated' });
+      await assert.rejects(client.repository({ domain: registry.host, path: 'x' }).fetchManifest('y'), { kind: 'unauthenticated' });
+    });
+  }
 });
 
 describe('images go to docker-registry and come back', { skip: whyNot() || whyNoRegistry() }, () => {
@@ -209,6 +222,46 @@ describe('images go to docker-registry and come back', { skip: whyNot() || whyNo
     await must('pull', name('copied:2'));
     assert.equal(await must('run', '--rm', name('copied:2'), 'echo', 'ran'), 'ran');
     await must('logout', registry.host);
+  });
+});
+
+describe('a login to a registry with tokens', { skip: whyNot() || whyNoRegistry() }, () => {
+  test('keeps a token in place of the password, and docker and orlop work with it', async () => {
+    await using tokens = await openTokenServer(user);
+    await using registry = await openDebianRegistry({ tokens });
+    await using engine = await startEngine();
+    await engine.must('template', 'build', 'busybox');
+    const home = mkdtempSync(join(tmpdir(), 'orlop-home-'));
+    try {
+      const input = `${user.password}\n`;
+      const flags = ['login', '-u', user.username, '--password-stdin', registry.host];
+      const programs = [
+        (argv: readonly string[], text = '') => engine.orlopWith({ env: { DOCKER_CONFIG: home }, input: text }, ...argv),
+        ...(findProgram('docker') === null
+          ? []
+          : [
+              (argv: readonly string[], text = '') => runCommand('docker', ['--config', home, '-H', engine.host, ...argv], { input: text }),
+            ]),
+      ];
+      for (const run of programs) {
+        const must = async (argv: readonly string[], text?: string): Promise<void> => {
+          const { code, stderr } = await run(argv, text);
+          assert.equal(code, 0, `${argv.join(' ')}: ${stderr}`);
+        };
+        await must(flags, input);
+        assert.match(readFileSync(join(home, 'config.json'), 'utf8'), /"identitytoken": "refresh-me"/);
+        await must(['tag', 'busybox', `${registry.host}/bb:1`]);
+        await must(['push', `${registry.host}/bb:1`]);
+        await must(['rmi', `${registry.host}/bb:1`]);
+        await must(['pull', `${registry.host}/bb:1`]);
+        await must(['logout', registry.host]);
+        const { stderr, code } = await run(['pull', `${registry.host}/bb:1`]);
+        assert.notEqual(code, 0);
+        assert.match(stderr, /access denied/);
+      }
+    } finally {
+      rmSync(home, { recursive: true });
+    }
   });
 });
 

@@ -1,5 +1,5 @@
 import type { Exchange } from '#api/http';
-import { isOrlopError } from '#errors';
+import { isOrlopError, OrlopError } from '#errors';
 import { familiarName, formatReference, parseReference, type Reference } from '#oci';
 import { joinTag } from '../images/routes.ts';
 import type { RegistryBackend } from './backend.ts';
@@ -14,9 +14,8 @@ export async function pull(backend: RegistryBackend, exchange: Exchange): Promis
   const work: Work = { backend, exchange, progress };
   await progress.run(async () => {
     const isWhole = reference.tag === undefined && reference.digest === undefined;
-    const isNew = isWhole ? await pullAll(work, reference) : await pullOne(work, reference);
-    const name = isWhole ? familiarName(reference) : isNew.name;
-    progress.send({ status: `Status: ${isNew.any ? 'Downloaded newer image for' : 'Image is up to date for'} ${name}` });
+    const { name, any } = await asDocker(reference, isWhole ? pullAll(work, reference) : pullOne(work, reference));
+    progress.send({ status: `Status: ${any ? 'Downloaded newer image for' : 'Image is up to date for'} ${name}` });
   });
 }
 
@@ -73,4 +72,15 @@ async function pullAll(work: Work, repository: Reference): Promise<News> {
   }
   if (came === 0 && refusal !== undefined) throw refusal;
   return { name: familiarName(repository), any };
+}
+
+/** Docker calls a repository that it may not see not found, in these words. At 401 its command line would ask for a password, with nobody there to answer. */
+async function asDocker<T>(reference: Reference, pulling: Promise<T>): Promise<T> {
+  try {
+    return await pulling;
+  } catch (cause) {
+    if (!isOrlopError(cause) || !/^REGISTRY_HTTP_40[13]$/.test(cause.code)) throw cause;
+    const message = `pull access denied for ${familiarName(reference)}, repository does not exist or may require 'docker login': ${cause.message}`;
+    throw new OrlopError('not-found', cause.code, message, { ...(cause.hint === undefined ? {} : { hint: cause.hint }), cause });
+  }
 }
