@@ -35,7 +35,7 @@ describe('recipes that people add', () => {
     assert.deepEqual(app?.config.Cmd, ['nginx', '-g', 'daemon off;']);
     assert.deepEqual(app?.config.Env?.at(-1), 'LANG=C.UTF-8');
     assert.deepEqual([system?.kind, system?.config.StopSignal, system?.config.Labels?.['orlop.init']], ['system', 'SIGRTMIN+3', 'systemd']);
-    assert.ok(system?.packages.includes('systemd-sysv') && system.packages.includes('vim-tiny'));
+    assert.ok(system?.packages.includes('systemd-sysv') && system.packages.includes('vim-tiny') && system.packages.includes('nginx-light'));
     assert.equal(system?.commands[0], 'systemctl disable nginx');
     assert.deepEqual(templates.problems(), []);
   });

@@ -17,7 +17,7 @@ export interface RecipeVariant {
   readonly name: string;
   /** What boots it: then it is for system containers, with what such a root needs. */
   readonly init?: PresetInit;
-  /** The variant that it adds a layer to; a root of its own without it. */
+  /** The variant that it adds a layer to, and whose packages, paths and commands it has as well; a root of its own without it. */
   readonly base?: string;
   /** Made when no variant is named; the first always is. */
   readonly default?: boolean;
@@ -58,6 +58,9 @@ function variantOf(recipe: Recipe, variant: RecipeVariant, index: number): Templ
   const { name, init } = variant;
   const preset = init === undefined ? null : initPresets[init];
   checkBase(recipe, variant, index);
+  const base = recipe.variants.find((other) => other.name === variant.base);
+  // Each root is made as a whole: what the base has is asked for again.
+  const own = (field: 'packages' | 'leftOut' | 'kept' | 'commands'): string[] => [...(base?.[field] ?? []), ...(variant[field] ?? [])];
   return {
     name,
     kind: init === undefined ? 'app' : 'system',
@@ -65,12 +68,12 @@ function variantOf(recipe: Recipe, variant: RecipeVariant, index: number): Templ
     init: init ?? null,
     base: variant.base ?? null,
     isDefault: index === 0 || variant.default === true,
-    packages: [...(preset?.packages ?? []), ...(variant.packages ?? [])],
+    packages: [...new Set([...(preset?.packages ?? []), ...own('packages')])],
     masked: preset?.masked ?? [],
-    leftOut: variant.leftOut ?? [],
-    kept: variant.kept ?? [],
+    leftOut: own('leftOut'),
+    kept: own('kept'),
     // The init's come last: they settle what the others have changed.
-    commands: [...(variant.commands ?? []), ...(preset?.commands ?? [])],
+    commands: [...own('commands'), ...(preset?.commands ?? [])],
     config: { ...(preset?.config ?? { Cmd: ['bash'] }), ...configOf(variant) },
   };
 }
