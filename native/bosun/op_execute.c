@@ -1,7 +1,9 @@
 /* The last ops: waiting for the word to start, and the start. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -10,6 +12,7 @@
 #include "os.h"
 #include "program.h"
 #include "stage.h"
+#include "text.h"
 
 int stage_pass_descriptor(struct stage *stage, const struct op *op) {
   int source = stage_slot(stage, op, PASS_DESCRIPTOR_SOURCE);
@@ -35,6 +38,44 @@ static int try_access(const char *program, char *const *argv, char *const *env) 
   if (stat(program, &facts) < 0) return -errno;
   if (!S_ISREG(facts.st_mode)) return -EACCES;
   return syscall(SYS_faccessat2, AT_FDCWD, program, X_OK, AT_EACCESS) < 0 ? -errno : 0;
+}
+
+static char found[PATH_MAX]; /* by note_place */
+
+static int note_place(const char *program, char *const *argv, char *const *env) {
+  int error = try_access(program, argv, env);
+  struct text text = TEXT_ON(found);
+  if (error == 0) text_add(&text, program);
+  return error;
+}
+
+static const char *describe(int error) {
+  switch (error) {
+  case -ENOENT: return "no such file or directory";
+  case -ENOEXEC: return "exec format error";
+  case -EACCES: return "permission denied";
+  case -EPERM: return "operation not permitted";
+  case -E2BIG: return "argument list too long";
+  case -ETXTBSY: return "text file busy";
+  case -ENOMEM: return "cannot allocate memory";
+  case -ELOOP: return "too many levels of symbolic links";
+  default: return NULL;
+  }
+}
+
+/* Whoever let the program begin has left and calls it begun: from here on it is the process's own end, told where its own words go (as runc's init does). */
+static void tell_late(struct stage *stage, int error, const char *program) {
+  char line[PATH_MAX + 64];
+  struct text text = TEXT_ON(line);
+  const char *words = describe(error);
+  text_add(&text, "exec ");
+  text_add(&text, program);
+  text_add(&text, words == NULL ? ": errno " : ": ");
+  if (words == NULL) text_add_number(&text, -error);
+  else text_add(&text, words);
+  text_add(&text, "\n");
+  os_write_all(2, line, text.used);
+  os_close(&stage->fifo);
 }
 
 /* The program is looked up before the wait, so that a command that does not exist already fails the creation. */
@@ -108,6 +149,9 @@ int stage_execute(struct stage *stage, const struct op *op) {
   signal(SIGPIPE, SIG_DFL);
   error = program_try(argv[0], search_path(op), program_execute, argv, env);
   /* What is there and cannot be found is the interpreter that it names (execve(2), ENOENT). */
-  if (error == -ENOENT && program_try(argv[0], search_path(op), try_access, NULL, NULL) >= 0) report_detail(&stage->report, "interpreter", 11);
-  return stage_fail(stage, error, "execve", argv[0]);
+  bool there = program_try(argv[0], search_path(op), note_place, NULL, NULL) >= 0;
+  if (error == -ENOENT && there) report_detail(&stage->report, "interpreter", 11);
+  const char *program = there ? found : argv[0];
+  if (stage->fifo >= 0) tell_late(stage, error, program);
+  return stage_fail(stage, error, "execve", program);
 }

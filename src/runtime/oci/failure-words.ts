@@ -37,7 +37,9 @@ function say(op: Op, failure: PlanFailureDetails, sentence: string, { plan, phas
     // Where it is looked for, a file that may not be executed is passed over (Go's LookPath).
     if (failure.errno === 'EACCES' && !program.includes('/'))
       return { text: `${starting}exec: ${JSON.stringify(program)}: executable file not found in $PATH` };
-    return found ? { text: `exec ${program}: ${describeErrno(failure.errno)}`, code: 'RUNTIME_EXECVE' } : { text: starting + sentence };
+    return found
+      ? { text: `exec ${failure.path}: ${describeErrno(failure.errno)}`, code: 'RUNTIME_EXECVE' }
+      : { text: starting + sentence };
   }
   if (op.op === 'clone' || op.op === 'join_namespaces' || op.op === 'map_ids') return { text: starting + sentence };
   const words = op.op === 'run_hook' ? sayHook(op, failure, plan) : sayOp(op, failure);

@@ -6,6 +6,7 @@ import { after, describe, test } from 'node:test';
 import type { Hook, LinuxSeccomp } from '#oci';
 import { detectCgroupLayout } from '../cgroups/layout.ts';
 import { openTestBundles, shell } from '../testing/bundles.ts';
+import { runtimeProgram } from '../testing/program.ts';
 import { reasonToSkip } from '../testing/root.ts';
 
 const nsenter = spawnSync('nsenter', ['--version']).status === 0 ? false : 'nsenter is not installed';
@@ -122,5 +123,17 @@ describe("runc's habits", { skip: reasonToSkip() }, () => {
       const { out, err } = bundles.call(['run', ...flags, '--bundle', directory, id]);
       assert.deepEqual([out, /mount: permission denied/.test(err)], ['', true], `${flags.join('')} ${err}`);
     }
+  });
+
+  test('start lets a program begin that the kernel will not execute, and the process tells why', () => {
+    writeFileSync(join(bundles.home.root, 'bin/script'), '#!/nowhere\n', { mode: 0o755 });
+    const { id, directory } = bundles.make({ process: { args: ['script'] } });
+    const errors = join(bundles.home.directory, 'errors');
+    const words = [...runtimeProgram, '--root', bundles.root, 'create', '--bundle', directory, id];
+    const made = spawnSync('sh', ['-c', 'exec "$@" >/dev/null 2>"$0" </dev/null', errors, ...words]);
+    assert.equal(made.status, 0, readFileSync(errors, 'utf8'));
+    assert.deepEqual(bundles.call(['start', id]), { code: 0, out: '', err: '' });
+    assert.equal(readFileSync(errors, 'utf8'), 'exec /bin/script: no such file or directory\n');
+    remove(id);
   });
 });

@@ -25,14 +25,24 @@ describe('the one-shot creator', { skip: reasonToSkip() }, () => {
     assert.equal(setting.output(), 'started\n');
   });
 
-  test('when the process cannot start, the fifo’s reader learns why', async () => {
+  test('what goes wrong after the wait, the fifo’s reader learns', async () => {
+    using setting = openSetting();
+    const hook: Op = { op: 'run_hook', path: '/no/such', argv: ['x'], env: [], state: new Uint8Array(), timeout_ms: 0 };
+    const { pid } = create(setting, ['true'], [{ op: 'wait_for_start', fifo: 0 }, hook]);
+    const ended = whenEnded(setting.addon, pid);
+    const failure = decodeFailure(readFileSync(setting.fifo));
+    assert.deepEqual([failure.syscall, failure.path], ['hook', '/no/such']);
+    await ended;
+  });
+
+  test('a program that the kernel will not execute then is its own affair', async () => {
     using setting = openSetting();
     writeFileSync(join(setting.root, 'text'), 'words\n', { mode: 0o755 });
     const { pid } = create(setting, ['/text'], [{ op: 'wait_for_start', fifo: 0 }]);
     const ended = whenEnded(setting.addon, pid);
-    const failure = decodeFailure(readFileSync(setting.fifo));
-    assert.deepEqual([failure.syscall, failure.path, failure.errno], ['execve', '/text', 8]);
+    assert.equal(readFileSync(setting.fifo).length, 0);
     await ended;
+    assert.equal(setting.output(), 'exec /text: exec format error\n');
   });
 
   test('without a wait the process runs at once', async () => {
