@@ -7,8 +7,12 @@
 
 #include "os.h"
 #include "root.h"
+#include "text.h"
 
+/* What fsconfig(2) takes for a key or a value, with the NUL. */
 #define OPTION_BYTES 256
+/* What mount(2) takes for all options. */
+#define DATA_BYTES 4096
 /* `make` of the op `mount` alone. */
 #define MAKE_DIRECTORY_OR_KEEP_MODE 3u
 
@@ -66,6 +70,50 @@ static int make_mount(struct stage *stage, const struct op *op, const char *targ
   return mount < 0 ? refused(stage, mount, context, "fsmount", target, fstype) : mount;
 }
 
+/* An overlay of many layers, for example. */
+static bool is_too_long(const struct op *op) {
+  for (uint32_t i = 0; i < op_list(op, MOUNT_OPTIONS); i++) {
+    const char *value = strchr(op_list_item(op, MOUNT_OPTIONS, i), '=');
+    if (value != NULL && strlen(value + 1) >= OPTION_BYTES) return true;
+  }
+  return strlen(op_text(op, MOUNT_SOURCE)) >= OPTION_BYTES;
+}
+
+static unsigned long old_flags(uint64_t attributes) {
+  static const struct {
+    uint64_t attribute;
+    unsigned long flag;
+  } table[] = {{MOUNT_ATTR_RDONLY, MS_RDONLY},         {MOUNT_ATTR_NOSUID, MS_NOSUID},   {MOUNT_ATTR_NODEV, MS_NODEV},
+               {MOUNT_ATTR_NOEXEC, MS_NOEXEC},         {MOUNT_ATTR_NOATIME, MS_NOATIME}, {MOUNT_ATTR_STRICTATIME, MS_STRICTATIME},
+               {MOUNT_ATTR_NODIRATIME, MS_NODIRATIME}, {MOUNT_ATTR_NOSYMFOLLOW, MS_NOSYMFOLLOW}};
+  unsigned long flags = 0;
+  for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) flags |= (attributes & table[i].attribute) != 0 ? table[i].flag : 0;
+  return flags;
+}
+
+/* mount(2) takes longer options than fsconfig(2), and mounts at once. */
+static int mount_at_once(struct stage *stage, const struct op *op, const char *target, uint32_t make) {
+  char data[DATA_BYTES] = "";
+  char link[64];
+  struct text options = TEXT_ON(data);
+  struct text path = TEXT_ON(link);
+  const char *fstype = op_text(op, MOUNT_FSTYPE);
+  for (uint32_t i = 0; i < op_list(op, MOUNT_OPTIONS); i++) {
+    if (i > 0) text_add(&options, ",");
+    text_add(&options, op_list_item(op, MOUNT_OPTIONS, i));
+  }
+  if (options.used >= sizeof data - 1) return stage_fail(stage, -ENAMETOOLONG, "mount", target);
+  if (make > ROOT_MAKE_DIRECTORY) return stage_fail(stage, -EINVAL, "mount", target);
+  OS_CLOSE int place = root_make(stage, target, (enum root_make)make, &directories);
+  if (place < 0) return stage_fail(stage, place, "openat2", target);
+  int error = root_check_place(place, target);
+  text_add(&path, "/proc/self/fd/");
+  text_add_number(&path, place);
+  if (error == 0) error = os_mount_new(op_text(op, MOUNT_SOURCE), link, fstype, old_flags(op_quad(op, MOUNT_ATTRIBUTES)), data);
+  if (error < 0) report_detail(&stage->report, fstype, strlen(fstype));
+  return error < 0 ? stage_fail(stage, error, "mount", target) : 0;
+}
+
 /*
  * procfs and sysfs must lie where programs and our own checks look for them: a link in their place could lead these astray (CVE-2019-19921). Returns the
  * descriptor of the place.
@@ -100,6 +148,7 @@ int stage_mount(struct stage *stage, const struct op *op) {
   uint32_t make = keep_mode ? ROOT_MAKE_DIRECTORY : op_word(op, MOUNT_MAKE);
   int error = stage_require_mounts(stage);
   if (error < 0) return error;
+  if (is_too_long(op)) return mount_at_once(stage, op, target, make);
   OS_CLOSE int mount = make_mount(stage, op, target);
   if (mount < 0) return mount;
   error = set_mode(stage, mount, target, keep_mode ? mode_at(stage, target) : -1);

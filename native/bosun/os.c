@@ -68,6 +68,10 @@ int os_mount(const char *source, const char *target, unsigned long flags) {
   return result(syscall(SYS_mount, source, target, NULL, flags, NULL));
 }
 
+int os_mount_new(const char *source, const char *target, const char *fstype, unsigned long flags, const char *data) {
+  return result(syscall(SYS_mount, source, target, fstype, flags, data));
+}
+
 int os_umount(const char *target, int flags) {
   return result(syscall(SYS_umount2, target, flags));
 }

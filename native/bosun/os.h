@@ -31,6 +31,8 @@ int os_fsmount(int context, unsigned attributes);
 int os_fspick(int mount);
 int os_mount_setattr(int mount, unsigned flags, const struct mount_attr *attributes);
 int os_mount(const char *source, const char *target, unsigned long flags);
+/* A new file system, with options as one text. */
+int os_mount_new(const char *source, const char *target, const char *fstype, unsigned long flags, const char *data);
 int os_umount(const char *target, int flags);
 int os_pivot_root(const char *new_root, const char *put_old);
 int os_clone3(const struct clone_args *arguments);

@@ -187,6 +187,19 @@ describe('mounts of runtime-spec 1.2', { skip: reasonToSkip() }, () => {
     assert.equal(out, '1000\nbelow\nfile\n', err);
   });
 
+  test('an overlay may have more layers than fit into 255 bytes', () => {
+    const layers = Array.from({ length: 9 }, (_, index) => source(`layer-with-a-name-that-takes-some-room-${index}`));
+    layers.forEach((layer, index) => writeFileSync(join(layer, `file-${index}`), ''));
+    const overlay: SpecMount = {
+      destination: '/m',
+      type: 'overlay',
+      source: 'overlay',
+      options: ['ro', 'nosuid', `lowerdir=${layers.join(':')}`],
+    };
+    const { out, err } = run([overlay], `ls /m | wc -l; ${attributesOf('/m')}`);
+    assert.equal(out, '10\nro,nosuid,relatime\n', err);
+  });
+
   test('no link is followed within a mount that says so', () => {
     const at = source('links');
     symlinkSync('/etc', join(at, 'link'));

@@ -87,7 +87,7 @@ export const opTable = {
   /** Takes a host directory as the new root: bound recursively over itself in the new mount namespace, and made private before. */
   open_root: { code: 25, by: 'stage', args: { path: 'string' } },
   /**
-   * fsopen, fsconfig for each "key=value" or "flag" of options, fsmount(attributes), move_mount. make: 0 nothing, 1 directory, 2 file, 3 directory whose
+   * fsopen, fsconfig for each "key=value" or "flag" of options, fsmount(attributes), move_mount; mount(2) where a value is longer than fsconfig takes. make: 0 nothing, 1 directory, 2 file, 3 directory whose
    * permissions, when it is there already, the new file system's root gets.
    */
   mount: {
