@@ -1,6 +1,6 @@
 import { createHash, randomUUID, sign, X509Certificate } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -29,7 +29,7 @@ export async function openTokenServer(user: { readonly username: string; readonl
   const key = readFileSync(join(root, 'server.key'));
   const certificate = readFileSync(join(root, 'server.crt'), 'utf8');
   const basic = `Basic ${Buffer.from(`${user.username}:${user.password}`).toString('base64')}`;
-  const server = createServer(async (request, response) => {
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const asked = await questionOf(request);
     const isKnown = request.headers.authorization === basic || asked.get('refresh_token') === refreshToken;
     if (!isKnown) return void response.writeHead(401).end();
@@ -39,7 +39,8 @@ export async function openTokenServer(user: { readonly username: string; readonl
     const more = asked.get('offline_token') === 'true' ? { refresh_token: refreshToken } : {};
     response.writeHead(200, { 'content-type': 'application/json' });
     response.end(JSON.stringify({ token, access_token: token, expires_in: 300, ...more }));
-  });
+  };
+  const server = createServer((request, response) => void answer(request, response));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
