@@ -3,13 +3,15 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Snapshot, SnapshotDriver } from '../types.ts';
 import { archive, directory, file } from './archive.ts';
+import { type FileSystem, mountLoopDisk } from './loop-disk.ts';
 import { throughOverlay } from './overlay-mount.ts';
 import type { SnapshotterBench } from './snapshotter-conformance.ts';
 import { inPieces, openTemporaryStore } from './temporary-store.ts';
 
-/** A store with that driver and the chain that the conformance suite wants. */
-export async function openSnapshotterBench(t: TestContext, driver: SnapshotDriver): Promise<SnapshotterBench> {
-  const { store, root } = await openTemporaryStore(t, { snapshots: driver });
+/** A store with that driver and the chain that the conformance suite wants; on a file system of its own, if one is named. */
+export async function openSnapshotterBench(t: TestContext, driver: SnapshotDriver, fileSystem?: FileSystem): Promise<SnapshotterBench> {
+  const where = fileSystem === undefined ? {} : { disk: mountLoopDisk(t, fileSystem) };
+  const { store, root } = await openTemporaryStore(t, { snapshots: driver, ...where });
   const lease = store.leases.create();
   const base = archive(file('both', 'lower'), file('gone', 'lower'), file('deep/below/gone', 'lower'), file('whole/inside', 'lower'));
   const lower = await store.layers.apply(lease, inPieces(base), { parent: null });
