@@ -28,11 +28,12 @@ const maxLabelBytes = 256 * 1024;
  */
 export function planFirstBoot({ templates }: LxdMetadata, texts: ReadonlyMap<string, string>): string | null {
   const files: LabelledFile[] = [];
-  for (const [path, { template, when, properties }] of Object.entries(templates)) {
+  for (const [path, { template, when, createOnly, properties }] of Object.entries(templates)) {
     if (ofTheEngine.has(path)) continue;
     if (!isPlainPath(path)) throw badLxd(`the template of ${JSON.stringify(path)} makes no file of its root`);
     const other = when.find((word) => word !== 'create' && word !== 'copy');
     if (other !== undefined || when.length === 0) throw wrongTime(path, other ?? 'never');
+    if (createOnly) throw wrongTime(path, 'create_only');
     const text = texts.get(template);
     if (text === undefined) throw badLxd(`templates/${template} is not in it, which makes ${path}`);
     files.push({ path, text: renderFileTemplate(text, { properties, path }) });

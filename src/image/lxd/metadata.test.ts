@@ -20,7 +20,12 @@ describe('metadata.yaml', () => {
     const metadata = parseMetadata(text);
     assert.equal(metadata.creationDate, 1_763_596_800);
     assert.deepEqual(metadata.properties, { os: 'debian', release: '13', serial: '20251120_0524' });
-    assert.deepEqual(metadata.templates['/etc/motd'], { template: 'motd.tpl', when: ['create'], properties: { default: 'hello' } });
+    assert.deepEqual(metadata.templates['/etc/motd'], {
+      template: 'motd.tpl',
+      when: ['create'],
+      createOnly: false,
+      properties: { default: 'hello' },
+    });
   });
 
   for (const wrong of [
@@ -86,6 +91,8 @@ describe("an image's files for the first boot", () => {
         () => plan(at('/etc/motd', when), { t: '' }),
         (error) => isOrlopError(error, 'unimplemented') && error.message.includes('/etc/motd'),
       );
+    const once = { '/etc/motd': { when: ['create'], template: 't', create_only: true } };
+    assert.throws(() => plan(once, { t: '' }), { code: 'IMAGE_LXD_TEMPLATE' });
     for (const path of ['/../etc/x', 'etc/x', '/', '/etc//x']) assert.throws(() => plan(at(path), { t: '' }), { code: 'IMAGE_BAD_LXD' });
     assert.throws(() => plan(at('/etc/motd')), { code: 'IMAGE_BAD_LXD' });
   });

@@ -19,6 +19,8 @@ export interface LxdTemplate {
   readonly template: string;
   /** `create`, `copy`, `start`, `rename`. */
   readonly when: readonly string[];
+  /** Only where there is no such file. */
+  readonly createOnly: boolean;
   readonly properties: Readonly<Record<string, string>>;
 }
 
@@ -47,10 +49,10 @@ function parseYaml(text: string): unknown {
 }
 
 function templateOf(value: unknown, path: string): LxdTemplate {
-  const { template, when, properties } = objectOf(value, `template of ${path}`);
+  const { template, when, properties, create_only: createOnly } = objectOf(value, `template of ${path}`);
   if (typeof template !== 'string' || !Array.isArray(when) || !when.every((word) => typeof word === 'string'))
     throw badLxd(`the template of ${path} does not say its file and when it is used`);
-  return { template, when, properties: textsOf(properties ?? {}, `properties of ${path}`) };
+  return { template, when, createOnly: createOnly === true, properties: textsOf(properties ?? {}, `properties of ${path}`) };
 }
 
 function objectOf(value: unknown, what: string): Record<string, unknown> {
