@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { get } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { createRegistryServer, openDirectoryStorage } from '#api/registry';
 import { createLogger } from '#log';
-import { runProgram } from './programs.ts';
+import { makeCertificates } from './certificates.ts';
+import { whyNoOpenssl } from './own-registry.ts';
+import { runProgram, startProgram } from './programs.ts';
+import { projectRoot } from '../system/harness.ts';
 
 const missing = spawnSync('skopeo', ['--version']).status === 0 ? false : 'skopeo is not installed';
 
@@ -32,6 +36,30 @@ test('skopeo copies an image out of our registry and back into it', { skip: miss
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+});
+
+test('with --tls-client-ca only clients with a certificate are heard', { skip: whyNoOpenssl() }, async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'orlop-registry-tls-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  makeCertificates(folder);
+  const at = (name: string): string => join(folder, name);
+  const files = ['--tls-cert', at('server.crt'), '--tls-key', at('server.key'), '--tls-client-ca', at('ca.crt')];
+  const words = ['serve', '--addr', '127.0.0.1:0', '--root', at('data'), ...files];
+  const server = startProgram([process.execPath, join(projectRoot, 'src/main/registry.ts'), ...words], { timeoutMs: 120_000 });
+  t.after(async () => {
+    server.child.kill('SIGKILL');
+    await server.ended;
+  });
+  await server.said('"message":"ready"');
+  const port = /"port":(\d+)/.exec(server.heard.stderr)?.[1];
+  const ask = (own: object): Promise<number | undefined> =>
+    new Promise((resolve, reject) => {
+      const options = { ca: readFileSync(at('ca.crt')), agent: false as const, ...own };
+      get(`https://localhost:${port}/v2/`, options, (answer) => resolve(answer.resume().statusCode)).on('error', reject);
+    });
+  assert.equal(await ask({ cert: readFileSync(at('client.crt')), key: readFileSync(at('client.key')) }), 200);
+  await assert.rejects(ask({}));
+  await assert.rejects(ask({ cert: readFileSync(at('client.crt')), key: readFileSync(at('client.key')), maxVersion: 'TLSv1.1' }));
 });
 
 async function pushImage(url: string): Promise<string> {

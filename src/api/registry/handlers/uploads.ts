@@ -77,7 +77,7 @@ export async function putUpload({ registry, exchange }: Call, name: RepositoryNa
 /** DELETE: gives the upload up. */
 export async function deleteUpload({ registry, exchange }: Call, name: RepositoryName, id: string): Promise<void> {
   await (await find(registry, name, id)).cancel();
-  exchange.answer(204);
+  exchange.answer(204, { 'Docker-Upload-UUID': id });
 }
 
 async function find(registry: Call['registry'], name: RepositoryName, id: string): Promise<Upload> {
