@@ -49,7 +49,7 @@ export function firstBootFiles(labels: Readonly<Record<string, string>>, name: s
   const label = labels[imageLabels.firstBoot];
   if (label === undefined) return [];
   const files = parseJson(label, { name: imageLabels.firstBoot, maxBytes: maxLabelBytes });
-  if (!Array.isArray(files) || !files.every(isLabelledFile)) {
+  if (!Array.isArray(files) || !files.every(isLabelledFile) || new Set(files.map(({ path }) => path)).size < files.length) {
     throw new OrlopError('invalid-argument', 'IMAGE_BAD_LABEL', `the image's label ${imageLabels.firstBoot} is no list of files`);
   }
   return files.filter(({ path }) => !ofTheEngine.has(path)).map(({ path, text }) => ({ path, content: text.join(name) }));

@@ -98,7 +98,15 @@ describe("an image's files for the first boot", () => {
   });
 
   it('of a label that anybody wrote lead nowhere', () => {
-    for (const label of ['', '{}', '[1]', '[{"path":"/../x","text":[]}]', '[{"path":"/x","text":"y"}]', '[{"path":"x","text":[]}]'])
+    for (const label of [
+      '',
+      '{}',
+      '[1]',
+      '[{"path":"/../x","text":[]}]',
+      '[{"path":"/x","text":"y"}]',
+      '[{"path":"x","text":[]}]',
+      '[{"path":"/x","text":[]},{"path":"/x","text":[]}]',
+    ])
       assert.throws(
         () => firstBootFiles({ 'orlop.first-boot': label }, 'box'),
         (error) => isOrlopError(error, 'invalid-argument'),
