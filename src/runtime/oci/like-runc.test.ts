@@ -340,4 +340,6 @@ describe('beside runc', { skip }, () => {
       assert.deepEqual(logOf(), logOf('runc'));
     }
   });
+
+  test('a log that cannot be made', () => both(['--log', '/no/such/directory/log', 'list']));
 });

@@ -1,5 +1,6 @@
 import { appendFileSync, closeSync, openSync } from 'node:fs';
 import { OrlopError } from '#errors';
+import { describeErrno } from '../sandbox/errno-words.ts';
 import { print } from './print.ts';
 
 export type LogLevel = 'debug' | 'warning' | 'error';
@@ -19,12 +20,12 @@ export interface LogOptions {
   readonly debug?: boolean;
 }
 
-/** Fails with invalid-argument `RUNTIME_LOG_FORMAT` for another format than text or json, and as open(2) does when the file cannot be written. */
+/** Fails with invalid-argument `RUNTIME_LOG_FORMAT` for another format than text or json, and with `RUNTIME_LOG_FILE`, as runc says it, when the file cannot be written. */
 export function openLog({ file = '', format = 'text', debug = false }: LogOptions): RuntimeLog {
   if (!['', 'text', 'json'].includes(format))
     throw new OrlopError('invalid-argument', 'RUNTIME_LOG_FORMAT', `invalid log-format: ${format}`, { hint: 'use text or json' });
   // Made at once, because callers open it whether or not anything was written.
-  if (file !== '') closeSync(openSync(file, 'a', 0o644));
+  if (file !== '') makeFile(file);
   const put = (line: string): void => {
     if (file === '') print(2, line);
     else appendFileSync(file, line);
@@ -40,6 +41,15 @@ export function openLog({ file = '', format = 'text', debug = false }: LogOption
       if (file !== '') print(2, `${message}\n`);
     },
   };
+}
+
+function makeFile(file: string): void {
+  try {
+    closeSync(openSync(file, 'a', 0o644));
+  } catch (error) {
+    const errno = (error as NodeJS.ErrnoException).code ?? '';
+    throw new OrlopError('invalid-argument', 'RUNTIME_LOG_FILE', `open ${file}: ${describeErrno(errno)}`, { cause: error });
+  }
 }
 
 export function formatLine(level: LogLevel, message: string, json: boolean, now: Date): string {

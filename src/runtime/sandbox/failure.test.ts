@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isOrlopError, OrlopError } from '#errors';
-import type { Op } from '#sys';
+import { CLONE_NEWNET, CLONE_NEWNS, type Op } from '#sys';
 import { explainFailure } from './failure.ts';
 
 function explain(op: Op, failure: { errno: string; syscall?: string; path?: string; detail?: string }): OrlopError {
@@ -37,6 +37,7 @@ test('failures name the object: mount, directory, setting', () => {
     ],
     [{ op: 'attach_mount', mount: 0, target: '/mnt', make: 1 }, 'ENOTDIR', /\/mnt: not a directory/],
     [{ op: 'mask', target: '/proc/kcore' }, 'EPERM', /\/proc\/kcore cannot be masked/],
+    [{ op: 'join_namespaces', fd: 0, flags: CLONE_NEWNET | CLONE_NEWNS }, 'EINVAL', /into mnt, net namespace: invalid argument/],
     [{ op: 'change_directory', path: '/w' }, 'ENOENT', /working directory \/w cannot be entered: no such file/],
     [{ op: 'set_sysctl', path: 'net/x', value: '1' }, 'ENOENT', /sysctl net\.x cannot be set to "1"/],
     [{ op: 'set_user', uid: 9, gid: 8, groups: new Uint8Array() }, 'EINVAL', /user 9:8/],

@@ -1,6 +1,6 @@
 import { kindOfErrno, OrlopError } from '#errors';
 import type { Op, Plan } from '#sys';
-import { type PlanFailureDetails, planFailureOf, rlimits } from '#sys';
+import { namespaceFlags, type PlanFailureDetails, planFailureOf, rlimits } from '#sys';
 import { describeErrno } from './errno-words.ts';
 
 type OpOf<Name extends Op['op']> = Extract<Op, { op: Name }>;
@@ -208,7 +208,7 @@ function explainNamespace(op: Op, failure: PlanFailureDetails): Told | null {
         ...(['ENOSPC', 'EUSERS', 'EPERM'].includes(failure.errno) ? { hint: 'see /proc/sys/user/max_*_namespaces' } : {}),
       };
     case 'join_namespaces':
-      return { code: 'RUNTIME_NAMESPACES', text: `a namespace cannot be joined: ${failure.syscall} ${failure.path}: ${reason}` };
+      return { code: 'RUNTIME_NAMESPACES', text: `failed to ${failure.syscall} into ${nameNamespaces(op.flags)} namespace: ${reason}` };
     case 'map_ids':
       return {
         code: 'RUNTIME_ID_MAP',
@@ -227,6 +227,12 @@ function explainNamespace(op: Op, failure: PlanFailureDetails): Told | null {
     default:
       return null;
   }
+}
+
+/** `net`, or `mnt, net` where they are joined at once. */
+function nameNamespaces(flags: number): string {
+  const names = Object.entries(namespaceFlags).filter(([, flag]) => (flags & flag) === flag);
+  return names.map(([name]) => name).join(', ');
 }
 
 function oneLine(map: string): string {
