@@ -1,4 +1,5 @@
 import { OrlopError } from '#errors';
+import { type DockerProgress, parseErrorBody } from '#wire';
 import { collect, type Answer } from './transport/transport.ts';
 
 /** All of an answer as JSON, trusted to be what the route promises. */
@@ -24,6 +25,11 @@ export async function* readLines<Value>(body: AsyncIterable<Buffer>): AsyncGener
   }
   const last = rest.toString('utf8').trim();
   if (last !== '') yield parse<Value>(last);
+}
+
+/** A stream whose operation failed says so in a line: that one is thrown, as the engine made it. */
+export function throwFailure({ error, errorBody }: DockerProgress): void {
+  if (error !== undefined) throw parseErrorBody(500, JSON.stringify(errorBody ?? { message: error }));
 }
 
 function parse<Value>(text: string): Value {

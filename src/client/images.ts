@@ -1,7 +1,6 @@
 import type { DockerDeleted, DockerHistoryEntry, DockerImage, DockerImageSummary, DockerProgress } from '#wire';
 import { createRegistriesClient, type RegistriesClient } from './registries.ts';
-import { OrlopError } from '#errors';
-import { readJson, readLines, readText } from './answers.ts';
+import { readJson, readLines, readText, throwFailure } from './answers.ts';
 import type { Transport } from './transport/transport.ts';
 
 export interface ImportOptions {
@@ -56,7 +55,7 @@ async function importRoot(transport: Transport, upload: AsyncIterable<Uint8Array
   });
   let id = '';
   for await (const line of readLines<DockerProgress>(answer.body)) {
-    if (line.error !== undefined) throw new OrlopError('invalid-argument', 'CLIENT_IMPORT_FAILED', line.error);
+    throwFailure(line);
     id = line.status ?? id;
   }
   return id;

@@ -1,6 +1,6 @@
 import { OrlopError } from '#errors';
-import { type DockerAuth, type DockerProgress, parseErrorBody, type Progress } from '#wire';
-import { readJson, readLines } from './answers.ts';
+import { type DockerAuth, type DockerProgress, type Progress } from '#wire';
+import { readJson, readLines, throwFailure } from './answers.ts';
 import { formatPlatformQuery } from './platform.ts';
 import type { Answer, Transport } from './transport/transport.ts';
 
@@ -93,7 +93,7 @@ function requestOf({ auth, signal }: RegistryOptions): { headers?: Record<string
 /** The lines of Docker's stream; steps of parts are reported, an error is thrown as the engine made it. */
 async function* follow(answer: Answer, report: RegistryOptions['progress']): AsyncGenerator<DockerProgress> {
   for await (const line of readLines<DockerProgress>(answer.body)) {
-    if (line.error !== undefined) throw parseErrorBody(500, JSON.stringify(line.errorDetail ?? { message: line.error }));
+    throwFailure(line);
     const { id, status, progressDetail } = line;
     if (status !== undefined && id !== undefined && !status.startsWith('Pulling from')) report?.({ id, status, ...progressDetail });
     yield line;

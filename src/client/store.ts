@@ -1,6 +1,5 @@
-import { OrlopError } from '#errors';
 import type { DiskBody, DockerChange, DockerProgress, StoreCheck } from '#wire';
-import { readJson, readLines } from './answers.ts';
+import { readJson, readLines, throwFailure } from './answers.ts';
 import { formatPlatformQuery } from './platform.ts';
 import type { Transport } from './transport/transport.ts';
 
@@ -106,7 +105,7 @@ async function* load(
   const options = { method: 'POST', path: '/images/load', query: { quiet, platform: formatPlatformQuery(platform) }, upload } as const;
   const answer = await transport.request({ ...options, ...(signal === undefined ? {} : { signal }) });
   for await (const line of readLines<LoadLine>(answer.body)) {
-    if (line.error !== undefined) throw new OrlopError('invalid-argument', 'CLIENT_LOAD_FAILED', line.error);
+    throwFailure(line);
     yield line;
   }
 }

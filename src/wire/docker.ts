@@ -1,3 +1,5 @@
+import type { ErrorBody } from './error-body.ts';
+
 /**
  * JSON of the part of the Docker Engine API (v1.51) that Orlop serves, with Docker's own field names. Source: Docker Engine API reference.
  * Answers are described exactly; requests list what Orlop's own client sends (the server also accepts, or refuses by name, the rest).
@@ -300,8 +302,10 @@ export interface DockerProgress {
   progressDetail?: { current?: number; total?: number };
   progress?: string;
   error?: string;
-  /** Docker's clients read the message; ours the rest, as in `ErrorBody`. */
-  errorDetail?: { message: string; kind?: string; code?: string; detail?: string; hint?: string };
+  /** Docker's clients take a `code` in here for a number. */
+  errorDetail?: { message: string };
+  /** What ours read: kind, code and hint survive the wire. */
+  errorBody?: ErrorBody;
   aux?: { Tag: string; Digest: string; Size: number };
 }
 

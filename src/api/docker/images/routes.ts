@@ -1,6 +1,7 @@
-import { OrlopError, toOrlopError } from '#errors';
+import { OrlopError } from '#errors';
 import type { Exchange, Route } from '#api/http';
 import type { DockerDeleted, DockerProgress, ImageView } from '#wire';
+import { failureLine } from '../registries/progress.ts';
 import type { ImageBackend } from './backend.ts';
 import { platformOf } from './platform.ts';
 import { historyOf, imageInspectionOf, imageSummaryOf } from './view.ts';
@@ -72,9 +73,7 @@ export async function importImage({ images }: ImageBackend, exchange: Exchange):
     });
     await send({ status: id });
   } catch (thrown) {
-    const error = toOrlopError(thrown);
-    const text = error.hint === undefined ? error.message : `${error.message}. ${error.hint}`;
-    await send({ errorDetail: { message: text }, error: text });
+    await send(failureLine(thrown));
   }
 }
 

@@ -30,13 +30,19 @@ export function openProgress(exchange: Exchange): ProgressStream {
         await work();
       } catch (thrown) {
         if (out === undefined) throw thrown;
-        const { kind, code, hint, message } = toOrlopError(thrown);
-        const text = hint === undefined ? message : `${message}. ${hint}`;
-        send({ errorDetail: { message: text, kind, code, detail: message, ...(hint === undefined ? {} : { hint }) }, error: text });
+        send(failureLine(thrown));
       }
       await written;
     },
   };
+}
+
+/** The line that says that it has failed: the last one. */
+export function failureLine(thrown: unknown): DockerProgress {
+  const { kind, code, hint, message } = toOrlopError(thrown);
+  const text = hint === undefined ? message : `${message}. ${hint}`;
+  const errorBody = { message: text, kind, code, detail: message, ...(hint === undefined ? {} : { hint }) };
+  return { error: text, errorDetail: { message: text }, errorBody };
 }
 
 /** What plain clients print behind the status: Docker's bar of fifty signs. */

@@ -1,7 +1,8 @@
-import { OrlopError, toOrlopError } from '#errors';
+import { OrlopError } from '#errors';
 import type { Exchange, Route } from '#api/http';
 import type { DockerProgress } from '#wire';
 import { platformOf } from '../images/platform.ts';
+import { failureLine } from '../registries/progress.ts';
 import type { StoreBackend } from './backend.ts';
 import { sendArchive } from './send-archive.ts';
 
@@ -50,9 +51,7 @@ async function load(archives: StoreBackend['archives'], exchange: Exchange): Pro
       for (const name of names) send({ stream: `Loaded image: ${name}\n` });
     }
   } catch (thrown) {
-    const error = toOrlopError(thrown);
-    const text = error.hint === undefined ? error.message : `${error.message}. ${error.hint}`;
-    send({ errorDetail: { message: text }, error: text });
+    send(failureLine(thrown));
   }
   await last;
 }
