@@ -145,6 +145,8 @@ test('each request is a line of the log and counts in the metrics', async () => 
   ])
     assert.ok(text.includes(`${line}\n`), `${line} is not in ${text}`);
   for (const line of text.trimEnd().split('\n')) assert.match(line, /^(# (HELP|TYPE) [a-z_]+ \S.*|[a-z_]+(\{[^{}]*\})? [\d.e+-]+)$/);
+  const [pushed] = registry.log.filter(({ method }) => method === 'POST');
+  assert.ok(Number(pushed?.['received']) > 'counted'.length, 'what comes with the head of a request counts');
   const got = registry.log.find(({ agent }) => agent === 'tester');
   assert.deepEqual(
     [got?.['method'], got?.['path'], got?.['status'], got?.['cut']],

@@ -39,6 +39,8 @@ export interface RegistryServer extends AsyncDisposable {
 }
 
 interface Service extends Registry {
+  /** How many bytes of each connection have been counted. */
+  readonly heard: WeakMap<Socket, number>;
   readonly idleMs: number;
   readonly authenticator: Authenticator;
   readonly readOnly: boolean;
@@ -58,6 +60,7 @@ export function createRegistryServer(options: RegistryServerOptions): RegistrySe
     policy,
     mirror: options.mirror ?? null,
     authenticator: options.authenticator ?? noAuthentication,
+    heard: new WeakMap(),
     idleMs: options.idleMs ?? usualIdleMs,
     readOnly: options.readOnly ?? false,
     sparse: options.sparse ?? false,
@@ -108,7 +111,7 @@ async function serve(service: Service, request: IncomingMessage, response: Serve
   const started = performance.now();
   const exchange = createExchange(request, response, service.idleMs);
   const facts = { route: 'none', user: null as string | null };
-  const counted = countBytes(request.socket);
+  const counted = countBytes(service.heard, request.socket);
   service.metrics.begin();
   response.once('close', () =>
     report(service, exchange, response, { ...facts, ...counted(), seconds: (performance.now() - started) / 1000 }),
@@ -159,10 +162,14 @@ function answerError({ logger }: Service, exchange: Exchange, response: ServerRe
   if (!response.destroyed) exchange.answer(status, { 'Content-Type': 'application/json', ...headers }, body);
 }
 
-/** How much has gone over the connection since now. */
-function countBytes(socket: Socket): () => { readonly receivedBytes: number; readonly sentBytes: number } {
-  const { bytesRead, bytesWritten } = socket;
-  return () => ({ receivedBytes: socket.bytesRead - bytesRead, sentBytes: socket.bytesWritten - bytesWritten });
+/** How much one request brings and takes. Of what has come before a request is noticed, all belongs to it that the one before did not count. */
+function countBytes(heard: WeakMap<Socket, number>, socket: Socket): () => { readonly receivedBytes: number; readonly sentBytes: number } {
+  const { bytesWritten } = socket;
+  return () => {
+    const before = heard.get(socket) ?? 0;
+    heard.set(socket, socket.bytesRead);
+    return { receivedBytes: socket.bytesRead - before, sentBytes: socket.bytesWritten - bytesWritten };
+  };
 }
 
 const knownMethods: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];

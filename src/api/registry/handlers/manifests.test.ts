@@ -44,6 +44,42 @@ describe('manifests', () => {
       assert.equal((await registry.fetch('GET', `/v2/some/repo/manifests/${reference}`)).status, 200);
   });
 
+  const part = (type: string, content: string, more: object = {}) => ({
+    mediaType: type,
+    digest: sha256(content),
+    size: content.length,
+    ...more,
+  });
+  const config = part('application/vnd.oci.image.config.v1+json', '{}');
+  const plain = part('application/vnd.oci.image.layer.v1.tar', 'layer one');
+  const foreign = part('application/vnd.oci.image.layer.nondistributable.v1.tar+gzip', 'elsewhere', { urls: ['https://store.test/x'] });
+  const empty = part('application/vnd.oci.empty.v1+json', '{}');
+  const manyAnnotations = Object.fromEntries(Array.from({ length: 390 }, (_, at) => [`large-${at}`, 'A'.repeat(10_000)]));
+  const image = (more: object) => ({ schemaVersion: 2, mediaType: ociManifest, config, layers: [plain], ...more });
+  const kinds: readonly [what: string, manifest: object][] = [
+    ['an image without layers', image({ layers: [] })],
+    ['an image with a layer that is not here to be', image({ layers: [foreign, plain] })],
+    ['an image with the content in its descriptors', image({ config: { ...config, data: btoa('{}') } })],
+    ['an image of almost four megabytes', image({ annotations: manyAnnotations })],
+    ['an artifact whose layer is nothing', image({ artifactType: 'application/vnd.test', config: empty, layers: [empty] })],
+    ['an artifact with layers of its own type', image({ config: empty, layers: [part('application/vnd.test', 'layer two')] })],
+    ['an image with a field that is new', image({ 'org.test.new': { deep: [1, null] } })],
+    ['an index of nothing', { schemaVersion: 2, mediaType: ociIndex, manifests: [] }],
+    ['an index of blobs', { schemaVersion: 2, mediaType: ociIndex, manifests: [plain] }],
+    ['a type that is new', { schemaVersion: 3, mediaType: 'application/vnd.test.manifest.v9+json', parts: [] }],
+  ];
+  for (const [what, manifest] of kinds) {
+    test(`${what} comes back as it was pushed, in an index too`, async () => {
+      const text = JSON.stringify(manifest);
+      assert.equal((await registry.pushManifest('some/repo', sha256(text), manifest)).status, 201);
+      const type = 'mediaType' in manifest ? String(manifest.mediaType) : '';
+      const index = { schemaVersion: 2, mediaType: ociIndex, manifests: [part(type, text)] };
+      assert.equal((await registry.pushManifest('some/repo', 'outer', index)).status, 201);
+      const got = await registry.fetch('GET', `/v2/some/repo/manifests/${sha256(text)}`);
+      assert.deepEqual([got.status, got.headers.get('content-type'), got.bytes.toString() === text], [200, type, true]);
+    });
+  }
+
   test('a sparse registry takes what is incomplete, and its check knows the difference', async () => {
     await using sparse = await openTestRegistry({ sparse: true });
     for (const content of ['{}', 'here']) await sparse.pushBlob('a', content);
