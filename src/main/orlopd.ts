@@ -15,6 +15,8 @@ async function main(argv: readonly string[]): Promise<void> {
   if (asked.show === 'help') return void process.stdout.write(usage);
   if (asked.show === 'version') return void process.stdout.write(`orlopd version ${version}, build ${buildId}\n`);
   requireRoot();
+  // Files that others are to read are made with their modes, whatever the shell was like that we were started from.
+  process.umask(0o022);
   const logger = createLogger({ level: asked.logLevel });
   const stopped = nextSignal();
   await using parts = await openParts({ ...prepareRoots(asked), version, buildId }, logger);
