@@ -24,7 +24,8 @@ default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
 network_backend = "cni"
 `;
 
-export async function openPodman(): Promise<Podman> {
+/** `manager`: who makes the cgroups. */
+export async function openPodman(manager: 'cgroupfs' | 'systemd' = 'cgroupfs'): Promise<Podman> {
   await using undo = new AsyncDisposableStack();
   const home = undo.use(openEngineHome());
   const at = (name: string): string => join(home.directory, name);
@@ -37,7 +38,7 @@ export async function openPodman(): Promise<Podman> {
     CONTAINERS_REGISTRIES_CONF: home.write('registries.conf', ''),
   };
   const globals = ['--runtime', runtimeProgram, '--root', at('root'), '--runroot', at('run'), '--tmpdir', at('tmp')];
-  const words = [...globals, '--cgroup-manager=cgroupfs', '--events-backend=file', '--network-config-dir', at('net')];
+  const words = [...globals, `--cgroup-manager=${manager}`, '--events-backend=file', '--network-config-dir', at('net')];
   // conmon notes in its working directory that a container ran out of memory.
   const runWith = (options: CommandOptions, ...args: string[]): Promise<Outcome> =>
     runCommand('podman', [...words, ...args], { ...options, cwd: home.directory, env: { ...environment, ...options.env } });
