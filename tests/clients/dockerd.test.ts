@@ -38,6 +38,14 @@ describe("Docker's daemon on orlop-runtime", { skip: whyNoEngine(dockerPrograms)
     assert.equal((await run(image, '/etc')).code, 126);
   });
 
+  test("the daemon's AppArmor profile confines", {
+    skip: isConfining() ? false : 'needs a kernel with AppArmor: npm run test:vm',
+  }, async () => {
+    const label = 'cat /proc/self/attr/current';
+    assert.equal(await sh([], label), 'docker-default (enforce)');
+    assert.equal(await sh(['--security-opt', 'apparmor=unconfined'], label), 'unconfined');
+  });
+
   test('a short program is never lost between start and its end', async () => {
     for (let round = 0; round < 10; round += 1)
       assert.deepEqual(await run(image, 'echo', 'quick'), { code: 0, stdout: 'quick\n', stderr: '' });
@@ -188,3 +196,8 @@ describe("Docker's daemon on orlop-runtime", { skip: whyNoEngine(dockerPrograms)
     assert.equal((await program.ended).code, 4);
   });
 });
+
+function isConfining(): boolean {
+  const switched = '/sys/module/apparmor/parameters/enabled';
+  return existsSync(switched) && readFileSync(switched, 'utf8').trim() === 'Y';
+}
