@@ -22,7 +22,7 @@ export function idmappedView(addon: Addon, path: string, usernsFd: number): numb
 function cannotMap(path: string, cause: unknown): unknown {
   if (!isErrno(cause, 'EINVAL', 'EPERM')) return cause;
   return new OrlopError('failed-precondition', 'SYS_IDMAP_UNSUPPORTED', `the file system of ${path} cannot be mounted with mapped owners`, {
-    hint: 'use ext4, xfs, btrfs or tmpfs, or run without a user namespace',
+    hint: 'use ext4, xfs, btrfs, or tmpfs (since Linux 6.3), or run without a user namespace',
     cause,
   });
 }
