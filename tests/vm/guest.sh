@@ -3,13 +3,15 @@ uname -sr
 systemctl --version | head -n 1
 grep cgroup /proc/self/mountinfo
 export TMPDIR=/var/tmp ORLOP_RUNTIME_BUILT=/checkout/bin/orlop-runtime PATH=/checkout/build:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+# How often the emulated processor has stopped a Node so far.
+stopped() { dmesg | grep -cE '(MainThread|V8Worker|node)\[[0-9]+\]:? (trap|segfault|general)'; }
 seconds() { cut -d. -f1 /proc/uptime; }
 end=$(($(seconds) + $(cat wanted-seconds)))
 worst=0
 
 # Runs a command in the time that is left; what makes a distribution needs the network, which the machine has not.
 run() {
-  timeout -k 10 $((end > $(seconds) ? end - $(seconds) : 1)) "$@"
+  timeout -k 10 $((end > $(seconds) ? end - $(seconds) : 1)) "$@" </dev/null
 }
 
 # One line of test files in one process: Node takes seconds to start.
@@ -25,9 +27,13 @@ if [ -f wanted-script ]; then
   worst=$?
 else
   while read -r files; do
+    before=$(stopped)
     test_files $files
-    # By a signal: the emulated processor now and then stops Node, which the kernel's console tells. A test's own death is one twice.
-    case $code in 132 | 133 | 139) test_files $files ;; esac
+    if [ $code -ne 0 ] && [ "$(stopped)" -gt "$before" ]; then
+      dmesg | grep -E 'trap|segfault' | tail -n 3
+      echo "the emulated processor stopped Node: again"
+      test_files $files
+    fi
     if [ $code -gt $worst ]; then worst=$code; fi
   done <wanted-tests
 fi
