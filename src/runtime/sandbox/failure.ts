@@ -208,7 +208,10 @@ function explainNamespace(op: Op, failure: PlanFailureDetails): Told | null {
         ...(['ENOSPC', 'EUSERS', 'EPERM'].includes(failure.errno) ? { hint: 'see /proc/sys/user/max_*_namespaces' } : {}),
       };
     case 'join_namespaces':
-      return { code: 'RUNTIME_NAMESPACES', text: `failed to ${failure.syscall} into ${nameNamespaces(Number(op.flags))} namespace: ${reason}` };
+      return {
+        code: 'RUNTIME_NAMESPACES',
+        text: `failed to ${failure.syscall} into ${nameNamespaces(Number(op.flags))} namespace: ${reason}`,
+      };
     case 'map_ids':
       return {
         code: 'RUNTIME_ID_MAP',
