@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { after, before, describe, test, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { startEngine, whyNot, type TestEngine } from './harness.ts';
+
+/** Asks until the answer fits; for what an init does in its own time. */
+async function eventually(question: () => Promise<string>, fits: (answer: string) => boolean, patienceMs = 60_000): Promise<string> {
+  let answer = '';
+  for (const deadline = Date.now() + patienceMs; Date.now() < deadline; await delay(50)) {
+    answer = await question();
+    if (fits(answer)) return answer;
+  }
+  throw new Error(`still not so after ${patienceMs} ms, but: ${answer}`);
+}
+
+const stateOf = (engine: TestEngine, name: string): Promise<string> =>
+  engine.must('inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', name);
+
+/** The time that images carry, so that they can be compared. */
+const env = { SOURCE_DATE_EPOCH: '1700000000' };
+
+/** Builds a template; false, and the test skipped, when the mirror cannot be reached from here. */
+async function build(engine: TestEngine, context: TestContext, template: string): Promise<boolean> {
+  const { code, stderr } = await engine.orlopWith({ timeoutMs: 280_000, env }, 'template', 'build', '-q', template);
+  if (code === 0) return true;
+  if (!/cannot be reached|is not installed/.test(stderr)) throw new Error(stderr);
+  context.skip(stderr);
+  return false;
+}
+
+describe('inits that are not systemd', { skip: whyNot() }, () => {
+  let engine: TestEngine;
+  before(async () => {
+    engine = await startEngine();
+  });
+  after(() => engine[Symbol.asyncDispose]());
+
+  const inits = [
+    { variant: 'sysvinit', level: ['runlevel'], isUp: (answer: string) => answer === 'N 2' },
+    { variant: 'openrc', level: ['rc-status', '--runlevel'], isUp: (answer: string) => answer === 'default' },
+  ];
+  for (const { variant, level, isUp } of inits) {
+    test(`${variant} comes up with a login on its console, comes back from a reboot, and shuts down`, async (context) => {
+      if (!(await build(engine, context, `debian/trixie/${variant}`))) return;
+      const inside = async (...words: string[]): Promise<string> => (await engine.orlop('exec', variant, ...words)).stdout.trim();
+      const isBooted = async (): Promise<void> => {
+        await eventually(() => inside(...level), isUp);
+        await eventually(
+          () => inside('ps', '-e', '-o', 'args'),
+          (answer) => answer.includes('getty') && answer.includes('dbus-daemon'),
+        );
+      };
+      await engine.must('launch', `debian/trixie/${variant}`, variant);
+      await isBooted();
+      await eventually(
+        () => engine.must('logs', variant),
+        (answer) => answer.includes(`${variant} console`),
+      );
+      assert.equal(await engine.must('inspect', '-f', '{{index .Config.Labels "orlop.init"}}', variant), variant);
+      const started = (): Promise<string> => engine.must('inspect', '-f', '{{.State.StartedAt}}', variant);
+      const first = await started();
+      await engine.orlop('exec', variant, 'reboot');
+      await eventually(started, (answer) => answer !== first);
+      await isBooted();
+      await engine.must('stop', '-t', '60', variant);
+      assert.equal(await stateOf(engine, variant), 'exited 0');
+    });
+  }
+
+  test('their images are made again just the same: by other processes, at another time, under another umask', async (context) => {
+    const before = process.umask(0o077);
+    // What an engine is started with, it hands on to the programs that it runs.
+    await using other = await startEngine().finally(() => process.umask(before));
+    for (const each of [engine, other]) if (!(await build(each, context, 'debian/trixie/openrc'))) return;
+    for (const name of ['debian:trixie', 'debian:trixie-openrc']) {
+      const [one, two] = await Promise.all(
+        [engine, other].map((each) => each.must('inspect', '--type', 'image', '-f', '{{.Id}} {{json .RootFS.Layers}}', name)),
+      );
+      assert.equal(one, two);
+    }
+  });
+});
+
+describe('a template', { skip: whyNot() }, () => {
+  test('of a recipe that somebody wrote is listed, built and run', async () => {
+    const templates = execFileSync('mktemp', ['-d'], { encoding: 'utf8' }).trim();
+    await using engine = await startEngine(['--templates', templates]);
+    const recipe = {
+      name: 'mine/trixie',
+      suite: 'trixie',
+      variants: [{ name: 'app', packages: ['file'], commands: ["echo 'made by me' > /made"], command: ['cat', '/made'] }],
+    };
+    writeFileSync(join(templates, 'mine.json'), JSON.stringify(recipe));
+    writeFileSync(join(templates, 'wrong.json'), '{"name":"x"}');
+    const { stdout, stderr } = await engine.orlop('template', 'list');
+    assert.match(stdout, /mine\/trixie\/app\s+app\s+mine:trixie\s+no/);
+    assert.match(stderr, /wrong\.json: suite: it is missing/);
+    const { code, stderr: why } = await engine.orlopWith({ timeoutMs: 300_000 }, 'template', 'build', '-q', 'mine/trixie');
+    if (code !== 0) assert.match(why, /cannot be reached|is not installed/);
+    else assert.equal(await engine.must('run', '--rm', 'mine:trixie'), 'made by me');
+    execFileSync('rm', ['-r', templates]);
+  });
+});
+
+describe('images for LXD', { skip: whyNot() }, () => {
+  let engine: TestEngine;
+  let server: ReturnType<typeof createServer>;
+  const asked: string[] = [];
+  const at = (...parts: readonly string[]): string => join(engine.root, ...parts);
+
+  before(async () => {
+    server = createServer((request, response) => {
+      asked.push(request.url ?? '');
+      response.end(readFileSync(at('www', request.url ?? '')));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const remotes = execFileSync('mktemp', { encoding: 'utf8' }).trim();
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    writeFileSync(remotes, JSON.stringify({ remotes: { lab: { url } } }));
+    engine = await startEngine(['--remotes', remotes]);
+    execFileSync('rm', [remotes]);
+    writeImage();
+  });
+  after(async () => {
+    await engine[Symbol.asyncDispose]();
+    await new Promise((resolve) => {
+      server.close(resolve);
+      server.closeAllConnections();
+    });
+  });
+
+  /** A machine of busybox as LXD's tools would pack it, in one file and in two. */
+  const writeImage = (): void => {
+    for (const path of [
+      'lxd/templates',
+      'lxd/rootfs/bin',
+      'lxd/rootfs/sbin',
+      'lxd/rootfs/etc',
+      'lxd/rootfs/proc',
+      'lxd/rootfs/dev',
+      'lxd/rootfs/sys',
+    ])
+      mkdirSync(at(path), { recursive: true });
+    cpSync('/bin/busybox', at('lxd/rootfs/bin/busybox'));
+    for (const program of ['sh', 'cat', 'hostname']) symlinkSync('busybox', at('lxd/rootfs/bin', program));
+    symlinkSync('../bin/busybox', at('lxd/rootfs/sbin/init'));
+    writeFileSync(at('lxd/rootfs/etc/inittab'), '::askfirst:-/bin/sh\n');
+    writeFileSync(
+      at('lxd/metadata.yaml'),
+      'architecture: x86_64\ncreation_date: 86400\nproperties: {os: Tiny, release: "1"}\ntemplates:\n  /etc/motd: {when: [create, copy], template: motd.tpl}\n',
+    );
+    writeFileSync(at('lxd/templates/motd.tpl'), 'I am {{ container.name }}.\n');
+    execFileSync('tar', ['-C', at('lxd'), '-cJf', at('unified.tar.xz'), 'metadata.yaml', 'templates', 'rootfs']);
+    execFileSync('tar', ['-C', at('lxd'), '-cJf', at('metadata.tar.xz'), 'metadata.yaml', 'templates']);
+    execFileSync('tar', ['-C', at('lxd/rootfs'), '-czf', at('rootfs.tar.gz'), '.']);
+  };
+
+  test('in one file and in two boot, with the files that their templates ask for', async () => {
+    assert.equal(await engine.must('image', 'import', '--lxd', '--name', 'one', at('unified.tar.xz')), 'one');
+    await engine.must('image', 'import', '--lxd', '--name', 'two', at('metadata.tar.xz'), at('rootfs.tar.gz'));
+    assert.equal(await engine.must('inspect', '--type', 'image', '-f', '{{index .Config.Labels "orlop.init"}}', 'two'), 'busybox');
+    for (const name of ['one', 'two']) {
+      await engine.must('launch', name, `box-${name}`);
+      assert.equal(await engine.must('exec', `box-${name}`, 'cat', '/etc/motd', '/etc/hostname'), `I am box-${name}.\nbox-${name}`);
+      await engine.must('stop', `box-${name}`);
+      assert.equal(await stateOf(engine, `box-${name}`), 'exited 0');
+    }
+  });
+
+  test('that are none are refused with what was expected', async () => {
+    const { code, stderr } = await engine.orlop('image', 'import', '--lxd', at('rootfs.tar.gz'));
+    assert.equal(code, 1);
+    assert.match(stderr, /there is no rootfs\/ in it\n.*unified tarball/s);
+  });
+
+  test('of a remote are fetched by the first launch, and known by the second', async () => {
+    const describeFile = (path: string, ftype: string, more: object = {}): object => {
+      const bytes = readFileSync(at(path));
+      mkdirSync(at('www/images'), { recursive: true });
+      writeFileSync(at('www/images', path), bytes);
+      return { ftype, path: `images/${path}`, size: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex'), ...more };
+    };
+    mkdirSync(at('www/streams/v1'), { recursive: true });
+    const items = { all: describeFile('unified.tar.xz', 'lxd_combined.tar.gz') };
+    const arch = process.arch === 'x64' ? 'amd64' : process.arch;
+    const products = { 'tiny:1': { aliases: 'tiny/1,tiny/1/default', arch, versions: { 1: { items } } } };
+    writeFileSync(at('www/streams/v1/images.json'), JSON.stringify({ products }));
+    const index = { index: { images: { datatype: 'image-downloads', path: 'streams/v1/images.json' } } };
+    writeFileSync(at('www/streams/v1/index.json'), JSON.stringify(index));
+    await engine.must('rmi', '-f', 'one', 'two').catch(() => '');
+    assert.equal(await engine.must('launch', 'lab:tiny/1', 'far'), 'far');
+    assert.equal(await engine.must('exec', 'far', 'cat', '/etc/motd'), 'I am far.');
+    assert.match(await engine.must('images', 'lab/tiny'), /lab\/tiny\s+1 /);
+    const fetched = asked.filter((path) => path.startsWith('/images/')).length;
+    await engine.must('launch', 'lab:tiny/1/default', 'near');
+    assert.deepEqual([asked.filter((path) => path.startsWith('/images/')).length, fetched <= 1], [fetched, true]);
+    assert.match((await engine.orlop('launch', 'lab:tiny/2')).stderr, /has no image "tiny\/2"\nhint: it has tiny\/1/);
+  });
+});
