@@ -122,10 +122,8 @@ test('a full disk refuses an upload, and what is given up makes room again', { s
 });
 
 test('a server that is told to stop ends its downloads and then itself, with success', async (t) => {
-  const { program, url } = await serve(t, [
-    ...orlopCommand,
-    ...['registry', 'serve', '--addr', '127.0.0.1:0', '--root', join(makeFolder(t), 'root')],
-  ]);
+  const words = ['registry', 'serve', '--addr', '127.0.0.1:0', '--root', join(makeFolder(t), 'root')];
+  const { program, url } = await serve(t, [...orlopCommand, ...words]);
   const bytes = randomBytes(24 << 20);
   await pushBlob(url, bytes);
   const [answer] = (await once(get(`${url}/v2/a/blobs/${digestOf(bytes)}`), 'response')) as [IncomingMessage];
