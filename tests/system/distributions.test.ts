@@ -198,6 +198,7 @@ describe('images for LXD', { skip: whyNot() }, () => {
     assert.equal(await engine.must('exec', 'far', 'cat', '/etc/motd'), 'I am far.');
     assert.match(await engine.must('images', 'lab/tiny'), /lab\/tiny\s+1 /);
     const fetched = asked.filter((path) => path.startsWith('/images/')).length;
+    await engine.must('pull', 'lab:tiny/1');
     await engine.must('launch', 'lab:tiny/1/default', 'near');
     assert.deepEqual([asked.filter((path) => path.startsWith('/images/')).length, fetched <= 1], [fetched, true]);
     assert.match((await engine.orlop('launch', 'lab:tiny/2')).stderr, /has no image "tiny\/2"\nhint: it has tiny\/1/);

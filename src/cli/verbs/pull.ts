@@ -1,13 +1,28 @@
 import type { Client } from '#client';
+import { OrlopError } from '#errors';
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { type Io, write } from '../io.ts';
 import { createProgressView } from '../render/progress.ts';
+import { fetchImages } from './lxd.ts';
 import { parseName } from '../values/all-tags.ts';
 import { authFor } from '../values/registry-auth.ts';
 
-export const pull: Verb = async ({ args, io, client }) => {
+/** `images:debian/12`: what follows the colon is neither a tag nor a port. No reference of a registry looks so. */
+const remoteName = /^[a-z0-9][a-z0-9._-]*:(?!\d+\/)[^/@]+\//;
+
+export const pull: Verb = async (invocation) => {
+  const { args, io, client } = invocation;
   const [name = ''] = args.positionals;
+  if (remoteName.test(name)) {
+    if (args.flag('all-tags') || args.text('platform') !== undefined)
+      throw new OrlopError(
+        'unimplemented',
+        'CLI_USAGE',
+        `--all-tags and --platform do not go with ${name}, which is no image of a registry`,
+      );
+    return fetchImages(invocation);
+  }
   const allTags = args.flag('all-tags');
   const full = parseName(name, allTags);
   const quiet = args.flag('quiet');
