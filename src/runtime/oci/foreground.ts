@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { OrlopError } from '#errors';
-import { type Addon, PR_SET_CHILD_SUBREAPER, signals } from '#sys';
+import { type Addon, PR_SET_CHILD_SUBREAPER, readProcessStat, signals } from '#sys';
 
 type SignalName = keyof typeof signals;
 
@@ -17,9 +17,9 @@ const ours: ReadonlySet<string> = new Set(
 
 /**
  * To be opened before anything is started: processes that bosun leaves behind then become our children (PR_SET_CHILD_SUBREAPER), and a signal that comes
- * before there is a process to take it is kept for it.
+ * before there is a process to take it is kept for it. Without `adopts` it is only the process itself that becomes our child, and no other that outlives its parent.
  */
-export function openForeground(addon: Addon): Foreground {
+export function openForeground(addon: Addon, { adopts = true }: { readonly adopts?: boolean } = {}): Foreground {
   addon.prctl(PR_SET_CHILD_SUBREAPER, 1);
   const waiting: SignalName[] = [];
   let target: number | null = null;
@@ -35,6 +35,7 @@ export function openForeground(addon: Addon): Foreground {
       try {
         target = pidfd;
         for (const name of waiting.splice(0)) send(addon, pidfd, name);
+        if (!adopts) await stopAdopting(addon, pid);
         await new Promise<void>((resolve) => {
           addon.whenReadable(pidfd, true, resolve);
         });
@@ -48,6 +49,13 @@ export function openForeground(addon: Addon): Foreground {
       for (const name of caught) process.off(name, take);
     },
   };
+}
+
+/** Not before bosun has left the process to us. */
+async function stopAdopting(addon: Addon, pid: number): Promise<void> {
+  const deadline = performance.now() + 5000;
+  while (readProcessStat(pid).parent !== process.pid && performance.now() < deadline) await delay(1);
+  addon.prctl(PR_SET_CHILD_SUBREAPER, 0);
 }
 
 function send(addon: Addon, pidfd: number, name: SignalName): void {

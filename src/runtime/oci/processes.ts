@@ -45,7 +45,7 @@ function spawnPs(addon: Addon, options: readonly string[], output: number): { pi
   const environment = ['PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL=C'];
   for (const program of ['/usr/bin/ps', '/bin/ps']) {
     try {
-      return addon.spawn(program, ['ps', ...options], environment, [-1, output, 2], false);
+      return addon.spawn(program, ['ps', ...options], environment, [-1, output, output], false);
     } catch (error) {
       if (!isErrno(error, 'ENOENT')) throw error;
     }

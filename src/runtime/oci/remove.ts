@@ -11,7 +11,7 @@ import { cgroupOf, stateOf, statusOf } from './status.ts';
 
 /** Sends a signal to the container's first process, or with `all` to every process in its cgroup. */
 export async function killContainer(context: RuntimeContext, record: ContainerRecord, signalText: string, all: boolean): Promise<void> {
-  const signal = /^\d{1,2}$/.test(signalText) ? Number(signalText) : parseSignal(signalText);
+  const signal = /^-?\d{1,9}$/.test(signalText) ? Number(signalText) : parseSignal(signalText);
   const status = statusOf(context, record);
   if (status === 'stopped') {
     if (all) return signalAll(context, record, signal);

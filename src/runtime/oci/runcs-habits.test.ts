@@ -136,4 +136,24 @@ describe("runc's habits", { skip: reasonToSkip() }, () => {
     assert.equal(readFileSync(errors, 'utf8'), 'exec /bin/script: no such file or directory\n');
     remove(id);
   });
+
+  test('what is no signal, and ps that fails, are told in one line', () => {
+    const id = create();
+    for (const [words, message] of [
+      [['kill', id, '99'], 'unable to signal init: invalid argument'],
+      [['kill', id, '-1'], 'unable to signal init: invalid argument'],
+      [['ps', id, '--nope'], String.raw`exit status 1: error: .*\\n.*`],
+    ] as const) {
+      const { code, err } = bundles.call(words);
+      assert.deepEqual([code, new RegExp(`^time="[^"]*" level=error msg="${message}"\n$`).test(err)], [1, true], err);
+    }
+    assert.equal(bundles.call(['kill', id, '']).code, 0);
+    remove(id);
+  });
+
+  test('with --no-subreaper run still learns how the process ended', () => {
+    const { id, directory } = bundles.make({ process: shell('exit 7') });
+    assert.equal(bundles.call(['run', '--no-subreaper', '--bundle', directory, id]).code, 7);
+    assert.equal(bundles.call(['exec', '--no-subreaper', id, 'true']).code, 1);
+  });
 });

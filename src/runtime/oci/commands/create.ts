@@ -26,7 +26,7 @@ const runFlags: FlagTable = {
   ...createFlags,
   detach: { kind: 'flag', short: 'd', about: "detach from the container's process" },
   keep: { kind: 'flag', about: 'do not delete the container after it exits' },
-  'no-subreaper': { kind: 'flag', about: 'accepted for callers that know runc', hidden: true },
+  'no-subreaper': { kind: 'flag', about: 'adopt no process that outlives its parent', hidden: true },
 };
 
 const description = 'The bundle is a directory with a specification file named "config.json" and a root filesystem.';
@@ -57,7 +57,7 @@ export const run: Command = {
     const detach = flags.flag('detach');
     const { bundle, options } = prepare(flags, rest);
     using streams = streamsOf(context, flags, bundle, detach);
-    using foreground = detach ? null : openForeground(context.addon());
+    using foreground = detach ? null : openForeground(context.addon(), { adopts: !flags.flag('no-subreaper') });
     using ready = new DisposableStack();
     let relay: NotifyRelay | null = null;
     const whenReserved = (directory: string): void => {

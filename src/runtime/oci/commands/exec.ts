@@ -52,7 +52,6 @@ export const exec: Command = {
     'preserve-fds': { kind: 'number', about: 'pass N additional file descriptors to the process', preset: '0' },
     cgroup: { kind: 'texts', about: 'run the process in an (existing) sub-cgroup. Format is [<controller>:]<cgroup>.' },
     'ignore-paused': { kind: 'flag', about: 'allow exec in a paused container; the process waits until it is resumed' },
-    'no-subreaper': { kind: 'flag', about: 'accepted for callers that know runc', hidden: true },
   },
   async run(context, flags, rest) {
     const record = loadRecord(context.root, takeId(rest));
@@ -213,7 +212,8 @@ function userOf(base: Process, flags: ParsedFlags): NonNullable<Process['user']>
   const text = flags.text('user') ?? '';
   if (text === '') return { ...inherited, additionalGids };
   const [uid = '', gid] = text.split(':');
-  return { ...inherited, uid: parseId(uid, 'uid'), gid: gid === undefined ? inherited.gid : parseId(gid, 'gid'), additionalGids };
+  const group = gid === undefined ? inherited.gid : parseId(gid, 'gid');
+  return { ...inherited, uid: parseId(uid, 'uid'), gid: group, additionalGids };
 }
 
 function parseId(text: string, what: 'uid' | 'gid'): number {

@@ -21,7 +21,7 @@ export const kill: Command = {
   flags: { all: { kind: 'flag', short: 'a', about: 'send the specified signal to all processes inside the container' } },
   arity: { min: 1, max: 2 },
   async run(context, flags, rest) {
-    await killContainer(context, loadRecord(context.root, takeId(rest)), rest[1] ?? 'SIGTERM', flags.flag('all'));
+    await killContainer(context, loadRecord(context.root, takeId(rest)), rest[1] || 'SIGTERM', flags.flag('all'));
     return 0;
   },
 };

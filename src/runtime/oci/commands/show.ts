@@ -87,7 +87,9 @@ export const ps: Command = {
     const record = loadRecord(context.root, takeId(rest));
     const format = formatOf(flags.text('format'));
     const pids = cgroupOf(context, record).pids();
-    context.print(format === 'json' ? `${JSON.stringify(pids)}\n` : listProcesses(context.addon(), pids, rest.slice(1)));
+    context.print(
+      format === 'json' ? `${pids.length === 0 ? 'null' : JSON.stringify(pids)}\n` : listProcesses(context.addon(), pids, rest.slice(1)),
+    );
     return 0;
   },
 };
