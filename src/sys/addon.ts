@@ -137,6 +137,11 @@ export interface Addon {
    * `syscall` of a failure is `clone`, `uid_map` or `gid_map`.
    */
   userNamespace(uids: string, gids: string): number;
+  /**
+   * Clones of these detached mounts, with the mounts below them, whose flags a user namespace cannot take away (mount_namespaces(7)). They take the place of what was given,
+   * which is to be closed, and cannot be attached any more.
+   */
+  lockMounts(mounts: readonly number[]): number[];
   mount(source: string | null, target: string, fstype: string | null, flags: number, data: string | null): void;
   umount(target: string, flags: number): void;
 

@@ -151,6 +151,28 @@ describe('mounts of runtime-spec 1.2', { skip: reasonToSkip() }, () => {
     }
   });
 
+  test('who may mount in a user namespace cannot take flags off, neither those of the host nor those of the spec', () => {
+    const at = source('sealed');
+    bundles.mount(['-t', 'tmpfs', '-o', 'nosuid,mode=777', 'sealed'], at);
+    writeFileSync(join(at, 'file'), '');
+    const all = ['CAP_SYS_ADMIN', 'CAP_DAC_OVERRIDE'];
+    for (const name of ['proc', 'sys', 'dev', 'm', 'n']) mkdirSync(join(home.root, name), { recursive: true });
+    writeFileSync(join(home.root, 'n/f'), '');
+    const { out, err } = bundles.run({
+      process: {
+        ...shell(
+          'for o in rw suid; do busybox mount -o remount,bind,$o /m; done; busybox mount -o remount,bind,rw /n/f; echo >/m/file; echo >/n/f',
+        ),
+        capabilities: { bounding: all, effective: all, permitted: all },
+      },
+      rest: { mounts: [...usual, bind(at, ['ro']), { ...bind(join(at, 'file'), ['ro']), destination: '/n/f' }] },
+      linux: { resources: {}, ...users },
+    });
+    assert.equal(out, '');
+    assert.equal(err.match(/permission denied|not permitted/gi)?.length, 3, err);
+    assert.equal(err.match(/Read-only file system/g)?.length, 2, err);
+  });
+
   test('remount changes what an earlier mount of the list has made', () => {
     const at = source('remount');
     const again = (options: readonly string[]): SpecMount => ({ destination: '/m', options: ['remount', ...options] });

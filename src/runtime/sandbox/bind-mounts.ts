@@ -20,6 +20,8 @@ export interface BindContext {
   readonly root: StartOptions['root'];
   /** The container has a user namespace of its own. */
   readonly ownUsers: boolean;
+  /** Whoever is in it may mount, and so could take the flags of its mounts away, were these not locked. */
+  readonly lock: boolean;
   /** The parked process still sees the host's files, at their paths. */
   readonly hostInSight: boolean;
   /** That namespace, for mounts with its ids; closed by who asked. */
@@ -62,8 +64,24 @@ export function openBindMounts(spec: Spec, context: BindContext): BindMounts {
     const { mode } = context.addon.fstatat(descriptor, '', k.AT_EMPTY_PATH);
     prepared.set(index, { descriptor, file: (mode & k.S_IFMT) !== k.S_IFDIR });
   });
+  if (context.lock && !keepsPeers(spec)) lockAll(context, prepared, undo);
   const held = undo.move();
   return { prepared, [Symbol.dispose]: () => held.dispose() };
+}
+
+/** All that were opened here: a mount that the caller gave stays as it is. */
+function lockAll({ addon, given }: BindContext, prepared: Map<number, PreparedMount>, undo: DisposableStack): void {
+  const foreign = new Set(given.values());
+  const open = [...prepared].flatMap(([index, mount]) =>
+    'descriptor' in mount && !foreign.has(mount.descriptor) ? [{ index, mount }] : [],
+  );
+  if (open.length === 0) return;
+  const locked = addon.lockMounts(open.map(({ mount }) => mount.descriptor));
+  locked.forEach((descriptor, at) => {
+    undo.defer(() => addon.close(descriptor));
+    const { index, mount } = open[at] ?? {};
+    if (index !== undefined && mount !== undefined) prepared.set(index, { ...mount, descriptor });
+  });
 }
 
 function isMapped({ uidMappings = [], gidMappings = [], options = [] }: SpecMount): boolean {

@@ -68,6 +68,7 @@ export function prepareStart(parked: Parked, options: StartOptions): PreparedPla
       given: options.mounts ?? new Map(),
       root: options.root,
       ownUsers: hasOwn(parked, 'user'),
+      lock: hasOwn(parked, 'user') && spec.process?.capabilities?.bounding?.includes('CAP_SYS_ADMIN') === true,
       hostInSight: (parked.skeleton ?? null) === null && !joinedNamespaces(parked.namespaces).has('mnt'),
       openUserNamespace: () => parked.openNamespace('user'),
     }),
