@@ -7,7 +7,7 @@ import { runCommand, startEngine, whyNot, type TestEngine } from '../system/harn
 import { user } from './debian-registry.ts';
 import { findProgram, isExecutable } from './engine-home.ts';
 import { openOwnRegistry, whyNoOpenssl, type OwnRegistry } from './own-registry.ts';
-import { architectures, pushIndex } from './pushed-index.ts';
+import { architectures, pushArtefact, pushIndex } from './pushed-index.ts';
 
 /** Debian's, of 2023, and whatever newer one is installed beside it: they speak other versions of the API. */
 const programs = [...new Set(['/usr/bin/docker', findProgram('docker') ?? '/usr/local/bin/docker'])];
@@ -60,6 +60,22 @@ for (const program of programs) {
       assert.equal(await must('pull', '-q', name(`app@${digest}`)), name(`app@${digest}`));
       await fails(/is not in the registry|not found/, 'pull', name('app:none'));
       await fails(/is not in the registry|not found/, 'pull', '-a', name('nothing'));
+    });
+
+    test('of all tags, those that are no image are named and passed over', async () => {
+      await must('tag', 'busybox', name('mixed:1'));
+      await must('push', name('mixed:1'));
+      await pushArtefact(registry.host, 'mixed');
+      await must('rmi', name('mixed:1'));
+      assert.match(
+        await must('pull', '-a', name('mixed')),
+        /artefact: Skipped: \S+\/mixed:artefact is no image but an artefact of the type text\/x-note$/m,
+      );
+      assert.deepEqual(await lines('images', '--format', '{{.Tag}}', name('mixed')), ['1']);
+      await fails(/is no image but an artefact/, 'pull', name('mixed:artefact'));
+      await must('rmi', name('mixed:1'));
+      await pushArtefact(registry.host, 'notes');
+      await fails(/is no image but an artefact/, 'pull', '-a', name('notes'));
     });
 
     test('login and logout, and what a pull says without one', async () => {

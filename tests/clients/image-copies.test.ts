@@ -128,7 +128,7 @@ describe('images go from program to program', { skip: whyNot() || whyNoOpenssl()
         );
         assert.equal(one, other);
         await engine.must('pull', `${name}-copy`);
-        await engine.must('pull', '--platform', 'linux/s390x', `${name}`);
+        await engine.must('pull', '--platform', 'linux/s390x', name);
         const archive = at(`${family}-s390x.tar`);
         await engine.must('save', '--platform', 'linux/s390x', '-o', archive, name);
         assert.equal((JSON.parse(await skopeo('inspect', `oci-archive:${archive}`)) as { Architecture: string }).Architecture, 's390x');
