@@ -28,7 +28,18 @@ interface Copying {
   readonly root: number;
   /** The first copy of each file with several names. */
   readonly copied: Map<string, ByteText>;
-  steps: number;
+  turnBegan: number;
+}
+
+/** How long the event loop may have to wait, if the disk does not take longer for one step. */
+const turnMs = 4;
+/** Copied in one step where blocks cannot be shared; where they can, a step is quick whatever its size. */
+const stepBytes = 8 * 1024 * 1024;
+
+async function giveWay(copying: Copying): Promise<void> {
+  if (performance.now() - copying.turnBegan < turnMs) return;
+  await setImmediate();
+  copying.turnBegan = performance.now();
 }
 
 /**
@@ -39,7 +50,7 @@ export async function copyTree(addon: Addon, from: readonly string[], to: string
   const tree = createMergedTree(addon, from);
   const root = addon.openat2(AT_FDCWD, to, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
   try {
-    await copyDirectory({ addon, tree, root, copied: new Map(), steps: 0 }, tree.openRoot(), addon.dup(root));
+    await copyDirectory({ addon, tree, root, copied: new Map(), turnBegan: performance.now() }, tree.openRoot(), addon.dup(root));
   } finally {
     addon.close(root);
   }
@@ -50,9 +61,9 @@ async function copyDirectory(copying: Copying, source: MergedDirectory, target: 
   const { addon, tree } = copying;
   try {
     for (const entry of tree.list(source)) {
-      if (++copying.steps % 200 === 0) await setImmediate();
+      await giveWay(copying);
       if (isDirectory(entry.facts)) await copyDirectory(copying, tree.open(entry), makeDirectory(addon, target, entry.name));
-      else copyInode(copying, entry, target);
+      else await copyInode(copying, entry, target);
     }
     const top = source.descriptors[0];
     if (top === undefined) return;
@@ -72,7 +83,7 @@ function makeDirectory(addon: Addon, parent: number, name: ByteText): number {
   return addon.openat2(parent, fromByteText(name), O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, beneath);
 }
 
-function copyInode(copying: Copying, entry: MergedEntry, target: number): void {
+async function copyInode(copying: Copying, entry: MergedEntry, target: number): Promise<void> {
   const { addon, copied, root } = copying;
   const { facts, path } = entry;
   const name = fromByteText(entry.name);
@@ -80,28 +91,30 @@ function copyInode(copying: Copying, entry: MergedEntry, target: number): void {
   const first = key === null ? undefined : copied.get(key);
   if (first !== undefined) return addon.linkat(root, fromByteText(first), target, name, 0);
   if (key !== null) copied.set(key, path);
-  if ((facts.mode & S_IFMT) === S_IFREG) copyFile(addon, entry, target);
+  if ((facts.mode & S_IFMT) === S_IFREG) await copyFile(copying, entry, target);
   else copySpecial(addon, entry, target);
 }
 
-function copyFile(addon: Addon, { parent, name: text, facts, path }: MergedEntry, targetParent: number): void {
+async function copyFile(copying: Copying, { parent, name: text, facts, path }: MergedEntry, targetParent: number): Promise<void> {
+  const { addon } = copying;
   const name = fromByteText(text);
   using open = new DisposableStack();
   const held = (descriptor: number): number => open.adopt(descriptor, (one) => addon.close(one));
   const source = held(addon.openat2(parent, name, O_RDONLY | O_NOFOLLOW, 0, beneath));
   const target = held(addon.openat2(targetParent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600, RESOLVE_BENEATH));
-  copyContent(addon, source, target, facts.size);
+  await copyContent(copying, source, target, facts.size);
   addon.fchownat(target, '', facts.uid, facts.gid, AT_EMPTY_PATH);
   withErrno('file', () => fchmodSync(target, facts.mode & 0o7777));
   for (const [key, value] of readXattrs(addon, source, path).xattrs) addon.setxattr(target, key, value);
   addon.utimensat(target, '', facts.mtimeNs, facts.mtimeNs, AT_EMPTY_PATH);
 }
 
-function copyContent(addon: Addon, source: number, target: number, size: number): void {
+async function copyContent(copying: Copying, source: number, target: number, size: number): Promise<void> {
   for (let at = 0; at < size; ) {
-    const copied = addon.copyFileRange(source, at, target, at, Math.min(size - at, 1 << 30));
+    const copied = copying.addon.copyFileRange(source, at, target, at, Math.min(size - at, stepBytes));
     if (copied === 0) break;
     at += copied;
+    await giveWay(copying);
   }
   withErrno('file', () => ftruncateSync(target, size));
 }
