@@ -8,13 +8,15 @@ export interface ProgramFacts {
   readonly flags: FlagTable;
 }
 
-const program = 'orlop-runtime';
+/** As the launcher was called, where that is by the name of the program whose place we take: scripts look for it in what a command says about itself. */
+const program = process.env['ORLOP_CALLED'] === 'runc' ? 'runc' : 'orlop-runtime';
+const replaced = 'runc version 1.3.0';
 
 /** In the layout of runc's help, which scripts look into. */
 export function formatHelp({ version, spec, commands, flags }: ProgramFacts): string {
   const rows = [...Object.entries(commands).map(([name, { about }]) => [name, about] as const), ['help, h', helpAbout] as const];
   return [
-    `NAME:\n   ${program}, used like runc - Open Container Initiative runtime\n`,
+    `NAME:\n   ${program === 'runc' ? '' : `${program}, used like `}runc - Open Container Initiative runtime\n`,
     'Runs containers of OCI bundles: directories with a config.json and a root file system. Other engines (Podman,\ncontainerd, Docker) call it as they call runc.\n',
     `USAGE:\n   ${program} [global options] command [command options] [arguments...]\n`,
     `VERSION:\n   ${version}\nspec: ${spec}\n`,
@@ -37,7 +39,8 @@ export function formatCommandHelp(name: string, command: Command): string {
 }
 
 export function formatVersion({ version, spec }: ProgramFacts): string {
-  return `${program} version ${version}\nspec: ${spec}\n`;
+  const name = program === 'runc' ? `orlop-runtime ${version}, in place of ${replaced}` : `${program} version ${version}`;
+  return `${name}\ncommit: ${version}\nspec: ${spec}\n`;
 }
 
 function formatFlags(table: FlagTable): string {

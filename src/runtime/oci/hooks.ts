@@ -85,9 +85,11 @@ function spawnAndWait(addon: Addon, hook: Hook, streams: readonly number[], fail
   }
 }
 
+const launchersOwn: ReadonlySet<string> = new Set(['BUN_JSC_useJIT', 'ORLOP_CALLED']);
+
 /** Ours, as with runc, without what our launcher has set for this program alone. */
 function callersEnvironment(): string[] {
-  return Object.entries(process.env).flatMap(([name, value]) => (name === 'BUN_JSC_useJIT' ? [] : [`${name}=${value}`]));
+  return Object.entries(process.env).flatMap(([name, value]) => (launchersOwn.has(name) ? [] : [`${name}=${value}`]));
 }
 
 function spawnHook(addon: Addon, hook: Hook, streams: readonly number[], failed: Failed): { pidfd: number } {

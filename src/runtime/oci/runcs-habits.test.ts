@@ -156,4 +156,13 @@ describe("runc's habits", { skip: reasonToSkip() }, () => {
     assert.equal(bundles.call(['run', '--no-subreaper', '--bundle', directory, id]).code, 7);
     assert.equal(bundles.call(['exec', '--no-subreaper', id, 'true']).code, 1);
   });
+
+  test('the version and the help are where scripts look for them, under either name', () => {
+    const lines = (environment: Record<string, string>): string[] => bundles.call(['--version'], { environment }).out.split('\n');
+    assert.match(lines({}).join('\n'), /^orlop-runtime version \S+\ncommit: \S+\nspec: \d+\.\d+\.\d+\n$/);
+    const environment = { ORLOP_CALLED: 'runc' };
+    assert.match(lines(environment)[0] ?? '', /^orlop-runtime \S+, in place of runc version \d+\.\d+\.\d+$/);
+    assert.match(bundles.call(['kill', '-h'], { environment }).out, /^NAME:\n {3}runc kill - /);
+    assert.match(bundles.call(['-h'], { environment }).out, /^NAME:\n {3}runc - Open Container Initiative runtime\n/);
+  });
 });
