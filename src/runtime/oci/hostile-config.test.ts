@@ -178,16 +178,6 @@ describe('hostile configurations', { skip: reasonToSkip() }, () => {
         rest: { mounts: [...usual, ...Array.from({ length: count }, (_unused, index) => mount(index))] },
       });
     refuses(
-      'five thousand file systems',
-      many(5000, (index) => ({ destination: `/m/${index}`, type: 'tmpfs', source: 'tmpfs' })),
-      /mounts|plan/,
-    );
-    refuses(
-      'a thousand bind mounts',
-      many(1000, (index) => ({ destination: `/m/${index}`, type: 'bind', source: '/dev/null', options: ['bind'] })),
-      /mounts|plan/,
-    );
-    refuses(
       'twenty thousand mounts',
       many(20_000, (index) => ({ destination: `/m/${index}`, type: 'tmpfs' })),
       /mounts/,
@@ -195,13 +185,13 @@ describe('hostile configurations', { skip: reasonToSkip() }, () => {
     refuses('arguments larger than the kernel takes', () => ({ process: { args: ['true', 'x'.repeat(200_000)] } }), /argument|true/);
     refuses('a plan beyond its size', () => ({ process: { args: Array.from({ length: 90 }, () => 'x'.repeat(100_000)) } }), /./);
 
-    test('two hundred mounts are none too many', () => {
+    test('a thousand mounts are none too many', () => {
       const mounts = Array.from(
-        { length: 200 },
+        { length: 1000 },
         (_unused, index): SpecMount => ({ destination: `/m/${index}`, type: 'bind', source: '/dev/null', options: ['bind'] }),
       );
       const { out, err } = run({ rest: { mounts: [...usual, ...mounts] }, process: shell('ls /m | wc -l') });
-      assert.equal(out, '200\n', err);
+      assert.equal(out, '1000\n', err);
     });
   });
 
