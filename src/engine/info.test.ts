@@ -8,13 +8,18 @@ import { idOf, liveWith } from './fixtures/records.ts';
 import { engineInfo } from './info.ts';
 import type { ContainerStatus } from './model.ts';
 
-function infoWith(statuses: readonly ContainerStatus[], mode: 'v1' | 'hybrid' | 'v2' = 'v2', dataRoot = '/var/lib/orlop') {
+function infoWith(
+  statuses: readonly ContainerStatus[],
+  mode: 'v1' | 'hybrid' | 'v2' = 'v2',
+  dataRoot = '/var/lib/orlop',
+  driver = 'overlay',
+) {
   const table = createContainerTable();
   for (const [index, status] of statuses.entries()) table.add(liveWith({ id: idOf(String(index)), state: { ...initialState, status } }));
   // Nothing but what the report is about.
   const context = {
     table,
-    store: { metadata: { images: { list: () => [{}, {}] } } },
+    store: { metadata: { images: { list: () => [{}, {}] } }, snapshots: { driver } },
     cgroups: { mode },
     dataRoot,
     execRoot: '/run/orlop',
@@ -49,4 +54,9 @@ test('the layout of cgroups is named as it is', () => {
 test("the engine's id follows from its data root", () => {
   assert.equal(infoWith([]).id, infoWith(['running']).id);
   assert.notEqual(infoWith([]).id, infoWith([], 'v2', '/srv/orlop').id);
+});
+
+test('the storage driver has the name that Docker gives it, or its own', () => {
+  assert.equal(infoWith([]).storageDriver, 'overlay2');
+  assert.equal(infoWith([], 'v2', '/var/lib/orlop', 'native').storageDriver, 'native');
 });

@@ -24,7 +24,8 @@ export function engineInfo(context: EngineContext): EngineInfo {
     cpus: availableParallelism(),
     memoryBytes: totalmem(),
     hostname: context.hostname,
-    storageDriver: 'overlay2',
+    // Docker's word for what overlayfs does; it has none for whole copies that may share blocks.
+    storageDriver: context.store.snapshots.driver === 'overlay' ? 'overlay2' : context.store.snapshots.driver,
     warnings: context.warnings,
   };
 }

@@ -132,6 +132,7 @@ export interface SnapshotKey {
 
 /** Makes what a container's root is mounted from. Nothing is mounted here. */
 export interface Snapshotter {
+  readonly driver: SnapshotDriver;
   /** Makes `containers/<id>/{upper,work}`. Already-exists when the container has one; not-found for an unknown chain. */
   prepare(containerId: string, chain: ChainId | null): Promise<Snapshot>;
   /** The paths of an existing snapshot. Not-found `STORE_SNAPSHOT_NOT_FOUND`. */

@@ -20,12 +20,13 @@ export type DockerBackend = ContainerBackend & ExecBackend & ImageBackend & Regi
 
 /** All routes of Docker's API that Orlop has, and named refusals for those that it will have. */
 export function dockerRoutes(backend: DockerBackend): Route[] {
+  const { storageDriver } = backend.info();
   return [
     ...systemRoutes(backend),
     ...registryRoutes(backend),
-    ...imageRoutes(backend),
+    ...imageRoutes(backend, storageDriver),
     ...execRoutes(backend),
-    ...containerRoutes(backend),
+    ...containerRoutes(backend, storageDriver),
     ...notYetRoutes(),
   ];
 }

@@ -56,6 +56,7 @@ export function createSnapshotter(parts: SnapshotterParts, driver: Driver): Owne
     return { driver: driver.name, lower: lowerOf(chain), upper: join(directory, 'upper'), work: join(directory, 'work') };
   };
   return {
+    driver: driver.name,
     inUse,
     async prepare(containerId, chain) {
       const snapshot = snapshotOf(containerId, chain);

@@ -9,11 +9,8 @@ import { sendLogs } from './logs.ts';
 import { inspectionOf, summaryOf } from './view.ts';
 import { waitForContainer } from './wait.ts';
 
-/** Docker's storage driver name for what Orlop does with layers. */
-const storageDriver = 'overlay2';
-
 /** `/containers/…` */
-export function containerRoutes(backend: ContainerBackend): Route[] {
+export function containerRoutes(backend: ContainerBackend, storageDriver: string): Route[] {
   const { containers } = backend;
   return [
     { method: 'POST', path: '/containers/create', handle: (exchange) => create(backend, exchange) },

@@ -7,13 +7,13 @@ import { platformOf } from './platform.ts';
 import { historyOf, imageInspectionOf, imageSummaryOf } from './view.ts';
 
 /** `/images/…` but for what speaks to registries; names may hold slashes. */
-export function imageRoutes(backend: ImageBackend): Route[] {
+export function imageRoutes(backend: ImageBackend, storageDriver: string): Route[] {
   return [
     { method: 'GET', path: '/images/json', handle: (exchange) => list(backend, exchange) },
     {
       method: 'GET',
       path: '/images/{name...}/json',
-      handle: (exchange) => exchange.json(200, imageInspectionOf(inspect(backend, exchange), 'overlay2')),
+      handle: (exchange) => exchange.json(200, imageInspectionOf(inspect(backend, exchange), storageDriver)),
     },
     {
       method: 'GET',
