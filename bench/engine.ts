@@ -28,8 +28,8 @@ export function prepareRootTar(): string {
 }
 
 /** Starts it and imports the image, if one is given. /var/tmp, because layers want a real file system. */
-export async function openEngine(tar: string | null): Promise<BenchEngine> {
-  const folder = mkdtempSync('/var/tmp/orlop-bench-');
+export async function openEngine(tar: string | null, parent = '/var/tmp'): Promise<BenchEngine> {
+  const folder = mkdtempSync(join(parent, 'orlop-bench-'));
   const socket = join(folder, 'orlop.sock');
   const dataRoot = join(folder, 'data');
   const roots = ['--data-root', dataRoot, '--exec-root', join(folder, 'exec'), '--pidfile', join(folder, 'pid')];

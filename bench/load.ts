@@ -1,96 +1,132 @@
-// Loading and unpacking an image of many files, beside podman and GNU tar: node bench/load.ts [--files N] [--rounds N] [--folder DIRECTORY]
-import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+// Loading and unpacking images beside docker, podman, skopeo with umoci, and GNU tar, and how quickly the engine answers meanwhile:
+// node bench/load.ts [--files N] [--rounds N] [--folder DIRECTORY] [--gigabytes N]
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { openEngine } from './engine.ts';
+import { projectRoot } from '../scripts/rooms.ts';
+import { openEngine, prepareRootTar } from './engine.ts';
+import { makeManyFiles, makePackedRoot } from './load-archives.ts';
+import { type LoadCase, type Loader, openPeers, ourLoader } from './load-peers.ts';
 import { timeCommand } from './measure.ts';
-import { formatRows, type Series } from './samples.ts';
+import { formatRows, quantile, type Row } from './samples.ts';
 
 const { values: options } = parseArgs({
   options: {
-    files: { type: 'string', default: '20000' },
+    files: { type: 'string', default: '35000' },
     rounds: { type: 'string', default: '3' },
     folder: { type: 'string', default: '/var/tmp' },
+    gigabytes: { type: 'string', default: '14' },
   },
 });
 
-/** Something that loads the archive, and undoes it. */
-interface Loader {
-  readonly who: string;
-  readonly load: readonly string[];
-  readonly undo: readonly string[];
+/** What one way to load took, a value a round. */
+interface Measured {
+  readonly ms: number[];
+  readonly cpuMs: number[];
+  readonly pingMs: number[];
+  readonly idlePingMs: number[];
 }
 
-const sizes = [200, 1500, 4000, 9000, 40_000, 120_000];
-
-/** A docker-archive of one layer with so many files, 29 kB each on average; the same bytes each time. */
-function makeArchive(folder: string, files: number): { readonly archive: string; readonly layer: string } {
-  const tree = join(folder, 'tree');
-  const words = Array.from({ length: 16 }, (_, at) => Buffer.alloc(130_000, createHash('sha512').update(String(at)).digest()));
-  for (let at = 0; at < files; at += 1) {
-    const directory = join(tree, `d${at % 20}`, `e${Math.floor(at / 50)}`);
-    mkdirSync(directory, { recursive: true });
-    writeFileSync(join(directory, `file${at}`), words[at % 16]?.subarray(at % 64, (at % 64) + (sizes[at % sizes.length] ?? 0)) ?? '');
+/**
+ * A new ext4 of so many gigabytes in a file, for all to use. On the host's own, what was deleted before counts: an ext4 without a journal does not take a
+ * freed inode again for minutes and searches for another each time.
+ */
+function mountDisk(parent: string, gigabytes: string): Disposable & { readonly folder: string } {
+  const place = mkdtempSync(join(parent, 'orlop-bench-load-'));
+  const [image, folder] = [join(place, 'image'), join(place, 'disk')];
+  const undo = new DisposableStack();
+  undo.defer(() => rmSync(place, { recursive: true, force: true }));
+  try {
+    execFileSync('fallocate', ['-l', `${gigabytes}G`, image]);
+    execFileSync('mkfs.ext4', ['-qF', '-E', 'lazy_itable_init=0,lazy_journal_init=0', image]);
+    mkdirSync(folder);
+    execFileSync('mount', ['-o', 'loop', image, folder]);
+    // podman mounts a directory of its own on itself, and leaves it.
+    undo.defer(() => execFileSync('umount', ['-R', folder]));
+    return { folder, [Symbol.dispose]: () => undo.dispose() };
+  } catch (error) {
+    undo.dispose();
+    throw error;
   }
-  const layer = join(folder, 'layer.tar');
-  timeCommand(['tar', '-C', tree, '-cf', layer, '.']);
-  rmSync(tree, { recursive: true });
-  const diffId = createHash('sha256').update(readFileSync(layer)).digest('hex');
-  const config = JSON.stringify({
-    architecture: 'amd64',
-    os: 'linux',
-    config: {},
-    rootfs: { type: 'layers', diff_ids: [`sha256:${diffId}`] },
-  });
-  writeFileSync(join(folder, 'config.json'), config);
-  writeFileSync(
-    join(folder, 'manifest.json'),
-    JSON.stringify([{ Config: 'config.json', RepoTags: ['bench:load'], Layers: ['layer.tar'] }]),
-  );
-  const archive = join(folder, 'archive.tar');
-  timeCommand(['tar', '-C', folder, '-cf', archive, 'layer.tar', 'config.json', 'manifest.json']);
-  return { archive, layer };
 }
 
-function podman(folder: string, archive: string): Loader[] {
-  if (spawnSync('podman', ['--version']).status !== 0) return [];
-  const base = ['podman', '--root', join(folder, 'podman'), '--runroot', join(folder, 'podman-run'), '--storage-driver', 'overlay'];
-  return [{ who: 'podman', load: [...base, 'load', '-q', '-i', archive], undo: [...base, 'rmi', '-f', 'bench:load'] }];
+/** How long a daemon is asked while nothing happens: what this machine adds to all answers. */
+const idleMs = 3000;
+const ticksMs = 10;
+
+/** Processor time in ms of our commands that have ended and of a daemon with its ended children (proc_pid_stat(5)). */
+function cpuMs(daemon: Loader['daemon']): number {
+  const fields = (pid: number | 'self'): number[] =>
+    readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ')
+      .slice(11, 15)
+      .map(Number);
+  const [, , user = 0, system = 0] = fields('self');
+  const own = daemon === null ? 0 : fields(daemon.pid).reduce((sum, ticks) => sum + ticks, 0);
+  return (user + system + own) * ticksMs;
 }
 
-function measure(loaders: readonly Loader[], rounds: number): Series[] {
-  const values = loaders.map((): number[] => []);
+async function measureOne({ daemon, load, undo }: Loader, of: LoadCase, into: Measured): Promise<void> {
+  // What one leaves to be written must not be another's wait.
+  timeCommand(['sync']);
+  const before = cpuMs(daemon);
+  into.ms.push(timeCommand(load(of)));
+  into.cpuMs.push(cpuMs(daemon) - before);
+  timeCommand(undo(of));
+}
+
+/** What a daemon takes to answer while something happens. Never while the figures above are taken, for asking costs too. */
+async function pingWhile(socket: string, work: () => Promise<unknown>): Promise<number[]> {
+  const pinger = spawn(process.execPath, [join(import.meta.dirname, 'ping.ts'), socket], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const said = text(pinger.stdout);
+  await work();
+  pinger.stdin.end();
+  return JSON.parse(await said) as number[];
+}
+
+async function measurePings({ daemon, load, undo }: Loader, of: LoadCase, into: Measured): Promise<void> {
+  if (daemon === null) return;
+  into.idlePingMs.push(...(await pingWhile(daemon.socket, () => delay(idleMs))));
+  const [file = '', ...args] = load(of);
+  into.pingMs.push(...(await pingWhile(daemon.socket, () => once(spawn(file, args, { stdio: 'ignore' }), 'exit'))));
+  timeCommand(undo(of));
+}
+
+const p99 = (values: readonly number[]): number[] => (values.length > 0 ? [quantile(values, 0.99)] : []);
+
+async function measureCase(of: LoadCase, loaders: readonly Loader[], rounds: number): Promise<Row[]> {
+  const all = loaders.map((loader) => ({ loader, measured: { ms: [], cpuMs: [], pingMs: [], idlePingMs: [] } as Measured }));
   for (let round = 0; round < rounds; round += 1) {
-    for (const [index, { load, undo }] of loaders.entries()) {
-      // What one leaves to be written must not be another's wait.
-      timeCommand(['sync']);
-      values[index]?.push(timeCommand(load));
-      timeCommand(undo);
-    }
+    for (const { loader, measured } of all) await measureOne(loader, of, measured);
   }
-  return loaders.map(({ who }, index) => ({ who, values: values[index] ?? [] }));
+  for (const { loader, measured } of all) await measurePings(loader, of, measured);
+  const megabytes = statSync(of.archive).size / 1e6;
+  const series = (values: (of: Measured) => readonly number[]) =>
+    all.map(({ loader, measured }) => ({ who: loader.who, values: values(measured) })).filter((one) => one.values.length > 0);
+  const work = `load ${of.what}, ${megabytes.toFixed(0)} MB`;
+  return [
+    { work, unit: 'ms', budget: '>= 1.5x', series: series(({ ms }) => ms) },
+    { work: '', unit: 'MB/s', budget: '', series: series(({ ms }) => ms.map((one) => megabytes / (one / 1000))) },
+    { work: 'user + sys', unit: 'ms', budget: '', series: series((one) => one.cpuMs) },
+    { work: '_ping meanwhile, p99', unit: 'ms', budget: '< 20 ms', series: series(({ pingMs }) => p99(pingMs)) },
+    { work: '_ping when idle, p99', unit: 'ms', budget: '', series: series(({ idlePingMs }) => p99(idlePingMs)) },
+  ];
 }
 
-const folder = mkdtempSync(join(options.folder, 'orlop-bench-load-'));
-try {
-  const { archive, layer } = makeArchive(folder, Number(options.files));
-  await using engine = await openEngine(null);
-  const out = join(folder, 'out');
-  const series = measure(
-    [
-      { who: 'orlop', load: engine.orlop('load', '-q', '-i', archive), undo: engine.orlop('rmi', '-f', 'bench:load') },
-      ...podman(folder, archive),
-      { who: 'tar -x, not stored nor synced', load: ['sh', '-c', `mkdir ${out} && tar -C ${out} -xf ${layer}`], undo: ['rm', '-r', out] },
-    ],
-    Number(options.rounds),
-  );
-  const megabytes = statSync(archive).size / 1e6;
-  process.stdout.write(`${options.files} files, ${megabytes.toFixed(0)} MB\n`);
-  const speeds = series.map(({ who, values }) => ({ who, values: values.map((ms) => megabytes / (ms / 1000)) }));
-  process.stdout.write(`${formatRows([{ work: 'load', unit: 'ms', budget: '>= 1.5x', series }])}\n`);
-  process.stdout.write(`${formatRows([{ work: 'load', unit: 'MB/s', budget: '', series: speeds }])}\n`);
-} finally {
-  rmSync(folder, { recursive: true, force: true });
+using disk = mountDisk(options.folder, options.gigabytes);
+const cases = [makePackedRoot(disk.folder, prepareRootTar()), makeManyFiles(disk.folder, Number(options.files))];
+process.env['TMPDIR'] = disk.folder;
+{
+  await using engine = await openEngine(null, disk.folder);
+  await using peers = await openPeers(disk.folder);
+  process.stdout.write(`on ${disk.folder}, a new ext4; ${projectRoot}\n`);
+  for (const of of cases) {
+    const rows = await measureCase(of, [ourLoader(engine), ...peers.loaders], Number(options.rounds));
+    process.stdout.write(`${formatRows(rows)}\n\n`);
+  }
 }
