@@ -74,6 +74,7 @@ describe('images go from program to program', { skip: whyNot() || whyNoOpenssl()
         }
       }
       await skopeo('copy', `oci-archive:${saved}`, `oci:${at('layout')}:example.org/round:layout`);
+      assert.match((await engine.orlop('load', '-i', at('layout'))).stderr, /it is a directory[^]*tar -C \S+ -c \. \| orlop load/);
       assert.equal(await loadLayout('layout'), 'Loaded image: example.org/round:layout');
       assert.equal(await idOf('example.org/round:layout'), id);
       assert.equal(await engine.must('run', '--rm', 'example.org/round:layout', 'echo', 'ran'), 'ran');

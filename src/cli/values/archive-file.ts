@@ -71,5 +71,9 @@ function unusable(verb: 'read' | 'write', path: string, cause: unknown): OrlopEr
     : isErrno(cause, 'EISDIR')
       ? 'it is a directory'
       : String((cause as NodeJS.ErrnoException).code);
-  return new OrlopError(missing ? 'not-found' : 'failed-precondition', 'CLI_UNUSABLE_FILE', `cannot ${verb} ${path}: ${why}`, { cause });
+  const isLayout = verb === 'read' && isErrno(cause, 'EISDIR');
+  return new OrlopError(missing ? 'not-found' : 'failed-precondition', 'CLI_UNUSABLE_FILE', `cannot ${verb} ${path}: ${why}`, {
+    cause,
+    ...(isLayout ? { hint: `an OCI layout goes in as a tar: tar -C ${path} -c . | orlop load` } : {}),
+  });
 }
