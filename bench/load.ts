@@ -45,8 +45,8 @@ function mountDisk(parent: string, gigabytes: string): Disposable & { readonly f
     execFileSync('mkfs.ext4', ['-qF', '-E', 'lazy_itable_init=0,lazy_journal_init=0', image]);
     mkdirSync(folder);
     execFileSync('mount', ['-o', 'loop', image, folder]);
-    // podman mounts a directory of its own on itself, and leaves it.
-    undo.defer(() => execFileSync('umount', ['-R', folder]));
+    // Lazily: the peers leave mounts of their own behind, and programs that need a moment to end.
+    undo.defer(() => execFileSync('umount', ['-R', '-l', folder]));
     return { folder, [Symbol.dispose]: () => undo.dispose() };
   } catch (error) {
     undo.dispose();
