@@ -25,6 +25,7 @@ import { createLxdVerbs } from './image/lxd.ts';
 import { createRegistryVerbs } from './image/registries.ts';
 import { createTemplateVerbs } from './image/templates.ts';
 import { engineInfo } from './info.ts';
+import { endpointViewsOf } from './network/view.ts';
 import { diskView, pruneContainers, pruneImages } from './system/disk.ts';
 import { launchSystem } from './system/launch.ts';
 import type { ContainerView, Engine } from './model.ts';
@@ -108,13 +109,9 @@ function closeConnections(containers: readonly LiveContainer[]): void {
 
 function containersOf(context: EngineContext): Engine['containers'] {
   const view = (container: LiveContainer): ContainerView => {
-    const endpoint = context.networks.endpoints(container.record.id).find((candidate) => candidate.driver === 'bridge');
-    const { address: ip, prefixLength, gateway, mac, id: endpointId } = endpoint ?? {};
-    const address =
-      ip === undefined || prefixLength === undefined || gateway === undefined || mac === undefined || endpointId === undefined
-        ? null
-        : { ip, prefixLength, gateway, mac, endpointId };
-    return viewOf(container.record, { files: container.files, execIds: [...container.execs], address });
+    const networkIdOf = (name: string): string => context.networks.list().find((network) => network.name === name)?.id ?? '';
+    const endpoints = endpointViewsOf(context.networks.endpoints(container.record.id), networkIdOf);
+    return viewOf(container.record, { files: container.files, execIds: [...container.execs], endpoints });
   };
   return {
     create: (request) => createContainer(context, request),

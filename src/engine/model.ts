@@ -42,6 +42,7 @@ export type {
   NetworkMode,
   Progress,
   Pruned,
+  PublishedPort,
   PruneFilter,
   TemplateView,
   Ulimit,

@@ -1,4 +1,5 @@
 export type * from './views.ts';
+export type * from './networks.ts';
 export type * from './docker.ts';
 export type * from './orlop.ts';
 export { apiVersion, kindLabel, minimumApiVersion, multiplexedStreamType, rawStreamType } from './docker-version.ts';

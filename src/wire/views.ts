@@ -1,9 +1,10 @@
+import type { EndpointView, EndpointWishes, NetworkMode, PortWish, PublishedPort } from './networks.ts';
+
 /**
  * What the route groups and the engine say to each other: shapes only, so that an edge depends on no engine.
  * Times are ns since the epoch, sizes bytes. The engine's own model satisfies these structurally.
  */
 export type Kind = 'app' | 'system';
-export type NetworkMode = 'bridge' | 'none' | 'host';
 export type ContainerStatus = 'created' | 'running' | 'paused' | 'exited' | 'removing' | 'dead';
 export type WaitCondition = 'not-running' | 'next-exit' | 'removed';
 
@@ -68,14 +69,18 @@ export interface CreateRequest {
   readonly oomScoreAdjust?: number;
   readonly limits?: Limits;
   readonly extraHosts?: readonly string[];
-}
-
-export interface EndpointView {
-  readonly ip: string;
-  readonly prefixLength: number;
-  readonly gateway: string;
-  readonly mac: string;
-  readonly endpointId: string;
+  /** Places in networks by the network's name or id, in the order in which they are taken; `network` names the first. */
+  readonly endpoints?: Readonly<Record<string, EndpointWishes>>;
+  readonly ports?: readonly PortWish[];
+  /** Every exposed port gets a port of the host. */
+  readonly publishAll?: boolean;
+  /** `80/tcp`, beyond those of the image. */
+  readonly exposedPorts?: readonly string[];
+  readonly dns?: readonly string[];
+  readonly dnsSearch?: readonly string[];
+  readonly dnsOptions?: readonly string[];
+  /** Hardware address in the network that `network` names. */
+  readonly mac?: string;
 }
 
 export interface ContainerView {
@@ -110,7 +115,9 @@ export interface ContainerView {
   readonly hostnamePath: string;
   readonly resolvConfPath: string;
   readonly execIds: readonly string[];
-  readonly address: EndpointView | null;
+  /** In the order in which they were taken. */
+  readonly endpoints: readonly EndpointView[];
+  readonly publishedPorts: readonly PublishedPort[];
 }
 
 export interface ContainerFilter {

@@ -2,7 +2,7 @@ import { OrlopError } from '#errors';
 import type { Digest } from '#oci';
 import type { ChainId } from '#store';
 import type { IdRange } from '../id-ranges.ts';
-import type { ContainerId, ContainerStatus, CreateRequest, Kind, NetworkMode } from '../model.ts';
+import type { ContainerId, ContainerStatus, CreateRequest, Kind, NetworkMode, PublishedPort } from '../model.ts';
 
 /** What the process is, after image and request are merged. */
 export interface EffectiveProcess {
@@ -46,6 +46,8 @@ export interface ContainerRecord {
   readonly labels: Readonly<Record<string, string>>;
   readonly exposedPorts: readonly string[];
   readonly network: NetworkMode;
+  /** Ports of the host that lead to it: while it runs. */
+  readonly ports: readonly PublishedPort[];
   readonly state: ContainerState;
   readonly run: RunFacts | null;
 }
@@ -74,7 +76,9 @@ export function parseRecord(id: string, text: string): ContainerRecord {
     // By place, not by name: labels and sysctls may be called anything.
     const { state } = record;
     const times = { startedAtNs: parseTime(state.startedAtNs), finishedAtNs: parseTime(state.finishedAtNs) };
-    return { ...record, createdAtNs: parseTime(record.createdAtNs), state: { ...state, ...times } };
+    // Rows of engines that published no ports have none.
+    const ports = (record.ports as readonly PublishedPort[] | undefined) ?? [];
+    return { ...record, ports, createdAtNs: parseTime(record.createdAtNs), state: { ...state, ...times } };
   } catch (cause) {
     throw unreadable(id, cause);
   }

@@ -53,12 +53,12 @@ describe('a start that fails', { skip: whyNoEngine(), timeout: 120_000 }, () => 
 
   test('on a bridge leaves no link, and keeps the address for the next try', async () => {
     const id = await host.create(['/no/such/program'], { network: 'bridge' });
-    const { address } = host.engine.containers.inspect(id);
+    const { endpoints } = host.engine.containers.inspect(id);
     const bridge = linksOf(host.traces);
     await assert.rejects(host.engine.containers.start(id));
     await until(() => linksOf(host.traces).length === bridge.length);
     assert.deepEqual(linksOf(host.traces), bridge);
-    assert.deepEqual(host.engine.containers.inspect(id).address, address);
+    assert.deepEqual(host.engine.containers.inspect(id).endpoints, endpoints);
     await host.engine.containers.remove(id, {});
   });
 

@@ -5,7 +5,7 @@ import type { ContainerFiles } from './files.ts';
 export interface ViewFacts {
   readonly files: ContainerFiles;
   readonly execIds: readonly ExecId[];
-  readonly address: ContainerView['address'];
+  readonly endpoints: ContainerView['endpoints'];
 }
 
 /** What clients are shown of a record. */
@@ -35,6 +35,7 @@ export function viewOf(record: ContainerRecord, facts: ViewFacts): ContainerView
     hostnamePath: facts.files.hostname,
     resolvConfPath: facts.files.resolvConf,
     execIds: facts.execIds,
-    address: facts.address,
+    endpoints: facts.endpoints,
+    publishedPorts: record.ports,
   };
 }

@@ -1,46 +1,53 @@
 import { createHash } from 'node:crypto';
-import type { ContainerView, DockerContainer, DockerEndpoint } from '#wire';
+import type { ContainerView, DockerContainer, DockerEndpoint, EndpointView } from '#wire';
 
-/** Docker's name for the place a container has in its one network. */
+/** Docker's names for a container's places in networks. */
 export function endpointsOf(view: ContainerView): Record<string, DockerEndpoint> {
-  const { address } = view;
+  const shown = view.endpoints.map((endpoint): [string, DockerEndpoint] => [endpoint.network, endpointOf(endpoint)]);
+  return shown.length > 0 ? Object.fromEntries(shown) : { [view.networkMode]: endpointOf(emptyEndpoint(view.networkMode)) };
+}
+
+function endpointOf(endpoint: EndpointView): DockerEndpoint {
   return {
-    [view.networkMode]: {
-      IPAMConfig: null,
-      Links: null,
-      Aliases: null,
-      MacAddress: address?.mac ?? '',
-      DriverOpts: null,
-      GwPriority: 0,
-      NetworkID: networkId(view.networkMode),
-      EndpointID: address?.endpointId ?? '',
-      Gateway: address?.gateway ?? '',
-      IPAddress: address?.ip ?? '',
-      IPPrefixLen: address?.prefixLength ?? 0,
-      IPv6Gateway: '',
-      GlobalIPv6Address: '',
-      GlobalIPv6PrefixLen: 0,
-      DNSNames: null,
-    },
+    IPAMConfig: null,
+    Links: null,
+    Aliases: null,
+    MacAddress: endpoint.mac ?? '',
+    DriverOpts: null,
+    GwPriority: 0,
+    NetworkID: endpoint.networkId,
+    EndpointID: endpoint.id,
+    Gateway: endpoint.gateway ?? '',
+    IPAddress: endpoint.address ?? '',
+    IPPrefixLen: endpoint.prefixLength ?? 0,
+    IPv6Gateway: endpoint.gateway6 ?? '',
+    GlobalIPv6Address: endpoint.address6 ?? '',
+    GlobalIPv6PrefixLen: endpoint.prefixLength6 ?? 0,
+    DNSNames: null,
   };
 }
 
+/** `none` and `host` have nothing to hold there. */
+function emptyEndpoint(network: string): EndpointView {
+  return { id: '', network, networkId: networkId(network), names: [], wishes: {} };
+}
+
 export function networkSettingsOf(view: ContainerView): DockerContainer['NetworkSettings'] {
-  const { address } = view;
+  const [first] = view.endpoints;
   const running = view.status === 'running' || view.status === 'paused';
   return {
     Bridge: '',
     SandboxID: '',
     SandboxKey: running ? `/proc/${view.pid}/ns/net` : '',
     Ports: running ? Object.fromEntries(view.exposedPorts.map((port) => [port, null])) : {},
-    EndpointID: address?.endpointId ?? '',
-    Gateway: address?.gateway ?? '',
-    GlobalIPv6Address: '',
-    GlobalIPv6PrefixLen: 0,
-    IPAddress: address?.ip ?? '',
-    IPPrefixLen: address?.prefixLength ?? 0,
-    IPv6Gateway: '',
-    MacAddress: address?.mac ?? '',
+    EndpointID: first?.id ?? '',
+    Gateway: first?.gateway ?? '',
+    GlobalIPv6Address: first?.address6 ?? '',
+    GlobalIPv6PrefixLen: first?.prefixLength6 ?? 0,
+    IPAddress: first?.address ?? '',
+    IPPrefixLen: first?.prefixLength ?? 0,
+    IPv6Gateway: first?.gateway6 ?? '',
+    MacAddress: first?.mac ?? '',
     Networks: endpointsOf(view),
   };
 }

@@ -41,8 +41,9 @@ test('a system container carries its label, whatever its own say', async () => {
 });
 
 test('an address is shown under its network', async () => {
-  const address = { ip: '10.1.0.2', prefixLength: 16, gateway: '10.1.0.1', mac: '02:00:00:00:00:01', endpointId: 'e' };
-  const { NetworkSettings: shown } = inspectionOf(await someView({ address, status: 'running', pid: 7 }), 'overlay2');
+  const numbers = { address: '10.1.0.2', prefixLength: 16, gateway: '10.1.0.1', mac: '02:00:00:00:00:01' };
+  const endpoint = { id: 'e', network: 'bridge', networkId: 'n', ...numbers, names: [], wishes: {} };
+  const { NetworkSettings: shown } = inspectionOf(await someView({ endpoints: [endpoint], status: 'running', pid: 7 }), 'overlay2');
   assert.equal(shown.IPAddress, '10.1.0.2');
   assert.equal(shown.Networks['bridge']?.Gateway, '10.1.0.1');
   assert.equal(shown.SandboxKey, '/proc/7/ns/net');

@@ -70,7 +70,8 @@ export function fakeContainerView(request: CreateRequest & { name: string }, ima
     hostnamePath: '',
     resolvConfPath: '',
     execIds: [],
-    address: null,
+    endpoints: [],
+    publishedPorts: [],
   };
 }
 

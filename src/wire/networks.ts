@@ -1,0 +1,60 @@
+/**
+ * What edges and engine say to each other about networks, places in them, and published ports. JSON-safe. The network room's own types have the same
+ * shapes; texts are as in Docker: subnets `172.18.0.0/16`, addresses without a prefix.
+ */
+
+/** `bridge`, `none`, `host`, `container:NAME|ID`, or a network's name or id. `default` is `bridge`. */
+export type NetworkMode = string;
+
+/** What a container may ask of its place in a network. */
+export interface EndpointWishes {
+  readonly address?: string;
+  readonly address6?: string;
+  /** A unicast hardware address, `02:…`. */
+  readonly mac?: string;
+  /** Further names for the container in this network. */
+  readonly aliases?: readonly string[];
+  readonly linkLocal?: readonly string[];
+  /** Of several networks, the one with the highest number has the default route. */
+  readonly priority?: number;
+  readonly driverOptions?: Readonly<Record<string, string>>;
+  /** The interface's name inside. */
+  readonly link?: string;
+}
+
+export type PortProtocol = 'tcp' | 'udp' | 'sctp';
+
+/** A port that is asked for on the host. */
+export interface PortWish {
+  readonly containerPort: number;
+  readonly protocol: PortProtocol;
+  /** Absent: every address of the host. */
+  readonly hostAddress?: string;
+  /** The first free one of these; absent: any free one. */
+  readonly hostPort?: { readonly first: number; readonly last: number };
+}
+
+/** A port that leads to a container while it runs. */
+export interface PublishedPort {
+  readonly containerPort: number;
+  readonly protocol: PortProtocol;
+  readonly hostAddress: string;
+  readonly hostPort: number;
+}
+
+/** A container's place in a network. What is absent has not been given: `none` and `host` have no addresses. */
+export interface EndpointView {
+  readonly id: string;
+  readonly network: string;
+  readonly networkId: string;
+  readonly address?: string;
+  readonly prefixLength?: number;
+  readonly gateway?: string;
+  readonly address6?: string;
+  readonly prefixLength6?: number;
+  readonly gateway6?: string;
+  readonly mac?: string;
+  /** What the container is called in this network. */
+  readonly names: readonly string[];
+  readonly wishes: EndpointWishes;
+}
