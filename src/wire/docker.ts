@@ -1,4 +1,5 @@
 import type { ErrorBody } from './error-body.ts';
+import type { DockerMountPoint } from './volumes.ts';
 
 /**
  * JSON of the part of the Docker Engine API (v1.51) that Orlop serves, with Docker's own field names. Source: Docker Engine API reference.
@@ -133,7 +134,7 @@ export interface DockerContainerSummary {
   Status: string;
   HostConfig: { NetworkMode: string };
   NetworkSettings: { Networks: Record<string, DockerEndpoint> };
-  Mounts: never[];
+  Mounts: DockerMountPoint[];
 }
 
 export interface DockerContainerState {
@@ -171,7 +172,7 @@ export interface DockerContainer {
   ExecIDs: string[] | null;
   HostConfig: DockerHostConfig;
   GraphDriver: { Name: string; Data: Record<string, string> | null };
-  Mounts: never[];
+  Mounts: DockerMountPoint[];
   Config: DockerContainerConfig;
   NetworkSettings: {
     Bridge: string;

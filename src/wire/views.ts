@@ -1,4 +1,5 @@
 import type { EndpointView, EndpointWishes, NetworkMode, PortWish, PublishedPort } from './networks.ts';
+import type { MountView, MountWish } from './volumes.ts';
 
 /**
  * What the route groups and the engine say to each other: shapes only, so that an edge depends on no engine.
@@ -66,6 +67,15 @@ export interface CreateRequest {
   readonly ulimits?: readonly Ulimit[];
   readonly shmSizeBytes?: number;
   readonly tmpfs?: Readonly<Record<string, string>>;
+  readonly mounts?: readonly MountWish[];
+  /** Containers whose mounts this one gets as well: `NAME[:ro|rw]`. */
+  readonly volumesFrom?: readonly string[];
+  /** Places that get a volume of their own; those that the image names count as well. */
+  readonly volumes?: readonly string[];
+  /** For volumes that the request makes. */
+  readonly volumeDriver?: string;
+  /** Options of the writable layer, such as `size`. */
+  readonly storageOptions?: Readonly<Record<string, string>>;
   readonly oomScoreAdjust?: number;
   readonly limits?: Limits;
   readonly extraHosts?: readonly string[];
@@ -118,6 +128,7 @@ export interface ContainerView {
   /** In the order in which they were taken. */
   readonly endpoints: readonly EndpointView[];
   readonly publishedPorts: readonly PublishedPort[];
+  readonly mounts: readonly MountView[];
 }
 
 export interface ContainerFilter {

@@ -76,6 +76,7 @@ function planRecord(
     labels: { ...image.labels, ...request.labels, ...(request.kind === 'system' ? { 'orlop.kind': 'system' } : {}) },
     exposedPorts: image.config.exposedPorts,
     network,
+    mounts: [],
     ports: [],
     state: initialState,
     run: null,

@@ -1,6 +1,7 @@
 import { OrlopError } from '#errors';
 import type { Digest } from '#oci';
 import type { ChainId } from '#store';
+import type { ResolvedMount } from '../volume/resolved-mount.ts';
 import type { IdRange } from '../id-ranges.ts';
 import type { ContainerId, ContainerStatus, CreateRequest, Kind, NetworkMode, PublishedPort } from '../model.ts';
 
@@ -46,6 +47,8 @@ export interface ContainerRecord {
   readonly labels: Readonly<Record<string, string>>;
   readonly exposedPorts: readonly string[];
   readonly network: NetworkMode;
+  /** With everything chosen when it was made: names of volumes, paths on the host. */
+  readonly mounts: readonly ResolvedMount[];
   /** Ports of the host that lead to it: while it runs. */
   readonly ports: readonly PublishedPort[];
   readonly state: ContainerState;
@@ -76,9 +79,10 @@ export function parseRecord(id: string, text: string): ContainerRecord {
     // By place, not by name: labels and sysctls may be called anything.
     const { state } = record;
     const times = { startedAtNs: parseTime(state.startedAtNs), finishedAtNs: parseTime(state.finishedAtNs) };
-    // Rows of engines that published no ports have none.
+    // Rows of engines that published no ports, or mounted nothing, have none.
     const ports = (record.ports as readonly PublishedPort[] | undefined) ?? [];
-    return { ...record, ports, createdAtNs: parseTime(record.createdAtNs), state: { ...state, ...times } };
+    const mounts = (record.mounts as readonly ResolvedMount[] | undefined) ?? [];
+    return { ...record, ports, mounts, createdAtNs: parseTime(record.createdAtNs), state: { ...state, ...times } };
   } catch (cause) {
     throw unreadable(id, cause);
   }

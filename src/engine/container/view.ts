@@ -1,5 +1,6 @@
 import type { ContainerView, ExecId } from '../model.ts';
 import type { ContainerRecord } from './record.ts';
+import { viewOfMount } from '../volume/resolved-mount.ts';
 import type { ContainerFiles } from './files.ts';
 
 export interface ViewFacts {
@@ -37,5 +38,6 @@ export function viewOf(record: ContainerRecord, facts: ViewFacts): ContainerView
     execIds: facts.execIds,
     endpoints: facts.endpoints,
     publishedPorts: record.ports,
+    mounts: record.mounts.map(viewOfMount),
   };
 }

@@ -11,6 +11,7 @@ import {
 } from '#wire';
 import { hostConfigOf } from './host-config-view.ts';
 import { endpointsOf, networkSettingsOf } from './network-settings.ts';
+import { mountPointOf } from './mount-view.ts';
 import { formatStatus } from './status-text.ts';
 
 /** One entry of `GET /containers/json`. */
@@ -28,7 +29,7 @@ export function summaryOf(view: ContainerView, nowNs: bigint): DockerContainerSu
     Status: formatStatus(view, nowNs),
     HostConfig: { NetworkMode: view.networkMode },
     NetworkSettings: { Networks: endpointsOf(view) },
-    Mounts: [],
+    Mounts: view.mounts.map(mountPointOf),
   };
 }
 
@@ -56,7 +57,7 @@ export function inspectionOf(view: ContainerView, storageDriver: string): Docker
     ExecIDs: view.execIds.length === 0 ? null : [...view.execIds],
     HostConfig: hostConfigOf(view),
     GraphDriver: { Name: storageDriver, Data: null },
-    Mounts: [],
+    Mounts: view.mounts.map(mountPointOf),
     Config: configOf(view),
     NetworkSettings: networkSettingsOf(view),
   };

@@ -72,6 +72,7 @@ export function fakeContainerView(request: CreateRequest & { name: string }, ima
     execIds: [],
     endpoints: [],
     publishedPorts: [],
+    mounts: [],
   };
 }
 
