@@ -34,7 +34,10 @@ async function build(engine: TestEngine, context: TestContext, template: string)
   return false;
 }
 
-describe('inits that are not systemd', { skip: whyNot() }, () => {
+/** Building and booting whole distributions takes minutes, so it is a run of its own: `npm run test:distributions`. */
+const whyNotNow = whyNot() || (process.env['ORLOP_DISTRIBUTIONS'] === '1' ? false : 'it takes minutes: npm run test:distributions runs it');
+
+describe('inits that are not systemd', { skip: whyNotNow }, () => {
   let engine: TestEngine;
   before(async () => {
     engine = await startEngine();
@@ -87,7 +90,7 @@ describe('inits that are not systemd', { skip: whyNot() }, () => {
   });
 });
 
-describe('a template', { skip: whyNot() }, () => {
+describe('a template', { skip: whyNotNow }, () => {
   test('of a recipe that somebody wrote is listed, built and run', async () => {
     const templates = execFileSync('mktemp', ['-d'], { encoding: 'utf8' }).trim();
     await using engine = await startEngine(['--templates', templates]);
