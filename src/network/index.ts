@@ -16,3 +16,5 @@ export {
 export { openNetworks } from './networks.ts';
 export { formatHosts, type HostsOptions } from './hosts-file.ts';
 export { formatResolvConf, readHostResolvConf, type ResolvConfOptions } from './resolv-conf.ts';
+export type { NameServers, ServeOptions } from './dns/types.ts';
+export { openNameServers } from './dns/name-servers.ts';
