@@ -4,7 +4,7 @@ import type { Logger } from '#log';
 import { formatAddress, formatSubnet, overlaps, parseAddress, parseCidr, subnetOf, type Subnet } from './addresses.ts';
 import { applyBridge } from './bridge-link.ts';
 import { applyRuleset } from './firewall/nft.ts';
-import { planRemoval, planRuleset, type FirewalledBridge } from './firewall/ruleset.ts';
+import { planRemoval, planRuleset, type FirewalledNetwork } from './firewall/ruleset.ts';
 import { disableIpv6, enableForwarding } from './forwarding.ts';
 import { outgoingMtu, usedSubnets, type HostFacts } from './host-facts.ts';
 import { gatewayOf } from './ipam.ts';
@@ -123,11 +123,11 @@ function otherSubnets(networks: ReadonlyMap<string, NetworkRecord>, name: string
   );
 }
 
-function firewalled(networks: ReadonlyMap<string, NetworkRecord>): FirewalledBridge[] {
+function firewalled(networks: ReadonlyMap<string, NetworkRecord>): FirewalledNetwork[] {
   return [...networks.values()].flatMap((network) => {
     const subnet = network.driver === 'bridge' ? parseCidr(network.subnet ?? '')?.subnet : undefined;
     if (network.driver !== 'bridge' || subnet === undefined) return [];
-    return [{ link: network.link, base: formatAddress({ family: subnet.family, value: subnet.base }), prefixLength: subnet.prefixLength }];
+    return [{ links: [network.link], subnets: [subnet], internal: false, interContainer: true, masquerade: { ipv4: true, ipv6: true } }];
   });
 }
 

@@ -13,6 +13,7 @@ export {
   type NoneNetwork,
   type PlainEndpoint,
 } from './types.ts';
+export type { Ports, PortWish, PublishedPort } from './ports/types.ts';
 export { openNetworks } from './networks.ts';
 export { formatHosts, type HostsOptions } from './hosts-file.ts';
 export { formatResolvConf, readHostResolvConf, type ResolvConfOptions } from './resolv-conf.ts';

@@ -6,17 +6,21 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { isOrlopError } from '#errors';
 import { loadAddon } from '#sys';
-import { isInOwnNetwork, rerunInOwnNetwork, whyNoNetworks } from '../testing/own-network.ts';
+import { subnetOf } from '../addresses.ts';
+import { ip, isInOwnNetwork, rerunInOwnNetwork, whyNoNetworks } from '../testing/own-network.ts';
 import { applyRuleset, describeFailure } from './nft.ts';
 import { planRemoval, planRuleset } from './ruleset.ts';
 
 /** For runs in which nft never reads its input. */
 const fileCalls = { memfd: () => openSync('/dev/null', 'r'), close: closeSync };
 
-const bridges = [
-  { link: 'abr0', base: '172.17.0.0', prefixLength: 16 },
-  { link: 'abr1', base: '172.18.0.0', prefixLength: 16 },
-];
+const networks = ['172.17.0.0', '172.18.0.0'].map((base, index) => ({
+  links: [`abr${index}`],
+  subnets: [subnetOf(ip(base), 16)],
+  internal: false,
+  interContainer: true,
+  masquerade: { ipv4: true, ipv6: true },
+}));
 
 test('what nft says becomes an error that says what to do', () => {
   const said = (stderr: string) => describeFailure({ code: 1, stderr });
@@ -30,14 +34,20 @@ test('what nft says becomes an error that says what to do', () => {
 });
 
 test('every plan makes the table anew in one transaction', () => {
-  const { nftables } = planRuleset('orlop-t', bridges);
-  const [first, second, third] = nftables as Record<string, object>[];
-  assert.deepEqual(
-    [first, second].map((command) => Object.keys(command ?? {})[0]),
-    ['add', 'delete'],
-  );
-  assert.deepEqual(third, { add: { table: { family: 'inet', name: 'orlop-t' } } });
-  assert.deepEqual(nftables.slice(0, 2), planRemoval('orlop-t').nftables);
+  const plan = planRuleset('orlop-t', networks);
+  assert.equal(planRemoval('orlop-t'), 'add table inet orlop-t\ndelete table inet orlop-t\n');
+  assert.ok(plan.startsWith(`${planRemoval('orlop-t')}table inet orlop-t {\n`));
+});
+
+test('a name that nft would take for something else is refused', () => {
+  const named = (link: string) =>
+    planRuleset(
+      'orlop-t',
+      networks.map((network) => ({ ...network, links: [link] })),
+    );
+  for (const link of ['br*', 'a"b', 'back\\slash', 'a b', '', 'sixteen-letters-'])
+    assert.throws(() => named(link), { code: 'NETWORK_LINK_NAME_BAD' });
+  assert.match(named('br-1.x_y:z@w'), /"br-1\.x_y:z@w"/);
 });
 
 if (!isInOwnNetwork()) {
@@ -48,10 +58,10 @@ if (!isInOwnNetwork()) {
 
   test('applying is repeatable, changes only its own table, and removing removes it', async () => {
     execFileSync('nft', ['add', 'table', 'inet', 'somebody-elses']);
-    for (let round = 0; round < 2; round += 1) await applyRuleset(addon, planRuleset('orlop-t', bridges));
+    for (let round = 0; round < 2; round += 1) await applyRuleset(addon, planRuleset('orlop-t', networks));
     const text = list();
-    assert.equal(text.match(/oifname @bridges drop/g)?.length, 1);
-    assert.match(text, /ip saddr @subnets oifname != @bridges masquerade/);
+    assert.equal(text.match(/oifname @bridges goto asked/g)?.length, 1);
+    assert.match(text, /ip saddr @hidden4 oifname != @bridges masquerade/);
     assert.match(text, /"abr1" \. "abr1" : accept/);
     await applyRuleset(addon, planRuleset('orlop-t', []));
     assert.doesNotMatch(list(), /abr0/);
@@ -60,10 +70,7 @@ if (!isInOwnNetwork()) {
   });
 
   test('a plan that nft refuses changes nothing', async () => {
-    const plan = planRuleset('orlop-t', bridges);
-    const broken = {
-      nftables: [...plan.nftables, { add: { rule: { family: 'inet', table: 'orlop-t', chain: 'forward', expr: [{ nonsense: null }] } } }],
-    };
+    const broken = `${planRuleset('orlop-t', networks)}add rule inet orlop-t forward nonsense\n`;
     await assert.rejects(applyRuleset(addon, broken), (error) => isOrlopError(error));
     assert.doesNotMatch(list(), /orlop-t/);
   });

@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { isErrno, OrlopError } from '#errors';
 import type { NetworkCalls } from '../types.ts';
-import type { Ruleset } from './ruleset.ts';
 
 export interface NftOptions {
   /** Where to look for nft: like PATH. */
@@ -20,16 +19,16 @@ export interface NftOutcome {
 const instead = 'or use --network none or --network host';
 
 /**
- * Applies the commands in one transaction (`nft -j -f -`). Fails with `failed-precondition` when nft is not installed or the kernel has no
+ * Applies commands in the language of nft(8), in one transaction (`nft -f -`). Fails with `failed-precondition` when nft is not installed or the kernel has no
  * nf_tables, `permission-denied` without CAP_NET_ADMIN, `deadline-exceeded`, or `internal` with nft's own words.
  */
 export async function applyRuleset(
   addon: Pick<NetworkCalls, 'memfd' | 'close'>,
-  ruleset: Ruleset,
+  commands: string,
   options: NftOptions = {},
 ): Promise<void> {
   // nft opens /dev/stdin by name, which works for a file but not for the socket pairs that Node makes of its pipes.
-  const input = addon.memfd('orlop-nft', Buffer.from(JSON.stringify(ruleset)));
+  const input = addon.memfd('orlop-nft', Buffer.from(commands));
   try {
     const outcome = await runNft(input, options);
     if (outcome.code !== 0) throw describeFailure(outcome);
@@ -40,7 +39,7 @@ export async function applyRuleset(
 
 async function runNft(input: number, options: NftOptions): Promise<NftOutcome> {
   const { searchPath = defaultSearchPath(), timeoutMs = 20_000 } = options;
-  const child = spawn('nft', ['-j', '-f', '-'], {
+  const child = spawn('nft', ['-f', '-'], {
     stdio: [input, 'ignore', 'pipe'],
     env: { ...process.env, PATH: searchPath, LC_ALL: 'C' },
     signal: AbortSignal.timeout(timeoutMs),

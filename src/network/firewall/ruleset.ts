@@ -1,81 +1,142 @@
-/** A bridge that the firewall knows. */
-export interface FirewalledBridge {
-  /** Name of the bridge device. */
-  readonly link: string;
-  readonly base: string;
-  readonly prefixLength: number;
-}
+import { OrlopError } from '#errors';
+import { formatSubnet, type Subnet } from '../addresses.ts';
+import { formatForwards, type Forward } from './forwards.ts';
 
-/** libnftables-json(5): a list of commands that is applied whole or not at all. */
-export interface Ruleset {
-  readonly nftables: readonly unknown[];
+/** A bridge network as the firewall sees it. */
+export interface FirewalledNetwork {
+  /** Its bridge devices: the one that has the gateway's address, then further ones of the same network. */
+  readonly links: readonly string[];
+  /** Of both families. */
+  readonly subnets: readonly Subnet[];
+  /** Nothing goes in or out but between its own containers. */
+  readonly internal: boolean;
+  /** Whether its containers reach each other other than by published ports. */
+  readonly interContainer: boolean;
+  /** By family: whether what leaves takes the host's address. */
+  readonly masquerade: { readonly ipv4: boolean; readonly ipv6: boolean };
 }
-
-const family = 'inet';
 
 /**
- * One table of our own, made anew in one transaction, so that nobody ever sees half of it:
- *
- * ```
- * set bridges { type ifname }               our bridge devices
- * set subnets { type ipv4_addr; interval }  their subnets
- * map within  { ifname . ifname : verdict } a bridge and itself: containers of one bridge may talk
- *
- * chain forward      filter, priority 0, policy accept
- *   iifname . oifname vmap @within
- *   oifname @bridges ct state established,related accept
- *   oifname @bridges drop                   from outside or from another bridge: only what a container asked for
- * chain postrouting  srcnat
- *   ip saddr @subnets oifname != @bridges masquerade
- * ```
- *
- * An accept ends only our own chain: what another table drops stays dropped, so the host's firewall keeps the last word (nft(8), "hooks").
- * Pure.
+ * One table of our own, in the language of nft(8), made anew in one transaction, so that nobody ever sees half of it. `forwards` are what the
+ * table's port maps hold from the beginning. An accept ends only our own chain: what another table drops stays dropped, so the host's firewall keeps the
+ * last word (nft(8), "hooks"). docs/decisions/0009 says how published ports work. Pure.
  */
-export function planRuleset(table: string, bridges: readonly FirewalledBridge[]): Ruleset {
-  return {
-    nftables: [...planRemoval(table).nftables, { add: { table: { family, name: table } } }, ...sets(table, bridges), ...chains(table)],
-  };
+export function planRuleset(table: string, networks: readonly FirewalledNetwork[], forwards: Iterable<Forward> = []): string {
+  return `${planRemoval(table)}table inet ${table} {\n${planSets(networks)}${formatForwards(forwards)}${chains}}\n`;
 }
 
 /** Removes the table, if it is there. Pure. */
-export function planRemoval(table: string): Ruleset {
-  return { nftables: [{ add: { table: { family, name: table } } }, { delete: { table: { family, name: table } } }] };
+export function planRemoval(table: string): string {
+  return `add table inet ${table}\ndelete table inet ${table}\n`;
 }
 
-function sets(table: string, bridges: readonly FirewalledBridge[]): unknown[] {
-  const links = bridges.map((bridge) => bridge.link);
-  const subnets = bridges.map((bridge) => ({ prefix: { addr: bridge.base, len: bridge.prefixLength } }));
-  const within = links.map((link) => [{ concat: [link, link] }, { accept: null }]);
+function planSets(networks: readonly FirewalledNetwork[]): string {
+  const links = networks.flatMap((network) => network.links);
+  const internal = networks.filter((network) => network.internal).flatMap((network) => network.links);
+  const within = networks.flatMap((network) =>
+    pairs(network.links).map((pair) => `${pair} : ${network.interContainer ? 'accept' : 'goto asked'}`),
+  );
+  const subnets = (family: 4 | 6): string[] => subnetsOf(networks, family);
+  const hidden = (family: 4 | 6): string[] =>
+    subnetsOf(
+      networks.filter(({ internal: isInternal, masquerade }) => !isInternal && (family === 4 ? masquerade.ipv4 : masquerade.ipv6)),
+      family,
+    );
   return [
-    { add: { set: { family, table, name: 'bridges', type: 'ifname', ...elements(links) } } },
-    { add: { set: { family, table, name: 'subnets', type: 'ipv4_addr', flags: ['interval'], ...elements(subnets) } } },
-    { add: { map: { family, table, name: 'within', type: ['ifname', 'ifname'], map: 'verdict', ...elements(within) } } },
-  ];
+    set('bridges', 'ifname', links.map(quote)),
+    set('internal', 'ifname', internal.map(quote)),
+    map('within', 'ifname . ifname : verdict', within),
+    set('hidden4', 'ipv4_addr', hidden(4), 'interval'),
+    set('hidden6', 'ipv6_addr', hidden(6), 'interval'),
+    set('same4', 'ipv4_addr . ipv4_addr', subnets(4).map(twice), 'interval'),
+    set('same6', 'ipv6_addr . ipv6_addr', subnets(6).map(twice), 'interval'),
+  ].join('');
 }
 
-function chains(table: string): unknown[] {
-  const iifname = { meta: { key: 'iifname' } };
-  const oifname = { meta: { key: 'oifname' } };
-  const intoBridge = { match: { op: '==', left: oifname, right: '@bridges' } };
-  const outOfBridges = { match: { op: '!=', left: oifname, right: '@bridges' } };
-  const fromSubnet = { match: { op: '==', left: { payload: { protocol: 'ip', field: 'saddr' } }, right: '@subnets' } };
-  const answer = { match: { op: 'in', left: { ct: { key: 'state' } }, right: ['established', 'related'] } };
-  return [
-    { add: { chain: { family, table, name: 'forward', type: 'filter', hook: 'forward', prio: 0, policy: 'accept' } } },
-    { add: { chain: { family, table, name: 'postrouting', type: 'nat', hook: 'postrouting', prio: 100, policy: 'accept' } } },
-    rule(table, 'forward', { vmap: { key: { concat: [iifname, oifname] }, data: '@within' } }),
-    rule(table, 'forward', intoBridge, answer, { accept: null }),
-    rule(table, 'forward', intoBridge, { drop: null }),
-    rule(table, 'postrouting', fromSubnet, outOfBridges, { masquerade: null }),
-  ];
+/**
+ * within    a bridge and itself, or another of the same network: containers of one network may talk
+ * hidden    subnets whose packets leave with the host's address
+ * same      from a subnet to itself: a container that reached a neighbour, or itself, through a published port must not see the answer come directly
+ * ports     published on one address         everywhere  published on every address of the host
+ */
+const chains = `
+  chain raw {
+    type filter hook prerouting priority raw; policy accept;
+    # Bridges let loopback addresses through (route_localnet), but only for the host's own connections.
+    iifname @bridges ip daddr 127.0.0.0/8 drop
+    iifname @bridges ip saddr 127.0.0.0/8 drop
+  }
+  chain published {
+    dnat ip to ip daddr . meta l4proto . th dport map @ports4
+    dnat ip6 to ip6 daddr . meta l4proto . th dport map @ports6
+    fib daddr type != local return
+    dnat ip to meta l4proto . th dport map @everywhere4
+    dnat ip6 to meta l4proto . th dport map @everywhere6
+  }
+  chain prerouting {
+    type nat hook prerouting priority dstnat; policy accept;
+    # Before the kernel looks at it: what comes from outside for a loopback address is nobody's.
+    iifname != "lo" ip daddr 127.0.0.0/8 return
+    meta l4proto { tcp, udp, sctp } jump published
+  }
+  chain output {
+    type nat hook output priority -100; policy accept;
+    meta l4proto { tcp, udp, sctp } jump published
+  }
+  chain asked {
+    ct state established,related accept
+    ct status dnat accept
+    drop
+  }
+  chain forward {
+    type filter hook forward priority filter; policy accept;
+    iifname . oifname vmap @within
+    iifname @internal drop
+    oifname @internal drop
+    oifname @bridges goto asked
+  }
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    ip saddr @hidden4 oifname != @bridges masquerade
+    ip6 saddr @hidden6 oifname != @bridges masquerade
+    oifname @bridges ip saddr 127.0.0.0/8 masquerade
+    oifname @bridges ip6 saddr ::1 masquerade
+    ct status dnat ip saddr . ip daddr @same4 masquerade
+    ct status dnat ip6 saddr . ip6 daddr @same6 masquerade
+  }
+`;
+
+function subnetsOf(networks: readonly FirewalledNetwork[], family: 4 | 6): string[] {
+  return networks.flatMap((network) => network.subnets.filter((subnet) => subnet.family === family).map(formatSubnet));
 }
 
-function rule(table: string, chain: string, ...expr: readonly unknown[]): unknown {
-  return { add: { rule: { family, table, chain, expr } } };
+function pairs(links: readonly string[]): string[] {
+  return links.flatMap((from) => links.map((to) => `${quote(from)} . ${quote(to)}`));
+}
+
+function twice(text: string): string {
+  return `${text} . ${text}`;
+}
+
+function set(name: string, type: string, elements: readonly string[], flags?: string): string {
+  return declare('set', name, type, elements, flags);
+}
+
+function map(name: string, type: string, elements: readonly string[]): string {
+  return declare('map', name, type, elements);
 }
 
 /** nft refuses an empty list of elements. */
-function elements(elem: readonly unknown[]): { elem?: readonly unknown[] } {
-  return elem.length === 0 ? {} : { elem };
+function declare(kind: string, name: string, type: string, elements: readonly string[], flags?: string): string {
+  const parts = [`type ${type};`, ...(flags === undefined ? [] : [`flags ${flags};`])];
+  if (elements.length > 0) parts.push(`elements = { ${elements.join(', ')} };`);
+  return `  ${kind} ${name} { ${parts.join(' ')} }\n`;
+}
+
+/** nft's strings know no escapes but `\*`, which would otherwise mean every name that begins so. */
+function quote(link: string): string {
+  if (/^[^"\\*\s]{1,15}$/.test(link)) return `"${link}"`;
+  throw new OrlopError('invalid-argument', 'NETWORK_LINK_NAME_BAD', `a bridge cannot be called '${link}'`, {
+    hint: 'use letters, digits, dots, dashes and underscores, 15 at most',
+  });
 }

@@ -1,0 +1,37 @@
+import type { Endpoint } from '../types.ts';
+
+export type PortProtocol = 'tcp' | 'udp' | 'sctp';
+
+/** A port of a container that is to be reached through the host. */
+export interface PortWish {
+  readonly containerPort: number;
+  readonly protocol: PortProtocol;
+  /** Absent: where the engine publishes by default, on every address if it was not told otherwise. */
+  readonly hostAddress?: string;
+  /** Absent: any free one. A range: any free one of it. */
+  readonly hostPort?: { readonly first: number; readonly last: number };
+}
+
+/** A port of a container and the host's port that leads to it: JSON-safe. */
+export interface PublishedPort {
+  readonly containerPort: number;
+  readonly protocol: PortProtocol;
+  /** `0.0.0.0` and `::` are every address of the family. */
+  readonly hostAddress: string;
+  readonly hostPort: number;
+}
+
+/** The published ports of one engine's containers. */
+export interface Ports {
+  /**
+   * Chooses host ports and keeps them for the container; the caller stores the answer. All or none: fails with `conflict` when a port is in use by
+   * a container or another program, `resource-exhausted` when no port is left, `invalid-argument` for an address that is none or that the host does not have.
+   */
+  reserve(containerId: string, wishes: readonly PortWish[]): Promise<PublishedPort[]>;
+  /** Takes up what an earlier engine reserved. What another program has taken meanwhile is logged and goes on. */
+  hold(containerId: string, ports: readonly PublishedPort[]): void;
+  /** Lets the ports lead to the container's endpoint. Asked again with other ports, it changes what there was: what is not named any more is given up. */
+  open(containerId: string, endpoint: Endpoint, ports: readonly PublishedPort[]): Promise<void>;
+  /** Nothing leads to the container any more, and its ports are free. Idempotent. */
+  close(containerId: string): Promise<void>;
+}
