@@ -21,6 +21,14 @@ export {
   type ProcessStat,
 } from './procfs.ts';
 export { parseMountinfo, readMountinfo, type Mount } from './mountinfo.ts';
+export {
+  knownMountOptions,
+  parseMountOptions,
+  superblockOptions,
+  withoutEffect,
+  type AttributeChange,
+  type MountOptions,
+} from './mount-options.ts';
 export { cgroupProcesses, childCgroups, makeCgroup, parseFlatKeyed, readCgroupFile, removeCgroup, writeCgroupFile } from './cgroupfs.ts';
 export { type KeptAddress, type LinkSocket, type NetworkLink, openLinkSocket } from './links.ts';
 export { lockFile, type LockFile } from './lock-file.ts';

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import * as k from '#sys';
 import { dependsOnLocks, planBindAttributes } from './bind-attributes.ts';
-import { knownMountOptions } from './mount-options.ts';
+import { knownMountOptions } from '#sys';
 
 const { MOUNT_ATTR_RDONLY: ro, MOUNT_ATTR_NOSUID: nosuid, MOUNT_ATTR_NODEV: nodev, MOUNT_ATTR_NOEXEC: noexec } = k;
 const { MOUNT_ATTR_NOATIME: noatime, MOUNT_ATTR_NODIRATIME: nodiratime, MOUNT_ATTR_STRICTATIME: strictatime } = k;

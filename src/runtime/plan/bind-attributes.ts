@@ -1,5 +1,5 @@
 import * as k from '#sys';
-import { type AttributeChange, superblockOptions, withoutEffect } from './mount-options.ts';
+import { type AttributeChange, superblockOptions, withoutEffect } from '#sys';
 
 /** Flags of one mount as mountinfo names them; the access time is one of `noatime`, `relatime`, or neither. */
 type Flag = keyof typeof attributes;

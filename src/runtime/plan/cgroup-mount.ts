@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import * as k from '#sys';
 import type { Op } from '#sys';
 import type { CgroupHierarchy } from '../cgroups/types.ts';
-import type { MountOptions } from './mount-options.ts';
+import type { MountOptions } from '#sys';
 import { type MountFacts, type PlannedMounts, planAttributes } from './mount-facts.ts';
 import { refuseField } from './refuse.ts';
 

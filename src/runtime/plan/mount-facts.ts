@@ -1,6 +1,6 @@
 import { noSlot, type Op } from '#sys';
 import type { CgroupLayout } from '../cgroups/types.ts';
-import type { AttributeChange } from './mount-options.ts';
+import type { AttributeChange } from '#sys';
 import type { Slots } from './slots.ts';
 
 /** A mount that was made before, detached and with its attributes, and is only moved into place. */

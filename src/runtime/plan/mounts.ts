@@ -2,7 +2,7 @@ import type { SpecMount } from '#oci';
 import * as k from '#sys';
 import type { Op } from '#sys';
 import { planCgroupMount } from './cgroup-mount.ts';
-import { type MountOptions, parseMountOptions, superblockOptions } from './mount-options.ts';
+import { type MountOptions, parseMountOptions, superblockOptions } from '#sys';
 import { type MountFacts, planAttributes, type PlannedMounts, type PreparedMount } from './mount-facts.ts';
 import { placeOf } from './places.ts';
 import { refuseField, rejectField } from './refuse.ts';

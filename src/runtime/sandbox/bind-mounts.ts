@@ -4,7 +4,7 @@ import type { Spec, SpecMount } from '#oci';
 import * as k from '#sys';
 import { type Addon, readMountinfo } from '#sys';
 import { dependsOnLocks, planBindAttributes } from '../plan/bind-attributes.ts';
-import { type MountOptions, parseMountOptions } from '../plan/mount-options.ts';
+import { type MountOptions, parseMountOptions } from '#sys';
 import type { LateMount, PreparedMount } from '../plan/mount-facts.ts';
 import { isBind, isRemount } from '../plan/mounts.ts';
 import { rejectField } from '../plan/refuse.ts';

@@ -3,7 +3,7 @@ import { isErrno, OrlopError } from '#errors';
 import type { SpecMount } from '#oci';
 import * as k from '#sys';
 import { type Addon, openInRoot, withErrno } from '#sys';
-import type { MountOptions } from '../plan/mount-options.ts';
+import type { MountOptions } from '#sys';
 
 /**
  * `tmpcopyup`: a tmpfs that begins with what the image has at its place, made detached. null when the image has no directory there, so that an ordinary

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { type Features, type Linux, parseSpec } from '#oci';
-import { parseMountOptions, superblockOptions } from '../../plan/mount-options.ts';
+import { parseMountOptions, superblockOptions } from '#sys';
 import { planMemoryPolicy } from '../../plan/memory-policy.ts';
 import { compileSeccomp } from '../../seccomp/index.ts';
 import { describeFeatures } from './features.ts';

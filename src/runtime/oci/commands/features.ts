@@ -1,7 +1,7 @@
 import { type Features, namespaceTypes, seccompActions, seccompFlags, seccompOperators } from '#oci';
 import { allCapabilities } from '../../capabilities.ts';
 import { memoryPolicyFlags, memoryPolicyModes } from '../../plan/memory-policy.ts';
-import { knownMountOptions } from '../../plan/mount-options.ts';
+import { knownMountOptions } from '#sys';
 import { type Command, none } from '../command.ts';
 import { specVersion } from '../spec-version.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import * as k from '#sys';
+import * as k from './constants.ts';
 import { knownMountOptions, parseMountOptions } from './mount-options.ts';
 
 const nothing = {

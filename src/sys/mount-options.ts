@@ -1,4 +1,4 @@
-import * as k from '#sys';
+import * as k from './constants.ts';
 
 /** Attributes to set and to clear, MOUNT_ATTR_* bits as for mount_setattr(2). */
 export interface AttributeChange {
