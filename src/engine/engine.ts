@@ -109,8 +109,7 @@ function closeConnections(containers: readonly LiveContainer[]): void {
 
 function containersOf(context: EngineContext): Engine['containers'] {
   const view = (container: LiveContainer): ContainerView => {
-    const networkIdOf = (name: string): string => context.networks.list().find((network) => network.name === name)?.id ?? '';
-    const endpoints = endpointViewsOf(context.networks.endpoints(container.record.id), networkIdOf);
+    const endpoints = endpointViewsOf(context.networks.endpoints(container.record.id));
     return viewOf(container.record, { files: container.files, execIds: [...container.execs], endpoints });
   };
   return {

@@ -14,11 +14,11 @@ import { isRefusal, type RouteSocket } from './netlink/socket.ts';
 import { chooseSubnet } from './pools.ts';
 import { parseNameservers } from './resolv-conf.ts';
 import { createSerial } from './serial.ts';
-import type { BridgeNetwork, NetworkCalls, NetworkRecord, NetworkState } from './types.ts';
+import type { NetworkCalls, NetworkRecord, NetworkState } from './types.ts';
 
 /** A bridge that is up, with its subnet chosen and its firewall in place. */
 export interface ReadyBridge {
-  readonly network: BridgeNetwork;
+  readonly network: NetworkRecord;
   readonly index: number;
   readonly mtu: number;
 }
@@ -26,7 +26,7 @@ export interface ReadyBridge {
 /** Makes bridges when they are first needed, one at a time, and remembers which are ready. */
 export interface Bridges {
   /** Fails with `failed-precondition`, `resource-exhausted` or `conflict`; then the device is gone again if it was not there before. */
-  ready(network: BridgeNetwork): Promise<ReadyBridge>;
+  ready(network: NetworkRecord): Promise<ReadyBridge>;
   /** Makes the next `ready` look at the kernel again. */
   forget(): void;
   /** Removes the firewall table and the devices. */
@@ -69,19 +69,21 @@ async function makeReady(options: BridgesOptions, name: string): Promise<ReadyBr
   const network = networks.get(name);
   if (network?.driver !== 'bridge') throw new OrlopError('not-found', 'NETWORK_NOT_FOUND', `there is no bridge network '${name}'`);
   await using undo = new AsyncDisposableStack();
-  if (socket.link({ name: network.link }) === null) undo.defer(() => removeLink(socket, network.link));
+  const link = linkOf(network);
+  if (socket.link({ name: link }) === null) undo.defer(() => removeLink(socket, link));
   await enableForwarding(logger);
   const nameservers = await readNameservers();
   const { subnet, index, mtu } = claimSubnet(options, network, nameservers);
-  await disableIpv6(network.link, logger);
-  const record = { ...network, subnet: formatSubnet(subnet), gateway: formatAddress(gatewayOf(subnet)) };
-  if (record.subnet !== network.subnet) {
+  await disableIpv6(link, logger);
+  const pools = [{ subnet: formatSubnet(subnet), gateway: formatAddress(gatewayOf(subnet)) }];
+  const record = network.pools.length === 0 ? { ...network, pools } : network;
+  if (record !== network) {
     await state.saveNetwork(record);
     networks.set(name, record);
   }
   await applyRuleset(addon, planRuleset(tableName(prefix), firewalled(networks)));
   undo.move();
-  logger.debug('bridge is ready', { network: name, link: network.link, subnet: record.subnet, mtu });
+  logger.debug('bridge is ready', { network: name, link, subnet: formatSubnet(subnet), mtu });
   return { network: record, index, mtu };
 }
 
@@ -91,23 +93,24 @@ async function makeReady(options: BridgesOptions, name: string): Promise<ReadyBr
  */
 function claimSubnet(
   options: BridgesOptions,
-  network: BridgeNetwork,
+  network: NetworkRecord,
   nameservers: readonly string[],
 ): { subnet: Subnet; index: number; mtu: number } {
   const { socket, logger, networks } = options;
   const servers = nameservers.flatMap((text) => parseAddress(text) ?? []);
   const taken = otherSubnets(networks, network.name);
-  const chosen = parseCidr(network.subnet ?? '')?.subnet;
+  const link = linkOf(network);
+  const [chosen] = subnetsOf(network);
   for (;;) {
     const facts: HostFacts = { links: socket.links(), addresses: socket.addresses(), routes: socket.routes() };
-    const own = facts.links.find((link) => link.name === network.link)?.index;
+    const own = facts.links.find((one) => one.name === link)?.index;
     const used = usedSubnets(facts, servers, own);
     if (chosen !== undefined && used.some((other) => overlaps(other, chosen))) {
       logger.warn('the subnet of a network overlaps one that the host uses', { network: network.name, subnet: formatSubnet(chosen) });
     }
     const subnet = chosen ?? chooseSubnet([...used, ...taken]);
     const mtu = outgoingMtu(facts);
-    const index = applyBridge(socket, { link: network.link, mtu, gateway: gatewayOf(subnet), prefixLength: subnet.prefixLength });
+    const index = applyBridge(socket, { link, mtu, gateway: gatewayOf(subnet), prefixLength: subnet.prefixLength });
     if (chosen !== undefined || !isContested(socket, index, subnet)) return { subnet, index, mtu };
     taken.push(subnet);
   }
@@ -118,17 +121,30 @@ function isContested(socket: RouteSocket, index: number, subnet: Subnet): boolea
 }
 
 function otherSubnets(networks: ReadonlyMap<string, NetworkRecord>, name: string): Subnet[] {
-  return [...networks.values()].flatMap((other) =>
-    other.driver === 'bridge' && other.name !== name ? (parseCidr(other.subnet ?? '')?.subnet ?? []) : [],
-  );
+  return [...networks.values()].flatMap((other) => (other.name === name ? [] : subnetsOf(other)));
+}
+
+function subnetsOf(network: NetworkRecord): Subnet[] {
+  return network.pools.flatMap((pool) => parseCidr(pool.subnet)?.subnet ?? []);
+}
+
+/** The device that has the network's gateway address. */
+function linkOf(network: NetworkRecord): string {
+  const [link] = network.links;
+  if (link === undefined) throw new OrlopError('internal', 'NETWORK_LINK_UNKNOWN', `network ${network.name} has no device`);
+  return link;
 }
 
 function firewalled(networks: ReadonlyMap<string, NetworkRecord>): FirewalledNetwork[] {
-  return [...networks.values()].flatMap((network) => {
-    const subnet = network.driver === 'bridge' ? parseCidr(network.subnet ?? '')?.subnet : undefined;
-    if (network.driver !== 'bridge' || subnet === undefined) return [];
-    return [{ links: [network.link], subnets: [subnet], internal: false, interContainer: true, masquerade: { ipv4: true, ipv6: true } }];
-  });
+  return [...networks.values()]
+    .filter((network) => network.driver === 'bridge' && network.pools.length > 0)
+    .map((network) => ({
+      links: network.links,
+      subnets: subnetsOf(network),
+      internal: network.internal,
+      interContainer: true,
+      masquerade: { ipv4: true, ipv6: true },
+    }));
 }
 
 /** The table goes first: a bridge that is still there tells the next engine that there is something to remove. */
@@ -140,7 +156,7 @@ async function removeBridges(options: BridgesOptions): Promise<void> {
     if (!(error instanceof OrlopError && error.code === 'NETWORK_NFT_MISSING')) throw error;
   }
   for (const network of options.networks.values()) {
-    if (network.driver === 'bridge') removeLink(options.socket, network.link);
+    for (const link of network.links) removeLink(options.socket, link);
   }
 }
 

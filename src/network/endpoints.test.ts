@@ -2,11 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { isOrlopError } from '#errors';
-import { checkSameWishes, parseWishes, planBridgeEndpoint, planPlainEndpoint } from './endpoints.ts';
+import { checkSameWishes, parseWishes, planEndpoint } from './endpoints.ts';
 import { bridgeLink, buriedGroup, buriedLink, checkPrefix, isHostLink, networkId, newHostLink } from './naming.ts';
-import type { BridgeNetwork, Endpoint } from './types.ts';
+import { builtInNetworks } from './records.ts';
+import type { Endpoint, EndpointWishes, NetworkRecord } from './types.ts';
 
-const network: BridgeNetwork = { id: 'x', name: 'bridge', driver: 'bridge', link: 'orlbr0', subnet: '10.5.0.0/24', gateway: '10.5.0.1' };
+const [bridge, , none] = builtInNetworks('orl') as [NetworkRecord, NetworkRecord, NetworkRecord];
+const network: NetworkRecord = { ...bridge, pools: [{ subnet: '10.5.0.0/24', gateway: '10.5.0.1' }] };
+const plan = (containerId: string, wanted: EndpointWishes = {}, endpoints: readonly Endpoint[] = [], place = network): Endpoint =>
+  planEndpoint({ prefix: 'orl', containerId, network: place, endpoints, wanted });
 const prefix = fc.stringMatching(/^[a-z][a-z0-9]{0,8}$/);
 
 test('wishes that cannot be are refused', () => {
@@ -21,20 +25,19 @@ test('wishes that cannot be are refused', () => {
 
 test('endpoints of one network never share an address or a link', () => {
   const endpoints: Endpoint[] = [];
-  for (let index = 0; index < 50; index += 1) endpoints.push(planBridgeEndpoint('orl', `c${index}`, network, endpoints, parseWishes({})));
-  const of = (key: 'address' | 'hostLink' | 'mac' | 'id'): number =>
-    new Set(endpoints.map((one) => (one.driver === 'bridge' ? one[key] : ''))).size;
+  for (let index = 0; index < 50; index += 1) endpoints.push(plan(`c${index}`, {}, endpoints));
+  const of = (key: 'address' | 'hostLink' | 'mac' | 'id'): number => new Set(endpoints.map((one) => one[key])).size;
   assert.deepEqual([of('address'), of('hostLink'), of('mac'), of('id')], [50, 50, 50, 50]);
 });
 
 test('another network has its own addresses', () => {
-  const first = planBridgeEndpoint('orl', 'c', network, [], parseWishes({}));
-  const second = planBridgeEndpoint('orl', 'c', { ...network, name: 'other' }, [first], parseWishes({}));
+  const first = plan('c');
+  const second = plan('c', {}, [first], { ...network, id: 'other', name: 'other' });
   assert.equal(second.address, first.address);
 });
 
 test('asking again with the same wishes or none is the same, with others a conflict', () => {
-  const endpoint = planBridgeEndpoint('orl', 'c', network, [], parseWishes({ address: '10.5.0.9', mac: '02:00:00:00:00:AA' }));
+  const endpoint = plan('c', { address: '10.5.0.9', mac: '02:00:00:00:00:AA' });
   for (const wanted of [{}, { address: '10.5.0.9' }, { mac: '02:00:00:00:00:aa' }]) checkSameWishes(endpoint, parseWishes(wanted));
   for (const wanted of [{ address: '10.5.0.8' }, { mac: '02:00:00:00:00:bb' }]) {
     assert.throws(
@@ -42,7 +45,7 @@ test('asking again with the same wishes or none is the same, with others a confl
       (error) => isOrlopError(error, 'conflict'),
     );
   }
-  const plain = planPlainEndpoint('c', 'none', 'none', parseWishes({}));
+  const plain = plan('c', {}, [], none);
   assert.throws(
     () => checkSameWishes(plain, parseWishes({ mac: '02:00:00:00:00:bb' })),
     (error) => isOrlopError(error, 'conflict'),

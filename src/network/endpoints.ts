@@ -2,7 +2,7 @@ import { OrlopError } from '#errors';
 import { formatAddress, parseAddress, parseCidr, type Address } from './addresses.ts';
 import { allocateAddress, formatMac, isUnicastMac, macOf, parseMac } from './ipam.ts';
 import { newEndpointId, newHostLink } from './naming.ts';
-import type { BridgeEndpoint, BridgeNetwork, Endpoint, EndpointWishes, PlainEndpoint } from './types.ts';
+import type { Endpoint, EndpointWishes, NetworkRecord } from './types.ts';
 
 /** A wish for an endpoint, understood. */
 export interface ParsedWishes {
@@ -27,49 +27,63 @@ export function parseWishes(wanted: EndpointWishes): ParsedWishes {
   return { address, mac: mac === undefined ? undefined : formatMac(mac) };
 }
 
-/** An endpoint of `host` or `none`, which grant no wishes. */
-export function planPlainEndpoint(
-  containerId: string,
-  network: string,
-  driver: PlainEndpoint['driver'],
-  wishes: ParsedWishes,
-): PlainEndpoint {
-  if (wishes.address !== undefined || wishes.mac !== undefined) {
-    throw new OrlopError('invalid-argument', 'NETWORK_WISH_IMPOSSIBLE', `a container in network ${network} cannot choose its address`, {
-      hint: 'choose addresses on a bridge network',
-    });
-  }
-  return { id: newEndpointId(), containerId, network, driver };
+/** Of what a new endpoint is made. */
+export interface EndpointPlan {
+  readonly prefix: string;
+  readonly containerId: string;
+  readonly network: NetworkRecord;
+  /** All endpoints of the engine. */
+  readonly endpoints: readonly Endpoint[];
+  readonly wanted: EndpointWishes & { readonly names?: readonly string[] };
 }
 
-/** A new endpoint on a bridge whose subnet is known; fails as `allocateAddress` does. Pure but for its random names. */
-export function planBridgeEndpoint(
-  prefix: string,
-  containerId: string,
-  network: BridgeNetwork,
-  endpoints: readonly Endpoint[],
-  wishes: ParsedWishes,
-): BridgeEndpoint {
-  const cidr = parseCidr(network.subnet ?? '');
-  if (cidr === null || network.gateway === undefined) {
-    throw new OrlopError('internal', 'NETWORK_SUBNET_UNKNOWN', `network ${network.name} has no subnet`);
-  }
-  const onBridges = endpoints.filter((endpoint) => endpoint.driver === 'bridge');
-  const used = onBridges
-    .filter((endpoint) => endpoint.network === network.name)
-    .map((endpoint) => parseAddress(endpoint.address)?.value ?? 0n);
-  const address = allocateAddress(cidr.subnet, used, wishes.address);
-  return {
+/** A new endpoint of a network whose pools are known; fails as `parseWishes` and `allocateAddress` do. Pure but for its random names. */
+export function planEndpoint(plan: EndpointPlan): Endpoint {
+  const { containerId, network, wanted } = plan;
+  const { names = [], ...asked } = wanted;
+  const wishes = parseWishes(asked);
+  const place = {
     id: newEndpointId(),
     containerId,
     network: network.name,
-    driver: 'bridge',
-    bridge: network.link,
-    hostLink: newHostLink(prefix, new Set(onBridges.map((endpoint) => endpoint.hostLink))),
-    containerLink: 'eth0',
+    networkId: network.id,
+    driver: network.driver,
+    names,
+    wishes: asked,
+  };
+  if (network.driver === 'bridge') return { ...place, ...placeOnBridge(plan, wishes) };
+  if (wishes.address !== undefined || wishes.mac !== undefined) {
+    throw new OrlopError(
+      'invalid-argument',
+      'NETWORK_WISH_IMPOSSIBLE',
+      `a container in network ${network.name} cannot choose its address`,
+      {
+        hint: 'choose addresses on a bridge network',
+      },
+    );
+  }
+  return place;
+}
+
+function placeOnBridge(plan: EndpointPlan, wishes: ParsedWishes): Partial<Endpoint> {
+  const { prefix, network, endpoints } = plan;
+  const [pool] = network.pools;
+  const cidr = parseCidr(pool?.subnet ?? '');
+  const [bridge] = network.links;
+  if (cidr === null || pool?.gateway === undefined || bridge === undefined) {
+    throw new OrlopError('internal', 'NETWORK_SUBNET_UNKNOWN', `network ${network.name} has no subnet`);
+  }
+  const used = endpoints
+    .filter((endpoint) => endpoint.networkId === network.id)
+    .map((endpoint) => parseAddress(endpoint.address ?? '')?.value ?? 0n);
+  const address = allocateAddress(cidr.subnet, used, wishes.address);
+  return {
+    bridge,
+    hostLink: newHostLink(prefix, new Set(endpoints.flatMap((endpoint) => endpoint.hostLink ?? []))),
+    link: 'eth0',
     address: formatAddress(address),
     prefixLength: cidr.subnet.prefixLength,
-    gateway: network.gateway,
+    gateway: pool.gateway,
     mac: wishes.mac ?? formatMac(macOf(address)),
   };
 }
@@ -77,8 +91,7 @@ export function planBridgeEndpoint(
 /** Fails with `conflict` when a container that has an endpoint asks for it again with wishes that it does not fulfil. */
 export function checkSameWishes(endpoint: Endpoint, wishes: ParsedWishes): void {
   const address = wishes.address === undefined ? undefined : formatAddress(wishes.address);
-  const has = endpoint.driver === 'bridge' ? endpoint : { address: undefined, mac: undefined };
-  if ((address ?? has.address) === has.address && (wishes.mac ?? has.mac) === has.mac) return;
+  if ((address ?? endpoint.address) === endpoint.address && (wishes.mac ?? endpoint.mac) === endpoint.mac) return;
   throw new OrlopError(
     'conflict',
     'NETWORK_ENDPOINT_EXISTS',

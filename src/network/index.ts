@@ -1,17 +1,13 @@
 export {
   DEFAULT_NETWORK,
-  type BridgeEndpoint,
-  type BridgeNetwork,
   type Endpoint,
   type EndpointWishes,
-  type HostNetwork,
   type NetworkCalls,
   type NetworkRecord,
+  type NetworkRequest,
   type NetworkState,
   type Networks,
   type NetworksOptions,
-  type NoneNetwork,
-  type PlainEndpoint,
 } from './types.ts';
 export type { Ports, PortWish, PublishedPort } from './ports/types.ts';
 export { openNetworks } from './networks.ts';

@@ -1,21 +1,14 @@
 import { existsSync } from 'node:fs';
 import { OrlopError } from '#errors';
 import { createBridges, type Bridges } from './bridges.ts';
-import { checkSameWishes, parseWishes, planBridgeEndpoint, planPlainEndpoint } from './endpoints.ts';
-import { bridgeLink, buriedGroup, checkPrefix, isHostLink, networkId } from './naming.ts';
+import { checkSameWishes, parseWishes, planEndpoint } from './endpoints.ts';
+import { buriedGroup, checkPrefix, isHostLink } from './naming.ts';
 import { setLink } from './netlink/requests.ts';
 import { openRouteSocket, type RouteSocket } from './netlink/socket.ts';
-import { attachPair, buryPair, planBurial, sweepBuried } from './pair.ts';
+import { attachPair, buryPair, isPairEndpoint, planBurial, sweepBuried, type PairEndpoint } from './pair.ts';
+import { builtInNetworks, mergeNetworks, readEndpoint } from './records.ts';
 import { createSweeper, type Sweeper } from './sweeper.ts';
-import {
-  DEFAULT_NETWORK,
-  type BridgeEndpoint,
-  type Endpoint,
-  type EndpointWishes,
-  type NetworkRecord,
-  type Networks,
-  type NetworksOptions,
-} from './types.ts';
+import type { Endpoint, EndpointWishes, NetworkRecord, Networks, NetworksOptions } from './types.ts';
 
 /** What the functions of this file share: the records of one engine, and the ways to the kernel. */
 interface Context extends NetworksOptions {
@@ -35,9 +28,13 @@ interface Context extends NetworksOptions {
  */
 export async function openNetworks(options: NetworksOptions): Promise<Networks> {
   checkPrefix(options.prefix);
-  const networks = mergeNetworks(builtIn(options.prefix), await options.state.loadNetworks());
+  const networks = mergeNetworks(builtInNetworks(options.prefix), await options.state.loadNetworks());
+  const stored = await options.state.loadEndpoints();
   const endpoints = new Map(
-    (await options.state.loadEndpoints()).map((endpoint) => [keyOf(endpoint.containerId, endpoint.network), endpoint]),
+    stored.map((endpoint) => [
+      keyOf(endpoint.containerId, endpoint.network),
+      readEndpoint(endpoint, (name) => networks.get(name)?.id ?? ''),
+    ]),
   );
   const socket = openRouteSocket(options.addon);
   const bridges = createBridges({ ...options, socket, networks });
@@ -45,14 +42,17 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
   const context: Context = { ...options, socket, networks, endpoints, bridges, sweeper, ipv6: existsSync('/proc/sys/net/ipv6/conf') };
   return {
     list: () => [...networks.values()],
+    find: (ref) => find(networks, ref),
+    create: async (request) => refuse('create', request.name),
+    remove: async (ref) => refuse('remove', ref),
     endpoints: (containerId) =>
       [...endpoints.values()].filter((endpoint) => containerId === undefined || endpoint.containerId === containerId),
     reserve: (containerId, network, wanted = {}) => reserve(context, containerId, network, wanted),
     attach: (endpoint, netnsFd) => attach(context, endpoint, netnsFd),
-    sysctls: (endpoint) =>
-      endpoint.driver === 'bridge' && context.ipv6 ? { [`net.ipv6.conf.${endpoint.containerLink}.disable_ipv6`]: '1' } : {},
     detach: async (endpoint) => detach(context, endpoint),
-    release: (containerId) => release(context, containerId),
+    isAttached: (endpoint) => endpoint.hostLink !== undefined && (socket.link({ name: endpoint.hostLink })?.master ?? 0) !== 0,
+    rename: (containerId, from, to) => rename(context, containerId, from, to),
+    release: (containerId, network) => release(context, containerId, network),
     reconcile: (containerIds) => reconcile(context, new Set(containerIds)),
     removeAll: () => removeAll(context),
     async [Symbol.asyncDispose]() {
@@ -62,44 +62,69 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
   };
 }
 
-async function reserve(context: Context, containerId: string, name: string, wanted: EndpointWishes): Promise<Endpoint> {
+function find(networks: ReadonlyMap<string, NetworkRecord>, ref: string): NetworkRecord {
+  const all = [...networks.values()];
+  const exact = networks.get(ref) ?? all.find((network) => network.id === ref);
+  if (exact !== undefined) return exact;
+  const found = /^[0-9a-f]+$/.test(ref) ? all.filter((network) => network.id.startsWith(ref)) : [];
+  if (found.length > 1)
+    throw new OrlopError('invalid-argument', 'NETWORK_AMBIGUOUS', `network ${ref} is ambiguous (${found.length} matches found on name)`);
+  if (found[0] !== undefined) return found[0];
+  throw new OrlopError('not-found', 'NETWORK_NOT_FOUND', `network ${ref} not found`, {
+    hint: `choose one of ${[...networks.keys()].join(', ')}`,
+  });
+}
+
+async function reserve(
+  context: Context,
+  containerId: string,
+  ref: string,
+  wanted: EndpointWishes & { readonly names?: readonly string[] },
+): Promise<Endpoint> {
   const { networks, endpoints, bridges, prefix } = context;
-  const network = networks.get(name);
-  if (network === undefined) {
-    throw new OrlopError('not-found', 'NETWORK_NOT_FOUND', `network '${name}' not found`, {
-      hint: `choose one of ${[...networks.keys()].join(', ')}`,
-    });
-  }
+  const network = find(networks, ref);
   const wishes = parseWishes(wanted);
   const ready = network.driver === 'bridge' ? await bridges.ready(network) : null;
   // From here to the map's entry nothing waits, so that no address is given twice.
-  const existing = endpoints.get(keyOf(containerId, name));
+  const existing = endpoints.get(keyOf(containerId, network.name));
   if (existing !== undefined) {
     checkSameWishes(existing, wishes);
     return existing;
   }
-  const endpoint =
-    network.driver === 'bridge'
-      ? planBridgeEndpoint(prefix, containerId, ready?.network ?? network, [...endpoints.values()], wishes)
-      : planPlainEndpoint(containerId, name, network.driver, wishes);
-  return remember(context, endpoint);
+  return remember(
+    context,
+    planEndpoint({ prefix, containerId, network: ready?.network ?? network, endpoints: [...endpoints.values()], wanted }),
+  );
 }
 
-/** Keeps the endpoint, in memory first and then in the store; forgets it when it cannot be stored. */
+function refuse(verb: string, name: string): never {
+  throw new OrlopError('unimplemented', 'NETWORK_USER_NETWORKS', `cannot ${verb} network ${name}: only the built-in networks exist yet`);
+}
+
+async function rename(context: Context, containerId: string, from: string, to: string): Promise<void> {
+  for (const endpoint of context.endpoints.values()) {
+    if (endpoint.containerId !== containerId || !endpoint.names.includes(from)) continue;
+    await remember(context, { ...endpoint, names: endpoint.names.map((name) => (name === from ? to : name)) });
+  }
+}
+
+/** Keeps the endpoint, in memory first and then in the store; when it cannot be stored, all is as before. */
 async function remember(context: Context, endpoint: Endpoint): Promise<Endpoint> {
   const key = keyOf(endpoint.containerId, endpoint.network);
+  const before = context.endpoints.get(key);
   context.endpoints.set(key, endpoint);
   try {
     await context.state.saveEndpoint(endpoint);
   } catch (error) {
-    context.endpoints.delete(key);
+    if (before === undefined) context.endpoints.delete(key);
+    else context.endpoints.set(key, before);
     throw error;
   }
   return endpoint;
 }
 
 async function attach(context: Context, endpoint: Endpoint, netnsFd: number): Promise<void> {
-  if (endpoint.driver !== 'bridge') return;
+  if (!isPairEndpoint(endpoint)) return;
   const { addon, bridges, socket, prefix, ipv6 } = context;
   const network = context.networks.get(endpoint.network);
   const held = context.endpoints.get(keyOf(endpoint.containerId, endpoint.network));
@@ -114,7 +139,7 @@ async function attach(context: Context, endpoint: Endpoint, netnsFd: number): Pr
     );
   }
   let bridge = await bridges.ready(network);
-  if (socket.link({ index: bridge.index })?.name !== network.link) {
+  if (socket.link({ index: bridge.index })?.name !== network.links[0]) {
     // Somebody removed the bridge since: make it again.
     bridges.forget();
     bridge = await bridges.ready(network);
@@ -123,12 +148,14 @@ async function attach(context: Context, endpoint: Endpoint, netnsFd: number): Pr
 }
 
 function detach(context: Context, endpoint: Endpoint): void {
-  if (endpoint.driver !== 'bridge') return;
+  if (!isPairEndpoint(endpoint)) return;
   if (buryPair(context.socket, context.prefix, endpoint.hostLink)) context.sweeper.soon();
 }
 
-async function release(context: Context, containerId: string): Promise<void> {
-  const own = [...context.endpoints.values()].filter((endpoint) => endpoint.containerId === containerId);
+async function release(context: Context, containerId: string, network: string | undefined): Promise<void> {
+  const own = [...context.endpoints.values()].filter(
+    (endpoint) => endpoint.containerId === containerId && (network === undefined || endpoint.network === network),
+  );
   for (const endpoint of own) {
     detach(context, endpoint);
     await forget(context, endpoint);
@@ -145,7 +172,7 @@ async function reconcile(context: Context, containerIds: ReadonlySet<string>): P
   const { socket, prefix, bridges, networks, endpoints, logger } = context;
   const orphans = [...endpoints.values()].filter((endpoint) => !containerIds.has(endpoint.containerId));
   for (const endpoint of orphans) await forget(context, endpoint);
-  const kept = new Map(bridgeEndpoints(context).map((endpoint) => [endpoint.hostLink, endpoint]));
+  const kept = new Map([...endpoints.values()].filter(isPairEndpoint).map((endpoint) => [endpoint.hostLink, endpoint]));
   const isStray = (link: { name: string; group: number }): boolean =>
     isHostLink(prefix, link.name) && !kept.has(link.name) && link.group !== buriedGroup(prefix);
   const strays = socket.links().filter((link) => isStray(link));
@@ -160,7 +187,7 @@ async function reconcile(context: Context, containerIds: ReadonlySet<string>): P
 }
 
 /** Puts links back into their bridge, which was made anew or lost them. */
-function rejoin(socket: RouteSocket, bridge: number, endpoints: readonly BridgeEndpoint[]): void {
+function rejoin(socket: RouteSocket, bridge: number, endpoints: readonly PairEndpoint[]): void {
   const names = new Set(endpoints.map((endpoint) => endpoint.hostLink));
   const lost = socket.links().filter((link) => names.has(link.name) && (link.master !== bridge || !link.up));
   socket.change(...lost.map((link) => setLink({ index: link.index }, { master: bridge, up: true })));
@@ -173,32 +200,6 @@ async function removeAll(context: Context): Promise<void> {
   sweepBuried(socket, prefix);
   await bridges.remove();
   for (const endpoint of endpoints.values()) await forget(context, endpoint);
-}
-
-function bridgeEndpoints(context: Context): BridgeEndpoint[] {
-  return [...context.endpoints.values()].filter((endpoint) => endpoint.driver === 'bridge');
-}
-
-/** Of a built-in network only the choice of its subnet is taken from the store; its names follow from the prefix. */
-function mergeNetworks(own: readonly NetworkRecord[], stored: readonly NetworkRecord[]): Map<string, NetworkRecord> {
-  const networks = new Map(stored.map((network) => [network.name, network]));
-  for (const network of own) {
-    const kept = networks.get(network.name);
-    const isChosen = kept?.driver === 'bridge' && kept.subnet !== undefined && kept.gateway !== undefined;
-    networks.set(
-      network.name,
-      isChosen && network.driver === 'bridge' ? { ...network, subnet: kept.subnet, gateway: kept.gateway } : network,
-    );
-  }
-  return networks;
-}
-
-function builtIn(prefix: string): NetworkRecord[] {
-  return [
-    { id: networkId(prefix, DEFAULT_NETWORK), name: DEFAULT_NETWORK, driver: 'bridge', link: bridgeLink(prefix) },
-    { id: networkId(prefix, 'host'), name: 'host', driver: 'host' },
-    { id: networkId(prefix, 'none'), name: 'none', driver: 'none' },
-  ];
 }
 
 function keyOf(containerId: string, network: string): string {

@@ -5,7 +5,16 @@ import { buriedGroup, buriedLink } from './naming.ts';
 import type { Link } from './netlink/replies.ts';
 import { addAddress, addDefaultRoute, addVeth, deleteGroup, setLink, type Request } from './netlink/requests.ts';
 import { isRefusal, openRouteSocket, type RouteSocket } from './netlink/socket.ts';
-import type { BridgeEndpoint, NetworkCalls } from './types.ts';
+import type { Endpoint, NetworkCalls } from './types.ts';
+
+/** An endpoint that has a pair. */
+export type PairEndpoint = Endpoint &
+  Required<Pick<Endpoint, 'bridge' | 'hostLink' | 'link' | 'address' | 'prefixLength' | 'gateway' | 'mac'>>;
+
+/** Whether the endpoint is one on a bridge. */
+export function isPairEndpoint(endpoint: Endpoint): endpoint is PairEndpoint {
+  return endpoint.hostLink !== undefined;
+}
 
 /** What a pair is connected with. */
 export interface PairPlace {
@@ -19,7 +28,7 @@ export interface PairPlace {
 }
 
 /** Makes the pair and configures the container's end; on failure the pair is gone again. A pair of this name that is still there is buried. */
-export function attachPair(addon: NetworkCalls, host: RouteSocket, endpoint: BridgeEndpoint, place: PairPlace): void {
+export function attachPair(addon: NetworkCalls, host: RouteSocket, endpoint: PairEndpoint, place: PairPlace): void {
   using undo = new DisposableStack();
   undo.defer(() => buryPair(host, place.prefix, endpoint.hostLink));
   createPair(host, endpoint, place);
@@ -63,8 +72,8 @@ export function sweepBuried(host: RouteSocket, prefix: string): number {
   return count;
 }
 
-function createPair(host: RouteSocket, endpoint: BridgeEndpoint, place: PairPlace): void {
-  const peer = { name: endpoint.containerLink, mac: parseMac(endpoint.mac) ?? new Uint8Array(6), netnsFd: place.netnsFd };
+function createPair(host: RouteSocket, endpoint: PairEndpoint, place: PairPlace): void {
+  const peer = { name: endpoint.link, mac: parseMac(endpoint.mac) ?? new Uint8Array(6), netnsFd: place.netnsFd };
   const requests = [
     addVeth({ name: endpoint.hostLink, mtu: place.mtu, master: place.bridge, peer }),
     setLink({ name: endpoint.hostLink }, { up: true, noIpv6Address: place.ipv6 }),
@@ -90,15 +99,11 @@ function applyNext(remedies: (() => boolean)[]): boolean {
   return false;
 }
 
-function configureInside(addon: NetworkCalls, endpoint: BridgeEndpoint, netnsFd: number): void {
+function configureInside(addon: NetworkCalls, endpoint: PairEndpoint, netnsFd: number): void {
   using inside = openRouteSocket(addon, netnsFd);
-  const link = inside.link({ name: endpoint.containerLink });
+  const link = inside.link({ name: endpoint.link });
   if (link === null) {
-    throw new OrlopError(
-      'internal',
-      'NETWORK_LINK_LOST',
-      `link ${endpoint.containerLink} of container ${endpoint.containerId} disappeared`,
-    );
+    throw new OrlopError('internal', 'NETWORK_LINK_LOST', `link ${endpoint.link} of container ${endpoint.containerId} disappeared`);
   }
   inside.change(
     setLink({ index: link.index }, { up: true }),
@@ -113,7 +118,7 @@ function addressOf(text: string): Address {
   return address;
 }
 
-function describeFullBridge(endpoint: BridgeEndpoint, cause: unknown): OrlopError {
+function describeFullBridge(endpoint: PairEndpoint, cause: unknown): OrlopError {
   return new OrlopError(
     'resource-exhausted',
     'NETWORK_BRIDGE_FULL',

@@ -3,75 +3,105 @@ import type { Logger } from '#log';
 /** The network every container joins unless it says otherwise. */
 export const DEFAULT_NETWORK = 'bridge';
 
-interface NetworkIdentity {
-  /** 64 hexadecimal digits, derived from the engine's prefix and the name: the same after every restart. */
-  readonly id: string;
-  readonly name: string;
-}
+/** `host`: the host's own interfaces, the container has no namespace of its own · `none`: nothing but a loopback. */
+export type NetworkDriver = 'bridge' | 'macvlan' | 'ipvlan' | 'host' | 'none';
 
-/** The host's own interfaces: a container of this network has no namespace of its own. */
-export interface HostNetwork extends NetworkIdentity {
-  readonly driver: 'host';
-}
-
-/** A namespace with nothing but its loopback. */
-export interface NoneNetwork extends NetworkIdentity {
-  readonly driver: 'none';
-}
-
-/** One Linux bridge with one IPv4 subnet and outgoing NAT. */
-export interface BridgeNetwork extends NetworkIdentity {
-  readonly driver: 'bridge';
-  /** Name of the bridge device. */
-  readonly link: string;
-  /** `172.17.0.0/16`, absent until the first endpoint needs it; then it never changes. */
-  readonly subnet?: string;
-  /** The bridge's own address, present when the subnet is. */
+/** One subnet of a network. */
+export interface AddressPool {
+  /** `172.18.0.0/16`. */
+  readonly subnet: string;
+  /** `172.18.0.1`: where containers send what leaves the subnet; on a bridge, the bridge's own address. */
   readonly gateway?: string;
+  /** `172.18.5.0/24`: the part of the subnet that containers get addresses from unless they ask for others. */
+  readonly range?: string;
+  /** Addresses that are kept for others, by name: `{ router: '172.18.1.5' }`. */
+  readonly auxiliary?: Readonly<Record<string, string>>;
 }
 
 /** A network as it is listed and stored: JSON-safe. */
-export type NetworkRecord = BridgeNetwork | HostNetwork | NoneNetwork;
+export interface NetworkRecord {
+  /** 64 hexadecimal digits. */
+  readonly id: string;
+  readonly name: string;
+  readonly driver: NetworkDriver;
+  readonly createdAtMs: number;
+  /** `bridge`, `host` and `none`, which nobody made and nobody removes. */
+  readonly isBuiltIn: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+  /** The driver's options as they were given: `com.docker.network.bridge.name`, `parent`, … */
+  readonly options: Readonly<Record<string, string>>;
+  /** Whether only containers of the network reach each other. */
+  readonly internal: boolean;
+  readonly attachable: boolean;
+  readonly ipv4: boolean;
+  readonly ipv6: boolean;
+  /** Chosen at creation; of the default bridge when the first endpoint needs it. Then they never change. */
+  readonly pools: readonly AddressPool[];
+  /** Devices of the host: the bridge, then further bridges of the same network; or the parent that macvlan and ipvlan hang on. */
+  readonly links: readonly string[];
+  /** Of the containers' links; absent: that of the host's way out. */
+  readonly mtu?: number;
+}
 
-interface EndpointIdentity {
+/** What a network is to be. What is absent is chosen. */
+export interface NetworkRequest {
+  readonly name: string;
+  /** Default `bridge`. */
+  readonly driver?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly options?: Readonly<Record<string, string>>;
+  readonly internal?: boolean;
+  readonly attachable?: boolean;
+  /** Default true. */
+  readonly ipv4?: boolean;
+  readonly ipv6?: boolean;
+  readonly pools?: readonly Partial<AddressPool>[];
+}
+
+/** What a caller may ask of an endpoint. */
+export interface EndpointWishes {
+  /** An IPv4 address inside one of the network's subnets. */
+  readonly address?: string;
+  readonly address6?: string;
+  /** A unicast hardware address, `02:…`. */
+  readonly mac?: string;
+  /** Further names of the container in this network. */
+  readonly aliases?: readonly string[];
+  readonly linkLocal?: readonly string[];
+  /** The default route goes through the network with the highest; default 0. */
+  readonly priority?: number;
+  readonly driverOptions?: Readonly<Record<string, string>>;
+  /** Name of the interface inside. */
+  readonly link?: string;
+}
+
+/** A container's place in a network, kept until it is released: JSON-safe. `host` and `none` give nothing but a place. */
+export interface Endpoint {
   /** 64 random hexadecimal digits. */
   readonly id: string;
   readonly containerId: string;
   /** Name of the network. */
   readonly network: string;
-}
-
-/** A container's place on a bridge. */
-export interface BridgeEndpoint extends EndpointIdentity {
-  readonly driver: 'bridge';
-  /** The bridge device. */
-  readonly bridge: string;
+  readonly networkId: string;
+  readonly driver: NetworkDriver;
+  /** The container's interface: `eth0`, `eth1`, … */
+  readonly link?: string;
   /** The host's end of the pair, a port of the bridge. */
-  readonly hostLink: string;
-  /** The container's end, `eth0`. */
-  readonly containerLink: string;
+  readonly hostLink?: string;
+  /** The bridge device whose port it is. */
+  readonly bridge?: string;
   /** `172.17.0.2`. */
-  readonly address: string;
-  readonly prefixLength: number;
-  readonly gateway: string;
-  /** `02:4f:ac:11:00:02`. */
-  readonly mac: string;
-}
-
-/** A container in the host's network, or in none: nothing to attach, no address. */
-export interface PlainEndpoint extends EndpointIdentity {
-  readonly driver: 'host' | 'none';
-}
-
-/** A container's place in a network, kept until it is released: JSON-safe. */
-export type Endpoint = BridgeEndpoint | PlainEndpoint;
-
-/** What a caller may ask of an endpoint. */
-export interface EndpointWishes {
-  /** An IPv4 address inside the network's subnet. */
   readonly address?: string;
-  /** A unicast hardware address, `02:…`. */
+  readonly prefixLength?: number;
+  readonly gateway?: string;
+  readonly address6?: string;
+  readonly prefixLength6?: number;
+  readonly gateway6?: string;
+  /** `02:4f:ac:11:00:02`. */
   readonly mac?: string;
+  /** What the container is called in this network. */
+  readonly names: readonly string[];
+  readonly wishes: EndpointWishes;
 }
 
 type Awaitable<T> = T | Promise<T>;
@@ -83,6 +113,8 @@ type Awaitable<T> = T | Promise<T>;
 export interface NetworkState {
   loadNetworks(): Awaitable<readonly NetworkRecord[]>;
   saveNetwork(network: NetworkRecord): Awaitable<void>;
+  /** Removing what is not there is no error. */
+  removeNetwork(network: NetworkRecord): Awaitable<void>;
   loadEndpoints(): Awaitable<readonly Endpoint[]>;
   saveEndpoint(endpoint: Endpoint): Awaitable<void>;
   /** Removing what is not there is no error. */
@@ -91,38 +123,48 @@ export interface NetworkState {
 
 /** The networks of one engine. Disposing closes the room's sockets and leaves links, table and endpoints to the running containers. */
 export interface Networks extends AsyncDisposable {
-  /** The default bridge, `host` and `none`. */
+  /** The default bridge, `host`, `none`, and those that users made. */
   list(): NetworkRecord[];
+  /** By name, id, or the beginning of an id that is no other's. Fails with `not-found` or `invalid-argument` (several begin so). */
+  find(ref: string): NetworkRecord;
+  /**
+   * Makes a network, device and firewall included. Fails with `conflict` (the name, a subnet or the bridge's name is in use), `invalid-argument`,
+   * `not-found` (no such driver, no such parent), `resource-exhausted` (no subnet left) or `failed-precondition` (the host lacks something).
+   */
+  create(request: NetworkRequest): Promise<{ readonly network: NetworkRecord; readonly warnings: readonly string[] }>;
+  /** Fails with `not-found`, `permission-denied` (built in) or `conflict` (a container has a place in it). Returns what it was. */
+  remove(ref: string): Promise<NetworkRecord>;
   /** The endpoints of one container, or of all. */
   endpoints(containerId?: string): Endpoint[];
+  /** Whether a running container has the endpoint's link. */
+  isAttached(endpoint: Endpoint): boolean;
   /**
-   * Gives a container its place in a network: an address and a hardware address, stored, and kept until `release`. The first endpoint of a
-   * bridge makes the device and the firewall table. Asking again gives the same endpoint.
+   * Gives a container its place in a network: addresses and a hardware address, stored, and kept until `release`. The first endpoint of a
+   * bridge makes the device and the firewall table. Asking again gives the same endpoint. `names`: what the container is called there.
    * Fails with `not-found` (no such network), `invalid-argument` (a wish that cannot be), `conflict` (address taken, or other wishes than the
    * endpoint has), `resource-exhausted` (no address or no subnet left), `failed-precondition` (no nft, or forwarding cannot be switched on).
    */
-  reserve(containerId: string, network: string, wanted?: EndpointWishes): Promise<Endpoint>;
+  reserve(containerId: string, network: string, wanted?: EndpointWishes & { readonly names?: readonly string[] }): Promise<Endpoint>;
+  /** Puts a new name in the place of an old one in a container's endpoints. */
+  rename(containerId: string, from: string, to: string): Promise<void>;
   /**
-   * Wires a namespace to the endpoint's network: the pair, with its name, hardware address, address and default route, all up. Does nothing
+   * Wires a namespace to the endpoint's network: the link, with its name, hardware address, addresses and routes, all up. Does nothing
    * for `host` and `none`. Leaves nothing behind when it fails. The loopback is the runtime's. The descriptor stays the caller's.
-   * Fails with `resource-exhausted` when the bridge has no port left (1,023).
    */
   attach(endpoint: Endpoint, netnsFd: number): Promise<void>;
-  /** The kernel settings (`net.ipv6.conf.eth0.disable_ipv6`) that the runtime makes inside an attached namespace before the container's process runs. */
-  sysctls(endpoint: Endpoint): Readonly<Record<string, string>>;
   /**
-   * Cuts the pair off from the bridge, at once, and sees to it that it disappears: with its namespace, or soon after. Does nothing when it is
-   * gone already. The address stays reserved.
+   * Cuts the link off from its network, at once, and sees to it that it disappears: with its namespace, or soon after. Does nothing when it is
+   * gone already. The addresses stay reserved. With the namespace of a container that goes on, the link is taken out of it and the default route chosen anew.
    */
-  detach(endpoint: Endpoint): Promise<void>;
-  /** Detaches and forgets all of a container's endpoints; their addresses are free again. Idempotent. */
-  release(containerId: string): Promise<void>;
+  detach(endpoint: Endpoint, netnsFd?: number): Promise<void>;
+  /** Detaches and forgets a container's endpoints, or the one in this network; their addresses are free again. Idempotent. */
+  release(containerId: string, network?: string): Promise<void>;
   /**
    * Puts right what a killed engine left: drops endpoints and links of containers that no longer exist, makes missing bridges and the firewall
    * table again, and puts links that lost their bridge back into it. `containerIds`: all containers that exist, running or not.
    */
   reconcile(containerIds: Iterable<string>): Promise<void>;
-  /** Removes every link, table and endpoint of this engine; only the choice of subnets is kept. */
+  /** Removes every link, table and endpoint of this engine; the records of networks are kept. */
   removeAll(): Promise<void>;
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { isOrlopError } from '#errors';
-import type { BridgeEndpoint } from '#network';
+import type { Endpoint } from '#network';
 import { recordWith, requestWith } from '../fixtures/records.ts';
 import { containerFiles } from './files.ts';
 import { parseExtraHost, writeHostFiles } from './host-files.ts';
@@ -39,21 +39,24 @@ describe('an extra host', () => {
   });
 });
 
-const endpoint: BridgeEndpoint = {
+const endpoint: Endpoint = {
   id: 'e'.repeat(64),
   containerId: recordWith().id,
   network: 'bridge',
+  networkId: 'n'.repeat(64),
   driver: 'bridge',
   bridge: 'orl0',
   hostLink: 'orl1',
-  containerLink: 'eth0',
+  link: 'eth0',
   address: '172.17.0.2',
   prefixLength: 16,
   gateway: '172.17.0.1',
   mac: '02:4f:ac:11:00:02',
+  names: [],
+  wishes: {},
 };
 
-async function write(t: TestContext, record: ContainerRecord, place: BridgeEndpoint | null) {
+async function write(t: TestContext, record: ContainerRecord, place: Endpoint | null) {
   const root = mkdtempSync(join(tmpdir(), 'orlop-hosts-'));
   t.after(() => rmSync(root, { recursive: true }));
   const files = containerFiles(root, record.id);

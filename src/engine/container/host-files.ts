@@ -6,11 +6,10 @@ import type { ContainerRecord } from './record.ts';
 
 /** Writes the files that are bound over the container's /etc/hosts, /etc/hostname and /etc/resolv.conf. */
 export async function writeHostFiles(files: ContainerFiles, record: ContainerRecord, endpoint: Endpoint | null): Promise<void> {
-  const bridge = endpoint !== null && endpoint.driver === 'bridge' ? endpoint : null;
   const hosts = formatHosts({
     hostname: fullHostname(record),
-    ...(bridge === null ? {} : { address: bridge.address }),
-    extra: (record.request.extraHosts ?? []).map((entry) => parseExtraHost(entry, bridge?.gateway)),
+    ...(endpoint?.address === undefined ? {} : { address: endpoint.address }),
+    extra: (record.request.extraHosts ?? []).map((entry) => parseExtraHost(entry, endpoint?.gateway)),
   });
   // Small files, read and written at once: each trip through the thread pool would take longer.
   const read = async (path: string): Promise<string> => readFileSync(path, 'utf8');

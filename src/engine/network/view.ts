@@ -1,18 +1,7 @@
 import type { Endpoint } from '#network';
 import type { EndpointView } from '#wire';
 
-/** A container's places in networks as clients see them. */
-export function endpointViewsOf(endpoints: readonly Endpoint[], networkIdOf: (name: string) => string): EndpointView[] {
-  return endpoints.map((endpoint) => ({
-    id: endpoint.id,
-    network: endpoint.network,
-    networkId: networkIdOf(endpoint.network),
-    ...(endpoint.driver === 'bridge' ? addressesOf(endpoint) : {}),
-    names: [],
-    wishes: {},
-  }));
-}
-
-function addressesOf({ address, prefixLength, gateway, mac }: Extract<Endpoint, { driver: 'bridge' }>): Partial<EndpointView> {
-  return { address, prefixLength, gateway, mac };
+/** A container's places in networks as clients see them: without what only the host's side is concerned with. */
+export function endpointViewsOf(endpoints: readonly Endpoint[]): EndpointView[] {
+  return endpoints.map(({ containerId: _, driver: __, hostLink: ___, bridge: ____, link: _____, ...view }) => view);
 }

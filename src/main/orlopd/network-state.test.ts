@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { BridgeNetwork, Endpoint } from '#network';
+import type { Endpoint, NetworkRecord } from '#network';
 import type { EndpointRow, Metadata, NetworkRow } from '#store';
 import { createNetworkState } from './network-state.ts';
 
@@ -22,6 +22,7 @@ function createTables() {
       },
       get: (id: string) => networks.get(id) ?? null,
       list: () => [...networks.values()],
+      remove: (id: string) => networks.delete(id),
     },
     endpoints: {
       put: (row: EndpointRow) => void endpoints.set(keyOf(row.containerId, row.network), row),
@@ -32,19 +33,36 @@ function createTables() {
   return { networks, endpoints, state: createNetworkState(metadata as unknown as Metadata) };
 }
 
-const network: BridgeNetwork = { id: 'n'.repeat(64), name: 'bridge', driver: 'bridge', link: 'orl0' };
+const network: NetworkRecord = {
+  id: 'n'.repeat(64),
+  name: 'front',
+  driver: 'bridge',
+  createdAtMs: 1_700_000_000_000,
+  isBuiltIn: false,
+  labels: { tier: 'web' },
+  options: {},
+  internal: false,
+  attachable: false,
+  ipv4: true,
+  ipv6: false,
+  pools: [],
+  links: ['orl0'],
+};
 const endpoint: Endpoint = {
   id: 'e'.repeat(64),
   containerId: 'c'.repeat(64),
   network: 'bridge',
+  networkId: 'n'.repeat(64),
   driver: 'bridge',
   bridge: 'orl0',
   hostLink: 'orl1',
-  containerLink: 'eth0',
+  link: 'eth0',
   address: '172.17.0.2',
   prefixLength: 16,
   gateway: '172.17.0.1',
   mac: '02:4f:ac:11:00:02',
+  names: ['web'],
+  wishes: {},
 };
 
 describe('networks', () => {
@@ -56,10 +74,18 @@ describe('networks', () => {
 
   test('are replaced by a later save', async () => {
     const { state } = createTables();
-    const later = { ...network, subnet: '172.17.0.0/16', gateway: '172.17.0.1' };
+    const later = { ...network, pools: [{ subnet: '172.18.0.0/16', gateway: '172.18.0.1' }] };
     await state.saveNetwork(network);
     await state.saveNetwork(later);
     assert.deepEqual(await state.loadNetworks(), [later]);
+  });
+
+  test('are removed, once or again', async () => {
+    const { state } = createTables();
+    await state.saveNetwork(network);
+    await state.removeNetwork(network);
+    await state.removeNetwork(network);
+    assert.deepEqual(await state.loadNetworks(), []);
   });
 });
 
@@ -74,7 +100,7 @@ describe('endpoints', () => {
 
   test('without an address have none in the database', async () => {
     const { state, endpoints } = createTables();
-    const plain: Endpoint = { id: 'p'.repeat(64), containerId: 'c'.repeat(64), network: 'none', driver: 'none' };
+    const { address: _, mac: __, ...plain } = endpoint;
     await state.saveEndpoint(plain);
     assert.deepEqual(await state.loadEndpoints(), [plain]);
     const [row] = endpoints.values();

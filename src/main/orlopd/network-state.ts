@@ -10,13 +10,14 @@ export function createNetworkState(metadata: Metadata): NetworkState {
       if (metadata.networks.get(network.id) === null) metadata.networks.insert({ id: network.id, name: network.name, record });
       else metadata.networks.update(network.id, record);
     },
+    removeNetwork: (network) => void metadata.networks.remove(network.id),
     loadEndpoints: () => metadata.endpoints.list().map((row) => JSON.parse(row.record) as Endpoint),
     saveEndpoint(endpoint) {
       metadata.endpoints.put({
         containerId: endpoint.containerId,
         network: endpoint.network,
-        address: endpoint.driver === 'bridge' ? endpoint.address : null,
-        mac: endpoint.driver === 'bridge' ? endpoint.mac : null,
+        address: endpoint.address ?? null,
+        mac: endpoint.mac ?? null,
         record: JSON.stringify(endpoint),
       });
     },

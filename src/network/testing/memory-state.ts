@@ -14,6 +14,7 @@ export function createMemoryState(): MemoryState {
     endpoints,
     loadNetworks: () => [...networks.values()].map((text) => JSON.parse(text) as NetworkRecord),
     saveNetwork: (network) => void networks.set(network.name, JSON.stringify(network)),
+    removeNetwork: (network) => void networks.delete(network.name),
     loadEndpoints: () => [...endpoints.values()].map((text) => JSON.parse(text) as Endpoint),
     saveEndpoint: (endpoint) => void endpoints.set(`${endpoint.containerId}/${endpoint.network}`, JSON.stringify(endpoint)),
     removeEndpoint: (containerId, network) => void endpoints.delete(`${containerId}/${network}`),
