@@ -1,27 +1,13 @@
-import { kindOfErrno, OrlopError } from '#errors';
 import type { NetworkCalls } from '../types.ts';
 import * as n from './constants.ts';
-import {
-  errnoName,
-  parseAnswer,
-  parseLink,
-  parseLinkAddress,
-  parseRoute,
-  type Answer,
-  type Link,
-  type LinkAddress,
-  type Route,
-} from './replies.ts';
-import { dumpAddresses, dumpLinks, dumpRoutes, getLink, type LinkRef, type Request } from './requests.ts';
-import { decodeMessages, encodeMessages, malformed, type Message } from './wire.ts';
+import { openConversation, type Conversation } from './conversation.ts';
+import { parseLink, parseLinkAddress, parseRoute, type Link, type LinkAddress, type Route } from './replies.ts';
+import { dumpAddresses, dumpLinks, dumpRoutes, getLink, type LinkRef } from './requests.ts';
 
-/**
- * A conversation with the rtnetlink of one network namespace (rtnetlink(7)). Every call is complete when it returns: the kernel does the work
- * and queues its answer inside send(2), so nothing ever waits and no two requests can mix.
- */
-export interface RouteSocket extends Disposable {
-  /** Sends the requests, few in one datagram, many in several; throws the first failure, in the requests' order, after all were tried. */
-  change(...requests: readonly Request[]): void;
+export { isRefusal } from './conversation.ts';
+
+/** A conversation with the rtnetlink of one network namespace (rtnetlink(7)). */
+export interface RouteSocket extends Pick<Conversation, 'change'>, Disposable {
   /** null when there is no such link. */
   link(ref: LinkRef): Link | null;
   links(): Link[];
@@ -29,125 +15,18 @@ export interface RouteSocket extends Disposable {
   routes(): Route[];
 }
 
-/** More answers than these might not fit into a socket's buffer, which is 208 KiB unless the system was told otherwise. */
-const requestsAtOnce = 64;
-
 /** Opens a socket in the namespace of the descriptor; -1 is ours. The descriptor may be closed afterwards. */
 export function openRouteSocket(addon: NetworkCalls, netnsFd = -1): RouteSocket {
-  const socket = addon.netlinkOpen(n.NETLINK_ROUTE, netnsFd);
-  let sequence = 0;
-  let open = true;
-  const send = (requests: readonly Request[]): number => {
-    // The number of a closed descriptor soon belongs to something else.
-    if (!open) throw new OrlopError('internal', 'NETWORK_SOCKET_CLOSED', 'the netlink socket is closed');
-    const first = sequence + 1;
-    sequence += requests.length;
-    addon.netlinkSend(socket, encodeMessages(requests.map((request, index) => ({ ...request, sequence: first + index }))));
-    return first;
-  };
+  const conversation = openConversation(addon, n.NETLINK_ROUTE, netnsFd);
   return {
-    change(...requests) {
-      const answers: Answer[] = [];
-      for (let start = 0; start < requests.length; start += requestsAtOnce) {
-        const some = requests.slice(start, start + requestsAtOnce);
-        answers.push(...receiveAnswers(addon, socket, send(some), some.length));
-      }
-      const failed = answers.findIndex((answer) => answer.errno !== 0);
-      const [request, answer] = [requests[failed], answers[failed]];
-      if (request !== undefined && answer !== undefined) throw refusal(request, answer);
-    },
+    change: conversation.change,
     link(ref) {
-      const request = getLink(ref);
-      const reply = receiveReply(addon, socket, send([request]));
-      if (reply.type !== n.NLMSG_ERROR) return parseLink(reply.body);
-      const answer = parseAnswer(reply);
-      if (errnoName(answer.errno) === 'ENODEV') return null;
-      throw refusal(request, answer);
+      const reply = conversation.ask(getLink(ref), 'ENODEV');
+      return reply === null ? null : parseLink(reply.body);
     },
-    links: () => dump(addon, socket, dumpLinks(), send, parseLink),
-    addresses: () => dump(addon, socket, dumpAddresses(), send, parseLinkAddress),
-    routes: () => dump(addon, socket, dumpRoutes(), send, parseRoute),
-    [Symbol.dispose]() {
-      if (open) addon.close(socket);
-      open = false;
-    },
+    links: () => conversation.list(dumpLinks(), parseLink),
+    addresses: () => conversation.list(dumpAddresses(), parseLinkAddress),
+    routes: () => conversation.list(dumpRoutes(), parseRoute),
+    [Symbol.dispose]: () => conversation[Symbol.dispose](),
   };
-}
-
-/** Whether the error is the kernel's refusal of a request with one of these errno names. */
-export function isRefusal(error: unknown, ...names: readonly string[]): boolean {
-  return error instanceof OrlopError && error.code === refusedCode && names.includes(String(error.details?.['errno']));
-}
-
-const refusedCode = 'NETWORK_KERNEL_REFUSED';
-
-function refusal(request: Request, answer: Answer): OrlopError {
-  const errno = errnoName(answer.errno);
-  const kind = errno === 'EXFULL' ? 'resource-exhausted' : kindOfErrno(errno);
-  const words = answer.text === undefined ? '' : ` (${answer.text})`;
-  return new OrlopError(kind, refusedCode, `cannot ${request.purpose}: ${errno}${words}`, {
-    details: { errno, kernel: answer.text ?? null },
-  });
-}
-
-/** A datagram of ours that is already there; its absence means that the kernel broke its word. */
-function receive(addon: NetworkCalls, socket: number): Message[] {
-  const datagram = addon.netlinkReceive(socket);
-  if (datagram === null) throw malformed('an answer is missing');
-  return decodeMessages(datagram);
-}
-
-function receiveAnswers(addon: NetworkCalls, socket: number, first: number, count: number): Answer[] {
-  const answers = new Map<number, Answer>();
-  while (answers.size < count) {
-    for (const message of receive(addon, socket)) {
-      const place = message.sequence - first;
-      if (message.type === n.NLMSG_ERROR && place >= 0 && place < count) answers.set(place, parseAnswer(message));
-    }
-  }
-  return Array.from({ length: count }, (_, index) => answers.get(index) ?? { errno: 0, text: undefined });
-}
-
-function receiveReply(addon: NetworkCalls, socket: number, sequence: number): Message {
-  for (;;) {
-    const reply = receive(addon, socket).find((message) => message.sequence === sequence);
-    if (reply !== undefined) return reply;
-  }
-}
-
-/** How often a listing that changed under our eyes is begun again before it is taken as it is. */
-const dumpAttempts = 5;
-
-function dump<T>(
-  addon: NetworkCalls,
-  socket: number,
-  request: Request,
-  send: (requests: readonly Request[]) => number,
-  parse: (body: Uint8Array) => T | null,
-): T[] {
-  for (let attempt = 1; ; attempt += 1) {
-    const { items, interrupted } = collect(addon, socket, request, send([request]), parse);
-    if (!interrupted || attempt === dumpAttempts) return items;
-  }
-}
-
-function collect<T>(
-  addon: NetworkCalls,
-  socket: number,
-  request: Request,
-  sequence: number,
-  parse: (body: Uint8Array) => T | null,
-): { items: T[]; interrupted: boolean } {
-  const items: T[] = [];
-  let interrupted = false;
-  for (;;) {
-    for (const message of receive(addon, socket)) {
-      if (message.sequence !== sequence) continue;
-      if ((message.flags & n.NLM_F_DUMP_INTR) !== 0) interrupted = true;
-      if (message.type === n.NLMSG_ERROR) throw refusal(request, parseAnswer(message));
-      if (message.type === n.NLMSG_DONE) return { items, interrupted };
-      const item = parse(message.body);
-      if (item !== null) items.push(item);
-    }
-  }
 }
