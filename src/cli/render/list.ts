@@ -22,8 +22,6 @@ export function formatList(rows: readonly Readonly<Record<string, string>>[], { 
     ]);
   }
   const template = parseTemplate(format.slice('table '.length));
-  const titles = Object.fromEntries(
-    template.fields.map((path) => [path[0] ?? '', headers[path[0] ?? ''] ?? (path[0] ?? '').toUpperCase()]),
-  );
-  return formatTable([titles, ...rows].map((row) => template.render(row).split('\t')));
+  const titles = Object.fromEntries(template.fields.map((name) => [name, headers[name] ?? name.toUpperCase()]));
+  return formatTable([template.renderTitles(titles), ...rows.map((row) => template.render(row))].map((line) => line.split('\t')));
 }

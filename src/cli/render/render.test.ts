@@ -16,6 +16,8 @@ describe('templates', () => {
     Map: { b: '2', a: '1' },
     None: null,
     Labels: { 'x.y': 'z' },
+    Wide: { k: { Deep: 'x' } },
+    Say: (word: string) => `${word}!`,
   };
   const render = (text: string): string => parseTemplate(text).render(value);
 
@@ -27,8 +29,44 @@ describe('templates', () => {
     assert.equal(render('{{json .}}'), JSON.stringify(value));
   });
 
+  test('have conditions, loops and blocks with their own dot, as Go has them', () => {
+    assert.equal(render('{{range .List}}<{{.}}>{{end}}{{range .None}}x{{else}}none{{end}}'), '<a><b>none');
+    assert.equal(render('{{range $i, $x := .List}}{{if $i}},{{end}}{{$i}}={{$x}}{{$.Name}}{{end}}'), '0=abox,1=bbox');
+    assert.equal(render('{{range $key, $item := .Map}}{{$key}}{{$item}} {{end}}'), 'a1 b2 ');
+    assert.equal(render('{{if eq .State.Pid 8}}8{{else if gt .State.Pid 6}}more{{else}}less{{end}}'), 'more');
+    assert.equal(render('{{with .State}}{{.Status}}{{end}}{{with .None}}x{{else}}{{.Name}}{{end}}'), 'upbox');
+    assert.equal(render('{{range .List}}{{if eq . "b"}}{{break}}{{end}}{{.}}{{end}}'), 'a');
+    assert.equal(render('{{range .List}}{{if eq . "a"}}{{continue}}{{end}}{{.}}{{end}}'), 'b');
+    assert.equal(render('{{$n := 1}}{{range .List}}{{$n = len .}}{{end}}{{$n}}'), '1');
+  });
+
+  test('pass values on from command to command, and take white space off where they are told to', () => {
+    assert.equal(render('{{.Name | upper | printf "%s-%d" "x"}}'), 'x-%!d(BOX)');
+    assert.equal(render('{{printf "%-6s|%05.1f|%q|%v" .Name 2.25 "a" .List}}'), 'box   |002.3|"a"|[a b]');
+    assert.equal(render('{{(index .List 1) | upper}}{{(index .Wide "k").Deep}}'), 'Bx');
+    assert.equal(render('a {{- /* said to nobody */ -}} b {{- .Name -}} c'), 'abboxc');
+    assert.equal(
+      render('{{join .List ", "}} {{split "a:b" ":"}} {{title "two words"}} {{truncate .Name 2}}<{{pad .Name 1 2}}>'),
+      'a, b [a b] Two Words bo< box  >',
+    );
+    assert.equal(render('{{or .None "else"}} {{and .Name .State.Pid}} {{not .Name}} {{len .List}} {{slice .Name 1}}'), 'else 7 false 2 ox');
+    assert.equal(render('{{"}}"}}{{`a"b`}}{{.Say "hi"}}'), '}}a"bhi!');
+    assert.equal(render('{{or true .Nope.Nope}}'), 'true');
+  });
+
+  test('take a key that a map has not for nothing, and a field that a structure has not for a mistake', () => {
+    assert.equal(render('{{.Labels.gone}}|{{index .Labels "gone"}}|{{if .Labels.gone}}x{{end}}'), '<no value>||');
+    assert.throws(() => render('{{.State.Gone}}'), { kind: 'invalid-argument', message: 'template: no field .State.Gone' });
+    assert.throws(() => render('{{index .List 2}}'), { kind: 'invalid-argument', message: 'template: index out of range: 2' });
+  });
+
   test('name what is not supported or does not exist', () => {
-    assert.throws(() => render('{{range .List}}'), { kind: 'unimplemented' });
+    assert.throws(() => render('{{template "x"}}'), { kind: 'invalid-argument', message: /\{\{template\}\} is not supported/ });
+    assert.throws(() => render('{{range .List}}'), { message: /\{\{range\}\} has no \{\{end\}\}/ });
+    assert.throws(() => render('{{end}}'), { message: /unexpected \{\{end\}\}/ });
+    assert.throws(() => render('{{nope .Name}}'), { message: 'template parsing error: function "nope" not defined' });
+    assert.throws(() => render('{{$x}}'), { message: 'template: undefined variable "$x"' });
+    assert.throws(() => render('{{.Name "x"}}'), { message: "template: can't give argument to non-function .Name" });
     assert.throws(() => render('{{.Nope}}'), { kind: 'invalid-argument', message: 'template: no field .Nope' });
     assert.throws(() => render('{{.Name.constructor}}'), { kind: 'invalid-argument' });
     assert.throws(() => render('{{.Name'), { message: /unclosed action/ });
@@ -59,6 +97,10 @@ describe('lists', () => {
     assert.equal(
       formatList(rows, { ...options, format: String.raw`table {{.Names}}\t{{.ID}}` }),
       'NAMES   CONTAINER ID\na       1\nlong    22\n',
+    );
+    assert.equal(
+      formatList(rows, { ...options, format: String.raw`table {{upper .Names}}\t{{if eq .ID "1"}}one{{else}}{{.ID}}{{end}}` }),
+      'NAMES   CONTAINER ID\nA       one\nLONG    22\n',
     );
   });
 
