@@ -3,18 +3,17 @@ import { isErrno, OrlopError } from '#errors';
 import type { Logger } from '#log';
 import { formatAddress, formatSubnet, overlaps, parseAddress, parseCidr, subnetOf, type Subnet } from './addresses.ts';
 import { applyBridge } from './bridge-link.ts';
-import { applyRuleset } from './firewall/nft.ts';
-import { planRemoval, planRuleset, type FirewalledNetwork } from './firewall/ruleset.ts';
+import type { Firewall } from './firewall/firewall.ts';
+import type { FirewalledNetwork } from './firewall/ruleset.ts';
 import { disableIpv6, enableForwarding } from './forwarding.ts';
 import { outgoingMtu, usedSubnets, type HostFacts } from './host-facts.ts';
 import { gatewayOf } from './ipam.ts';
-import { tableName } from './naming.ts';
 import { deleteLink } from './netlink/requests.ts';
 import { isRefusal, type RouteSocket } from './netlink/socket.ts';
 import { chooseSubnet } from './pools.ts';
 import { parseNameservers } from './resolv-conf.ts';
 import { createSerial } from './serial.ts';
-import type { NetworkCalls, NetworkRecord, NetworkState } from './types.ts';
+import type { NetworkRecord, NetworkState } from './types.ts';
 
 /** A bridge that is up, with its subnet chosen and its firewall in place. */
 export interface ReadyBridge {
@@ -34,9 +33,8 @@ export interface Bridges {
 }
 
 export interface BridgesOptions {
-  readonly addon: NetworkCalls;
+  readonly firewall: Firewall;
   readonly socket: RouteSocket;
-  readonly prefix: string;
   readonly state: NetworkState;
   readonly logger: Logger;
   /** All networks by name; a bridge's record is replaced in it when its subnet has been chosen. */
@@ -65,7 +63,7 @@ export function createBridges(options: BridgesOptions): Bridges {
 }
 
 async function makeReady(options: BridgesOptions, name: string): Promise<ReadyBridge> {
-  const { addon, socket, logger, networks, prefix, state } = options;
+  const { firewall, socket, logger, networks, state } = options;
   const network = networks.get(name);
   if (network?.driver !== 'bridge') throw new OrlopError('not-found', 'NETWORK_NOT_FOUND', `there is no bridge network '${name}'`);
   await using undo = new AsyncDisposableStack();
@@ -81,7 +79,7 @@ async function makeReady(options: BridgesOptions, name: string): Promise<ReadyBr
     await state.saveNetwork(record);
     networks.set(name, record);
   }
-  await applyRuleset(addon, planRuleset(tableName(prefix), firewalled(networks)));
+  await firewall.apply(firewalled(networks));
   undo.move();
   logger.debug('bridge is ready', { network: name, link, subnet: formatSubnet(subnet), mtu });
   return { network: record, index, mtu };
@@ -149,12 +147,7 @@ function firewalled(networks: ReadonlyMap<string, NetworkRecord>): FirewalledNet
 
 /** The table goes first: a bridge that is still there tells the next engine that there is something to remove. */
 async function removeBridges(options: BridgesOptions): Promise<void> {
-  try {
-    await applyRuleset(options.addon, planRemoval(tableName(options.prefix)));
-  } catch (error) {
-    // Without nft there has never been a table.
-    if (!(error instanceof OrlopError && error.code === 'NETWORK_NFT_MISSING')) throw error;
-  }
+  await options.firewall.remove();
   for (const network of options.networks.values()) {
     for (const link of network.links) removeLink(options.socket, link);
   }

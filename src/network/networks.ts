@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { OrlopError } from '#errors';
 import { createBridges, type Bridges } from './bridges.ts';
 import { checkSameWishes, parseWishes, planEndpoint } from './endpoints.ts';
-import { buriedGroup, checkPrefix, isHostLink } from './naming.ts';
+import { openFirewall } from './firewall/firewall.ts';
+import { buriedGroup, checkPrefix, isHostLink, tableName } from './naming.ts';
 import { setLink } from './netlink/requests.ts';
 import { openRouteSocket, type RouteSocket } from './netlink/socket.ts';
 import { attachPair, buryPair, isPairEndpoint, planBurial, sweepBuried, type PairEndpoint } from './pair.ts';
@@ -37,7 +38,8 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
     ]),
   );
   const socket = openRouteSocket(options.addon);
-  const bridges = createBridges({ ...options, socket, networks });
+  const firewall = openFirewall({ addon: options.addon, table: tableName(options.prefix) });
+  const bridges = createBridges({ ...options, socket, networks, firewall });
   const sweeper = createSweeper(() => sweepBuried(socket, options.prefix), options.logger);
   const context: Context = { ...options, socket, networks, endpoints, bridges, sweeper, ipv6: existsSync('/proc/sys/net/ipv6/conf') };
   return {
@@ -58,6 +60,7 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
     async [Symbol.asyncDispose]() {
       sweeper[Symbol.dispose]();
       socket[Symbol.dispose]();
+      firewall[Symbol.dispose]();
     },
   };
 }

@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { test } from 'node:test';
+import { loadAddon } from '#sys';
+import { subnetOf } from '../addresses.ts';
+import { ip, isInOwnNetwork, rerunInOwnNetwork, whyNoNetworks } from '../testing/own-network.ts';
+import { openFirewall } from './firewall.ts';
+import { planChanges, type Forward } from './forwards.ts';
+import type { FirewalledNetwork } from './ruleset.ts';
+
+const table = 'orlop-t';
+const networks: FirewalledNetwork[] = [
+  {
+    links: ['abr0'],
+    subnets: [subnetOf(ip('172.17.0.0'), 16), subnetOf(ip('fd00:1::'), 64)],
+    internal: false,
+    interContainer: true,
+    masquerade: { ipv4: true, ipv6: true },
+  },
+];
+
+function forward(hostPort: number, change: Partial<Forward> = {}): Forward {
+  return { protocol: 'tcp', hostAddress: null, hostPort, target: ip('172.17.0.2'), targetPort: 80, ...change };
+}
+
+const v6 = { target: ip('fd00:1::2') };
+const everyKind: Forward[] = [
+  forward(8080),
+  forward(8081, { protocol: 'udp', hostAddress: ip('127.0.0.1'), targetPort: 53 }),
+  forward(65535, { protocol: 'sctp', hostAddress: ip('198.51.100.2'), targetPort: 1 }),
+  forward(8080, v6),
+  forward(256, { ...v6, protocol: 'udp', hostAddress: ip('2001:db8::ff:0'), targetPort: 65535 }),
+];
+
+test('only what differs is changed, and a port that leads elsewhere is removed before it is added', () => {
+  assert.deepEqual(planChanges(everyKind, everyKind), []);
+  const moved = forward(8080, { target: ip('172.17.0.9') });
+  assert.deepEqual(planChanges(everyKind, [...everyKind.slice(1), moved]), [
+    { map: 'everywhere4', removed: [everyKind[0]], added: [moved] },
+  ]);
+  assert.deepEqual(
+    planChanges([], everyKind).map(({ map, added }) => [map, added.length]),
+    [
+      ['ports4', 2],
+      ['ports6', 1],
+      ['everywhere4', 1],
+      ['everywhere6', 1],
+    ],
+  );
+});
+
+if (!isInOwnNetwork()) {
+  test('the table follows what is asked for', { skip: whyNoNetworks() }, () => rerunInOwnNetwork(import.meta.filename));
+} else {
+  const addon = loadAddon();
+  const nft = (...words: string[]): string => execFileSync('nft', words, { encoding: 'utf8' });
+  /** What nft, which wrote none of it, reads in the port maps: one line an element. */
+  const held = (): string[] =>
+    ['ports4', 'ports6', 'everywhere4', 'everywhere6'].flatMap((map) => {
+      const { nftables } = JSON.parse(nft('-j', 'list', 'map', 'inet', table, map)) as { nftables: { map?: { elem?: Element[] } }[] };
+      const elements = nftables.flatMap((entry) => entry.map?.elem ?? []);
+      return elements.map(([key, value]) => `${map} ${key.concat.join(' ')} -> ${value.concat.join(' ')}`).toSorted();
+    });
+  /** Another one when the table was made anew. */
+  const tableHandle = (): string => /handle \d+/.exec(nft('-a', 'list', 'table', 'inet', table))?.[0] ?? assert.fail('no handle');
+  type Element = [{ concat: unknown[] }, { concat: unknown[] }];
+
+  test('elements written over netlink are what nft reads, and go one by one', async () => {
+    using firewall = openFirewall({ addon, table });
+    await firewall.apply(networks);
+    const handle = tableHandle();
+    await firewall.forward('box', everyKind);
+    assert.deepEqual(held(), [
+      'ports4 127.0.0.1 udp 8081 -> 172.17.0.2 53',
+      'ports4 198.51.100.2 sctp 65535 -> 172.17.0.2 1',
+      'ports6 2001:db8::ff:0 udp 256 -> fd00:1::2 65535',
+      'everywhere4 tcp 8080 -> 172.17.0.2 80',
+      'everywhere6 tcp 8080 -> fd00:1::2 80',
+    ]);
+    await firewall.forward('box', everyKind.slice(0, 1));
+    assert.deepEqual(held(), ['everywhere4 tcp 8080 -> 172.17.0.2 80']);
+    await firewall.forward('box', [forward(8080, { target: ip('172.17.0.9') })]);
+    assert.deepEqual(held(), ['everywhere4 tcp 8080 -> 172.17.0.9 80']);
+    await firewall.forward('box', []);
+    assert.deepEqual(held(), []);
+    assert.equal(tableHandle(), handle);
+    await firewall.remove();
+  });
+
+  test('the table that nft is given from the start holds the same', async () => {
+    using firewall = openFirewall({ addon, table });
+    await firewall.forward('box', everyKind);
+    await firewall.apply(networks);
+    const whole = held();
+    await firewall.forward('box', []);
+    await firewall.forward('box', everyKind);
+    assert.deepEqual(held(), whole);
+    assert.equal(whole.length, everyKind.length);
+    await firewall.remove();
+  });
+
+  test('what was flushed or changed by somebody is made again with all that there was', async () => {
+    using firewall = openFirewall({ addon, table });
+    await firewall.apply(networks);
+    await firewall.forward('first', [forward(1)]);
+    nft('flush', 'ruleset');
+    await firewall.forward('second', [forward(2)]);
+    assert.deepEqual(held(), ['everywhere4 tcp 1 -> 172.17.0.2 80', 'everywhere4 tcp 2 -> 172.17.0.2 80']);
+    nft('add', 'element', 'inet', table, 'everywhere4', '{ tcp . 3 : 10.0.0.1 . 1 }');
+    nft('flush', 'map', 'inet', table, 'everywhere6');
+    await firewall.forward('third', [forward(3)]);
+    assert.deepEqual(held().at(-1), 'everywhere4 tcp 3 -> 172.17.0.2 80');
+    await firewall.remove();
+    await firewall.remove();
+    assert.equal(nft('list', 'ruleset'), '');
+  });
+
+  test('changes that come together follow each other, and thousands at once are as good as one', async () => {
+    using firewall = openFirewall({ addon, table });
+    const many = (target: string): Forward[] =>
+      Array.from({ length: 5_000 }, (_, index) => forward(10_000 + index, { target: ip(target) }));
+    await Promise.all([
+      firewall.apply(networks),
+      firewall.forward('many', many('172.17.0.2')),
+      firewall.forward('few', [forward(1)]),
+      firewall.apply(networks),
+      firewall.forward(
+        'some',
+        many('172.17.0.3')
+          .map((one) => ({ ...one, hostPort: one.hostPort + 10_000 }))
+          .slice(0, 1_400),
+      ),
+    ]);
+    assert.equal(held().length, 6_401);
+    const handle = tableHandle();
+    await firewall.forward('many', many('172.17.0.4'));
+    assert.equal(held().filter((line) => line.endsWith('172.17.0.4 80')).length, 5_000);
+    await firewall.forward('many', []);
+    await firewall.forward('some', []);
+    assert.deepEqual(held(), ['everywhere4 tcp 1 -> 172.17.0.2 80']);
+    assert.equal(tableHandle(), handle);
+    await firewall.remove();
+  });
+}

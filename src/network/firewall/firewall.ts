@@ -1,0 +1,94 @@
+import { isOrlopError } from '#errors';
+import * as n from '../netlink/constants.ts';
+import { openConversation, type Conversation } from '../netlink/conversation.ts';
+import { addElements, batchMarks, deleteElements } from '../netlink/netfilter.ts';
+import { createSerial } from '../serial.ts';
+import type { NetworkCalls } from '../types.ts';
+import { encodeForward, formatChanges, planChanges, type Forward, type MapChange } from './forwards.ts';
+import { applyRuleset } from './nft.ts';
+import { planRemoval, planRuleset, type FirewalledNetwork } from './ruleset.ts';
+
+/** The firewall table of one engine. Changes follow each other; the table is touched first by `apply`. */
+export interface Firewall extends Disposable {
+  /** Makes the table anew for these networks, with all forwards that there are. Fails as `applyRuleset`; then the old table stands. */
+  apply(networks: readonly FirewalledNetwork[]): Promise<void>;
+  /** Sets what leads to a container, in the place of what led to it before. A table that somebody flushed is made again. All or none. */
+  forward(containerId: string, forwards: readonly Forward[]): Promise<void>;
+  /** Removes the table, if it is there; what was to be forwarded is kept for the next `apply`. */
+  remove(): Promise<void>;
+}
+
+export interface FirewallOptions {
+  readonly addon: NetworkCalls;
+  /** Name of the table. */
+  readonly table: string;
+}
+
+/** More elements than these do not fit into one datagram: nft, which asks for larger buffers, takes them. */
+const mostElements = 1_500;
+
+interface State extends FirewallOptions {
+  readonly byContainer: Map<string, readonly Forward[]>;
+  /** null: no table yet. */
+  networks: readonly FirewalledNetwork[] | null;
+  conversation: Conversation | null;
+}
+
+/** Touches nothing yet, and needs neither nft nor nf_tables until the first `apply`. Disposing leaves the table as it is. */
+export function openFirewall(options: FirewallOptions): Firewall {
+  const state: State = { ...options, byContainer: new Map(), networks: null, conversation: null };
+  const serial = createSerial();
+  return {
+    apply: (networks) => serial(() => makeTable(state, networks)),
+    forward: (containerId, forwards) => serial(() => setForwards(state, containerId, forwards)),
+    remove: () => serial(() => removeTable(state)),
+    [Symbol.dispose]: () => state.conversation?.[Symbol.dispose](),
+  };
+}
+
+async function makeTable(state: State, networks: readonly FirewalledNetwork[]): Promise<void> {
+  await applyRuleset(state.addon, planRuleset(state.table, networks, [...state.byContainer.values()].flat()));
+  state.networks = networks;
+}
+
+async function removeTable(state: State): Promise<void> {
+  state.networks = null;
+  try {
+    await applyRuleset(state.addon, planRemoval(state.table));
+  } catch (error) {
+    // Without nft there has never been a table.
+    if (!(isOrlopError(error) && error.code === 'NETWORK_NFT_MISSING')) throw error;
+  }
+}
+
+async function setForwards(state: State, containerId: string, forwards: readonly Forward[]): Promise<void> {
+  const before = state.byContainer.get(containerId) ?? [];
+  const changes = planChanges(before, forwards);
+  remember(state, containerId, forwards);
+  if (changes.length === 0 || state.networks === null) return;
+  // Whatever is wrong with the table, flushed by somebody or changed: we know what it should be.
+  try {
+    await applyChanges(state, changes).catch(() => makeTable(state, state.networks ?? []));
+  } catch (error) {
+    remember(state, containerId, before);
+    throw error;
+  }
+}
+
+function remember(state: State, containerId: string, forwards: readonly Forward[]): void {
+  if (forwards.length === 0) state.byContainer.delete(containerId);
+  else state.byContainer.set(containerId, forwards);
+}
+
+async function applyChanges(state: State, changes: readonly MapChange[]): Promise<void> {
+  const count = changes.reduce((sum, { removed, added }) => sum + removed.length + added.length, 0);
+  if (count > mostElements) return applyRuleset(state.addon, formatChanges(state.table, changes));
+  const { table } = state;
+  const requests = [
+    ...changes.flatMap(({ map, removed }) => deleteElements({ table, map }, removed.map(encodeForward))),
+    ...changes.flatMap(({ map, added }) => addElements({ table, map }, added.map(encodeForward))),
+  ];
+  state.conversation ??= openConversation(state.addon, n.NETLINK_NETFILTER);
+  const { begin, end } = batchMarks();
+  state.conversation.transact(begin, requests, end);
+}
