@@ -187,13 +187,16 @@ function readHugetlb(cgroup: Cgroup) {
   const files = filesOf(directory);
   const v1 = isV1(cgroup, 'hugetlb');
   return Object.fromEntries(
-    hugePageSizes().flatMap((size) => {
-      const name = `hugetlb.${size}`;
-      if (files.text(v1 ? `${name}.usage_in_bytes` : `${name}.current`) === null) return [];
-      const usage = files.amount(v1 ? `${name}.usage_in_bytes` : `${name}.current`);
-      const failcnt = v1 ? files.amount(`${name}.failcnt`) : (files.keyed(`${name}.events`)['max'] ?? 0);
-      return [[size, { ...present({ usage, max: v1 ? files.amount(`${name}.max_usage_in_bytes`) : 0 }), failcnt }] as const];
-    }),
+    // In the order of Go's maps in JSON.
+    hugePageSizes()
+      .toSorted()
+      .flatMap((size) => {
+        const name = `hugetlb.${size}`;
+        if (files.text(v1 ? `${name}.usage_in_bytes` : `${name}.current`) === null) return [];
+        const usage = files.amount(v1 ? `${name}.usage_in_bytes` : `${name}.current`);
+        const failcnt = v1 ? files.amount(`${name}.failcnt`) : (files.keyed(`${name}.events`)['max'] ?? 0);
+        return [[size, { ...present({ usage, max: v1 ? files.amount(`${name}.max_usage_in_bytes`) : 0 }), failcnt }] as const];
+      }),
   );
 }
 

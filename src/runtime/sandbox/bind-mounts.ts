@@ -58,13 +58,13 @@ export function openBindMounts(spec: Spec, context: BindContext): BindMounts {
       prepared.set(index, prepareLate(mount, context));
       return;
     }
-    const descriptor = given ?? openSource(mount, index, context, keepsPeers(spec));
+    const descriptor = given ?? openSource(mount, index, context, cutOf(spec));
     if (given === undefined) undo.defer(() => context.addon.close(descriptor));
     setAttributes(context.addon, descriptor, mount, given === undefined && context.ownUsers);
     const { mode } = context.addon.fstatat(descriptor, '', k.AT_EMPTY_PATH);
     prepared.set(index, { descriptor, file: (mode & k.S_IFMT) !== k.S_IFDIR });
   });
-  if (context.lock && !keepsPeers(spec)) lockAll(context, prepared, undo);
+  if (context.lock && cutOf(spec) !== 0) lockAll(context, prepared, undo);
   const held = undo.move();
   return { prepared, [Symbol.dispose]: () => held.dispose() };
 }
@@ -163,20 +163,24 @@ function openCopied(mount: SpecMount, { addon, root }: BindContext): number | nu
   }
 }
 
-/** With a shared root, mounts that the host makes and those that the container makes are meant to be seen on the other side. */
-function keepsPeers(spec: Spec): boolean {
-  return ['shared', 'rshared'].includes(spec.linux?.rootfsPropagation ?? '');
+/**
+ * How a source is cut off from the host's mount, 0: not at all. As with runc, which changes the whole tree of its new namespace: a slave still sees what the
+ * host mounts below it, a private root's mounts do not, and with a shared one what either side mounts is meant to be seen on the other.
+ */
+function cutOf(spec: Spec): number {
+  const kind = spec.linux?.rootfsPropagation ?? '';
+  if (kind === 'shared' || kind === 'rshared') return 0;
+  return kind === 'private' || kind === 'rprivate' ? k.MS_PRIVATE : k.MS_SLAVE;
 }
 
-function openSource(mount: SpecMount, index: number, context: BindContext, peers: boolean): number {
+function openSource(mount: SpecMount, index: number, context: BindContext, cut: number): number {
   const { addon } = context;
   const options = parseMountOptions(mount.options ?? []);
   const source = mount.source ?? '';
   const recursive = options.bind === 'tree' ? k.AT_RECURSIVE : 0;
   const descriptor = openTree(addon, source, recursive, mount);
   try {
-    // A slave still sees what the host mounts below it, as with runc, but nothing goes the other way.
-    if (!peers) addon.mountSetattr(descriptor, '', k.AT_EMPTY_PATH | k.AT_RECURSIVE, 0n, 0n, BigInt(k.MS_SLAVE), -1);
+    if (cut !== 0) addon.mountSetattr(descriptor, '', k.AT_EMPTY_PATH | k.AT_RECURSIVE, 0n, 0n, BigInt(cut), -1);
     mapIds(descriptor, mount, index, options, context);
     return descriptor;
   } catch (error) {
