@@ -4,6 +4,7 @@ import type { Networks } from '#network';
 import type { CgroupLayout, SeccompCache } from '#runtime';
 import type { Store } from '#store';
 import type { Addon, OverlayWay } from '#sys';
+import type { Volumes } from '#volume';
 import type { ContainerTable, LiveContainer } from './container/table.ts';
 import { formatRecord, type ContainerRecord, type ContainerState } from './container/record.ts';
 import type { EventBus } from './events.ts';
@@ -22,6 +23,7 @@ export interface EngineOptions {
   readonly execRoot: string;
   readonly store: Store;
   readonly networks: Networks;
+  readonly volumes: Volumes;
   readonly cgroups: CgroupLayout;
   readonly images: Images;
   readonly templates: TemplateBuilder;

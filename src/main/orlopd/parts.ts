@@ -14,6 +14,7 @@ import { detectCgroupLayout } from '#runtime';
 import { openStore } from '#store';
 import { loadAddon, lockFile, openBosun, removeTree, type Addon } from '#sys';
 import { detectInit } from '#system';
+import { openVolumes } from '#volume';
 import type { EngineArguments } from './arguments.ts';
 import { findBosun } from './bosun.ts';
 import { checkHost } from './host-check.ts';
@@ -40,6 +41,7 @@ export async function openParts(options: EngineArguments & { version: string; bu
   const networks = undo.use(
     await openNetworks({ addon, prefix: `orl${mark.slice(0, 6)}`, state: createNetworkState(store.metadata), logger }),
   );
+  const volumes = undo.use(await openVolumes({ addon, root: join(options.dataRoot, 'volumes'), logger }));
   const images = createImages(store, { logger });
   const registries = undo.use(
     createRegistryClient({
@@ -69,6 +71,7 @@ export async function openParts(options: EngineArguments & { version: string; bu
       execRoot: options.execRoot,
       store,
       networks,
+      volumes,
       cgroups: detectCgroupLayout(),
       cgroupParent: `orlop-${mark}`,
       images,

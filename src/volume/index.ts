@@ -1,0 +1,2 @@
+export { openVolumes, type OpenVolumesOptions } from './volumes.ts';
+export type { VolumeDriver, VolumeRecord, VolumeRequest, Volumes, VolumeSizes } from './types.ts';
