@@ -168,13 +168,15 @@ export interface Networks extends AsyncDisposable {
   removeAll(): Promise<void>;
 }
 
-/** What this room needs of the addon: raw netlink sockets in any network namespace (netlink(7)), and files without a name. */
+/** What this room needs of the addon: netlink sockets (netlink(7)) and others in any network namespace, and files without a name. */
 export interface NetworkCalls {
   /** A netlink socket made inside the network namespace `netns` (-1: ours). */
   netlinkOpen(protocol: number, netns: number): number;
   netlinkSend(socket: number, message: Uint8Array): void;
   /** The next datagram, or null when none waits. */
   netlinkReceive(socket: number): Uint8Array | null;
+  /** A bound socket (SOCK_DGRAM or a listening SOCK_STREAM) inside the network namespace `netns`. */
+  bindInNamespace(netns: number, type: number, address: string, port: number): number;
   memfd(name: string, data: Uint8Array): number;
   close(descriptor: number): void;
 }
