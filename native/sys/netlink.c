@@ -1,12 +1,14 @@
 // Sockets that belong to another network namespace. setns(2) acts on one thread, so a short-lived thread joins the
-// namespace, makes the socket and ends; a socket stays in the namespace where it was made.
+// namespace, makes the socket and ends; a socket stays in the namespace where it was made. The same for its settings.
 #include "sys.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/netlink.h>
 #include <sched.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -36,7 +38,7 @@ static bool prepare(struct socket_request *request) {
     return true;
   }
   if (!step(request, "setsockopt", setsockopt(request->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one))) return false;
-  return request->domain != AF_INET6 || step(request, "setsockopt", setsockopt(request->fd, IPPROTO_IPV6, 26 /* IPV6_V6ONLY */, &one, sizeof one));
+  return request->domain != AF_INET6 || step(request, "setsockopt", setsockopt(request->fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one));
 }
 
 static bool make_socket(struct socket_request *request) {
@@ -107,6 +109,85 @@ static napi_value bind_in_namespace(napi_env env, napi_callback_info info) {
   return answer(&call, &request, address.text);
 }
 
+// Takes a port of the host without serving it. A TCP socket that has listened and been shut down refuses connections, yet nobody else can listen
+// there, once its own address may not be used again; listening for a moment is what finds another that is bound in the same way. Datagrams are
+// dropped before they take memory.
+static bool occupy(struct socket_request *request) {
+  int one = 1, zero = 0;
+  bool tcp = request->protocol == IPPROTO_TCP;
+  struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+  struct sock_fprog filter = {.len = 1, .filter = &nothing};
+  request->fd = socket(request->domain, request->type | SOCK_CLOEXEC, request->protocol);
+  if (!step(request, "socket", request->fd)) return false;
+  if (request->domain == AF_INET6 && !step(request, "setsockopt", setsockopt(request->fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one))) return false;
+  // Connections of an earlier listener that linger in TIME_WAIT are in nobody's way.
+  if (tcp && !step(request, "setsockopt", setsockopt(request->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one))) return false;
+  if (!step(request, "setsockopt", setsockopt(request->fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter))) return false;
+  if (!step(request, "bind", bind(request->fd, (struct sockaddr *)&request->address, request->address_length))) return false;
+  if (!tcp) return true;
+  return step(request, "listen", listen(request->fd, 1)) && step(request, "shutdown", shutdown(request->fd, SHUT_RD)) &&
+         step(request, "setsockopt", setsockopt(request->fd, SOL_SOCKET, SO_REUSEADDR, &zero, sizeof zero));
+}
+
+static napi_value hold_port(napi_env env, napi_callback_info info) {
+  struct call call = call_begin(env, info, "bind", 3);
+  struct path address;
+  struct socket_request request = {.netns = -1, .fd = -1, .protocol = (int)integer_at(&call, 0)};
+  path_at(&call, 1, &address);
+  int64_t port = integer_at(&call, 2);
+  if (call.failed) return NULL;
+  request.type = request.protocol == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM;
+  if (port < 1 || port > 65535 || !parse_address(&request, address.text, (uint16_t)port)) return throw_errno(&call, EINVAL, address.text);
+  if (occupy(&request)) return from_integer(env, request.fd);
+  if (request.fd >= 0) close(request.fd);
+  call.syscall = request.syscall;
+  return throw_errno(&call, request.error, address.text);
+}
+
+struct setting_request {
+  int netns;
+  const char *path;
+  struct bytes value;
+  int error;
+  const char *syscall;
+};
+
+// /proc/sys/net shows whoever opens it the settings of his own namespace.
+static void *run_setting(void *argument) {
+  struct setting_request *request = argument;
+  request->syscall = "setns";
+  int fd = setns(request->netns, CLONE_NEWNET);
+  if (fd == 0) {
+    request->syscall = "open";
+    fd = open(request->path, O_WRONLY | O_CLOEXEC);
+  }
+  if (fd < 0) {
+    request->error = errno;
+    return NULL;
+  }
+  request->syscall = "write";
+  if (write(fd, request->value.data, request->value.length) < 0) request->error = errno;
+  close(fd);
+  return NULL;
+}
+
+static napi_value set_in_namespace(napi_env env, napi_callback_info info) {
+  struct call call = call_begin(env, info, "write", 3);
+  struct path path;
+  struct setting_request request = {.netns = fd_at(&call, 0)};
+  path_at(&call, 1, &path);
+  request.value = bytes_at(&call, 2);
+  if (call.failed) return NULL;
+  request.path = path.text;
+  pthread_t thread;
+  int error = start_thread(&thread, run_setting, &request);
+  if (error != 0) return throw_errno(&call, error, NULL);
+  pthread_join(thread, NULL);
+  call.syscall = request.syscall;
+  if (request.error != 0) return throw_errno(&call, request.error, path.text);
+  return done(&call, 0, NULL);
+}
+
 static napi_value netlink_send(napi_env env, napi_callback_info info) {
   struct call call = call_begin(env, info, "sendto", 2);
   int fd = fd_at(&call, 0);
@@ -143,4 +224,6 @@ const struct method netlink_methods[] = {{"netlinkOpen", netlink_open},
                                          {"netlinkSend", netlink_send},
                                          {"netlinkReceive", netlink_receive},
                                          {"bindInNamespace", bind_in_namespace},
+                                         {"setInNamespace", set_in_namespace},
+                                         {"holdPort", hold_port},
                                          {NULL, NULL}};

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -16,6 +16,8 @@ const addon = loadAddon();
 const NETLINK_ROUTE = 0;
 const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
+const IPPROTO_TCP = 6;
+const IPPROTO_UDP = 17;
 const openDescriptors = (): number => readdirSync('/proc/self/fd').length;
 
 test('descriptors travel with the first byte, in order', () => {
@@ -208,4 +210,50 @@ test('nonsense addresses, ports and namespaces are refused', () => {
     (error) => error instanceof ErrnoError && error.syscall === 'setns',
   );
   addon.close(file);
+});
+
+test('a held port is refused to clients and to everybody who would serve it, held or served', async () => {
+  const before = openDescriptors();
+  for (const [address, other] of [
+    ['127.0.0.1', '0.0.0.0'],
+    ['::1', '::'],
+  ] as const) {
+    const probe = createServer().listen(0, address);
+    await once(probe, 'listening');
+    const { port } = probe.address() as AddressInfo;
+    assert.throws(
+      () => addon.holdPort(IPPROTO_TCP, address, port),
+      (error) => isErrno(error, 'EADDRINUSE'),
+    );
+    // A connection whose end lingers in TIME_WAIT does not keep the port.
+    probe.on('connection', (socket) => socket.end().resume());
+    await once(connect(port, address).resume(), 'close');
+    probe.close();
+    await once(probe, 'close');
+    for (const protocol of [IPPROTO_TCP, IPPROTO_UDP]) {
+      const held = addon.holdPort(protocol, address, port);
+      for (const again of [address, other]) {
+        assert.throws(
+          () => addon.holdPort(protocol, again, port),
+          (error) => isErrno(error, 'EADDRINUSE'),
+        );
+        assert.throws(
+          () => addon.bindInNamespace(-1, protocol === IPPROTO_TCP ? SOCK_STREAM : SOCK_DGRAM, again, port),
+          (error) => isErrno(error, 'EADDRINUSE'),
+        );
+      }
+      if (protocol === IPPROTO_TCP) {
+        const [refused] = (await once(connect(port, address), 'error')) as [NodeJS.ErrnoException];
+        assert.equal(refused.code, 'ECONNREFUSED');
+      }
+      addon.close(held);
+      addon.close(addon.holdPort(protocol, other, port));
+    }
+  }
+  assert.throws(
+    () => addon.holdPort(IPPROTO_TCP, '198.51.100.77', 1),
+    (error) => isErrno(error, 'EADDRNOTAVAIL'),
+  );
+  // Sockets of earlier tests may have gone meanwhile.
+  assert.ok(openDescriptors() <= before);
 });
