@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
@@ -152,6 +153,16 @@ test('sockets are made inside a network namespace and used from here', async (t)
   assert.ok((addon.netlinkReceive(netlink)?.readInt32LE(16) ?? 0) < 0, 'only loopback lives there');
   addon.close(netlink);
 
+  const setting = '/proc/sys/net/ipv4/ip_default_ttl';
+  const ours = readFileSync(setting, 'utf8');
+  addon.setInNamespace(netns, setting, Buffer.from('77'));
+  assert.equal(execFileSync('nsenter', [`--net=/proc/${guest.pid}/ns/net`, 'cat', setting], { encoding: 'utf8' }), '77\n');
+  assert.equal(readFileSync(setting, 'utf8'), ours);
+  assert.throws(
+    () => addon.setInNamespace(netns, setting, Buffer.from('none')),
+    (error) => isErrno(error, 'EINVAL'),
+  );
+
   for (const [address, family] of [
     ['127.0.0.1', 'udp4'],
     ['::1', 'udp6'],
@@ -207,6 +218,10 @@ test('nonsense addresses, ports and namespaces are refused', () => {
   const file = addon.memfd('x', Buffer.alloc(1));
   assert.throws(
     () => addon.netlinkOpen(NETLINK_ROUTE, file),
+    (error) => error instanceof ErrnoError && error.syscall === 'setns',
+  );
+  assert.throws(
+    () => addon.setInNamespace(file, '/proc/sys/net/ipv4/ip_forward', Buffer.from('1')),
     (error) => error instanceof ErrnoError && error.syscall === 'setns',
   );
   addon.close(file);
