@@ -36,6 +36,7 @@ export const verbLoaders: Readonly<Record<string, () => Promise<Verb>>> = {
   rmi: async () => (await import('./verbs/rmi.ts')).rmi,
   run: async () => (await import('./verbs/run.ts')).run,
   save: async () => (await import('./verbs/save.ts')).save,
+  stats: async () => (await import('./verbs/stats.ts')).stats,
   start: async () => (await import('./verbs/start.ts')).start,
   stop: async () => (await import('./verbs/stop.ts')).stop,
   'system check': async () => (await import('./verbs/system.ts')).checkStore,

@@ -3,6 +3,7 @@ import type {
   DockerContainerSummary,
   DockerCreateBody,
   DockerCreated,
+  DockerStats,
   DockerTop,
   DockerWait,
   Frame,
@@ -72,6 +73,10 @@ export interface ContainersClient {
   /** What it has said, piece by piece; of a terminal all is stdout. Leaving the loop closes the connection. */
   logs(ref: string, options: LogOptions): AsyncGenerator<Frame>;
   resize(ref: string, rows: number, columns: number): Promise<void>;
+  /** What it uses at this moment. */
+  sample(ref: string): Promise<DockerStats>;
+  /** The same every second, with what was before. Leaving the loop closes the connection. */
+  stats(ref: string, options?: { signal?: AbortSignal }): AsyncGenerator<DockerStats>;
   top(ref: string, psArguments?: string): Promise<DockerTop>;
 }
 
@@ -125,6 +130,12 @@ export function createContainersClient(transport: Transport): ContainersClient {
     },
     logs: (ref, options) => streamLogs(transport, at(ref, '/logs'), options),
     resize: async (ref, rows, columns) => void (await act(ref, 'resize', { h: rows, w: columns })),
+    sample: async (ref) =>
+      readJson(await transport.request({ method: 'GET', path: at(ref, '/stats'), query: { stream: false, 'one-shot': true } })),
+    async *stats(ref, { signal } = {}) {
+      const answer = await transport.request({ method: 'GET', path: at(ref, '/stats'), ...(signal === undefined ? {} : { signal }) });
+      yield* readLines<DockerStats>(answer.body);
+    },
     top: async (ref, psArguments) =>
       readJson(await transport.request({ method: 'GET', path: at(ref, '/top'), query: { ps_args: psArguments } })),
   };

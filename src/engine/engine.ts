@@ -12,6 +12,7 @@ import { removeContainer } from './container/remove.ts';
 import { startContainer } from './container/start.ts';
 import { killContainer, pauseContainer, requireRunning, stopContainer, unpauseContainer } from './container/stop.ts';
 import { createContainerTable, type LiveContainer } from './container/table.ts';
+import { sampleContainer } from './container/stats.ts';
 import { containerTop } from './container/top.ts';
 import { viewOf } from './container/view.ts';
 import { waitFor } from './container/wait.ts';
@@ -149,6 +150,8 @@ function containersOf(context: EngineContext): Engine['containers'] {
       requireRunning(container, 'resize');
       container.connection?.resize(rows, columns);
     },
+    sample: (ref) => sampleContainer(context, ref),
+    changePorts: (ref, change) => changePorts(context, ref, change),
     top: (ref, psArguments) => containerTop(context, ref, psArguments),
   };
 }

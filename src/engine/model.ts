@@ -3,6 +3,7 @@ import type {
   BuildOverrides,
   CommitRequest,
   ContainerFilter,
+  ContainerSample,
   ContainerView as PlainContainerView,
   CreateRequest,
   DiskView,
@@ -120,6 +121,8 @@ export interface Engine extends AsyncDisposable {
     attach(ref: string, request: AttachRequest): Promise<AttachedStream>;
     logs(ref: string, request: LogRequest, signal: AbortSignal): AsyncIterable<LogRecord>;
     resize(ref: string, rows: number, columns: number): Promise<void>;
+    /** What it uses at this moment; null when it does not run. */
+    sample(ref: string): ContainerSample | null;
     /** Process table of the container: titles and rows as `ps` prints them with these arguments. */
     top(ref: string, psArguments: string): Promise<{ titles: string[]; processes: string[][] }>;
   };

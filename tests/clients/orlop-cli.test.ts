@@ -50,6 +50,21 @@ describe('the command line, against our HTTP edge over an engine in memory', () 
     assert.deepEqual(server.engine.containers.list({ all: true }), []);
   });
 
+  test('stats shows what containers use, once or every second', async () => {
+    await orlop('run', '-d', '--name', 'busy', 'debian:trixie', 'sleep', '60');
+    const { stdout } = await orlop('stats', '--no-stream', 'busy');
+    assert.match(
+      stdout,
+      /^CONTAINER ID +NAME +CPU % +MEM USAGE \/ LIMIT +MEM % +NET I\/O +BLOCK I\/O +PIDS\n[0-9a-f]{12} +busy +25\.00% +2MiB \/ 64MiB +3\.13% +1\.23kB \/ 806B +4\.1kB \/ 1\.5MB +3\n$/,
+    );
+    const following = start('stats', '--format', '{{.Name}} {{.PIDs}}');
+    await following.said('busy 3\nbusy 3\n');
+    following.child.kill('SIGINT');
+    await following.ended;
+    assert.match((await orlop('stats', '--no-stream', 'nobody')).stderr, /No such container: nobody/);
+    await orlop('rm', '-f', 'busy');
+  });
+
   test('run -d prints the id; ps, stop, wait, logs, rename and rm know the container', async () => {
     const { stdout: id } = await orlop('run', '-d', '--name', 'box', '-e', 'A=b', 'debian:trixie', 'sleep', '60');
     assert.match(id, /^[0-9a-f]{64}\n$/);

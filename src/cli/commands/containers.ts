@@ -198,6 +198,19 @@ export const containerCommands: readonly CommandSpec[] = [
     completes: 'running',
   },
   {
+    name: 'stats',
+    summary: 'Show what containers use, again every second',
+    usage: '[OPTIONS] [CONTAINER...]',
+    flags: [
+      { name: 'all', short: 'a', kind: 'flag', help: 'Show all, not only the running ones' },
+      format,
+      { name: 'no-stream', kind: 'flag', help: 'Show it once' },
+      { name: 'no-trunc', kind: 'flag', help: 'Print whole ids' },
+    ],
+    positionals: { min: 0, max: many },
+    completes: 'running',
+  },
+  {
     name: 'inspect',
     summary: 'Show all that is known of containers and images',
     usage: '[OPTIONS] NAME|ID [NAME|ID...]',

@@ -19,15 +19,22 @@ export function parseCpus(text: string): number {
   return nano;
 }
 
-const decimalUnits = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'] as const;
-
 /** Docker's way to show a size: powers of 1000, three digits. */
 export function formatBytes(bytes: number): string {
+  return scale(bytes, 1000, ['B', 'kB', 'MB', 'GB', 'TB', 'PB'], 3);
+}
+
+/** Docker's way to show memory: powers of 1024, four digits. */
+export function formatBinaryBytes(bytes: number): string {
+  return scale(bytes, 1024, ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'], 4);
+}
+
+function scale(bytes: number, step: number, names: readonly string[], digits: number): string {
   let value = bytes;
   let unit = 0;
-  while (value >= 1000 && unit < decimalUnits.length - 1) {
-    value /= 1000;
+  while (value >= step && unit < names.length - 1) {
+    value /= step;
     unit += 1;
   }
-  return `${Number.parseFloat(value.toPrecision(3))}${decimalUnits[unit]}`;
+  return `${Number.parseFloat(value.toPrecision(digits))}${names[unit]}`;
 }

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { ContainerFilter, ContainerView, CreateRequest, WaitCondition } from '#wire';
+import type { ContainerFilter, ContainerSample, ContainerView, CreateRequest, WaitCondition } from '#wire';
 
 export interface LogRequest {
   readonly follow: boolean;
@@ -40,6 +40,7 @@ export interface ContainerBackend {
     attach(ref: string, request: { stdin: boolean; stdout: boolean; stderr: boolean }): Promise<AttachedStream>;
     logs(ref: string, request: LogRequest, signal: AbortSignal): AsyncIterable<LogRecord>;
     resize(ref: string, rows: number, columns: number): Promise<void>;
+    sample(ref: string): ContainerSample | null;
     top(ref: string, psArguments: string): Promise<{ titles: string[]; processes: string[][] }>;
   };
 }

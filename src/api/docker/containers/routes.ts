@@ -6,6 +6,7 @@ import { attachContainer } from './attach.ts';
 import type { ContainerBackend } from './backend.ts';
 import { decodeCreate } from './decode-create.ts';
 import { sendLogs } from './logs.ts';
+import { sendStats } from './stats.ts';
 import { inspectionOf, summaryOf } from './view.ts';
 import { waitForContainer } from './wait.ts';
 
@@ -21,6 +22,7 @@ export function containerRoutes(backend: ContainerBackend, storageDriver: string
       handle: (exchange) => exchange.json(200, inspectionOf(containers.inspect(idOf(exchange)), storageDriver)),
     },
     { method: 'GET', path: '/containers/{id}/logs', handle: (exchange) => sendLogs(backend, exchange) },
+    { method: 'GET', path: '/containers/{id}/stats', handle: (exchange) => sendStats(backend, exchange) },
     { method: 'GET', path: '/containers/{id}/top', handle: (exchange) => top(backend, exchange) },
     { method: 'POST', path: '/containers/{id}/start', handle: (exchange) => start(backend, exchange) },
     { method: 'POST', path: '/containers/{id}/stop', handle: (exchange) => stop(backend, exchange) },

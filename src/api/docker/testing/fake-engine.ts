@@ -5,7 +5,7 @@ import { OrlopError } from '#errors';
 import type { ContainerView, CreateRequest, EngineEvent, ExecRequest, ImageView, Progress } from '#wire';
 import type { ContainerBackend, LogRecord } from '../containers/backend.ts';
 import type { DockerBackend } from '../index.ts';
-import { fakeContainerView, fakeImage, familiar, nowNs } from './fake-views.ts';
+import { fakeContainerView, fakeImage, fakeSample, familiar, nowNs } from './fake-views.ts';
 import { createFakeRegistries } from './fake-registries.ts';
 import { createFakeProcess, type FakeProcess } from './fake-process.ts';
 
@@ -45,6 +45,7 @@ export function createFakeEngine(): FakeEngine {
   const created: CreateRequest[] = [];
   const imported: FakeEngine['imported'] = [];
   const signals: string[] = [];
+  let samples = 0;
   // Docker's clients write names out in full; references are the engine's business, so it is enough here to shorten them.
   const images = new Map<string, ImageView>([['debian:trixie', fakeImage('debian:trixie')]]);
 
@@ -181,6 +182,7 @@ export function createFakeEngine(): FakeEngine {
     attach: async (ref, wanted) => find(ref).process.attach(wanted),
     logs: (ref, request, signal) => replay(find(ref).process, request, signal),
     resize: async (ref, rows, columns) => find(ref).process.resize(rows, columns),
+    sample: (ref) => (find(ref).view.status === 'running' ? fakeSample(++samples) : null),
     top: async (ref) => ({ titles: ['PID', 'CMD'], processes: [['4321', find(ref).view.command.join(' ')]] }),
   };
   return {

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { ContainerView, CreateRequest, ImageView } from '#wire';
+import type { ContainerSample, ContainerView, CreateRequest, ImageView } from '#wire';
 
 /** The short form of a name that a client wrote out in full. */
 export function familiar(name: string): string {
@@ -78,4 +78,28 @@ export function fakeContainerView(request: CreateRequest & { name: string }, ima
 
 export function nowNs(): bigint {
   return BigInt(Date.now()) * 1_000_000n;
+}
+
+/** Two processors at work for so many seconds, one of them on this container for a quarter of each. */
+export function fakeSample(seconds: number): ContainerSample {
+  return {
+    timeNs: nowNs(),
+    cpu: {
+      usageNs: seconds * 250_000_000,
+      userNs: seconds * 200_000_000,
+      kernelNs: seconds * 50_000_000,
+      periods: 0,
+      throttledPeriods: 0,
+      throttledNs: 0,
+      hostNs: seconds * 2_000_000_000,
+      processors: 2,
+    },
+    memory: { usageBytes: 3 * 2 ** 20, maxUsageBytes: 2 ** 22, limitBytes: 2 ** 26, failures: 0, detail: { total_inactive_file: 2 ** 20 } },
+    hostMemoryBytes: 2 ** 30,
+    pids: { current: 3, limit: null },
+    io: [{ major: 8, minor: 0, readBytes: 4096, writtenBytes: 1_500_000, reads: 1, writes: 2 }],
+    networks: {
+      eth0: { rxBytes: 1226, rxPackets: 13, rxErrors: 0, rxDropped: 0, txBytes: 806, txPackets: 9, txErrors: 0, txDropped: 0 },
+    },
+  };
 }
