@@ -117,17 +117,18 @@ static napi_value mount_overlay(napi_env env, napi_callback_info info) {
 }
 
 static napi_value mount_overlay_attached(napi_env env, napi_callback_info info) {
-  struct call call = call_begin(env, info, "mount", 6);
+  struct call call = call_begin(env, info, "mount", 7);
   struct overlay_job *job = new_job(&call);
   if (job == NULL) return NULL;
   job->attached = true;
   struct attached_request *request = &job->attached_request;
   request->base = fd_at(&call, 0);
-  request->layers = strings_at(&call, 1);
-  if (!call.failed) request->data = copy_string(&call, call.argument[2]);
-  request->attributes = (unsigned)integer_at(&call, 3);
-  job->fsuid = (uid_t)integer_at(&call, 4);
-  job->fsgid = (gid_t)integer_at(&call, 5);
+  request->disk = fd_at(&call, 1);
+  request->layers = strings_at(&call, 2);
+  if (!call.failed) request->data = copy_string(&call, call.argument[3]);
+  request->attributes = (unsigned)integer_at(&call, 4);
+  job->fsuid = (uid_t)integer_at(&call, 5);
+  job->fsgid = (gid_t)integer_at(&call, 6);
   return start_job(&call, job);
 }
 

@@ -1,7 +1,8 @@
 // An overlay for kernels that take neither `lowerdir+` (Linux 6.5) nor layers of a detached mount (6.15): mount(2) in a mount namespace of the
 // calling thread's own, which ends with the thread. The result is a detached clone. In that namespace the root is covered by a small tmpfs:
 //
-//   base/      what the layers are relative to
+//   base/      what the lower layers are relative to
+//   disk/      what the upper and the work directory are relative to, if that is another mount
 //   0 1 2 …    links to the layers, so that any number of them fits into mount(2)'s page of data, whatever they are called
 //   overlay/   where the overlay is mounted before it is cloned
 #include "sys.h"
@@ -36,25 +37,27 @@ static int enter_scratch(struct mount_outcome *outcome) {
 }
 
 // Older kernels clone no detached mount, and one that has been attached cannot be detached again: `base` is attached itself and gets a clone in its stead.
-static int attach_base_itself(int base, struct mount_outcome *outcome) {
-  if (move_mount(base, "", AT_FDCWD, "base", MOVE_MOUNT_F_EMPTY_PATH) < 0) return failed(outcome, "move_mount");
-  int clone = open_tree(AT_FDCWD, "base", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+static int attach_base_itself(int base, const char *at, struct mount_outcome *outcome) {
+  if (move_mount(base, "", AT_FDCWD, at, MOVE_MOUNT_F_EMPTY_PATH) < 0) return failed(outcome, "move_mount");
+  int clone = open_tree(AT_FDCWD, at, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
   if (clone < 0) return failed(outcome, "open_tree");
   int result = dup3(clone, base, O_CLOEXEC) < 0 ? failed(outcome, "dup3") : 0;
   close(clone);
   return result;
 }
 
-static int attach_base(int base, int clone, struct mount_outcome *outcome) {
-  if (clone < 0) return attach_base_itself(base, outcome);
-  return move_mount(clone, "", AT_FDCWD, "base", MOVE_MOUNT_F_EMPTY_PATH) < 0 ? failed(outcome, "move_mount") : 0;
+static int attach_base(int base, int clone, const char *at, struct mount_outcome *outcome) {
+  if (mkdir(at, 0755) < 0) return failed(outcome, "mkdir");
+  if (clone < 0) return attach_base_itself(base, at, outcome);
+  return move_mount(clone, "", AT_FDCWD, at, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? failed(outcome, "move_mount") : 0;
 }
 
 static int link_layers(const struct attached_request *request, struct mount_outcome *outcome) {
   for (size_t i = 0; i < request->layers.count; i++) {
     char link[24], target[PATH_MAX];
     snprintf(link, sizeof link, "%zu", i);
-    if ((size_t)snprintf(target, sizeof target, "base/%s", request->layers.items[i]) >= sizeof target) {
+    bool on_disk = request->disk >= 0 && i + 2 >= request->layers.count;
+    if ((size_t)snprintf(target, sizeof target, "%s/%s", on_disk ? "disk" : "base", request->layers.items[i]) >= sizeof target) {
       errno = ENAMETOOLONG;
       return failed(outcome, "symlink");
     }
@@ -68,8 +71,11 @@ static int furnish(const struct attached_request *request, int clone, struct mou
   // Or what is mounted here would appear in the host's namespace too.
   if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) return failed(outcome, "mount");
   if (enter_scratch(outcome) < 0) return -1;
-  if (mkdir("base", 0755) < 0 || mkdir("overlay", 0755) < 0) return failed(outcome, "mkdir");
-  return attach_base(request->base, clone, outcome) < 0 ? -1 : link_layers(request, outcome);
+  if (mkdir("overlay", 0755) < 0) return failed(outcome, "mkdir");
+  if (attach_base(request->base, clone, "base", outcome) < 0) return -1;
+  // A disk is always a detached mount.
+  if (request->disk >= 0 && attach_base(request->disk, -1, "disk", outcome) < 0) return -1;
+  return link_layers(request, outcome);
 }
 
 int prepare_attached_mount(const struct attached_request *request, struct mount_outcome *outcome) {

@@ -120,7 +120,8 @@ struct method {
   napi_callback callback;
 };
 extern const struct method process_methods[], watch_methods[], descriptor_methods[], socket_methods[], file_methods[], inode_methods[], mount_methods[],
-    overlay_methods[], user_methods[], netlink_methods[], self_methods[], bpf_methods[], lock_methods[];
+    overlay_methods[], user_methods[], netlink_methods[], self_methods[], bpf_methods[], lock_methods[],
+    quota_methods[], disk_methods[];
 
 // fsopen, fsconfig, fsmount with the kernel's own words on failure (mounts.c); used on the JavaScript thread and by overlay jobs.
 struct mount_option {
@@ -149,6 +150,7 @@ void perform_mount(const struct mount_request *request, struct mount_outcome *ou
 // which returns 0 or has filled the outcome, then, with the identity that the overlay is to keep, `perform`. `base` must stay open meanwhile.
 struct attached_request {
   int base;
+  int disk;  // a detached mount that holds the last two layers, or -1
   struct strings layers;
   char *data;
   unsigned attributes;

@@ -2,7 +2,7 @@ import { createReadStream, existsSync, readdirSync } from 'node:fs';
 import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, digestAlgorithm, isDigest, shortDigest } from '#oci';
-import { type Addon, removeTree } from '#sys';
+import { type Addon, type DiskLimits, removeTree } from '#sys';
 import { createRunningHash } from './content/hash.ts';
 import { type ReferenceCache, referencesOf } from './gc/references.ts';
 import { extendChain } from './layers/chain.ts';
@@ -11,11 +11,13 @@ import type { LeaseBook } from './leases.ts';
 import type { Database } from './metadata/database.ts';
 import type { LayerRows } from './metadata/layer-rows.ts';
 import type { Metadata } from './metadata/types.ts';
+import { releaseLimit } from './snapshots/snapshotter.ts';
 import type { ChainId, CheckOptions, CheckReport, Layer, Problem, ProblemKind } from './types.ts';
 
 export interface CheckerParts {
   readonly layout: Layout;
   readonly addon: Addon;
+  readonly limits: DiskLimits;
   readonly db: Database;
   readonly metadata: Metadata;
   readonly layerRows: LayerRows;
@@ -147,16 +149,20 @@ function missingOf(layout: Layout, cache: ReferenceCache, target: Digest, isHere
 }
 
 async function checkContainers(checking: Checking): Promise<number> {
-  const { layout, metadata, containersInUse, found } = checking;
+  const { layout, limits, metadata, containersInUse, found } = checking;
   const rows = metadata.containers.list();
   for (const { id, name } of rows) {
-    if (!existsSync(join(layout.container(id), 'upper')))
+    const directory = layout.container(id);
+    if (!existsSync(join(directory, 'upper')) && !limits.hasImage(directory))
       await found('container-missing', id, `the files of container ${name} are missing: remove it`);
   }
   const known = new Set(rows.map(({ id }) => id));
   for (const id of readdirSync(layout.containers)) {
     if (!known.has(id) && !containersInUse.has(id))
-      await found('container-unknown', id, `no row knows the container ${id}`, () => takeAway(checking, join(layout.containers, id)));
+      await found('container-unknown', id, `no row knows the container ${id}`, () => {
+        releaseLimit(limits, join(layout.containers, id));
+        return takeAway(checking, join(layout.containers, id));
+      });
   }
   return rows.length;
 }

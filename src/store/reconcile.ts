@@ -2,16 +2,18 @@ import { existsSync, readdirSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '#log';
-import { type Addon, removeTree } from '#sys';
+import { type Addon, type DiskLimits, removeTree } from '#sys';
 import { layerName, layerTree, type Layout } from './layout.ts';
 import type { LayerRows } from './metadata/layer-rows.ts';
 import type { Metadata } from './metadata/types.ts';
+import { releaseLimit } from './snapshots/snapshotter.ts';
 import type { ChainId, Layer, ReconcileReport } from './types.ts';
 import type { BackgroundTasks } from './background.ts';
 
 export interface ReconcilerParts {
   readonly layout: Layout;
   readonly addon: Addon;
+  readonly limits: DiskLimits;
   readonly metadata: Metadata;
   readonly layerRows: LayerRows;
   readonly background: BackgroundTasks;
@@ -23,7 +25,7 @@ export interface ReconcilerParts {
  * Only names are changed before this returns; deleting goes on in the background.
  */
 export async function reconcile(parts: ReconcilerParts): Promise<ReconcileReport> {
-  const { layout, addon, metadata, layerRows, background, logger } = parts;
+  const { layout, addon, limits, metadata, layerRows, background, logger } = parts;
   const leftovers = readdirSync(layout.ingest);
   const lost = lostLayers(layout, layerRows.list());
   layerRows.remove(lost);
@@ -34,7 +36,10 @@ export async function reconcile(parts: ReconcilerParts): Promise<ReconcileReport
   const rows = new Set(metadata.containers.list().map(({ id }) => id));
   const directories = readdirSync(layout.containers);
   const unknownContainers = directories.filter((id) => !rows.has(id));
-  for (const id of unknownContainers) await rename(join(layout.containers, id), layout.temporary('container'));
+  for (const id of unknownContainers) {
+    releaseLimit(limits, join(layout.containers, id));
+    await rename(join(layout.containers, id), layout.temporary('container'));
+  }
   const present = new Set(directories);
 
   for (const name of readdirSync(layout.ingest)) {

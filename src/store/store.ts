@@ -2,7 +2,7 @@ import { existsSync, readdirSync, unlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isErrno, isOrlopError, OrlopError } from '#errors';
 import type { Logger } from '#log';
-import type { Addon } from '#sys';
+import { type Addon, createDiskLimits } from '#sys';
 import { createBackgroundTasks } from './background.ts';
 import { checkStore } from './check.ts';
 import { createContentStore } from './content/content.ts';
@@ -49,7 +49,7 @@ export async function openStore({
   addon,
   logger,
   workerUrl,
-  limits,
+  limits: unpackLimits,
   snapshots: driver = 'overlay',
 }: OpenStoreOptions): Promise<Store> {
   const layout = createLayout(resolve(root));
@@ -63,14 +63,22 @@ export async function openStore({
   const background = createBackgroundTasks();
   opened.defer(() => background.settled());
   const pool = opened.use(createUnpackPool({ workerUrl }));
-  const reconciled = await reconcile({ layout, addon, metadata, layerRows, background, logger });
+  const limits = createDiskLimits(addon, layout.root);
+  const reconciled = await reconcile({ layout, addon, limits, metadata, layerRows, background, logger });
 
   const content = createContentStore(layout);
-  const layers = createLayerStore({ layout, addon, rows: layerRows, pool, logger, ...(limits === undefined ? {} : { limits }) });
+  const layers = createLayerStore({
+    layout,
+    addon,
+    rows: layerRows,
+    pool,
+    logger,
+    ...(unpackLimits === undefined ? {} : { limits: unpackLimits }),
+  });
   const createDriver = driver === 'native' ? createNativeSnapshotter : createOverlaySnapshotter;
-  const { inUse, ...snapshots } = createDriver({ layout, addon, background, directories: layers.directories, logger });
-  const collector = createCollector({ layout, addon, metadata, layerRows, leases, containersInUse: inUse });
-  const checker = { layout, addon, db, metadata, layerRows, leases, containersInUse: inUse };
+  const { inUse, ...snapshots } = createDriver({ layout, addon, limits, background, directories: layers.directories, logger });
+  const collector = createCollector({ layout, addon, limits, metadata, layerRows, leases, containersInUse: inUse });
+  const checker = { layout, addon, limits, db, metadata, layerRows, leases, containersInUse: inUse };
   const resources = opened.move();
   const close = (): Promise<void> => resources.disposeAsync();
   return {

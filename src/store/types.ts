@@ -1,5 +1,5 @@
 import type { Digest } from '#oci';
-import type { FileFacts } from '#sys';
+import type { DiskLimitWay, FileFacts, OpenDisk } from '#sys';
 import type { PackOptions } from './layers/pack-inode.ts';
 import type { Metadata } from './metadata/types.ts';
 import type { ByteText } from './tar/byte-text.ts';
@@ -97,13 +97,15 @@ export interface LayerStore {
 /** How a snapshot becomes a root: by an overlay mount, or by binding `upper`, which is a whole copy. */
 export type SnapshotDriver = 'overlay' | 'native';
 
-/** A writable root. Paths are relative to the store's root. */
+/** A writable root. Paths are relative to the store's root; those of `upper` and `work` to the root of its disk, if it has one of its own. */
 export interface Snapshot {
   readonly driver: SnapshotDriver;
   /** Top first; never empty. */
   readonly lower: readonly string[];
   readonly upper: string;
   readonly work: string;
+  /** Where the image file is that holds upper and work: to be mounted by `Snapshotter.openDisk`. null: they are in the store itself. */
+  readonly disk: string | null;
 }
 
 /** What happened to a path: `A` added, `C` changed, `D` deleted. */
@@ -133,10 +135,21 @@ export interface SnapshotKey {
 /** Makes what a container's root is mounted from. Nothing is mounted here. */
 export interface Snapshotter {
   readonly driver: SnapshotDriver;
-  /** Makes `containers/<id>/{upper,work}`. Already-exists when the container has one; not-found for an unknown chain. */
-  prepare(containerId: string, chain: ChainId | null): Promise<Snapshot>;
+  /** How the size of new snapshots is limited. */
+  readonly limitedBy: DiskLimitWay;
+  /**
+   * Makes `containers/<id>/{upper,work}`, which together take at most `sizeBytes`, if that is given. Already-exists when the container has one; not-found for an unknown
+   * chain; fails as `DiskLimits.make`.
+   */
+  prepare(containerId: string, chain: ChainId | null, options?: { readonly sizeBytes?: number | undefined }): Promise<Snapshot>;
   /** The paths of an existing snapshot. Not-found `STORE_SNAPSHOT_NOT_FOUND`. */
   locate(containerId: string, chain: ChainId | null): Promise<Snapshot>;
+  /** Mounts the disk of a snapshot that has its own, detached; null for others. Whatever is mounted of it keeps it: it goes with the container. */
+  openDisk(snapshot: Snapshot): Promise<OpenDisk | null>;
+  /** Bytes that the writable part may take; null: no limit. Not-found as `locate`. */
+  limitOf(containerId: string): number | null;
+  /** Changes that limit, whether the container runs or not. Fails as `DiskLimits.resize`, and not-found as `locate`. */
+  resize(containerId: string, sizeBytes: number): Promise<void>;
   /** The read-only stack of a chain. */
   view(chain: ChainId | null): { readonly lower: readonly string[] };
   /**

@@ -121,10 +121,11 @@ export interface Addon {
   /**
    * The same with mount(2), for kernels before 6.15: the thread takes a mount namespace of its own, attaches `base` there (a directory's descriptor, or a
    * detached mount, which stays usable) and makes links to the layers, relative to `base`, that `data` names by number. `data` fits into a page.
-   * The mount that it returns is detached. `base` must stay open until then.
+   * With `disk`, a detached mount (else -1), the last two layers are relative to that. The mount that it returns is detached. Both must stay open until then.
    */
   mountOverlayAttached(
     base: number,
+    disk: number,
     layers: readonly string[],
     data: string,
     attributes: number,
@@ -144,6 +145,33 @@ export interface Addon {
   lockMounts(mounts: readonly number[]): number[];
   mount(source: string | null, target: string, fstype: string | null, flags: number, data: string | null): void;
   umount(target: string, flags: number): void;
+  /** As mountDetached, in a thread of its own: for file systems that read a disk first. */
+  mountAside(fstype: string, options: readonly MountOption[], attributes: number): Promise<number>;
+  /** close(2) in a thread of its own: for the last descriptor of a detached mount, whose file system is written out then. */
+  closeAside(descriptor: number): Promise<void>;
+
+  // Limits of disk space. `directory` is any descriptor on the file system, O_PATH will do; the others are opened files or directories.
+  /** FS_IOC_FSGETXATTR: the project that the file counts for; 0: none. */
+  getProject(descriptor: number): number;
+  /** FS_IOC_FSSETXATTR; `inherited`: a directory hands its project on to what is made in it. */
+  setProject(descriptor: number, project: number, inherited: boolean): void;
+  /** quotactl_fd(2), Q_XGETQSTATV for project quotas. ENOSYS or EINVAL where the file system, or the kernel, has none. */
+  projectQuotaState(directory: number): { accounted: boolean; enforced: boolean };
+  /** `limited`: by any limit, of blocks or inodes; `limitBytes` is the hard limit of blocks, 0: none. All zeros for a project that nothing is known of. */
+  getProjectQuota(directory: number, project: number): { limited: boolean; limitBytes: number; usedBytes: number; usedInodes: number };
+  /** The hard limit, in units of 1 KiB; 0 takes the limit away. */
+  setProjectQuota(directory: number, project: number, limitBytes: number): void;
+
+  // Loop devices (loop(4)); `control` is /dev/loop-control
+  freeLoopDevice(control: number): number;
+  /** LOOP_CONFIGURE; EBUSY when another was quicker. LO_FLAGS_DIRECT_IO is left out silently where the file system of the file cannot. */
+  configureLoop(device: number, file: number, flags: number, blockSize: number): void;
+  /** null: there is no file behind the device. */
+  loopStatus(device: number): { dev: bigint; ino: bigint; flags: number } | null;
+  /** The device takes the size that its file has now. */
+  refreshLoopSize(device: number): void;
+  /** EXT4_IOC_RESIZE_FS, in a thread of its own: grows a mounted ext4 to so many of its blocks. */
+  resizeExt4(descriptor: number, blocks: number): Promise<void>;
 
   // Network
   /** A netlink socket made inside the network namespace `netns` (-1: ours), by a short-lived thread that joins it. */

@@ -5,7 +5,7 @@ import * as constants from './constants.ts';
 import { signals } from './signals.ts';
 
 const headers = ['sched.h', 'fcntl.h', 'signal.h', 'sys/mount.h', 'sys/resource.h', 'sys/file.h', 'sys/stat.h', 'sys/statvfs.h', 'stdio.h'];
-const kernelHeaders = ['linux/openat2.h', 'linux/prctl.h', 'linux/magic.h'];
+const kernelHeaders = ['linux/loop.h', 'linux/openat2.h', 'linux/prctl.h', 'linux/magic.h'];
 
 test('every number is the one in the headers of this machine', (t) => {
   if (spawnSync('cc', ['--version']).error !== undefined) return t.skip('no C compiler');

@@ -167,3 +167,7 @@ export const CGROUP2_SUPER_MAGIC = 0x6367_7270;
 export const OVERLAYFS_SUPER_MAGIC = 0x794c_7630;
 export const TMPFS_MAGIC = 0x0102_1994;
 export const NSFS_MAGIC = 0x6e73_6673;
+
+// loop(4): linux/loop.h
+export const LO_FLAGS_AUTOCLEAR = 4;
+export const LO_FLAGS_DIRECT_IO = 16;

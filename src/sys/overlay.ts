@@ -38,8 +38,11 @@ export interface OverlayRoot {
   readonly base: number;
   /** Layer directories relative to `base`, top first; at least one, at most 500. */
   readonly lower: readonly string[];
-  /** Writable directory and its work directory on the same file system, relative to `base`; both or none (then the mount is read-only). */
-  readonly upper?: { readonly directory: string; readonly work: string };
+  /**
+   * Writable directory and its work directory on the same file system, relative to `base`; both or none (then the mount is read-only). `disk`: what they are
+   * relative to instead, a detached mount with the same mapping.
+   */
+  readonly upper?: { readonly directory: string; readonly work: string; readonly disk?: number };
   /** Skip syncing: an unclean end may lose the upper directory's recent changes. */
   readonly volatile?: boolean;
   /** Who owns what the overlay itself makes: the host ids of the container's root (0 without a user namespace). */
@@ -62,7 +65,7 @@ const longestOption = 255;
  */
 export async function mountOverlayRoot(addon: Addon, root: OverlayRoot): Promise<number> {
   const begin = planMount(addon, root);
-  if (root.volatile === true && root.upper !== undefined) forgetVolatile(addon, root.base, root.upper.work);
+  if (root.volatile === true && root.upper !== undefined) forgetVolatile(addon, root.upper.disk ?? root.base, root.upper.work);
   const mount = await begin();
   if (isAsWritableAsAsked(addon, root, mount)) return mount;
   addon.close(mount);
@@ -80,7 +83,7 @@ function planMount(addon: Addon, root: OverlayRoot): () => Promise<number> {
   const { base, attributes = 0, fsuid, fsgid } = root;
   if (root.way === 'attached') {
     const { layers, data } = planOverlayData(root);
-    return () => addon.mountOverlayAttached(base, layers, data, attributes, fsuid, fsgid);
+    return () => addon.mountOverlayAttached(base, root.upper?.disk ?? -1, layers, data, attributes, fsuid, fsgid);
   }
   const options = planOverlayOptions(root);
   return () => addon.mountOverlay(options, attributes, fsuid, fsgid);
@@ -101,13 +104,13 @@ const packable: readonly (readonly [key: string, value: string])[] = [
 /** The parameters, in order (`lowerdir+` appends, Linux 6.5). Paths go through the descriptor, so that they need no place in a mount namespace. */
 export function planOverlayOptions(root: OverlayRoot): MountOption[] {
   const { lower, upper } = checkedPaths(root);
-  const at = (path: string): string => {
-    const option = `/proc/self/fd/${root.base}/${path}`;
+  const at = (path: string, base = root.base): string => {
+    const option = `/proc/self/fd/${base}/${path}`;
     if (Buffer.byteLength(option) > longestOption) throw invalid(`${JSON.stringify(path)} is too long for a layer's path`);
     return option;
   };
   const options: MountOption[] = [['source', 'orlop'], ...packable, ...lower.map((path): MountOption => ['lowerdir+', at(path)])];
-  if (upper !== undefined) options.push(['upperdir', at(upper.directory)], ['workdir', at(upper.work)]);
+  if (upper !== undefined) options.push(['upperdir', at(upper.directory, upper.disk)], ['workdir', at(upper.work, upper.disk)]);
   if (upper !== undefined && root.volatile === true) options.push(['volatile', null]);
   return options;
 }

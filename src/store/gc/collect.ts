@@ -3,17 +3,19 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { isErrno } from '#errors';
 import { type Digest, isDigest } from '#oci';
-import { type Addon, removeTree } from '#sys';
+import { type Addon, type DiskLimits, removeTree } from '#sys';
 import type { Layout } from '../layout.ts';
 import type { LeaseBook } from '../leases.ts';
 import type { LayerRows } from '../metadata/layer-rows.ts';
 import type { Metadata } from '../metadata/types.ts';
+import { releaseLimit } from '../snapshots/snapshotter.ts';
 import type { Blob, ChainId, GarbageReport, Layer } from '../types.ts';
 import { type ReferenceCache, referencesOf } from './references.ts';
 
 export interface CollectorParts {
   readonly layout: Layout;
   readonly addon: Addon;
+  readonly limits: DiskLimits;
   readonly metadata: Metadata;
   readonly layerRows: LayerRows;
   readonly leases: LeaseBook;
@@ -107,7 +109,10 @@ function sweep(parts: CollectorParts, marks: Marks): { report: GarbageReport; do
   layerRows.remove(layers.map(({ chainId }) => chainId));
   for (const { chainId } of layers) takeAway(layout.layer(chainId), 'layer');
   const containers = orphans(parts);
-  for (const id of containers) takeAway(layout.container(id), 'container');
+  for (const id of containers) {
+    releaseLimit(parts.limits, layout.container(id));
+    takeAway(layout.container(id), 'container');
+  }
   const sizes = [...blobs, ...layers].map(({ size }) => size);
   const report = {
     blobs,

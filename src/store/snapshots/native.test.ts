@@ -38,3 +38,13 @@ for (const fileSystem of ['btrfs', 'xfs'] as const) {
     assert.ok(readFileSync(join(root, 'containers/two/upper/big')).equals(content));
   });
 }
+
+const sizeBytes = 64 * 1024 * 1024;
+
+testSnapshotter('native of limited size, in an image file', asRoot, (t) => openSnapshotterBench(t, 'native', undefined, sizeBytes));
+
+for (const fileSystem of ['ext4 with project quotas', 'xfs with project quotas'] as const) {
+  testSnapshotter(`native of limited size on ${fileSystem}`, onFileSystem(fileSystem), (t) =>
+    openSnapshotterBench(t, 'native', fileSystem, sizeBytes),
+  );
+}

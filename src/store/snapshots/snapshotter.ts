@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { isErrno, OrlopError } from '#errors';
 import type { Logger } from '#log';
-import { type Addon, removeTree } from '#sys';
+import { type Addon, type DiskLimits, type Making, removeTree } from '#sys';
 import type { BackgroundTasks } from '../background.ts';
 import { diskError } from '../disk-errors.ts';
 import { emptyLayer, type Layout } from '../layout.ts';
@@ -16,6 +16,7 @@ import type { Change, ChangesOptions, ChainId, Snapshot, SnapshotDriver, Snapsho
 export interface SnapshotterParts {
   readonly layout: Layout;
   readonly addon: Addon;
+  readonly limits: DiskLimits;
   readonly background: BackgroundTasks;
   readonly directories: (chain: ChainId) => string[];
   readonly logger: Logger | undefined;
@@ -29,7 +30,9 @@ export interface OwnedSnapshotter extends Snapshotter {
 /** In what the drivers differ. Paths are absolute, stacks top first. */
 export interface Driver {
   readonly name: SnapshotDriver;
-  /** Makes `upper`, a path that nothing has yet. */
+  /** Whether filling takes so long that the directory gets its name only when it is whole. */
+  readonly fillsSlowly: boolean;
+  /** Makes of an empty directory what a container's writable directory is at first. */
   fill(upper: string, chain: readonly string[]): Promise<void> | void;
   /** What a container with this writable directory sees. */
   stack(upper: string, chain: readonly string[]): readonly string[];
@@ -39,64 +42,99 @@ export interface Driver {
 
 /** What all drivers have in common: a directory for each container with its writable part, and what can be read from it. */
 export function createSnapshotter(parts: SnapshotterParts, driver: Driver): OwnedSnapshotter {
-  const { layout, addon, background, directories, logger } = parts;
+  const { layout, addon, limits, background, directories, logger } = parts;
   const inUse = new Set<string>();
   const lowerOf = (chain: ChainId | null): string[] => (chain === null ? [emptyLayer] : directories(chain));
   const absolute = (chain: ChainId | null): string[] => lowerOf(chain).map((path) => join(layout.root, path));
-  const upperOf = (containerId: string): string => {
-    const upper = join(layout.container(containerId), 'upper');
+  const isThere = (containerId: string): boolean => {
+    const directory = layout.container(containerId);
     // One look at a directory that was made a moment ago: a trip through the thread pool would take longer.
-    if (!existsSync(upper)) throw snapshotNotFound(containerId);
-    return upper;
+    return existsSync(join(directory, 'upper')) || limits.hasImage(directory);
   };
-  const stackOf = ({ containerId, chain }: SnapshotKey): readonly string[] =>
-    containerId === undefined ? absolute(chain) : driver.stack(upperOf(containerId), absolute(chain));
+  const openUpper = async (containerId: string): Promise<OpenUpper> => {
+    const directory = layout.container(containerId);
+    const upper = join(directory, 'upper');
+    if (existsSync(upper)) return { upper, [Symbol.asyncDispose]: async () => undefined };
+    const disk = await limits.open(directory);
+    if (disk === null) throw snapshotNotFound(containerId);
+    return { upper: join(disk.path, 'upper'), [Symbol.asyncDispose]: () => disk[Symbol.asyncDispose]() };
+  };
+  const openStack = async ({ containerId, chain }: SnapshotKey): Promise<AsyncDisposable & { readonly stack: readonly string[] }> => {
+    if (containerId === undefined) return { stack: absolute(chain), [Symbol.asyncDispose]: async () => undefined };
+    const opened = await openUpper(containerId);
+    return { stack: driver.stack(opened.upper, absolute(chain)), [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() };
+  };
   const snapshotOf = (containerId: string, chain: ChainId | null): Snapshot => {
-    const directory = relative(layout.root, layout.container(containerId));
-    return { driver: driver.name, lower: lowerOf(chain), upper: join(directory, 'upper'), work: join(directory, 'work') };
+    const path = layout.container(containerId);
+    const directory = relative(layout.root, path);
+    const stack = { driver: driver.name, lower: lowerOf(chain) };
+    return limits.hasImage(path)
+      ? { ...stack, upper: 'upper', work: 'work', disk: directory }
+      : { ...stack, upper: join(directory, 'upper'), work: join(directory, 'work'), disk: null };
   };
   return {
     driver: driver.name,
     inUse,
-    async prepare(containerId, chain) {
-      const snapshot = snapshotOf(containerId, chain);
+    limitedBy: limits.way,
+    async prepare(containerId, chain, { sizeBytes } = {}) {
       const directory = layout.container(containerId);
+      const lower = absolute(chain);
+      const fill = (making: Making): Promise<void> | void => fillWritable(parts, driver, making, lower);
       await using undo = new AsyncDisposableStack();
       try {
         mkdirSync(directory, { mode: 0o700 });
         inUse.add(containerId);
         undo.defer(async () => {
           inUse.delete(containerId);
+          releaseLimit(limits, directory);
           await removeTree(addon, directory);
         });
-        for (const part of ['work', 'logs', 'monitor']) mkdirSync(join(directory, part), { mode: 0o700 });
-        await driver.fill(join(layout.root, snapshot.upper), absolute(chain));
+        for (const part of ['logs', 'monitor']) mkdirSync(join(directory, part), { mode: 0o700 });
+        if (sizeBytes === undefined) await fill({ root: directory, isHidden: false, limit: () => undefined });
+        else await limits.make(directory, { temporary: layout.temporary('disk'), sizeBytes, fill });
       } catch (error) {
         if (isErrno(error, 'EEXIST'))
           throw new OrlopError('already-exists', 'STORE_SNAPSHOT_EXISTS', `container ${containerId} has a snapshot`);
         throw diskError(error, `container ${containerId}`, layout.containers);
       }
       undo.move();
-      return snapshot;
-    },
-    async locate(containerId, chain) {
-      upperOf(containerId);
       return snapshotOf(containerId, chain);
     },
+    async locate(containerId, chain) {
+      if (!isThere(containerId)) throw snapshotNotFound(containerId);
+      return snapshotOf(containerId, chain);
+    },
+    openDisk: async ({ disk }) => (disk === null ? null : limits.open(join(layout.root, disk))),
+    limitOf(containerId) {
+      if (!isThere(containerId)) throw snapshotNotFound(containerId);
+      return limits.sizeOf(layout.container(containerId), 'upper');
+    },
+    async resize(containerId, sizeBytes) {
+      if (!isThere(containerId)) throw snapshotNotFound(containerId);
+      await limits.resize(layout.container(containerId), writableParts, sizeBytes);
+    },
     view: (chain) => ({ lower: lowerOf(chain) }),
-    changes: async (containerId, chain, options = {}) => driver.changes(upperOf(containerId), absolute(chain), options),
+    async changes(containerId, chain, options = {}) {
+      await using opened = await openUpper(containerId);
+      return await driver.changes(opened.upper, absolute(chain), options);
+    },
     async *commit(containerId, chain, options = {}) {
-      yield* driver.commit(upperOf(containerId), absolute(chain), options);
+      await using opened = await openUpper(containerId);
+      yield* driver.commit(opened.upper, absolute(chain), options);
     },
     async *export(containerId, chain, options = {}) {
-      yield* packMerged(addon, stackOf({ containerId, chain }), options);
+      await using opened = await openStack({ containerId, chain });
+      yield* packMerged(addon, opened.stack, options);
     },
     async *diff(before, after) {
-      yield* layerBetween(addon, stackOf(before), stackOf(after));
+      await using older = await openStack(before);
+      await using newer = await openStack(after);
+      yield* layerBetween(addon, older.stack, newer.stack);
     },
     async remove(containerId) {
       const doomed = layout.temporary('container');
       try {
+        releaseLimit(limits, layout.container(containerId));
         await rename(layout.container(containerId), doomed);
       } catch (error) {
         if (isErrno(error, 'ENOENT')) return false;
@@ -110,8 +148,9 @@ export function createSnapshotter(parts: SnapshotterParts, driver: Driver): Owne
       return true;
     },
     async usage(containerId) {
+      await using opened = await openUpper(containerId);
       try {
-        return await measureTree(addon, join(layout.container(containerId), 'upper'));
+        return await measureTree(addon, opened.upper);
       } catch (error) {
         throw isErrno(error, 'ENOENT') ? snapshotNotFound(containerId) : error;
       }
@@ -119,12 +158,38 @@ export function createSnapshotter(parts: SnapshotterParts, driver: Driver): Owne
   };
 }
 
-/** The writable directory is the root that the container sees, so it looks like the root below it. */
-export function makeUpper(addon: Addon, upper: string, top: string): void {
-  const facts = statSync(top);
-  mkdirSync(upper, { mode: 0o700 });
-  addon.fchownat(-100, upper, facts.uid, facts.gid, 0);
-  addon.fchmodat(-100, upper, facts.mode & 0o7777, 0);
+/** A container's writable directory, absolute, for as long as this is open. */
+interface OpenUpper extends AsyncDisposable {
+  readonly upper: string;
+}
+
+/** What a limit counts. */
+const writableParts = ['upper', 'work'] as const;
+
+/** Before a container's directory is taken away: it is known by the directory what the kernel keeps for it. */
+export function releaseLimit(limits: DiskLimits, directory: string): void {
+  limits.release(directory, writableParts);
+}
+
+async function fillWritable(
+  { addon, layout }: SnapshotterParts,
+  driver: Driver,
+  { root, isHidden, limit }: Making,
+  chain: readonly string[],
+): Promise<void> {
+  const [upper, work] = [join(root, 'upper'), join(root, 'work')];
+  mkdirSync(work, { mode: 0o700 });
+  limit(work);
+  const made = driver.fillsSlowly && !isHidden ? layout.temporary('snapshot') : upper;
+  mkdirSync(made, { mode: 0o700 });
+  try {
+    limit(made);
+    await driver.fill(made, chain);
+    if (made !== upper) await rename(made, upper);
+  } catch (error) {
+    await removeTree(addon, made);
+    throw error;
+  }
 }
 
 function snapshotNotFound(containerId: string): OrlopError {

@@ -17,7 +17,7 @@ export interface SnapshotterBench {
   /** Makes a layer of this tar on top of that chain. */
   apply(tar: AsyncIterable<Uint8Array>, parent: ChainId | null): Promise<ChainId>;
   /** Lists what a container would see, as `name=content`, and its root as `mode uid:gid`; writes when asked. */
-  see(snapshot: Snapshot, write?: (root: string) => void): { readonly root: string; readonly files: string[] };
+  see(snapshot: Snapshot, write?: (root: string) => void): Promise<{ readonly root: string; readonly files: string[] }>;
 }
 
 const untouched = ['both=upper', 'deep/below/gone=lower', 'whole/inside=lower'];
@@ -38,17 +38,17 @@ export function testSnapshotter(
 ): void {
   test(`${name}: a snapshot shows its chain, with the top layer's root`, options, async (t) => {
     const { snapshotter, chain, see } = await open(t);
-    const seen = see(await snapshotter.prepare('one', chain));
+    const seen = await see(await snapshotter.prepare('one', chain));
     assert.deepEqual(seen, { root: '751 7:8', files: untouched });
   });
 
   test(`${name}: what one container writes no other sees`, options, async (t) => {
     const { snapshotter, chain, see } = await open(t);
     const [one, two] = [await snapshotter.prepare('one', chain), await snapshotter.prepare('two', chain)];
-    see(one, (root) => writeFileSync(join(root, 'mark'), 'x'));
-    assert.deepEqual(see(one).files, ['both=upper', 'deep/below/gone=lower', 'mark=x', 'whole/inside=lower']);
-    assert.deepEqual(see(two).files, untouched);
-    assert.deepEqual(see(await snapshotter.locate('one', chain)).files, [
+    await see(one, (root) => writeFileSync(join(root, 'mark'), 'x'));
+    assert.deepEqual((await see(one)).files, ['both=upper', 'deep/below/gone=lower', 'mark=x', 'whole/inside=lower']);
+    assert.deepEqual((await see(two)).files, untouched);
+    assert.deepEqual((await see(await snapshotter.locate('one', chain))).files, [
       'both=upper',
       'deep/below/gone=lower',
       'mark=x',
@@ -58,29 +58,29 @@ export function testSnapshotter(
 
   test(`${name}: a snapshot without chain is an empty root`, options, async (t) => {
     const { snapshotter, see } = await open(t);
-    assert.deepEqual(see(await snapshotter.prepare('one', null)), { root: '755 0:0', files: [] });
+    assert.deepEqual(await see(await snapshotter.prepare('one', null)), { root: '755 0:0', files: [] });
   });
 
   test(`${name}: a container has one snapshot at a time`, options, async (t) => {
     const { snapshotter, chain, see } = await open(t);
-    see(await snapshotter.prepare('one', chain), (root) => writeFileSync(join(root, 'mark'), 'x'));
+    await see(await snapshotter.prepare('one', chain), (root) => writeFileSync(join(root, 'mark'), 'x'));
     await assert.rejects(snapshotter.prepare('one', chain), (error) => isOrlopError(error, 'already-exists'));
     assert.deepEqual(
-      see(await snapshotter.locate('one', chain)).files,
+      (await see(await snapshotter.locate('one', chain))).files,
       ['both=upper', 'deep/below/gone=lower', 'mark=x', 'whole/inside=lower'],
       'the refused one changed nothing',
     );
     assert.equal(await snapshotter.remove('one'), true);
     assert.equal(await snapshotter.remove('one'), false);
     await assert.rejects(snapshotter.locate('one', chain), (error) => isOrlopError(error, 'not-found'));
-    assert.deepEqual(see(await snapshotter.prepare('one', chain)).files, untouched);
+    assert.deepEqual((await see(await snapshotter.prepare('one', chain))).files, untouched);
   });
 
   test(`${name}: changes are what was added, changed and deleted, with what leads there`, options, async (t) => {
     const { snapshotter, chain, see } = await open(t);
     const snapshot = await snapshotter.prepare('one', chain);
     assert.deepEqual(await snapshotter.changes('one', chain), []);
-    see(snapshot, (root) => {
+    await see(snapshot, (root) => {
       mkdirSync(join(root, 'new'));
       writeFileSync(join(root, 'new/file'), 'x');
       writeFileSync(join(root, 'ignored'), '');
@@ -111,9 +111,9 @@ export function testSnapshotter(
   test(`${name}: a committed snapshot is a layer that shows the same on its chain`, options, async (t) => {
     const { snapshotter, chain, see, apply } = await open(t);
     const snapshot = await snapshotter.prepare('one', chain);
-    see(snapshot, change);
+    await see(snapshot, change);
     const committed = await apply(snapshotter.commit('one', chain), chain);
-    assert.deepEqual(see(await snapshotter.prepare('two', committed)), see(snapshot));
+    assert.deepEqual(await see(await snapshotter.prepare('two', committed)), await see(snapshot));
     assert.deepEqual(await collect(snapshotter.commit('one', chain)), await collect(snapshotter.commit('one', chain)));
     await assert.rejects(collect(snapshotter.commit('nobody', chain)), (error) => isOrlopError(error, 'not-found'));
   });
@@ -121,26 +121,26 @@ export function testSnapshotter(
   test(`${name}: an exported snapshot is a whole root`, options, async (t) => {
     const { snapshotter, chain, see, apply } = await open(t);
     const snapshot = await snapshotter.prepare('one', chain);
-    see(snapshot, change);
+    await see(snapshot, change);
     const whole = await apply(snapshotter.export('one', chain), null);
-    assert.deepEqual(see(await snapshotter.prepare('two', whole)), see(snapshot));
+    assert.deepEqual(await see(await snapshotter.prepare('two', whole)), await see(snapshot));
   });
 
   test(`${name}: the difference of two snapshots turns the first into the second`, options, async (t) => {
     const { snapshotter, chain, see, apply } = await open(t);
     const snapshot = await snapshotter.prepare('one', chain);
-    see(snapshot, change);
+    await see(snapshot, change);
     const layer = await apply(snapshotter.diff({ chain }, { containerId: 'one', chain }), chain);
-    assert.deepEqual(see(await snapshotter.prepare('two', layer)), see(snapshot));
+    assert.deepEqual(await see(await snapshotter.prepare('two', layer)), await see(snapshot));
     const back = await apply(snapshotter.diff({ containerId: 'one', chain }, { chain }), layer);
-    assert.deepEqual(see(await snapshotter.prepare('three', back)), see(await snapshotter.prepare('four', chain)));
+    assert.deepEqual(await see(await snapshotter.prepare('three', back)), await see(await snapshotter.prepare('four', chain)));
   });
 
   test(`${name}: usage counts what was written`, options, async (t) => {
     const { snapshotter, chain, see } = await open(t);
     const snapshot = await snapshotter.prepare('one', chain);
     const before = await snapshotter.usage('one');
-    see(snapshot, (root) => writeFileSync(join(root, 'mark'), Buffer.alloc(1_000_000, 'x')));
+    await see(snapshot, (root) => writeFileSync(join(root, 'mark'), Buffer.alloc(1_000_000, 'x')));
     const after = await snapshotter.usage('one');
     assert.ok(after.bytes - before.bytes >= 1_000_000, `${before.bytes} to ${after.bytes}`);
     assert.equal(after.inodes, before.inodes + 1);

@@ -1,5 +1,6 @@
-import { fchmodSync, ftruncateSync } from 'node:fs';
+import { fchmodSync, ftruncateSync, readSync, writeSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
+import { isErrno } from '#errors';
 import {
   type Addon,
   AT_EMPTY_PATH,
@@ -18,6 +19,7 @@ import {
   S_IFREG,
   withErrno,
 } from '#sys';
+import { dataRuns } from '../layers/holes.ts';
 import { beneath, inodeKey, isDirectory, readXattrs } from '../layers/pack-inode.ts';
 import { type ByteText, fromByteText } from '../tar/byte-text.ts';
 import { createMergedTree, type MergedDirectory, type MergedEntry, type MergedTree } from './merged-tree.ts';
@@ -29,12 +31,15 @@ interface Copying {
   /** The first copy of each file with several names. */
   readonly copied: Map<string, ByteText>;
   turnBegan: number;
+  /** Whether the kernel has refused to copy between these file systems by itself. */
+  crosses: boolean;
 }
 
 /** How long the event loop may have to wait, if the disk does not take longer for one step. */
 const turnMs = 4;
 /** Copied in one step where blocks cannot be shared; where they can, a step is quick whatever its size. */
 const stepBytes = 8 * 1024 * 1024;
+const chunkBytes = 1024 * 1024;
 
 async function giveWay(copying: Copying): Promise<void> {
   if (performance.now() - copying.turnBegan < turnMs) return;
@@ -44,13 +49,18 @@ async function giveWay(copying: Copying): Promise<void> {
 
 /**
  * Copies what a stack of layers (absolute paths, top first) shows into a new, empty directory, with all metadata. Content is shared where the file system
- * can: copy_file_range(2) makes reflinks on btrfs, xfs and bcachefs, so that a copy costs inodes only; elsewhere it copies within the kernel.
+ * can: copy_file_range(2) makes reflinks on btrfs, xfs and bcachefs, so that a copy costs inodes only; elsewhere it copies within the kernel, and to another file
+ * system through memory.
  */
 export async function copyTree(addon: Addon, from: readonly string[], to: string): Promise<void> {
   const tree = createMergedTree(addon, from);
   const root = addon.openat2(AT_FDCWD, to, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
   try {
-    await copyDirectory({ addon, tree, root, copied: new Map(), turnBegan: performance.now() }, tree.openRoot(), addon.dup(root));
+    await copyDirectory(
+      { addon, tree, root, copied: new Map(), turnBegan: performance.now(), crosses: false },
+      tree.openRoot(),
+      addon.dup(root),
+    );
   } finally {
     addon.close(root);
   }
@@ -111,12 +121,43 @@ async function copyFile(copying: Copying, { parent, name: text, facts, path }: M
 
 async function copyContent(copying: Copying, source: number, target: number, size: number): Promise<void> {
   for (let at = 0; at < size; ) {
-    const copied = copying.addon.copyFileRange(source, at, target, at, Math.min(size - at, stepBytes));
+    const copied = copyPart(copying, { source, target, at, length: Math.min(size - at, stepBytes) });
     if (copied === 0) break;
     at += copied;
     await giveWay(copying);
   }
   withErrno('file', () => ftruncateSync(target, size));
+}
+
+interface Part {
+  readonly source: number;
+  readonly target: number;
+  readonly at: number;
+  readonly length: number;
+}
+
+function copyPart(copying: Copying, part: Part): number {
+  const { source, target, at, length } = part;
+  if (copying.crosses) return copyThroughMemory(part);
+  try {
+    return copying.addon.copyFileRange(source, at, target, at, length);
+  } catch (error) {
+    // To another file system, or from one that has no such call.
+    if (!isErrno(error, 'EXDEV', 'EOPNOTSUPP')) throw error;
+    copying.crosses = true;
+    return copyThroughMemory(part);
+  }
+}
+
+function copyThroughMemory({ source, target, at, length }: Part): number {
+  const chunk = Buffer.allocUnsafe(Math.min(length, chunkBytes));
+  return withErrno('file', () => {
+    const read = readSync(source, chunk, 0, chunk.length, at);
+    for (const { start, end } of dataRuns(chunk.subarray(0, read))) {
+      for (let done = start; done < end; ) done += writeSync(target, chunk, done, end - done, at + done);
+    }
+    return read;
+  });
 }
 
 function copySpecial(addon: Addon, { parent, name: text, facts, path }: MergedEntry, target: number): void {
