@@ -69,3 +69,70 @@ export interface DockerMountPoint {
   RW: boolean;
   Propagation: string;
 }
+
+/** One entry of `HostConfig.Mounts`. `Uid` and `Gid` are ours. */
+export interface DockerMount {
+  Type: string;
+  Source?: string;
+  Target: string;
+  ReadOnly?: boolean;
+  Consistency?: string;
+  BindOptions?: {
+    Propagation?: string;
+    NonRecursive?: boolean;
+    CreateMountpoint?: boolean;
+    ReadOnlyNonRecursive?: boolean;
+    ReadOnlyForceRecursive?: boolean;
+  };
+  VolumeOptions?: {
+    NoCopy?: boolean;
+    Labels?: Record<string, string>;
+    DriverConfig?: { Name?: string; Options?: Record<string, string> };
+    Subpath?: string;
+  };
+  ImageOptions?: { Subpath?: string };
+  TmpfsOptions?: { SizeBytes?: number; Mode?: number; Options?: string[][] };
+  Uid?: number;
+  Gid?: number;
+}
+
+/** A volume as Docker shows it. */
+export interface DockerVolume {
+  CreatedAt: string;
+  Driver: string;
+  Labels: Record<string, string> | null;
+  Mountpoint: string;
+  Name: string;
+  Options: Record<string, string> | null;
+  Scope: 'local';
+  /** Only in answers about disk usage. */
+  UsageData?: { Size: number; RefCount: number };
+}
+
+/** Body of `POST /volumes/create`. */
+export interface DockerVolumeRequest {
+  Name?: string;
+  Driver?: string;
+  DriverOpts?: Record<string, string>;
+  Labels?: Record<string, string>;
+}
+
+/** A volume as the engine tells of it. */
+export interface VolumeView {
+  readonly name: string;
+  readonly driver: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly options: Readonly<Record<string, string>>;
+  readonly createdAtMs: number;
+  readonly isAnonymous: boolean;
+  /** On the host. */
+  readonly path: string;
+}
+
+/** What a volume is asked to be. Without a name it gets a random one and is anonymous. */
+export interface VolumeRequest {
+  readonly name?: string;
+  readonly driver?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly options?: Readonly<Record<string, string>>;
+}
