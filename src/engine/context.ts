@@ -63,7 +63,7 @@ export interface EngineContext extends EngineOptions {
   readonly seccomp: SeccompCache;
 }
 
-/** Replaces the record, in the database first: what clients see is durable. */
+/** Replaces the record, in the database first: what clients see survives the engine. A power cut may take the last moments back (`lasting.ts`). */
 export function saveRecord(context: EngineContext, container: LiveContainer, record: ContainerRecord): void {
   const renamed = record.name === container.record.name ? {} : { name: record.name };
   context.store.metadata.containers.update(record.id, { ...renamed, record: formatRecord(record) });

@@ -56,7 +56,7 @@ export async function openStore({
   makeDirectories(layout);
   refuseLostDatabase(layout);
   await using opened = new AsyncDisposableStack();
-  const db = opened.use(openOnFullDisk(layout));
+  const db = opened.use(openOnFullDisk(layout, (error) => logger?.error('the database is not safe on disk', { error })));
   const metadata = createMetadata(db);
   const layerRows = createLayerRows(db);
   const leases = createLeaseBook(createLeaseRows(db));
@@ -102,13 +102,13 @@ export async function openStore({
  * A killed engine may have filled the disk with an unfinished download: the database cannot even be opened then. Its files go first, and it is
  * tried once more. An engine that still runs would have said STORE_IN_USE.
  */
-function openOnFullDisk(layout: Layout): Database {
+function openOnFullDisk(layout: Layout, onError: (error: unknown) => void): Database {
   try {
-    return openDatabase(layout.database);
+    return openDatabase(layout.database, onError);
   } catch (error) {
     const isFull = isOrlopError(error) && ['STORE_DISK_FULL', 'STORE_DATABASE_IO'].includes(error.code);
     if (!isFull || !removeUnfinishedBlobs(layout)) throw error;
-    return openDatabase(layout.database);
+    return openDatabase(layout.database, onError);
   }
 }
 
@@ -134,6 +134,7 @@ function createMetadata(db: Database): Metadata {
     endpoints: createEndpoints(db),
     settings: createSettings(db),
     transaction: (change) => db.transaction(change),
+    flushed: () => db.flushed(),
   };
 }
 

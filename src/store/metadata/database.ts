@@ -1,6 +1,7 @@
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
-import { OrlopError } from '#errors';
+import { isErrno, OrlopError } from '#errors';
 import { migrations } from './migrations.ts';
+import { openWriteAheadLog, type WriteAheadLog } from './write-ahead-log.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -12,11 +13,13 @@ export interface Statement {
   all(...values: SQLInputValue[]): Row[];
 }
 
-/** The ten methods of SQLite that the store uses; errors are OrlopErrors. */
+/** The few methods of SQLite that the store uses; errors are OrlopErrors. */
 export interface Database extends Disposable {
   prepare(sql: string): Statement;
   /** All or nothing; inner calls join the outer transaction. */
   transaction<T>(change: () => T): T;
+  /** When all changes made before this call are on disk. Data-loss `STORE_DATABASE_IO` when they could not be brought there. */
+  flushed(): Promise<void>;
 }
 
 /** WAL-reset corruption is fixed from here on (sqlite.org/wal.html, "The WAL-Reset Bug"). */
@@ -24,34 +27,46 @@ const oldestVersion = [3, 51, 3];
 
 /**
  * Opens the database and locks it for this process until it is closed or the process ends; brings the schema up to date. Fails with
- * failed-precondition `STORE_IN_USE` (another engine has it), `STORE_NEWER_SCHEMA`, `STORE_SQLITE_TOO_OLD`, data-loss `STORE_DATABASE_CORRUPT`.
+ * failed-precondition `STORE_IN_USE` (another engine has it), `STORE_NEWER_SCHEMA`, `STORE_SQLITE_TOO_OLD`, data-loss `STORE_DATABASE_CORRUPT`. Changes get
+ * to disk right after they were made (docs/decisions/0008-commits-wait-for-no-disk.md); `onError` is told when they do not.
  */
-export function openDatabase(path: string): Database {
+export function openDatabase(path: string, onError: (error: unknown) => void = () => undefined): Database {
   const db = translating(path, () => new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: true }));
   try {
-    translating(path, () => {
+    const log = translating(path, () => {
       requireVersion(db);
       db.exec('PRAGMA locking_mode = EXCLUSIVE');
       db.exec('PRAGMA journal_mode = WAL');
-      db.exec('PRAGMA synchronous = FULL');
       db.exec('BEGIN EXCLUSIVE; COMMIT');
       checkIntegrity(db, path);
       migrate(db, path);
+      return openWriteAheadLog(db, path, (error) => onError(translate(path, error)));
     });
+    return wrap(db, path, log);
   } catch (error) {
     db.close();
     throw error;
   }
-  return wrap(db, path);
 }
 
-function wrap(db: DatabaseSync, path: string): Database {
+function wrap(db: DatabaseSync, path: string, log: WriteAheadLog): Database {
+  /** Changes of a transaction that has not ended. */
+  let changes = 0;
+  const committed = (): void => {
+    if (changes > 0) log.wrote();
+    changes = 0;
+  };
   return {
     prepare(sql) {
       const statement = translating(path, () => db.prepare(sql));
       statement.setReadBigInts(true);
       return {
-        run: (...values) => translating(path, () => Number(statement.run(...values).changes)),
+        run(...values) {
+          const changed = translating(path, () => Number(statement.run(...values).changes));
+          changes += changed;
+          if (!db.isTransaction) committed();
+          return changed;
+        },
         get: (...values) => translating(path, () => (statement.get(...values) as Row | undefined) ?? null),
         all: (...values) => translating(path, () => statement.all(...values) as Row[]),
       };
@@ -63,13 +78,25 @@ function wrap(db: DatabaseSync, path: string): Database {
         const result = change();
         if (result instanceof Promise) throw new OrlopError('internal', 'STORE_ASYNC_TRANSACTION', 'a transaction must be synchronous');
         translating(path, () => db.exec('COMMIT'));
+        committed();
         return result;
       } catch (error) {
         if (db.isTransaction) db.exec('ROLLBACK');
+        changes = 0;
         throw error;
       }
     },
-    [Symbol.dispose]: () => db.close(),
+    async flushed() {
+      try {
+        await log.flushed();
+      } catch (error) {
+        throw translate(path, error);
+      }
+    },
+    [Symbol.dispose]() {
+      log.close();
+      db.close();
+    },
   };
 }
 
@@ -114,6 +141,16 @@ function translating<T>(path: string, call: () => T): T {
 
 /** Result codes: sqlite.org/rescode.html. */
 function translate(path: string, error: unknown): unknown {
+  if (isErrno(error, 'EIO', 'ENOSPC', 'EDQUOT', 'EROFS')) {
+    return new OrlopError(
+      'data-loss',
+      'STORE_DATABASE_IO',
+      `changes of ${path} could not be brought to disk: ${(error as Error).message}`,
+      {
+        cause: error,
+      },
+    );
+  }
   if (!(error instanceof Error) || (error as NodeJS.ErrnoException).code !== 'ERR_SQLITE_ERROR') return error;
   const code = (error as Error & { errcode?: number }).errcode ?? 0;
   switch (code & 0xff) {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test, type TestContext } from 'node:test';
@@ -9,6 +9,8 @@ import { loadAddon } from '#sys';
 import { asRoot, openTemporaryStore, temporaryDirectory } from '../testing/temporary-store.ts';
 import { openDatabase } from './database.ts';
 import { createContainers } from './containers.ts';
+import { createSettings } from './settings.ts';
+import { isTimeToCheckpoint } from './write-ahead-log.ts';
 import type { ContainerRow, Metadata } from './types.ts';
 
 const manifest = parseDigest(`sha256:${'aa'.repeat(32)}`);
@@ -173,6 +175,40 @@ test('the database belongs to one engine', (t) => {
   first[Symbol.dispose]();
   using second = openDatabase(path);
   assert.equal(createContainers(second).list().length, 1);
+});
+
+/** Commits until SQLite would have moved its log into the database by itself, many times over. */
+async function commitMuch(settings: Metadata['settings'], flushed: () => Promise<void>): Promise<void> {
+  for (let round = 0; round < 60; round += 1) {
+    for (let at = 0; at < 50; at += 1) settings.set(`${round}-${at}`, 'x'.repeat(10_000));
+    await flushed();
+  }
+}
+
+test('the log of commits is moved into the database, and both hold what was committed', async (t) => {
+  const path = join(temporaryDirectory(t, loadAddon()), 'orlop.db');
+  const errors: unknown[] = [];
+  const first = openDatabase(path, (error) => errors.push(error));
+  await commitMuch(createSettings(first), () => first.flushed());
+  assert.ok(statSync(path).size > 4 * 1024 * 1024, 'pages were moved');
+  assert.ok(statSync(`${path}-wal`).size < 100 * 1024 * 1024, 'and the log began anew');
+  first[Symbol.dispose]();
+  assert.deepEqual(errors, []);
+  using second = openDatabase(path);
+  assert.equal(createSettings(second).get('59-49')?.length, 10_000);
+  await second.flushed();
+});
+
+test('the log is moved when it is long and the disk is quick, or when it is too long', () => {
+  const cases: readonly [frames: number, flushMs: number, isTime: boolean][] = [
+    [0, 0, false],
+    [999, 0.1, false],
+    [1000, 0.1, true],
+    [1000, 50, false],
+    [9_999, 50, false],
+    [10_000, 5000, true],
+  ];
+  for (const [frames, flushMs, isTime] of cases) assert.equal(isTimeToCheckpoint(frames, flushMs), isTime, `${frames} ${flushMs}`);
 });
 
 test('a newer schema and a damaged file are refused, each by name', (t) => {

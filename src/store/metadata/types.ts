@@ -92,7 +92,7 @@ export interface Settings {
   delete(key: string): boolean;
 }
 
-/** The database. Calls are synchronous and take microseconds; a change takes one fsync (about 0.3 ms) unless it is in a transaction. */
+/** The database. Calls are synchronous and take microseconds: none waits for the disk. Changes get there in their order, milliseconds later. */
 export interface Metadata {
   readonly images: Images;
   readonly containers: Containers;
@@ -101,4 +101,6 @@ export interface Metadata {
   readonly settings: Settings;
   /** All or nothing; `change` must be synchronous. Nested calls join the outer one. */
   transaction<T>(change: () => T): T;
+  /** When all changes made before this call are on disk: for what is promised to somebody. Data-loss `STORE_DATABASE_IO`. */
+  flushed(): Promise<void>;
 }
