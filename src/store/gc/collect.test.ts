@@ -118,6 +118,31 @@ test('content that arrives while garbage is collected stays', asRoot, async (t) 
   }
 });
 
+test('no blob goes before the database is on disk, nor one that is needed again by then', asRoot, async (t) => {
+  const { store } = await openTemporaryStore(t);
+  let made: Made;
+  {
+    using lease = store.leases.create();
+    made = await makeImage(store, lease, base);
+  }
+  let blobsBefore = 0;
+  const flushed = async (): Promise<void> => {
+    blobsBefore = (await store.content.list()).length;
+    store.metadata.images.put(image('again', made.manifest));
+  };
+  const real = store.metadata.flushed;
+  Object.assign(store.metadata, { flushed });
+  assert.deepEqual((await store.collectGarbage()).blobs, []);
+  assert.equal(blobsBefore, 3);
+  assert.equal((await present(store)).blobs.size, 3);
+
+  store.metadata.images.remove('again');
+  Object.assign(store.metadata, { flushed: () => Promise.reject(new Error('a broken disk')) });
+  assert.equal((await store.collectGarbage()).blobs.length, 3);
+  Object.assign(store.metadata, { flushed: real });
+  assert.equal((await present(store)).blobs.size, 0);
+});
+
 test('a directory that no container owns goes, one just prepared stays', asRoot, async (t) => {
   const { store } = await openTemporaryStore(t);
   await store.snapshots.prepare('new', null);

@@ -1,4 +1,5 @@
-import { readdirSync, renameSync, statSync } from 'node:fs';
+import { readdirSync, renameSync } from 'node:fs';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { isErrno } from '#errors';
@@ -35,8 +36,9 @@ interface Marks {
 }
 
 /**
- * Mark and sweep. Reading manifests beforehand may take several turns of the event loop; then marking and renaming what is unmarked into
- * `ingest/` happens in a single turn, so that nothing can come to be needed in between. Deleting follows at leisure.
+ * Mark and sweep. Which blobs are unmarked is looked up at leisure, then the database is brought to disk: after a power cut no image may come back whose blobs
+ * are gone. Then marking once more and renaming what is unmarked still into `ingest/` happens in a single turn of the event loop, so that nothing can come to
+ * be needed in between. Deleting follows at leisure.
  */
 export function createCollector(parts: CollectorParts): Collector {
   const cache: ReferenceCache = new Map();
@@ -47,17 +49,22 @@ export function createCollector(parts: CollectorParts): Collector {
     }
   };
   return {
-    async collect() {
-      await warmUp();
-      const { report, doomed } = sweep(parts, mark(parts, cache));
-      for (const digest of report.blobs) cache.delete(digest.digest);
-      for (const path of doomed) await removeTree(parts.addon, path);
-      return report;
-    },
     async preview() {
       await warmUp();
-      const { blobs, chains } = mark(parts, cache);
-      return { blobs: unmarkedBlobs(parts.layout, blobs), layers: parts.layerRows.list().filter(({ chainId }) => !chains.has(chainId)) };
+      const marks = mark(parts, cache);
+      return { blobs: await unmarkedBlobs(parts.layout, marks.blobs), layers: unmarkedLayers(parts, marks) };
+    },
+    async collect() {
+      await warmUp();
+      const unmarked = await unmarkedBlobs(parts.layout, mark(parts, cache).blobs);
+      // A disk that refuses even this has been told of; space on it is what helps.
+      await parts.metadata.flushed().catch(() => undefined);
+      const { report, files, trees } = sweep(parts, mark(parts, cache), unmarked);
+      for (const digest of report.blobs) cache.delete(digest.digest);
+      // A large file takes the kernel a while: not on this thread.
+      for (const path of files) await rm(path, { force: true });
+      for (const path of trees) await removeTree(parts.addon, path);
+      return report;
     },
   };
 }
@@ -90,28 +97,36 @@ function mark(parts: CollectorParts, cache: ReferenceCache): Marks {
   return marks;
 }
 
-function sweep(parts: CollectorParts, marks: Marks): { report: GarbageReport; doomed: string[] } {
+interface Swept {
+  readonly report: GarbageReport;
+  /** What is left to delete, under names in `ingest/`. */
+  readonly files: readonly string[];
+  readonly trees: readonly string[];
+}
+
+function sweep(parts: CollectorParts, marks: Marks, unmarked: readonly Blob[]): Swept {
   const { layout, layerRows } = parts;
-  const doomed: string[] = [];
-  const takeAway = (path: string, purpose: string): void => {
+  const [files, trees]: [string[], string[]] = [[], []];
+  const takeAway = (path: string, purpose: string, doomed: string[]): boolean => {
     const name = layout.temporary(purpose);
     try {
       renameSync(path, name);
       doomed.push(name);
+      return true;
     } catch (error) {
       if (!isErrno(error, 'ENOENT')) throw error;
+      return false;
     }
   };
-  const blobs = unmarkedBlobs(layout, marks.blobs);
-  for (const { digest } of blobs) takeAway(layout.blob(digest), 'blob');
-  const layers: Layer[] = layerRows.list().filter(({ chainId }) => !marks.chains.has(chainId));
+  const blobs = unmarked.filter(({ digest }) => !marks.blobs.has(digest) && takeAway(layout.blob(digest), 'blob', files));
+  const layers = unmarkedLayers(parts, marks);
   // First the rows: a row without its layer is worse than the reverse, which opening the store mends silently.
   layerRows.remove(layers.map(({ chainId }) => chainId));
-  for (const { chainId } of layers) takeAway(layout.layer(chainId), 'layer');
+  for (const { chainId } of layers) takeAway(layout.layer(chainId), 'layer', trees);
   const containers = orphans(parts);
   for (const id of containers) {
     releaseLimit(parts.limits, layout.container(id));
-    takeAway(layout.container(id), 'container');
+    takeAway(layout.container(id), 'container', trees);
   }
   const sizes = [...blobs, ...layers].map(({ size }) => size);
   const report = {
@@ -120,18 +135,34 @@ function sweep(parts: CollectorParts, marks: Marks): { report: GarbageReport; do
     containers,
     freedBytes: sizes.reduce((sum, size) => sum + size, 0),
   };
-  return { report, doomed };
+  return { report, files, trees };
 }
 
-function unmarkedBlobs(layout: Layout, marked: ReadonlySet<Digest>): Blob[] {
+function unmarkedLayers({ layerRows }: CollectorParts, { chains }: Marks): Layer[] {
+  return layerRows.list().filter(({ chainId }) => !chains.has(chainId));
+}
+
+async function unmarkedBlobs(layout: Layout, marked: ReadonlySet<Digest>): Promise<Blob[]> {
   const blobs: Blob[] = [];
-  for (const algorithm of readdirSync(layout.blobs)) {
-    for (const hex of readdirSync(join(layout.blobs, algorithm))) {
+  for (const algorithm of await readdir(layout.blobs)) {
+    for (const hex of await readdir(join(layout.blobs, algorithm))) {
       const digest = `${algorithm}:${hex}`;
-      if (isDigest(digest) && !marked.has(digest)) blobs.push({ digest, size: statSync(layout.blob(digest)).size });
+      if (!isDigest(digest) || marked.has(digest)) continue;
+      const size = await sizeOf(layout.blob(digest));
+      if (size !== null) blobs.push({ digest, size });
     }
   }
   return blobs;
+}
+
+/** null: removed since it was listed. */
+async function sizeOf(path: string): Promise<number | null> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return null;
+    throw error;
+  }
 }
 
 function orphans({ layout, metadata, containersInUse }: CollectorParts): string[] {
