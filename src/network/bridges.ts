@@ -5,7 +5,7 @@ import { formatAddress, formatSubnet, overlaps, parseAddress, parseCidr, subnetO
 import { applyBridge } from './bridge-link.ts';
 import type { Firewall } from './firewall/firewall.ts';
 import type { FirewalledNetwork } from './firewall/ruleset.ts';
-import { disableIpv6, enableForwarding } from './forwarding.ts';
+import { disableIpv6, enableForwarding, routeLoopback } from './forwarding.ts';
 import { outgoingMtu, usedSubnets, type HostFacts } from './host-facts.ts';
 import { gatewayOf } from './ipam.ts';
 import { deleteLink } from './netlink/requests.ts';
@@ -80,6 +80,7 @@ async function makeReady(options: BridgesOptions, name: string): Promise<ReadyBr
     networks.set(name, record);
   }
   await firewall.apply(firewalled(networks));
+  await routeLoopback(link, logger);
   undo.move();
   logger.debug('bridge is ready', { network: name, link, subnet: formatSubnet(subnet), mtu });
   return { network: record, index, mtu };

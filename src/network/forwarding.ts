@@ -34,3 +34,16 @@ export async function disableIpv6(link: string, logger: Logger): Promise<void> {
     logger.debug('could not take IPv6 off a bridge', { link, path, error });
   }
 }
+
+/**
+ * Lets the host's own connections to its loopback addresses leave by a bridge (ip-sysctl, `route_localnet`), so that a port published there leads to a
+ * container. What comes in by the bridge for or from such an address is dropped by the firewall's table, which has to stand already.
+ */
+export async function routeLoopback(link: string, logger: Logger): Promise<void> {
+  const path = `/proc/sys/net/ipv4/conf/${link}/route_localnet`;
+  try {
+    await writeFile(path, '1\n');
+  } catch (error) {
+    logger.warn('published ports cannot be reached by 127.0.0.1 from this host', { link, path, error });
+  }
+}

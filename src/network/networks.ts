@@ -7,6 +7,7 @@ import { buriedGroup, checkPrefix, isHostLink, tableName } from './naming.ts';
 import { setLink } from './netlink/requests.ts';
 import { openRouteSocket, type RouteSocket } from './netlink/socket.ts';
 import { attachPair, buryPair, isPairEndpoint, planBurial, sweepBuried, type PairEndpoint } from './pair.ts';
+import { openPorts } from './ports/ports.ts';
 import { builtInNetworks, mergeNetworks, readEndpoint } from './records.ts';
 import { createSweeper, type Sweeper } from './sweeper.ts';
 import type { Endpoint, EndpointWishes, NetworkRecord, Networks, NetworksOptions } from './types.ts';
@@ -40,6 +41,14 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
   const socket = openRouteSocket(options.addon);
   const firewall = openFirewall({ addon: options.addon, table: tableName(options.prefix) });
   const bridges = createBridges({ ...options, socket, networks, firewall });
+  const endpointsOf = (containerId?: string): Endpoint[] =>
+    [...endpoints.values()].filter((endpoint) => containerId === undefined || endpoint.containerId === containerId);
+  const ports = openPorts({
+    ...options,
+    firewall,
+    endpoints: endpointsOf,
+    hostAddresses: () => socket.addresses().map(({ address }) => address),
+  });
   const sweeper = createSweeper(() => sweepBuried(socket, options.prefix), options.logger);
   const context: Context = { ...options, socket, networks, endpoints, bridges, sweeper, ipv6: existsSync('/proc/sys/net/ipv6/conf') };
   return {
@@ -47,8 +56,8 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
     find: (ref) => find(networks, ref),
     create: async (request) => refuse('create', request.name),
     remove: async (ref) => refuse('remove', ref),
-    endpoints: (containerId) =>
-      [...endpoints.values()].filter((endpoint) => containerId === undefined || endpoint.containerId === containerId),
+    endpoints: endpointsOf,
+    ports,
     reserve: (containerId, network, wanted = {}) => reserve(context, containerId, network, wanted),
     attach: (endpoint, netnsFd) => attach(context, endpoint, netnsFd),
     detach: async (endpoint) => detach(context, endpoint),
@@ -61,6 +70,7 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
       sweeper[Symbol.dispose]();
       socket[Symbol.dispose]();
       firewall[Symbol.dispose]();
+      ports[Symbol.dispose]();
     },
   };
 }

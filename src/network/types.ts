@@ -1,4 +1,5 @@
 import type { Logger } from '#log';
+import type { Ports } from './ports/types.ts';
 
 /** The network every container joins unless it says otherwise. */
 export const DEFAULT_NETWORK = 'bridge';
@@ -123,6 +124,8 @@ export interface NetworkState {
 
 /** The networks of one engine. Disposing closes the room's sockets and leaves links, table and endpoints to the running containers. */
 export interface Networks extends AsyncDisposable {
+  /** Ports of the host that lead to containers. */
+  readonly ports: Ports;
   /** The default bridge, `host`, `none`, and those that users made. */
   list(): NetworkRecord[];
   /** By name, id, or the beginning of an id that is no other's. Fails with `not-found` or `invalid-argument` (several begin so). */
@@ -177,6 +180,8 @@ export interface NetworkCalls {
   netlinkReceive(socket: number): Uint8Array | null;
   /** A bound socket (SOCK_DGRAM or a listening SOCK_STREAM) inside the network namespace `netns`. */
   bindInNamespace(netns: number, type: number, address: string, port: number): number;
+  /** A socket that keeps others from serving a port of ours and serves nothing itself. `protocol`: as the kernel numbers them. */
+  holdPort(protocol: number, address: string, port: number): number;
   memfd(name: string, data: Uint8Array): number;
   close(descriptor: number): void;
 }
@@ -187,4 +192,6 @@ export interface NetworksOptions {
   readonly prefix: string;
   readonly state: NetworkState;
   readonly logger: Logger;
+  /** Where ports are published that name no address; default `0.0.0.0` and `::`. */
+  readonly publishAddresses?: readonly string[];
 }

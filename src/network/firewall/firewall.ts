@@ -12,8 +12,11 @@ import { planRemoval, planRuleset, type FirewalledNetwork } from './ruleset.ts';
 export interface Firewall extends Disposable {
   /** Makes the table anew for these networks, with all forwards that there are. Fails as `applyRuleset`; then the old table stands. */
   apply(networks: readonly FirewalledNetwork[]): Promise<void>;
-  /** Sets what leads to a container, in the place of what led to it before. A table that somebody flushed is made again. All or none. */
-  forward(containerId: string, forwards: readonly Forward[]): Promise<void>;
+  /**
+   * Sets what leads to a container, in the place of what led to it before. A table that somebody flushed is made again. All or none. Returns what came and
+   * went; nothing while there is no table.
+   */
+  forward(containerId: string, forwards: readonly Forward[]): Promise<Forward[]>;
   /** Removes the table, if it is there; what was to be forwarded is kept for the next `apply`. */
   remove(): Promise<void>;
 }
@@ -61,11 +64,11 @@ async function removeTable(state: State): Promise<void> {
   }
 }
 
-async function setForwards(state: State, containerId: string, forwards: readonly Forward[]): Promise<void> {
+async function setForwards(state: State, containerId: string, forwards: readonly Forward[]): Promise<Forward[]> {
   const before = state.byContainer.get(containerId) ?? [];
   const changes = planChanges(before, forwards);
   remember(state, containerId, forwards);
-  if (changes.length === 0 || state.networks === null) return;
+  if (changes.length === 0 || state.networks === null) return [];
   // Whatever is wrong with the table, flushed by somebody or changed: we know what it should be.
   try {
     await applyChanges(state, changes).catch(() => makeTable(state, state.networks ?? []));
@@ -73,6 +76,7 @@ async function setForwards(state: State, containerId: string, forwards: readonly
     remember(state, containerId, before);
     throw error;
   }
+  return changes.flatMap(({ removed, added }) => [...removed, ...added]);
 }
 
 function remember(state: State, containerId: string, forwards: readonly Forward[]): void {

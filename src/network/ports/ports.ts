@@ -1,0 +1,101 @@
+import { OrlopError } from '#errors';
+import type { Logger } from '#log';
+import { formatAddress, parseAddress, type Address } from '../addresses.ts';
+import { createConntrack } from '../firewall/conntrack.ts';
+import type { Firewall } from '../firewall/firewall.ts';
+import type { Forward } from '../firewall/forwards.ts';
+import type { Endpoint, NetworkCalls } from '../types.ts';
+import { choosePorts } from './choice.ts';
+import { createFreePorts } from './free-ports.ts';
+import { openHostPorts, type HostPort } from './sockets.ts';
+import type { Ports, PublishedPort } from './types.ts';
+
+export interface PortsOptions {
+  readonly addon: NetworkCalls;
+  readonly firewall: Firewall;
+  /** The endpoints of a container. */
+  readonly endpoints: (containerId: string) => readonly Endpoint[];
+  /** The host's addresses. */
+  readonly hostAddresses: () => readonly Address[];
+  /** Where to publish what names no address; default everywhere. */
+  readonly publishAddresses?: readonly string[];
+  readonly logger: Logger;
+}
+
+/** Disposing gives the host's ports up and leaves what leads to running containers. Fails with `invalid-argument` on a publish address that is none. */
+export function openPorts(options: PortsOptions): Ports & Disposable {
+  const { addon, firewall, logger } = options;
+  const hostPorts = openHostPorts(addon);
+  const freePorts = createFreePorts();
+  const conntrack = createConntrack(addon, options.hostAddresses);
+  const defaults = (options.publishAddresses ?? ['0.0.0.0', '::']).map(parsePublishAddress);
+  const insist = (containerId: string, wanted: ReadonlyMap<string, HostPort>): void => {
+    const own = keyed(hostPorts.of(containerId));
+    for (const [key, hostPort] of wanted) {
+      if (own.has(key) || hostPorts.insist(containerId, hostPort)) continue;
+      logger.warn('a published port is in use by another program', { container: containerId, port: key });
+    }
+  };
+  const forget = (changed: readonly Forward[]): void => {
+    try {
+      conntrack.forget(changed);
+    } catch (error) {
+      logger.warn('clients of UDP that go on sending may reach an old container for minutes', { error });
+    }
+  };
+  return {
+    async reserve(containerId, wishes) {
+      if (wishes.length === 0) return [];
+      const endpoints = options.endpoints(containerId);
+      return choosePorts({ hostPorts, freePorts, endpoints, defaults }, containerId, wishes);
+    },
+    hold: (containerId, ports) => insist(containerId, keyed(ports.map(hostPortOf))),
+    async open(containerId, endpoint, ports) {
+      const wanted = keyed(ports.map(hostPortOf));
+      insist(containerId, wanted);
+      const forwards = ports.flatMap((port) => planForward(port, endpoint) ?? []);
+      forget(await firewall.forward(containerId, forwards));
+      const surplus = [...keyed(hostPorts.of(containerId))].filter(([key]) => !wanted.has(key));
+      hostPorts.release(
+        containerId,
+        surplus.map(([, hostPort]) => hostPort),
+      );
+    },
+    async close(containerId) {
+      forget(await firewall.forward(containerId, []));
+      hostPorts.release(containerId, hostPorts.of(containerId));
+    },
+    [Symbol.dispose]: () => hostPorts[Symbol.dispose](),
+  };
+}
+
+function parsePublishAddress(text: string): Address {
+  const address = parseAddress(text);
+  if (address !== null) return address;
+  throw new OrlopError(
+    'invalid-argument',
+    'NETWORK_PUBLISH_ADDRESS_BAD',
+    `ports cannot be published on '${text}': it is not an IP address`,
+    {
+      hint: 'write it like 127.0.0.1 or ::1',
+    },
+  );
+}
+
+function keyed(hostPorts: readonly HostPort[]): Map<string, HostPort> {
+  return new Map(hostPorts.map((hostPort) => [`${formatAddress(hostPort.address)} ${hostPort.port}/${hostPort.protocol}`, hostPort]));
+}
+
+function hostPortOf({ hostAddress, hostPort, protocol }: PublishedPort): HostPort {
+  const address = parseAddress(hostAddress);
+  if (address === null) throw new OrlopError('data-loss', 'NETWORK_PORT_BAD', `a published port has the address '${hostAddress}'`);
+  return { protocol, address, port: hostPort };
+}
+
+/** null when the endpoint has no address of the host address's family. */
+function planForward(published: PublishedPort, endpoint: Endpoint): Forward | null {
+  const { address, port, protocol } = hostPortOf(published);
+  const target = parseAddress((address.family === 4 ? endpoint.address : endpoint.address6) ?? '');
+  if (target === null) return null;
+  return { protocol, hostAddress: address.value === 0n ? null : address, hostPort: port, target, targetPort: published.containerPort };
+}
