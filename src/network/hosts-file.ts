@@ -1,8 +1,11 @@
-export interface HostsOptions {
+export interface OwnHost {
   /** The container's own name; a dotted one also gets its first label as an alias. */
   readonly hostname: string;
-  /** The container's address; without one (network `none`) the name means the loopback. */
-  readonly address?: string;
+  /** Its addresses in all its networks; without any the name means the loopback. */
+  readonly addresses: readonly string[];
+}
+
+export interface HostsOptions extends OwnHost {
   /** More entries, `[name, address]`, as `--add-host` gives them. */
   readonly extra?: readonly (readonly [name: string, address: string])[];
 }
@@ -16,11 +19,27 @@ const loopback = [
   'ff02::2\tip6-allrouters',
 ];
 
-/** The text of a container's /etc/hosts (hosts(5)). Pure. */
+/** The text of a container's /etc/hosts (hosts(5)), with a line for each of its addresses. Pure. */
 export function formatHosts(options: HostsOptions): string {
-  const { hostname, address, extra = [] } = options;
+  const extra = (options.extra ?? []).map(([name, target]) => `${target}\t${name}`);
+  return [...loopback, ...extra, ...ownLines(options), ''].join('\n');
+}
+
+/** The same file after the container's addresses have changed: its own lines are replaced where they stand, whatever else was written there stays. Pure. */
+export function replaceOwnHosts(text: string, own: OwnHost): string {
+  const names = namesOf(own.hostname);
+  const lines = text.split('\n');
+  const isOwn = (line: string): boolean => line.slice(line.indexOf('\t') + 1) === names && line.includes('\t');
+  const first = lines.findIndex(isOwn);
+  const end = first < 0 ? lines.length - (lines.at(-1) === '' ? 1 : 0) : first;
+  return [...lines.slice(0, end), ...ownLines(own), ...lines.slice(end).filter((line) => !isOwn(line))].join('\n');
+}
+
+function ownLines({ hostname, addresses }: OwnHost): string[] {
+  return (addresses.length === 0 ? ['127.0.1.1'] : addresses).map((address) => `${address}\t${namesOf(hostname)}`);
+}
+
+function namesOf(hostname: string): string {
   const label = hostname.split('.', 1)[0] ?? hostname;
-  const names = label === hostname || label === '' ? hostname : `${hostname} ${label}`;
-  const own = `${address ?? '127.0.1.1'}\t${names}`;
-  return [...loopback, ...extra.map(([name, target]) => `${target}\t${name}`), own, ''].join('\n');
+  return label === hostname || label === '' ? hostname : `${hostname} ${label}`;
 }

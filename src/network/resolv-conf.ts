@@ -1,32 +1,54 @@
-import { readFile } from 'node:fs/promises';
 import { isErrno } from '#errors';
 import { isLoopback, parseAddress } from './addresses.ts';
 
-export interface ResolvConfOptions {
-  /** Whether the container can reach IPv6 nameservers; without it they are dropped. Default false. */
+/** Where a container asks: its own network's name server, or servers of the host's network that it reaches itself. */
+const ownServer = '127.0.0.11';
+
+/** What a container's file is made for: `named`, a user network or a machine · `bridge`, the default bridge or no network at all · `host`, the host's network. */
+export type ResolvConfPlace = 'named' | 'bridge' | 'host';
+
+/** What takes the place of the host's own settings (`--dns`, `--dns-search`, `--dns-option`); a search of `.` alone is none. */
+export interface ResolvConfWishes {
+  readonly servers?: readonly string[];
+  readonly search?: readonly string[];
+  readonly options?: readonly string[];
+  /** Whether the container can reach IPv6 servers. Default false. */
   readonly ipv6?: boolean;
 }
 
-/** Public resolvers, used as Docker does when the host names none that a container could reach. */
-const fallback = { ipv4: ['8.8.8.8', '8.8.4.4'], ipv6: ['2001:4860:4860::8888', '2001:4860:4860::8844'] };
+export interface ResolvConfPlan {
+  /** resolv.conf(5). */
+  readonly text: string;
+  /** Whether it names 127.0.0.11, so that somebody has to answer there. */
+  readonly needsServer: boolean;
+}
 
 /**
- * A container's /etc/resolv.conf (resolv.conf(5)) from the host's. Nameservers on the host's loopback, and IPv6 ones when the container has
- * no IPv6, cannot be reached from a namespace and are left out; when none remains, public ones take their place. `search`, `domain`,
- * `options` and `sortlist` stay; comments go. Pure.
+ * A container's /etc/resolv.conf from the host's. Where names are served there is one server, 127.0.0.11, and `ndots:0`: single labels are asked for as they are. On
+ * the default bridge these are the host's servers, without those on the host's loopback and, when the container has no IPv6, IPv6 ones; when none remains, 127.0.0.11
+ * takes their place and asks them from the host's side. Comments go. Pure.
  */
-export function formatResolvConf(hostResolvConf: string, options: ResolvConfOptions = {}): string {
-  const ipv6 = options.ipv6 ?? false;
-  const servers: string[] = [];
-  const settings: string[] = [];
-  for (const line of significantLines(hostResolvConf)) {
-    const server = /^nameserver\s+(\S+)/.exec(line)?.[1];
-    if (server !== undefined) servers.push(server);
-    else if (/^(search|domain|options|sortlist)\s/.test(line)) settings.push(line);
+export function planResolvConf(host: string, place: ResolvConfPlace, wishes: ResolvConfWishes = {}): ResolvConfPlan {
+  const { servers: asked = [], ipv6 = false } = wishes;
+  if (place === 'host' && asked.length + (wishes.search ?? []).length + (wishes.options ?? []).length === 0) {
+    return { text: host, needsServer: false };
   }
-  const reachable = servers.filter((server) => isReachable(server, ipv6));
-  const chosen = reachable.length > 0 ? reachable : [...fallback.ipv4, ...(ipv6 ? fallback.ipv6 : [])];
-  return [...chosen.map((server) => `nameserver ${server}`), ...settings, ''].join('\n');
+  const wanted = asked.length > 0 ? asked : parseNameservers(host);
+  const reachable = asked.length > 0 || place === 'host' ? wanted : wanted.filter((server) => isReachable(server, ipv6));
+  const needsServer = place === 'named' || (place === 'bridge' && reachable.length === 0);
+  const search = (wishes.search ?? parseSearch(host)).filter((domain) => domain !== '.');
+  const options = wishes.options ?? parseOptions(host);
+  const lines = [
+    ...(needsServer ? [ownServer] : reachable).map((server) => `nameserver ${server}`),
+    ...(search.length > 0 ? [`search ${search.join(' ')}`] : []),
+    ...significantLines(host).filter((line) => /^sortlist\s/.test(line)),
+    formatOptions(needsServer && !options.some((option) => option.startsWith('ndots:')) ? [...options, 'ndots:0'] : options),
+  ];
+  return { text: `${lines.filter((line) => line !== '').join('\n')}\n`, needsServer };
+}
+
+function formatOptions(options: readonly string[]): string {
+  return options.length === 0 ? '' : `options ${options.join(' ')}`;
 }
 
 /** The nameservers of a resolv.conf, in order, as written. Pure. */
@@ -34,14 +56,25 @@ export function parseNameservers(text: string): string[] {
   return significantLines(text).flatMap((line) => /^nameserver\s+(\S+)/.exec(line)?.[1] ?? []);
 }
 
+/** The words of all its `options`. Pure. */
+export function parseOptions(text: string): string[] {
+  return significantLines(text).flatMap((line) => /^options\s+(.*)$/.exec(line)?.[1]?.split(/\s+/) ?? []);
+}
+
+/** The domains of the last `search` or `domain`, which is the one that counts. */
+function parseSearch(text: string): string[] {
+  const last = significantLines(text).findLast((line) => /^(search|domain)\s/.test(line));
+  return last?.split(/\s+/).slice(1) ?? [];
+}
+
 /**
  * The host's resolv.conf as containers should see it: when systemd-resolved's stub (127.0.0.53) is the only nameserver, the file in which
- * systemd-resolved lists the real ones (systemd-resolved.service(8)). Empty when there is no such file.
+ * systemd-resolved lists the real ones (systemd-resolved.service(8)), unless `isHost`: the host itself sees its own. Empty when there is no such file.
  */
-export async function readHostResolvConf(read: (path: string) => Promise<string> = (path) => readFile(path, 'utf8')): Promise<string> {
+export async function readHostResolvConf(isHost: boolean, read: (path: string) => Promise<string>): Promise<string> {
   const own = await readOptional(read, '/etc/resolv.conf');
   const servers = parseNameservers(own ?? '');
-  if (servers.length !== 1 || servers[0] !== '127.0.0.53') return own ?? '';
+  if (isHost || servers.length !== 1 || servers[0] !== '127.0.0.53') return own ?? '';
   return (await readOptional(read, '/run/systemd/resolve/resolv.conf')) ?? own ?? '';
 }
 

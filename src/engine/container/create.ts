@@ -9,7 +9,7 @@ import { initOf, stopSignalOf } from '../system/init.ts';
 import { prepareFirstBoot } from '../system/prepare.ts';
 import { createLive } from './live.ts';
 import { resolveProcess } from './effective.ts';
-import { parseExtraHost } from './host-files.ts';
+import { machineResolvConf, parseExtraHost } from './host-files.ts';
 import { createContainerId, createName, parseContainerName } from './names.ts';
 import { formatRecord, initialState, type ContainerRecord } from './record.ts';
 
@@ -37,9 +37,10 @@ async function makeContainer(context: EngineContext, record: ContainerRecord, in
   const snapshot = await context.store.snapshots.prepare(record.id, record.image.chain);
   undo.defer(async () => void (await context.store.snapshots.remove(record.id)));
   if (record.kind === 'system')
-    await prepareFirstBoot(context.dataRoot, snapshot, {
+    prepareFirstBoot(context.dataRoot, snapshot, {
       init,
       hostname: record.hostname,
+      resolvConf: await machineResolvConf(record),
       files: firstBootFiles(record.labels, record.name),
     });
   if (record.network === 'bridge') {
@@ -61,7 +62,7 @@ function planRecord(
   const name = request.name === undefined || request.name === '' ? createName(isTaken) : parseContainerName(request.name);
   const process = resolveProcess(image, request);
   parseSignal(process.stopSignal);
-  for (const entry of request.extraHosts ?? []) parseExtraHost(entry, '0.0.0.0');
+  for (const entry of request.extraHosts ?? []) parseExtraHost(entry, ['0.0.0.0']);
   checkIsolation(request);
   const network = networkOf(request);
   return {

@@ -80,7 +80,7 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   ready.cgroup.apply({ ...limitsToResources(record.request.limits ?? {}), ...(rules.length === 0 ? {} : { devices: rules }) });
   if (record.kind === 'system' && ready.idRange !== null) ready.cgroup.delegate(ready.idRange.first, ready.idRange.first);
   prepareMonitorDirectory(files.monitor);
-  if (record.kind === 'app') await writeHostFiles(files, record, endpoint);
+  await writeHostFiles(files, record, context.networks.endpoints(record.id));
   const mounts = mountHostFiles(context, record, ready, borrow);
   const filter = seccompFilter(record, boundingSet(record, context.cgroups), context.seccomp);
   const [root] = await beginnings;

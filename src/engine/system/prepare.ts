@@ -1,7 +1,6 @@
 import { chmodSync, chownSync, lstatSync, mkdirSync, writeFileSync, type Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isErrno } from '#errors';
-import { formatResolvConf, readHostResolvConf } from '#network';
 import type { FirstBootFile } from '#image';
 import type { Snapshot } from '#store';
 import { planPreparations, type FileOperation, type InitSystem } from '#system';
@@ -10,15 +9,15 @@ import { planPreparations, type FileOperation, type InitSystem } from '#system';
  * Writes what a machine must find at its first boot into its fresh writable layer: its name, its resolver, an empty machine-id, what its image asks for. From then on
  * the files are its own: nothing is bound over them, so that hostnamectl and systemd-resolved may replace them.
  */
-export async function prepareFirstBoot(
+export function prepareFirstBoot(
   root: string,
   snapshot: Snapshot,
-  facts: { init: InitSystem | null; hostname: string; files: readonly FirstBootFile[] },
-): Promise<void> {
+  facts: { init: InitSystem | null; hostname: string; resolvConf: string; files: readonly FirstBootFile[] },
+): void {
   const operations: FileOperation[] = [
     ...planPreparations({ ...facts, isFirstBoot: true }),
     { path: '/etc/hosts', content: hostsOf(facts.hostname), mode: 0o644 },
-    { path: '/etc/resolv.conf', content: formatResolvConf(await readHostResolvConf()), mode: 0o644 },
+    { path: '/etc/resolv.conf', content: facts.resolvConf, mode: 0o644 },
     ...facts.files.map((file) => ({ ...file, mode: 0o644 })),
   ];
   for (const operation of operations) {

@@ -1,0 +1,84 @@
+import { formatAddress, parseAddress } from '../addresses.ts';
+import { foldName } from './message.ts';
+import type { Directory, NamedPlace } from './types.ts';
+
+/** What containers are called, as one of them sees it. */
+export interface NameIndex {
+  /**
+   * Who has this name (folded, without a trailing dot): `name` in any of the container's networks, or `name.network`; dots may be part of both. One list per
+   * network, in the order in which they are to be tried; empty when nobody has it.
+   */
+  holders(containerId: string, name: string): readonly (readonly NamedPlace[])[];
+  /** `name.network` of whoever has this address in one of the container's networks. */
+  nameOf(containerId: string, address: string): string | undefined;
+}
+
+interface NetworkNames {
+  readonly byName: ReadonlyMap<string, readonly NamedPlace[]>;
+  readonly byAddress: ReadonlyMap<string, NamedPlace>;
+}
+
+/** Looks names up without a walk over all containers; a network's names are listed anew when something has changed since. */
+export function createNameIndex(directory: Directory): NameIndex {
+  let revision = -1;
+  const networks = new Map<string, NetworkNames>();
+  const namesOf = (network: string): NetworkNames => {
+    const current = directory.revision();
+    if (current !== revision) networks.clear();
+    revision = current;
+    const known = networks.get(network) ?? listNames(directory.membersOf(network));
+    networks.set(network, known);
+    return known;
+  };
+  return {
+    holders(containerId, name) {
+      const places = directory.placesOf(containerId);
+      const found = (network: string, wanted: string): readonly NamedPlace[] => namesOf(network).byName.get(wanted) ?? [];
+      for (const { wanted, network } of splits(name)) {
+        const own = places.filter((place) => network === undefined || foldText(place.network) === network);
+        const lists = own.map((place) => found(place.network, wanted)).filter((list) => list.length > 0);
+        if (lists.length > 0) return lists;
+      }
+      return [];
+    },
+    nameOf(containerId, address) {
+      for (const { network } of directory.placesOf(containerId)) {
+        const place = namesOf(network).byAddress.get(address);
+        if (place !== undefined) return `${place.names[0]}.${network}`;
+      }
+      return undefined;
+    },
+  };
+}
+
+/** `a.b.c` is a name of its own, `a.b` in the network `c`, or `a` in the network `b.c`. */
+function splits(name: string): { wanted: string; network?: string }[] {
+  const labels = name.split('.');
+  const divided = labels.slice(1).map((_, index) => {
+    const at = labels.length - 1 - index;
+    return { wanted: labels.slice(0, at).join('.'), network: labels.slice(at).join('.') };
+  });
+  return [{ wanted: name }, ...divided];
+}
+
+function listNames(members: readonly NamedPlace[]): NetworkNames {
+  const byName = new Map<string, NamedPlace[]>();
+  const byAddress = new Map<string, NamedPlace>();
+  for (const place of members) {
+    for (const name of new Set(place.names.map(foldText))) {
+      const holders = byName.get(name);
+      if (holders === undefined) byName.set(name, [place]);
+      else holders.push(place);
+    }
+    for (const text of [place.address, place.address6]) {
+      const address = text === undefined ? null : parseAddress(text);
+      if (address !== null && place.names.length > 0) byAddress.set(formatAddress(address), place);
+    }
+  }
+  return { byName, byAddress };
+}
+
+/** Text as the names of queries are: one character a byte. */
+function foldText(text: string): string {
+  return foldName(Buffer.from(text).toString('latin1'));
+}
