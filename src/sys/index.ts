@@ -5,6 +5,7 @@ export * from './constants.ts';
 export { formatSignal, parseSignal, signals } from './signals.ts';
 export { syncDirectory, writeFileAtomic, type AtomicWriteOptions } from './atomic-file.ts';
 export { filterThrough } from './filter-program.ts';
+export { createGiveWay } from './give-way.ts';
 export { removeTree } from './remove-tree.ts';
 export { createDiskLimits } from './disk-limits/limits.ts';
 export type { DiskLimits, DiskLimitWay, Making, OpenDisk } from './disk-limits/types.ts';

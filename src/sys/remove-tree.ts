@@ -1,21 +1,19 @@
 import { readdirSync, type Dirent } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 import { isErrno } from '#errors';
 import type { Addon, PathText } from './addon.ts';
 import * as k from './constants.ts';
 import { withErrno } from './errno.ts';
+import { createGiveWay } from './give-way.ts';
 
 /** Directories nested deeper are first moved to the top of the tree: no number of levels exhausts descriptors or the stack. */
 const deepest = 48;
-/** How long the event loop may have to wait; how many entries that takes depends on the disk. */
-const turnMs = 4;
 
 interface Removal {
   readonly addon: Addon;
   readonly top: number;
+  readonly giveWay: () => Promise<void>;
   moved: number;
-  turnBegan: number;
 }
 
 /**
@@ -44,7 +42,7 @@ async function removeEntry(addon: Addon, parent: number, name: string): Promise<
   if (directory === 'missing') return;
   if (directory === 'not a directory') return addon.unlinkat(parent, name, 0);
   try {
-    await empty({ addon, top: directory, moved: 0, turnBegan: performance.now() }, directory, 0);
+    await empty({ addon, top: directory, giveWay: createGiveWay(), moved: 0 }, directory, 0);
   } finally {
     addon.close(directory);
   }
@@ -76,10 +74,7 @@ function list(directory: number): Dirent<Buffer>[] {
 
 async function removeOne(removal: Removal, directory: number, entry: Dirent<Buffer>, depth: number): Promise<void> {
   const { addon } = removal;
-  if (performance.now() - removal.turnBegan > turnMs) {
-    await setImmediate();
-    removal.turnBegan = performance.now();
-  }
+  await removal.giveWay();
   if (!entry.isDirectory()) return addon.unlinkat(directory, entry.name, 0);
   if (depth >= deepest) return moveToTop(removal, directory, entry.name);
   const child = openDirectory(addon, directory, entry.name);

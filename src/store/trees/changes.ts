@@ -1,6 +1,5 @@
-import { setImmediate } from 'node:timers/promises';
 import { isErrno } from '#errors';
-import { type Addon, AT_FDCWD, AT_SYMLINK_NOFOLLOW, type FileFacts, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from '#sys';
+import { type Addon, AT_FDCWD, AT_SYMLINK_NOFOLLOW, createGiveWay, type FileFacts, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from '#sys';
 import { below, beneath, isDirectory, listNames } from '../layers/pack-inode.ts';
 import { isWhiteout, opaqueAttribute } from '../layers/lower-lookup.ts';
 import { type ByteText, fromByteText } from '../tar/byte-text.ts';
@@ -12,13 +11,13 @@ interface Comparing {
   readonly lower: MergedTree;
   readonly options: ChangesOptions;
   readonly changes: Map<ByteText, Change['kind']>;
-  steps: number;
+  readonly giveWay: () => Promise<void>;
 }
 
 /** See `Snapshotter.changes`. `lower`: absolute paths, top first. */
 export async function changesOfUpper(addon: Addon, upper: string, lower: readonly string[], options: ChangesOptions): Promise<Change[]> {
   const tree = createMergedTree(addon, lower);
-  const comparing: Comparing = { addon, lower: tree, options, changes: new Map(), steps: 0 };
+  const comparing: Comparing = { addon, lower: tree, options, changes: new Map(), giveWay: createGiveWay() };
   const descriptor = addon.openat2(AT_FDCWD, upper, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
   await compareDirectory(comparing, { descriptor, path: '' as ByteText }, tree.openRoot());
   return inOrder(comparing.changes);
@@ -41,7 +40,7 @@ async function compareDirectory(
     const before = new Map(old === null ? [] : lower.list(old).map((entry) => [entry.name, entry]));
     const opaque = addon.getxattr(descriptor, opaqueAttribute)?.toString() === 'y';
     for (const name of listNames(descriptor)) {
-      if (++comparing.steps % 500 === 0) await setImmediate();
+      await comparing.giveWay();
       const replaced = before.get(name);
       before.delete(name);
       await compareEntry(comparing, { parent: descriptor, name, path: below(path, name) }, replaced);

@@ -2,6 +2,7 @@ import { read } from 'node:fs';
 import { promisify } from 'node:util';
 import {
   type Addon,
+  createGiveWay,
   type FileFacts,
   O_NOFOLLOW,
   O_NONBLOCK,
@@ -37,6 +38,7 @@ interface Comparing {
   readonly before: MergedTree;
   readonly after: MergedTree;
   readonly options: ChangesOptions;
+  readonly giveWay: () => Promise<void>;
   readonly changed: Set<ByteText>;
   readonly added: Set<ByteText>;
   readonly gone: Set<ByteText>;
@@ -60,6 +62,7 @@ export async function compareTrees(
     before,
     after,
     options,
+    giveWay: createGiveWay(),
     changed: new Set(),
     added: new Set(),
     gone: new Set(),
@@ -79,6 +82,7 @@ async function compareDirectories(comparing: Comparing, old: MergedDirectory | n
   try {
     const olds = new Map(old === null ? [] : before.list(old).map((entry) => [entry.name, entry]));
     for (const entry of after.list(young)) {
+      await comparing.giveWay();
       const former = olds.get(entry.name);
       olds.delete(entry.name);
       if (former === undefined && comparing.options.leaveOut?.(entry.path, entry.facts) === true) continue;

@@ -1,11 +1,11 @@
 import { fchmodSync, ftruncateSync, readSync, writeSync } from 'node:fs';
-import { setImmediate } from 'node:timers/promises';
 import { isErrno } from '#errors';
 import {
   type Addon,
   AT_EMPTY_PATH,
   AT_FDCWD,
   AT_SYMLINK_NOFOLLOW,
+  createGiveWay,
   O_CREAT,
   O_DIRECTORY,
   O_EXCL,
@@ -30,22 +30,14 @@ interface Copying {
   readonly root: number;
   /** The first copy of each file with several names. */
   readonly copied: Map<string, ByteText>;
-  turnBegan: number;
+  readonly giveWay: () => Promise<void>;
   /** Whether the kernel has refused to copy between these file systems by itself. */
   crosses: boolean;
 }
 
-/** How long the event loop may have to wait, if the disk does not take longer for one step. */
-const turnMs = 4;
 /** Copied in one step where blocks cannot be shared; where they can, a step is quick whatever its size. */
 const stepBytes = 8 * 1024 * 1024;
 const chunkBytes = 1024 * 1024;
-
-async function giveWay(copying: Copying): Promise<void> {
-  if (performance.now() - copying.turnBegan < turnMs) return;
-  await setImmediate();
-  copying.turnBegan = performance.now();
-}
 
 /**
  * Copies what a stack of layers (absolute paths, top first) shows into a new, empty directory, with all metadata. Content is shared where the file system
@@ -57,7 +49,7 @@ export async function copyTree(addon: Addon, from: readonly string[], to: string
   const root = addon.openat2(AT_FDCWD, to, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
   try {
     await copyDirectory(
-      { addon, tree, root, copied: new Map(), turnBegan: performance.now(), crosses: false },
+      { addon, tree, root, copied: new Map(), giveWay: createGiveWay(), crosses: false },
       tree.openRoot(),
       addon.dup(root),
     );
@@ -71,7 +63,7 @@ async function copyDirectory(copying: Copying, source: MergedDirectory, target: 
   const { addon, tree } = copying;
   try {
     for (const entry of tree.list(source)) {
-      await giveWay(copying);
+      await copying.giveWay();
       if (isDirectory(entry.facts)) await copyDirectory(copying, tree.open(entry), makeDirectory(addon, target, entry.name));
       else await copyInode(copying, entry, target);
     }
@@ -124,7 +116,7 @@ async function copyContent(copying: Copying, source: number, target: number, siz
     const copied = copyPart(copying, { source, target, at, length: Math.min(size - at, stepBytes) });
     if (copied === 0) break;
     at += copied;
-    await giveWay(copying);
+    await copying.giveWay();
   }
   withErrno('file', () => ftruncateSync(target, size));
 }

@@ -1,11 +1,11 @@
 import { type Dirent, readdirSync } from 'node:fs';
-import { setImmediate } from 'node:timers/promises';
 import { isErrno } from '#errors';
 import {
   type Addon,
   AT_EMPTY_PATH,
   AT_FDCWD,
   AT_SYMLINK_NOFOLLOW,
+  createGiveWay,
   type FileFacts,
   O_DIRECTORY,
   O_NOFOLLOW,
@@ -17,24 +17,22 @@ import {
 } from '#sys';
 import type { DiskSize } from '../types.ts';
 
-/** Files looked at between two turns of the event loop. */
-const stride = 500;
 /** Deeper directories are not looked into: no sane tree has them, and each level holds a descriptor. */
 const deepest = 200;
 
 interface Measuring {
   readonly addon: Addon;
+  readonly giveWay: () => Promise<void>;
   /** Inodes with several names that have been counted. */
   readonly seen: Set<string>;
   bytes: number;
   inodes: number;
-  steps: number;
 }
 
 /** What a tree takes on disk, as du(1) counts: each inode once. Other file systems mounted in it are left out. ENOENT when it is not there. */
 export async function measureTree(addon: Addon, path: string): Promise<DiskSize> {
   const root = addon.openat2(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
-  const measuring: Measuring = { addon, seen: new Set(), bytes: 0, inodes: 0, steps: 0 };
+  const measuring: Measuring = { addon, giveWay: createGiveWay(), seen: new Set(), bytes: 0, inodes: 0 };
   try {
     count(measuring, addon.fstatat(root, '', AT_EMPTY_PATH));
     await measureBelow(measuring, root, 0);
@@ -47,7 +45,7 @@ export async function measureTree(addon: Addon, path: string): Promise<DiskSize>
 async function measureBelow(measuring: Measuring, directory: number, depth: number): Promise<void> {
   const { addon } = measuring;
   for (const entry of list(directory)) {
-    if (++measuring.steps % stride === 0) await setImmediate();
+    await measuring.giveWay();
     try {
       count(measuring, addon.fstatat(directory, entry.name, AT_SYMLINK_NOFOLLOW));
       if (entry.isDirectory() && depth < deepest) await measureChild(measuring, directory, entry.name, depth);

@@ -1,17 +1,14 @@
 import { readdirSync } from 'node:fs';
-import { setImmediate } from 'node:timers/promises';
 import { isErrno } from '#errors';
 import type { Addon } from '../addon.ts';
 import * as k from '../constants.ts';
 import { withErrno } from '../errno.ts';
-
-/** How long the event loop may have to wait. */
-const turnMs = 4;
+import { createGiveWay } from '../give-way.ts';
 
 interface Marking {
   readonly addon: Addon;
   readonly project: number;
-  turnBegan: number;
+  readonly giveWay: () => Promise<void>;
 }
 
 /**
@@ -19,7 +16,7 @@ interface Marking {
  * devices and the like, which cannot be opened and take next to nothing, keep theirs.
  */
 export async function markTree(addon: Addon, directory: string, project: number): Promise<void> {
-  const marking: Marking = { addon, project, turnBegan: performance.now() };
+  const marking: Marking = { addon, project, giveWay: createGiveWay() };
   const root = addon.openat2(k.AT_FDCWD, directory, k.O_RDONLY | k.O_DIRECTORY | k.O_NOFOLLOW, 0, 0);
   try {
     await markDirectory(marking, root);
@@ -33,10 +30,7 @@ async function markDirectory(marking: Marking, directory: number): Promise<void>
   addon.setProject(directory, project, true);
   const entries = withErrno('directory', () => readdirSync(`/proc/self/fd/${directory}`, { withFileTypes: true, encoding: 'buffer' }));
   for (const entry of entries) {
-    if (performance.now() - marking.turnBegan > turnMs) {
-      await setImmediate();
-      marking.turnBegan = performance.now();
-    }
+    await marking.giveWay();
     if (!entry.isDirectory() && !entry.isFile()) continue;
     const found = openChecked(addon, directory, entry.name, entry.isDirectory() ? k.S_IFDIR : k.S_IFREG);
     if (found === null) continue;
