@@ -2,8 +2,9 @@ import { toOrlopError } from '#errors';
 import type { Client } from '#client';
 import { formatCommandHelp } from './arguments/help.ts';
 import { checkPositionals, parseArguments } from './arguments/parse.ts';
+import { nearestWord } from './arguments/nearest.ts';
 import { usageError } from './arguments/usage-error.ts';
-import { commandsInGroup, findCommand } from './commands/index.ts';
+import { commands, commandsInGroup, findCommand } from './commands/index.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
 import { parseGlobalOptions } from './global-options.ts';
 import { write, type Io } from './io.ts';
@@ -36,7 +37,18 @@ async function dispatch(words: readonly string[], io: Io): Promise<number> {
     const [first = '', second] = options.rest;
     const isGroup = commandsInGroup(first).length > 0;
     if (isGroup && (second === undefined || second === '--help' || second === '-h')) return showHelp([first], io);
-    throw usageError(`unknown command: ${isGroup ? `${first} ${second}` : first}`);
+    const meant = isGroup
+      ? nearestWord(
+          `${first} ${second}`,
+          commandsInGroup(first).map(({ name }) => name),
+        )
+      : nearestWord(
+          first,
+          commands.flatMap(({ name, aliases = [] }) => [name, ...aliases]),
+        );
+    throw usageError(
+      `unknown command: ${isGroup ? `${first} ${second}` : first}${meant === undefined ? '' : `; did you mean "orlop ${meant}"?`}`,
+    );
   }
   const { command } = found;
   const args = parseArguments(command, found.rest);

@@ -50,6 +50,19 @@ describe('the command line, against our HTTP edge over an engine in memory', () 
     assert.deepEqual(server.engine.containers.list({ all: true }), []);
   });
 
+  test('groups have other ways to say a command, and a mistyped one is understood, but not carried out', async () => {
+    await orlop('container', 'create', '--name', 'grouped', 'debian:trixie', 'true');
+    assert.match((await orlop('container', 'ls', '-a')).stdout, / grouped\n$/);
+    assert.equal((await orlop('image', 'ls', '--format', '{{.Repository}}')).stdout, 'debian\n');
+    assert.match((await orlop('container')).stdout, /^ +container ls +List containers$/m);
+    assert.equal((await orlop('container', 'inspect', '-f', '{{.Name}}', 'grouped')).stdout, '/grouped\n');
+    assert.match((await orlop('image', 'inspect', 'grouped')).stderr, /No such image: grouped/);
+    assert.match((await orlop('image', 'history', '--no-trunc', 'debian:trixie')).stdout, /^IMAGE +CREATED +CREATED BY +SIZE +COMMENT\n/);
+    const mistyped = await orlop('inspct', 'grouped');
+    assert.deepEqual([mistyped.code, /unknown command: inspct; did you mean "orlop inspect"\?/.test(mistyped.stderr)], [125, true]);
+    await orlop('container', 'rm', 'grouped');
+  });
+
   test('stats shows what containers use, once or every second', async () => {
     await orlop('run', '-d', '--name', 'busy', 'debian:trixie', 'sleep', '60');
     const { stdout } = await orlop('stats', '--no-stream', 'busy');

@@ -12,6 +12,8 @@ const sigProxy: FlagSpec = { name: 'sig-proxy', kind: 'flag', help: 'Pass signal
 const format: FlagSpec = { name: 'format', kind: 'text', help: 'table, json, or a template such as {{.Names}}' };
 const filter: FlagSpec = { name: 'filter', short: 'f', kind: 'list', help: 'Show only what fits (name=value)' };
 const noTrunc: FlagSpec = { name: 'no-trunc', kind: 'flag', help: 'Print whole ids and commands' };
+const inspectFormat: FlagSpec = { name: 'format', short: 'f', kind: 'text', help: 'json, or a template such as {{.State.Status}}' };
+const inspectSize: FlagSpec = { name: 'size', short: 's', kind: 'flag', help: '', refused: true };
 const stopTime: FlagSpec = { name: 'timeout', short: 't', kind: 'integer', help: 'Seconds before it is killed; -1 never' };
 const stopTimeAlias: FlagSpec = { name: 'time', kind: 'integer', help: '', aliasOf: 'timeout' };
 const stopSignal: FlagSpec = { name: 'signal', short: 's', kind: 'text', help: 'Signal to send' };
@@ -211,14 +213,28 @@ export const containerCommands: readonly CommandSpec[] = [
     completes: 'running',
   },
   {
+    name: 'container inspect',
+    summary: 'Show all that is known of containers',
+    usage: '[OPTIONS] CONTAINER [CONTAINER...]',
+    flags: [inspectFormat, inspectSize],
+    positionals: { min: 1, max: many },
+    completes: 'container',
+  },
+  {
+    name: 'container prune',
+    summary: 'Remove all stopped containers',
+    usage: '[OPTIONS]',
+    flags: [
+      { name: 'filter', kind: 'list', help: 'Only what fits (until=24h, label=name=value)' },
+      { name: 'force', short: 'f', kind: 'flag', help: 'Do not ask' },
+    ],
+    positionals: { min: 0, max: 0 },
+  },
+  {
     name: 'inspect',
     summary: 'Show all that is known of containers and images',
     usage: '[OPTIONS] NAME|ID [NAME|ID...]',
-    flags: [
-      { name: 'format', short: 'f', kind: 'text', help: 'json, or a template such as {{.State.Status}}' },
-      { name: 'type', kind: 'text', help: 'Look only for this type', choices: ['container', 'image'] },
-      { name: 'size', short: 's', kind: 'flag', help: '', refused: true },
-    ],
+    flags: [inspectFormat, { name: 'type', kind: 'text', help: 'Look only for this type', choices: ['container', 'image'] }, inspectSize],
     positionals: { min: 1, max: many },
     completes: 'container',
   },

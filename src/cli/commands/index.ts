@@ -1,5 +1,6 @@
 import type { CommandSpec } from '../arguments/spec.ts';
 import { containerCommands } from './containers.ts';
+import { withGroups } from './groups.ts';
 import { lxdCommands } from './lxd.ts';
 import { otherCommands } from './others.ts';
 import { registryCommands } from './registries.ts';
@@ -7,14 +8,14 @@ import { registryServerCommands } from './registry-server.ts';
 import { storeCommands } from './store.ts';
 
 /** Every command: parser, help and completion all read this table. */
-export const commands: readonly CommandSpec[] = [
+export const commands: readonly CommandSpec[] = withGroups([
   ...containerCommands,
   ...registryCommands,
   ...registryServerCommands,
   ...storeCommands,
   ...lxdCommands,
   ...otherCommands,
-];
+]);
 
 export interface FoundCommand {
   readonly command: CommandSpec;
@@ -32,7 +33,12 @@ export function findCommand(words: readonly string[]): FoundCommand | undefined 
   return undefined;
 }
 
-/** The commands of a group such as `template`. */
+/** The commands of a group such as `template` or `container`, under the names that they have there. */
 export function commandsInGroup(group: string): readonly CommandSpec[] {
-  return commands.filter(({ name }) => name.startsWith(`${group} `));
+  const begins = (name: string): boolean => name.startsWith(`${group} `);
+  return commands.flatMap((command) => {
+    if (begins(command.name)) return [command];
+    const alias = command.aliases?.find(begins);
+    return alias === undefined ? [] : [{ ...command, name: alias }];
+  });
 }

@@ -19,6 +19,38 @@ export const otherCommands: readonly CommandSpec[] = [
     completes: 'image',
   },
   {
+    name: 'history',
+    summary: 'Show the steps that an image was made in',
+    usage: '[OPTIONS] IMAGE',
+    flags: [
+      { name: 'format', kind: 'text', help: 'table, json, or a template such as {{.CreatedBy}}' },
+      { name: 'human', short: 'H', kind: 'flag', help: 'Round sizes and times (default true)' },
+      { name: 'no-trunc', kind: 'flag', help: 'Print whole ids and commands' },
+      { name: 'quiet', short: 'q', kind: 'flag', help: 'Print ids only' },
+    ],
+    positionals: { min: 1, max: 1 },
+    completes: 'image',
+  },
+  {
+    name: 'image inspect',
+    summary: 'Show all that is known of images',
+    usage: '[OPTIONS] IMAGE [IMAGE...]',
+    flags: [{ name: 'format', short: 'f', kind: 'text', help: 'json, or a template such as {{.Config.Env}}' }],
+    positionals: { min: 1, max: Number.POSITIVE_INFINITY },
+    completes: 'image',
+  },
+  {
+    name: 'image prune',
+    summary: 'Remove images that nothing uses',
+    usage: '[OPTIONS]',
+    flags: [
+      { name: 'all', short: 'a', kind: 'flag', help: 'Also images that have a name' },
+      { name: 'filter', kind: 'list', help: 'Only what fits (until=24h, label=name=value)' },
+      { name: 'force', short: 'f', kind: 'flag', help: 'Do not ask' },
+    ],
+    positionals: { min: 0, max: 0 },
+  },
+  {
     name: 'rmi',
     summary: 'Remove images',
     usage: '[OPTIONS] IMAGE [IMAGE...]',

@@ -18,7 +18,7 @@ function completions(...words: string[]): string[] {
 describe('completion in bash', () => {
   test('offers commands, then the words of groups', () => {
     assert.deepEqual(completions('la'), ['launch']);
-    assert.deepEqual(completions('template', ''), ['list', 'build']);
+    assert.deepEqual(completions('template', ''), ['list', 'ls', 'build']);
     assert.ok(completions('-H', 'unix:///s', 'ru').includes('run'));
   });
 

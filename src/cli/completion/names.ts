@@ -16,17 +16,22 @@ export function offeredFlags({ flags }: CommandSpec): readonly FlagSpec[] {
 
 /** First words of all commands, groups once. */
 export function firstWords(commands: readonly CommandSpec[]): readonly string[] {
-  return [...new Set(commands.map(({ name }) => name.split(' ')[0] ?? ''))];
+  return [...new Set(commands.flatMap(namesOf).map((name) => name.split(' ')[0] ?? ''))];
 }
 
 /** Second words of the groups: `template` → `list`, `build`. */
 export function groupWords(commands: readonly CommandSpec[]): ReadonlyMap<string, readonly string[]> {
   const groups = new Map<string, string[]>();
-  for (const { name } of commands) {
+  for (const name of commands.flatMap(namesOf)) {
     const [group = '', word] = name.split(' ');
     if (word !== undefined) groups.set(group, [...(groups.get(group) ?? []), word]);
   }
   return groups;
+}
+
+/** Its own name, and what it is called in groups. */
+function namesOf({ name, aliases = [] }: CommandSpec): string[] {
+  return [name, ...aliases.filter((alias) => alias.includes(' '))];
 }
 
 /** Words with spaces, quotes and the like made plain for a shell's single quotes. */

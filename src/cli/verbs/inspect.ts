@@ -2,15 +2,23 @@ import type { Client } from '#client';
 import { isOrlopError, OrlopError } from '#errors';
 import { usageError } from '../arguments/usage-error.ts';
 import { exitCodes } from '../exit-codes.ts';
-import type { Verb } from '../invocation.ts';
+import type { Invocation, Verb } from '../invocation.ts';
 import { write } from '../io.ts';
 import { formatError } from '../render/error.ts';
 import { parseTemplate } from '../render/template.ts';
 
+export const inspect: Verb = (invocation) => {
+  const type = invocation.args.text('type') ?? '';
+  if (!['', 'container', 'image'].includes(type)) throw usageError(`"${type}" is not a valid value for --type`, invocation.command);
+  return inspectAll(invocation, type);
+};
+
+export const inspectContainers: Verb = (invocation) => inspectAll(invocation, 'container');
+
+export const inspectImages: Verb = (invocation) => inspectAll(invocation, 'image');
+
 /** What was found is shown even when something else was not. */
-export const inspect: Verb = async ({ args, io, client, command }) => {
-  const type = args.text('type') ?? '';
-  if (!['', 'container', 'image'].includes(type)) throw usageError(`"${type}" is not a valid value for --type`, command);
+async function inspectAll({ args, io, client }: Invocation, type: string): Promise<number> {
   const format = args.text('format');
   const template = format === undefined || format === 'json' ? null : parseTemplate(format);
   const engine = await client();
@@ -28,7 +36,7 @@ export const inspect: Verb = async ({ args, io, client, command }) => {
   else await write(io.stdout, `${format === 'json' ? JSON.stringify(found) : JSON.stringify(found, null, 4)}\n`);
   for (const failure of failures) await write(io.stderr, formatError(failure));
   return failures.length === 0 ? exitCodes.ok : exitCodes.failure;
-};
+}
 
 async function inspectOne(engine: Client, ref: string, type: string): Promise<unknown> {
   const looks = [

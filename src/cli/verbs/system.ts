@@ -1,13 +1,12 @@
-import { createInterface } from 'node:readline/promises';
-import { OrlopError } from '#errors';
 import type { DiskBody } from '#wire';
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
-import { write, type Io } from '../io.ts';
+import { write } from '../io.ts';
 import { formatList } from '../render/list.ts';
 import { formatTable } from '../render/table.ts';
 import { parseFilters } from '../values/pairs.ts';
 import { formatBytes } from '../values/size.ts';
+import { confirm } from './prune.ts';
 
 const columns = ['Type', 'TotalCount', 'Active', 'Size', 'Reclaimable'];
 const headers = { TotalCount: 'TOTAL' };
@@ -101,17 +100,3 @@ export const checkStore: Verb = async ({ args, io, client }) => {
   }
   return problems.every(({ state }) => state === 'repaired') ? exitCodes.ok : exitCodes.failure;
 };
-
-async function confirm(io: Io, question: string): Promise<boolean> {
-  if (!io.stdin.isTTY) {
-    throw new OrlopError('failed-precondition', 'CLI_USAGE', 'refusing to remove things without being asked at a terminal', {
-      hint: 'say --force',
-    });
-  }
-  const asking = createInterface({ input: io.stdin, output: io.stderr });
-  try {
-    return /^y(es)?$/i.test((await asking.question(`${question} [y/N] `)).trim());
-  } finally {
-    asking.close();
-  }
-}

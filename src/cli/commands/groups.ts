@@ -1,0 +1,56 @@
+import type { CommandSpec } from '../arguments/spec.ts';
+
+type Words = Readonly<Record<string, string>>;
+
+const same = (...names: readonly string[]): Words => Object.fromEntries(names.map((name) => [name, name]));
+
+/**
+ * Docker's management groups: `container ls` is another way to say `ps`. What only a group has, such as `container prune`, is a command of its own in the
+ * tables.
+ */
+const groups: Readonly<Record<string, Words>> = {
+  container: {
+    // The first way is the one that help shows.
+    ls: 'ps',
+    list: 'ps',
+    ...same(
+      'attach',
+      'commit',
+      'cp',
+      'create',
+      'diff',
+      'exec',
+      'export',
+      'kill',
+      'logs',
+      'pause',
+      'port',
+      'ps',
+      'rename',
+      'restart',
+      'rm',
+      'run',
+    ),
+    ...same('start', 'stats', 'stop', 'top', 'unpause', 'update', 'wait'),
+    remove: 'rm',
+  },
+  image: {
+    ...same('build', 'history', 'load', 'pull', 'push', 'save', 'tag'),
+    ls: 'images',
+    list: 'images',
+    rm: 'rmi',
+    remove: 'rmi',
+  },
+  system: same('events', 'info'),
+};
+
+/** The commands, each with the ways that the groups have to say it. */
+export function withGroups(commands: readonly CommandSpec[]): CommandSpec[] {
+  const ways = Object.entries(groups).flatMap(([group, words]) =>
+    Object.entries(words).map(([word, name]) => ({ name, alias: `${group} ${word}` })),
+  );
+  return commands.map((command) => {
+    const own = ways.filter(({ name }) => name === command.name).map(({ alias }) => alias);
+    return own.length === 0 ? command : { ...command, aliases: [...(command.aliases ?? []), ...own] };
+  });
+}

@@ -1,0 +1,47 @@
+import { createInterface } from 'node:readline/promises';
+import { OrlopError } from '#errors';
+import { exitCodes } from '../exit-codes.ts';
+import type { Verb } from '../invocation.ts';
+import { write, type Io } from '../io.ts';
+import { parseFilters } from '../values/pairs.ts';
+import { formatBytes } from '../values/size.ts';
+
+export const pruneContainers: Verb = async ({ args, io, client }) => {
+  if (!args.flag('force') && !(await confirm(io, 'This removes all stopped containers. Go on?'))) return exitCodes.failure;
+  const { deleted, freedBytes } = await (await client()).disk.pruneContainers(parseFilters(args.list('filter')));
+  await write(io.stdout, listOf('Deleted Containers', deleted) + reclaimed(freedBytes));
+  return exitCodes.ok;
+};
+
+export const pruneImages: Verb = async ({ args, io, client }) => {
+  const named = args.flag('all');
+  const what = named ? 'all images that no container uses' : 'all images without a name that no container uses';
+  if (!args.flag('force') && !(await confirm(io, `This removes ${what}. Go on?`))) return exitCodes.failure;
+  const { untagged, deleted, freedBytes } = await (await client()).disk.pruneImages({ named, filters: parseFilters(args.list('filter')) });
+  const lines = [...untagged.map((name) => `untagged: ${name}`), ...deleted.map((id) => `deleted: ${id}`)];
+  await write(io.stdout, listOf('Deleted Images', lines) + reclaimed(freedBytes));
+  return exitCodes.ok;
+};
+
+function listOf(title: string, lines: readonly string[]): string {
+  return lines.length === 0 ? '' : `${title}:\n${lines.join('\n')}\n\n`;
+}
+
+function reclaimed(bytes: number): string {
+  return `Total reclaimed space: ${formatBytes(bytes)}\n`;
+}
+
+/** Asks before something is removed. Fails with `failed-precondition` where nobody can answer. */
+export async function confirm(io: Io, question: string): Promise<boolean> {
+  if (!io.stdin.isTTY) {
+    throw new OrlopError('failed-precondition', 'CLI_USAGE', 'refusing to remove things without being asked at a terminal', {
+      hint: 'say --force',
+    });
+  }
+  const asking = createInterface({ input: io.stdin, output: io.stderr });
+  try {
+    return /^y(es)?$/i.test((await asking.question(`${question} [y/N] `)).trim());
+  } finally {
+    asking.close();
+  }
+}
