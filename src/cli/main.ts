@@ -4,7 +4,7 @@ import { formatCommandHelp } from './arguments/help.ts';
 import { checkPositionals, parseArguments } from './arguments/parse.ts';
 import { nearestWord } from './arguments/nearest.ts';
 import { usageError } from './arguments/usage-error.ts';
-import { commands, commandsInGroup, findCommand } from './commands/index.ts';
+import { listCommands, commandsInGroup, findCommand } from './commands/index.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
 import { parseGlobalOptions } from './global-options.ts';
 import { write, type Io } from './io.ts';
@@ -44,7 +44,7 @@ async function dispatch(words: readonly string[], io: Io): Promise<number> {
         )
       : nearestWord(
           first,
-          commands.flatMap(({ name, aliases = [] }) => [name, ...aliases]),
+          listCommands().flatMap(({ name, aliases = [] }) => [name, ...aliases]),
         );
     throw usageError(
       `unknown command: ${isGroup ? `${first} ${second}` : first}${meant === undefined ? '' : `; did you mean "orlop ${meant}"?`}`,

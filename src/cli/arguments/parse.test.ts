@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { isOrlopError } from '#errors';
-import { commands, findCommand } from '../commands/index.ts';
+import { listCommands, findCommand } from '../commands/index.ts';
 import { parseGlobalOptions } from '../global-options.ts';
 import { formatCommandHelp, formatOverview } from './help.ts';
 import { checkPositionals, parseArguments, type Arguments } from './parse.ts';
@@ -90,7 +90,7 @@ describe('the flag grammar', () => {
   test('any words are arguments or a usage error', () => {
     const words = fc.array(fc.oneof(fc.string(), fc.constantFrom('-it', '--rm', '--', '-e', '--name=', '-', '--=', '-=')));
     fc.assert(
-      fc.property(fc.constantFrom(...commands), words, (command, given) => {
+      fc.property(fc.constantFrom(...listCommands()), words, (command, given) => {
         try {
           parseArguments(command, given);
         } catch (error) {
@@ -120,7 +120,7 @@ describe('options before the command', () => {
 
 describe('the command table', () => {
   test('gives each flag and letter once', () => {
-    for (const { name, flags } of commands) {
+    for (const { name, flags } of listCommands()) {
       const names = flags.map((flag) => flag.name);
       const letters = flags.flatMap(({ short }) => (short === undefined ? [] : [short]));
       assert.equal(new Set(names).size, names.length, name);
@@ -140,7 +140,7 @@ describe('the command table', () => {
     assert.match(help, /^Usage: {2}orlop run \[OPTIONS\] IMAGE \[COMMAND\] \[ARG\.\.\.\]\n/);
     assert.match(help, / {2}-e, --env list +Set environment variables\n/);
     assert.doesNotMatch(help, /--publish|--net /);
-    for (const { name, summary } of commands)
-      assert.ok(formatOverview(commands).includes(`  ${name} `) && formatOverview(commands).includes(summary), name);
+    for (const { name, summary } of listCommands())
+      assert.ok(formatOverview(listCommands()).includes(`  ${name} `) && formatOverview(listCommands()).includes(summary), name);
   });
 });

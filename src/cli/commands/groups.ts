@@ -44,6 +44,12 @@ const groups: Readonly<Record<string, Words>> = {
   system: same('events', 'info'),
 };
 
+/** The command that `container ls` means. */
+export function groupedName(group: string, word: string): string | undefined {
+  const words = Object.hasOwn(groups, group) ? groups[group] : undefined;
+  return words !== undefined && Object.hasOwn(words, word) ? words[word] : undefined;
+}
+
 /** The commands, each with the ways that the groups have to say it. */
 export function withGroups(commands: readonly CommandSpec[]): CommandSpec[] {
   const ways = Object.entries(groups).flatMap(([group, words]) =>

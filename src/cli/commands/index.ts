@@ -1,21 +1,26 @@
 import type { CommandSpec } from '../arguments/spec.ts';
 import { containerCommands } from './containers.ts';
-import { withGroups } from './groups.ts';
+import { groupedName, withGroups } from './groups.ts';
 import { lxdCommands } from './lxd.ts';
 import { otherCommands } from './others.ts';
 import { registryCommands } from './registries.ts';
 import { registryServerCommands } from './registry-server.ts';
 import { storeCommands } from './store.ts';
 
-/** Every command: parser, help and completion all read this table. */
-export const commands: readonly CommandSpec[] = withGroups([
+/** Every command by its own name. */
+const table: readonly CommandSpec[] = [
   ...containerCommands,
   ...registryCommands,
   ...registryServerCommands,
   ...storeCommands,
   ...lxdCommands,
   ...otherCommands,
-]);
+];
+
+/** Every command with all its names: help and completion read this. */
+export function listCommands(): readonly CommandSpec[] {
+  return withGroups(table);
+}
 
 export interface FoundCommand {
   readonly command: CommandSpec;
@@ -27,16 +32,19 @@ export function findCommand(words: readonly string[]): FoundCommand | undefined 
   for (const length of [2, 1]) {
     if (words.length < length) continue;
     const name = words.slice(0, length).join(' ');
-    const command = commands.find((candidate) => candidate.name === name || candidate.aliases?.includes(name) === true);
+    const command = table.find((candidate) => candidate.name === name || candidate.aliases?.includes(name) === true);
     if (command !== undefined) return { command, rest: words.slice(length) };
   }
-  return undefined;
+  const [group = '', word = ''] = words;
+  const name = groupedName(group, word);
+  const command = table.find((candidate) => candidate.name === name);
+  return command === undefined ? undefined : { command, rest: words.slice(2) };
 }
 
 /** The commands of a group such as `template` or `container`, under the names that they have there. */
 export function commandsInGroup(group: string): readonly CommandSpec[] {
   const begins = (name: string): boolean => name.startsWith(`${group} `);
-  return commands.flatMap((command) => {
+  return listCommands().flatMap((command) => {
     if (begins(command.name)) return [command];
     const alias = command.aliases?.find(begins);
     return alias === undefined ? [] : [{ ...command, name: alias }];

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { describe, test } from 'node:test';
-import { commands } from '../commands/index.ts';
+import { listCommands } from '../commands/index.ts';
 import { formatCompletion } from './index.ts';
 
 /** What bash offers after these words; the names of containers come from a stand-in. */
 function completions(...words: string[]): string[] {
   const script = `
     orlop() { if [[ $1 == ps ]]; then echo box; elif [[ $1 == images ]]; then echo debian:trixie; fi; }
-    ${formatCompletion('bash', commands)}
+    ${formatCompletion('bash', listCommands())}
     COMP_WORDS=(orlop "$@"); COMP_CWORD=$#; _orlop; printf '%s\\n' "\${COMPREPLY[@]}"`;
   return execFileSync('bash', ['-c', script, 'bash', ...words], { encoding: 'utf8' })
     .split('\n')
@@ -38,14 +38,14 @@ describe('completion in bash', () => {
 for (const shell of ['zsh', 'fish'] as const) {
   const missing = isMissing(shell);
   test(`${shell} can read its script`, { skip: missing ? `${shell} is not installed` : false }, () => {
-    execFileSync(shell, ['-n'], { input: formatCompletion(shell, commands) });
+    execFileSync(shell, ['-n'], { input: formatCompletion(shell, listCommands()) });
   });
 }
 
 test('each shell is offered each command', () => {
   for (const shell of ['bash', 'zsh', 'fish'] as const) {
-    const script = formatCompletion(shell, commands);
-    for (const { name } of commands) for (const word of name.split(' ')) assert.ok(script.includes(word), `${shell}: ${name}`);
+    const script = formatCompletion(shell, listCommands());
+    for (const { name } of listCommands()) for (const word of name.split(' ')) assert.ok(script.includes(word), `${shell}: ${name}`);
   }
 });
 

@@ -1,5 +1,5 @@
 import { usageError } from '../arguments/usage-error.ts';
-import { commands } from '../commands/index.ts';
+import { listCommands } from '../commands/index.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { formatCompletion, type Shell } from '../completion/index.ts';
 import type { Verb } from '../invocation.ts';
@@ -9,6 +9,6 @@ export const completion: Verb = async ({ args, io, command }) => {
   const [shell = ''] = args.positionals;
   if (shell !== 'bash' && shell !== 'zsh' && shell !== 'fish')
     throw usageError(`no completion for ${shell}: it must be bash, zsh or fish`, command);
-  await write(io.stdout, formatCompletion(shell satisfies Shell, commands));
+  await write(io.stdout, formatCompletion(shell satisfies Shell, listCommands()));
   return exitCodes.ok;
 };

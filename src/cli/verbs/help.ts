@@ -1,6 +1,6 @@
 import { formatCommandHelp, formatOverview } from '../arguments/help.ts';
 import { usageError } from '../arguments/usage-error.ts';
-import { commands, commandsInGroup, findCommand } from '../commands/index.ts';
+import { listCommands, commandsInGroup, findCommand } from '../commands/index.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { write } from '../io.ts';
@@ -12,7 +12,7 @@ export const help: Verb = async ({ args, io }) => {
 
 /** Help for a command, a group, or everything. An unknown name is a usage error. */
 export function helpFor(words: readonly string[]): string {
-  if (words.length === 0) return formatOverview(commands);
+  if (words.length === 0) return formatOverview(listCommands());
   const found = findCommand(words);
   if (found !== undefined) return formatCommandHelp(found.command);
   const group = commandsInGroup(words[0] ?? '');
