@@ -29,6 +29,7 @@ import { engineInfo } from './info.ts';
 import { endpointViewsOf } from './network/view.ts';
 import { diskView, pruneContainers, pruneImages } from './system/disk.ts';
 import { launchSystem } from './system/launch.ts';
+import { withLastingChanges } from './lasting.ts';
 import type { ContainerView, Engine } from './model.ts';
 import { recoverContainers } from './recover.ts';
 import { createSandboxPool } from './sandbox-pool.ts';
@@ -44,7 +45,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   await recoverContainers(context);
   context.pool.fill();
   const parts = undo.move();
-  return {
+  const engine: Engine = {
     containers: containersOf(context),
     execs: createExecs(context),
     images: createImageVerbs(context),
@@ -68,6 +69,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     events: (window, signal) => context.events.subscribe(window, signal),
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };
+  return withLastingChanges(engine, () => context.store.metadata.flushed());
 }
 
 function createContext(options: EngineOptions, undo: AsyncDisposableStack): EngineContext {

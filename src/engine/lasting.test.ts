@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { withLastingChanges } from './lasting.ts';
+import type { Engine } from './model.ts';
+
+test('what is promised is on disk before it is answered; what ends with the host anyway waits for no disk', async () => {
+  const said: string[] = [];
+  const verb = (name: string) => (): Promise<string> => {
+    said.push(name);
+    return Promise.resolve(name);
+  };
+  const group = (name: string): unknown => new Proxy({}, { get: (_none, key) => verb(`${name}.${String(key)}`) });
+  const groups = Object.fromEntries(['images', 'archives', 'registries', 'lxd', 'templates'].map((name) => [name, group(name)]));
+  const containers = { create: verb('create'), start: verb('start'), remove: verb('remove'), rename: verb('rename') };
+  const engine = withLastingChanges({ ...groups, containers, launch: verb('launch') } as unknown as Engine, async () => {
+    await new Promise((resolve) => setImmediate(resolve));
+    said.push('on disk');
+  });
+  const nothing = undefined as never;
+  assert.equal(await engine.containers.create(nothing), 'create');
+  await engine.images.tag('a', 'b');
+  await engine.archives.load(nothing, nothing);
+  await engine.launch('a', nothing, nothing);
+  assert.deepEqual(said.splice(0), ['create', 'on disk', 'images.tag', 'on disk', 'archives.load', 'on disk', 'launch', 'on disk']);
+  await engine.containers.start('a');
+  assert.deepEqual(said, ['start']);
+});
