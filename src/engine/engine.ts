@@ -26,6 +26,9 @@ import { createLxdVerbs } from './image/lxd.ts';
 import { createRegistryVerbs } from './image/registries.ts';
 import { createTemplateVerbs } from './image/templates.ts';
 import { engineInfo } from './info.ts';
+import { hostFilesOwner } from './network/joining.ts';
+import { createNetworkVerbs } from './network/networks.ts';
+import { changePorts } from './network/ports.ts';
 import { endpointViewsOf } from './network/view.ts';
 import { diskView, pruneContainers, pruneImages } from './system/disk.ts';
 import { launchSystem } from './system/launch.ts';
@@ -47,6 +50,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const parts = undo.move();
   const engine: Engine = {
     containers: containersOf(context),
+    networks: createNetworkVerbs(context),
     execs: createExecs(context),
     images: createImageVerbs(context),
     archives: {
@@ -113,7 +117,9 @@ function closeConnections(containers: readonly LiveContainer[]): void {
 function containersOf(context: EngineContext): Engine['containers'] {
   const view = (container: LiveContainer): ContainerView => {
     const endpoints = endpointViewsOf(context.networks.endpoints(container.record.id));
-    return viewOf(container.record, { files: container.files, execIds: [...container.execs], endpoints });
+    const owner = hostFilesOwner(context, container.record);
+    const hostFiles = owner === null ? {} : { hostFiles: owner.files };
+    return viewOf(container.record, { files: container.files, ...hostFiles, execIds: [...container.execs], endpoints });
   };
   return {
     create: (request) => createContainer(context, request),
@@ -173,6 +179,7 @@ async function renameContainer(context: EngineContext, ref: string, wanted: stri
     if (holder !== undefined) throw nameInUse(name, holder.record.id);
     const oldName = container.record.name;
     saveRecord(context, container, { ...container.record, name });
+    await context.networks.rename(container.record.id, oldName, name);
     publishContainerEvent(context, container, 'rename', { oldName: `/${oldName}` });
   });
 }

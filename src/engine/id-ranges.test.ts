@@ -54,6 +54,18 @@ test('a range found in use is not handed out', () => {
   assert.ok(takeAll(later).every((taken) => taken.first !== range.first));
 });
 
+test('a range with two holders is free when both have given it back', () => {
+  const ranges = createIdRanges('/var/lib/orlop');
+  const taken = takeAll(ranges);
+  const shared = taken[77];
+  assert.ok(shared !== undefined);
+  ranges.hold(shared);
+  ranges.release(shared);
+  assert.throws(() => ranges.take(), /user-id ranges are in use/);
+  ranges.release(shared);
+  assert.deepEqual(ranges.take(), shared);
+});
+
 test('engines of different roots begin at different places', () => {
   const firsts = ['/var/lib/orlop', '/srv/orlop', '/tmp/a', '/tmp/b'].map((root) => createIdRanges(root).take().first);
   assert.equal(new Set(firsts).size, firsts.length);

@@ -15,8 +15,9 @@ const slotCount = 28_670 - firstSlot;
 export interface IdRanges {
   /** A range that no other holder in this engine has. */
   take(): IdRange;
-  /** Marks a range as held: for containers found running. */
+  /** One more holder: a container found running, or one that shares another's user namespace. */
   hold(range: IdRange): void;
+  /** One holder less; the range is free again when it was the last. */
   release(range: IdRange): void;
 }
 
@@ -25,7 +26,8 @@ export interface IdRanges {
  * place that derives from the data root, so that two engines on one host rarely meet.
  */
 export function createIdRanges(root: string): IdRanges {
-  const held = new Set<number>();
+  /** Holders by slot. */
+  const held = new Map<number, number>();
   let next = createHash('sha256').update(root).digest().readUInt32BE(0) % slotCount;
   return {
     take() {
@@ -33,14 +35,26 @@ export function createIdRanges(root: string): IdRanges {
         const slot = next;
         next = (next + 1) % slotCount;
         if (held.has(slot)) continue;
-        held.add(slot);
+        held.set(slot, 1);
         return { first: (slot + firstSlot) * rangeSize, count: rangeSize };
       }
       throw new OrlopError('resource-exhausted', 'ENGINE_NO_ID_RANGE', `all ${slotCount} user-id ranges are in use`, {
         hint: 'stop a container',
       });
     },
-    hold: (range) => void held.add(range.first / rangeSize - firstSlot),
-    release: (range) => void held.delete(range.first / rangeSize - firstSlot),
+    hold(range) {
+      const slot = slotOf(range);
+      held.set(slot, (held.get(slot) ?? 0) + 1);
+    },
+    release(range) {
+      const slot = slotOf(range);
+      const holders = (held.get(slot) ?? 1) - 1;
+      if (holders > 0) held.set(slot, holders);
+      else held.delete(slot);
+    },
   };
+}
+
+function slotOf(range: IdRange): number {
+  return range.first / rangeSize - firstSlot;
 }

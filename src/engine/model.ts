@@ -7,6 +7,7 @@ import type {
   ContainerView as PlainContainerView,
   CreateRequest,
   DiskView,
+  EndpointWishes,
   EngineEvent,
   EngineInfo,
   ExecRequest,
@@ -16,10 +17,15 @@ import type {
   LoadedImage,
   LxdImport,
   LoadOptions,
+  NetworkFilters,
+  NetworkRequest,
+  NetworkView,
   PathChange,
+  PortChange,
   Progress,
   Pruned,
   PruneFilter,
+  PublishedPort,
   RegistryCall,
   RegistryLogin,
   RemoteImageView,
@@ -34,13 +40,21 @@ export type {
   ContainerStatus,
   CreateRequest,
   DiskView,
+  EndpointWishes,
   EngineEvent,
   EngineInfo,
   ExecRequest,
   ImageView,
   Kind,
   Limits,
+  NetworkFilters,
+  NetworkMember,
   NetworkMode,
+  NetworkView,
+  PortChange,
+  PortProtocol,
+  PortSelection,
+  PortWish,
   Progress,
   Pruned,
   PublishedPort,
@@ -125,6 +139,22 @@ export interface Engine extends AsyncDisposable {
     sample(ref: string): ContainerSample | null;
     /** Process table of the container: titles and rows as `ps` prints them with these arguments. */
     top(ref: string, psArguments: string): Promise<{ titles: string[]; processes: string[][] }>;
+    /** Publishes further ports, running or not, and gives others up; kept for the next start. Answers what leads to it now. */
+    changePorts(ref: string, change: PortChange): Promise<readonly PublishedPort[]>;
+  };
+  /** `ref` is a name, an id, or the start of one. */
+  readonly networks: {
+    list(filters: NetworkFilters): NetworkView[];
+    inspect(ref: string): NetworkView;
+    /** conflict when the name or a subnet is in use. */
+    create(request: NetworkRequest): Promise<{ id: string; warnings: readonly string[] }>;
+    /** conflict while containers are in it; permission-denied for those that always exist. */
+    remove(ref: string): Promise<void>;
+    /** A container, running or not, gets one more place. conflict when it has one there. */
+    connect(ref: string, container: string, wishes: EndpointWishes): Promise<void>;
+    disconnect(ref: string, container: string, options: { force?: boolean }): Promise<void>;
+    /** Removes those of users that no container is in; returns their names. */
+    prune(filter: PruneFilter): Promise<string[]>;
   };
   readonly execs: {
     create(ref: string, request: ExecRequest): ExecId;

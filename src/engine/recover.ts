@@ -9,6 +9,7 @@ import { isActive, parseRecord } from './container/record.ts';
 import { removeWhole } from './container/remove.ts';
 import type { LiveContainer } from './container/table.ts';
 import { saveState, type EngineContext } from './context.ts';
+import { resumePlaces } from './network/attachment.ts';
 
 /**
  * Finds what an earlier engine left: takes up running containers, writes down ends that nobody saw, finishes removals, and clears what a
@@ -28,6 +29,7 @@ export async function recoverContainers(context: EngineContext): Promise<void> {
   await Promise.all(containers.map((container) => recoverContainer(context, container)));
   await sweepCgroups(context);
   await reconcileNetworks(context);
+  for (const container of containers) await resumeNetwork(context, container);
 }
 
 /** A host that has lost what bridges need (nft, say) still runs containers without them. */
@@ -38,6 +40,18 @@ async function reconcileNetworks(context: EngineContext): Promise<void> {
     if (!isOrlopError(error, 'failed-precondition')) throw error;
     context.logger.warn('the networks could not be put right', { error });
   }
+}
+
+/** What a running container has of the network goes on, but for what this process does for it. */
+async function resumeNetwork(context: EngineContext, container: LiveContainer): Promise<void> {
+  await context.queues.run(container.record.id, async () => {
+    if (!isActive(container.record.state.status)) return;
+    try {
+      await resumePlaces(context, container);
+    } catch (error) {
+      context.logger.warn('a container goes on without all of its network', { container: container.record.name, error });
+    }
+  });
 }
 
 async function recoverContainer(context: EngineContext, container: LiveContainer): Promise<void> {

@@ -7,6 +7,7 @@ import {
   type Cgroup,
   type CgroupLayout,
   type NamespaceName,
+  type NamespaceRequest,
   type Sandbox,
   type Skeleton,
 } from '#runtime';
@@ -19,6 +20,13 @@ import { usualSkeleton } from './spec/skeleton.ts';
  * `shared-network`: the host's user and network namespaces.
  */
 export type SandboxShape = 'own' | 'shared-users' | 'shared-network';
+
+/** Namespaces of a running container that a sandbox is made in; descriptors are borrowed. Its range, when the user namespace is shared too. */
+export interface JoinedNamespaces {
+  readonly net: number;
+  readonly user: number | null;
+  readonly idRange: IdRange | null;
+}
 
 /** A parked process and what it holds on the host, ready to become any container of its shape and skeleton. */
 export interface ReadySandbox {
@@ -37,6 +45,8 @@ export interface ReadySandbox {
 export interface SandboxPool extends AsyncDisposable {
   /** The usual ones are ready; any other is made now. */
   take(shape: SandboxShape, skeleton: Skeleton): Promise<ReadySandbox>;
+  /** One with the network of another container, made now. */
+  join(shape: SandboxShape, skeleton: Skeleton, joined: JoinedNamespaces): Promise<ReadySandbox>;
   /** Begins to keep sandboxes ready: once what an earlier engine left has been swept. */
   fill(): void;
 }
@@ -111,6 +121,7 @@ export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
       if (ready.length <= options.size / 2) refillSoon();
       return candidate ?? makeSandbox(options, 'own', usual);
     },
+    join: (shape, skeleton, joined) => makeSandbox(options, shape, skeleton, joined),
     async [Symbol.asyncDispose]() {
       closed = true;
       if (timer !== null) clearTimeout(timer);
@@ -120,17 +131,22 @@ export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
   };
 }
 
-async function makeSandbox(options: SandboxPoolOptions, shape: SandboxShape, skeleton: Skeleton): Promise<ReadySandbox> {
+async function makeSandbox(
+  options: SandboxPoolOptions,
+  shape: SandboxShape,
+  skeleton: Skeleton,
+  joined: JoinedNamespaces | null = null,
+): Promise<ReadySandbox> {
   await using undo = new AsyncDisposableStack();
   const cgroup = createCgroup(options.cgroups, `${options.cgroupParent}/${randomBytes(8).toString('hex')}`);
   undo.defer(() => cgroup.remove());
-  const idRange = shape === 'own' ? options.idRanges.take() : null;
+  const idRange = shape === 'own' ? takeRange(options.idRanges, joined) : null;
   if (idRange !== null) undo.defer(() => options.idRanges.release(idRange));
   const sandbox = undo.use(
     await openSandbox({
       addon: options.addon,
       bosun: options.bosun,
-      namespaces: namespacesOf[shape].map((name) => ({ name })),
+      namespaces: namespacesOf[shape].map((name) => requestOf(name, joined)),
       cgroup,
       skeleton,
       ...(idRange === null ? {} : { idMap: idMapOf(idRange) }),
@@ -155,6 +171,18 @@ async function makeSandbox(options: SandboxPoolOptions, shape: SandboxShape, ske
       await parts.disposeAsync();
     },
   };
+}
+
+function takeRange(idRanges: IdRanges, joined: JoinedNamespaces | null): IdRange {
+  const shared = joined?.idRange ?? null;
+  if (shared === null) return idRanges.take();
+  idRanges.hold(shared);
+  return shared;
+}
+
+function requestOf(name: NamespaceName, joined: JoinedNamespaces | null): NamespaceRequest {
+  const join = name === 'net' ? joined?.net : name === 'user' ? joined?.user : undefined;
+  return join === undefined || join === null ? { name } : { name, join };
 }
 
 function openView(options: SandboxPoolOptions, sandbox: Sandbox): number {

@@ -1,3 +1,4 @@
+import type { DockerEndpointIpam, DockerEndpointWishes, DockerPort, DockerPortMap } from './docker-networks.ts';
 import type { ErrorBody } from './error-body.ts';
 import type { DockerMountPoint } from './volumes.ts';
 
@@ -22,6 +23,8 @@ export interface DockerContainerConfig {
   Volumes: Record<string, Record<string, never>> | null;
   WorkingDir: string;
   Entrypoint: string[] | null;
+  /** Of clients before v1.44. */
+  MacAddress?: string;
   OnBuild: string[] | null;
   Labels: Record<string, string>;
   StopSignal?: string;
@@ -39,7 +42,7 @@ export interface DockerHostConfig {
   ContainerIDFile: string;
   LogConfig: { Type: string; Config: Record<string, string> };
   NetworkMode: string;
-  PortBindings: Record<string, never>;
+  PortBindings: DockerPortMap;
   RestartPolicy: { Name: string; MaximumRetryCount: number };
   AutoRemove: boolean;
   VolumeDriver: string;
@@ -95,7 +98,7 @@ export interface DockerHostConfig {
 /** Body of `POST /containers/create`: the configuration with the host's part inside. */
 export type DockerCreateBody = Partial<DockerContainerConfig> & {
   HostConfig?: Partial<DockerHostConfig>;
-  NetworkingConfig?: { EndpointsConfig?: Record<string, Record<string, unknown>> };
+  NetworkingConfig?: { EndpointsConfig?: Record<string, DockerEndpointWishes> };
 };
 
 export interface DockerCreated {
@@ -104,11 +107,11 @@ export interface DockerCreated {
 }
 
 export interface DockerEndpoint {
-  IPAMConfig: null;
+  IPAMConfig: DockerEndpointIpam | null;
   Links: null;
   Aliases: string[] | null;
   MacAddress: string;
-  DriverOpts: null;
+  DriverOpts: Record<string, string> | null;
   GwPriority: number;
   NetworkID: string;
   EndpointID: string;
@@ -128,7 +131,7 @@ export interface DockerContainerSummary {
   ImageID: string;
   Command: string;
   Created: number;
-  Ports: { IP?: string; PrivatePort: number; PublicPort?: number; Type: string }[];
+  Ports: DockerPort[];
   Labels: Record<string, string>;
   State: string;
   Status: string;
@@ -178,7 +181,12 @@ export interface DockerContainer {
     Bridge: string;
     SandboxID: string;
     SandboxKey: string;
-    Ports: Record<string, null>;
+    Ports: DockerPortMap;
+    HairpinMode: boolean;
+    LinkLocalIPv6Address: string;
+    LinkLocalIPv6PrefixLen: number;
+    SecondaryIPAddresses: null;
+    SecondaryIPv6Addresses: null;
     EndpointID: string;
     Gateway: string;
     GlobalIPv6Address: string;

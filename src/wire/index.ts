@@ -1,6 +1,7 @@
 export type * from './views.ts';
 export type * from './networks.ts';
 export type * from './docker.ts';
+export type * from './docker-networks.ts';
 export type * from './orlop.ts';
 export type * from './volumes.ts';
 export { checkMountTarget, mountWishOf } from './mount-wishes.ts';

@@ -58,3 +58,68 @@ export interface EndpointView {
   readonly names: readonly string[];
   readonly wishes: EndpointWishes;
 }
+
+/** One subnet of a network. */
+export interface AddressPool {
+  readonly subnet: string;
+  readonly gateway?: string;
+  /** The part of the subnet that addresses are given from. */
+  readonly range?: string;
+  /** Addresses that are kept for others, by name. */
+  readonly auxiliary?: Readonly<Record<string, string>>;
+}
+
+/** What a network is to be; what is absent is chosen. */
+export interface NetworkRequest {
+  readonly name: string;
+  readonly driver?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly options?: Readonly<Record<string, string>>;
+  readonly internal?: boolean;
+  readonly attachable?: boolean;
+  readonly ipv4?: boolean;
+  readonly ipv6?: boolean;
+  readonly pools?: readonly Partial<AddressPool>[];
+}
+
+/** A running container's place in a network, seen from the network. */
+export interface NetworkMember extends Pick<EndpointView, 'id' | 'address' | 'prefixLength' | 'address6' | 'prefixLength6' | 'mac'> {
+  readonly containerId: string;
+  readonly containerName: string;
+}
+
+export interface NetworkView {
+  readonly id: string;
+  readonly name: string;
+  readonly driver: string;
+  readonly createdAtMs: number;
+  /** `bridge`, `host` and `none`. */
+  readonly isBuiltIn: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly options: Readonly<Record<string, string>>;
+  readonly internal: boolean;
+  readonly attachable: boolean;
+  readonly ipv4: boolean;
+  readonly ipv6: boolean;
+  readonly pools: readonly AddressPool[];
+  /** The bridge device first. */
+  readonly links: readonly string[];
+  readonly members: readonly NetworkMember[];
+}
+
+/** Docker's filters of networks, by name. */
+export type NetworkFilters = Readonly<Record<string, readonly string[]>>;
+
+/** Which published ports of a container come and go. */
+export interface PortChange {
+  readonly add: readonly PortWish[];
+  readonly remove: readonly PortSelection[];
+}
+
+/** Ports by what they are on the host. */
+export interface PortSelection {
+  readonly hostPort: number;
+  readonly protocol: PortProtocol;
+  /** Absent: on whatever address. */
+  readonly hostAddress?: string;
+}

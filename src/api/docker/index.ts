@@ -6,6 +6,7 @@ import type { ExecBackend } from './execs/backend.ts';
 import { execRoutes } from './execs/routes.ts';
 import type { ImageBackend } from './images/backend.ts';
 import { imageRoutes } from './images/routes.ts';
+import type { NetworkBackend } from './networks/backend.ts';
 import { notYetRoutes } from './not-yet.ts';
 import type { RegistryBackend } from './registries/backend.ts';
 import { registryRoutes } from './registries/routes.ts';
@@ -13,7 +14,8 @@ import type { StoreBackend } from './store/backend.ts';
 import type { SystemBackend } from './system/backend.ts';
 import { systemRoutes } from './system/routes.ts';
 
-export type { ContainerBackend, ExecBackend, ImageBackend, RegistryBackend, StoreBackend, SystemBackend };
+export type { ContainerBackend, ExecBackend, ImageBackend, NetworkBackend, RegistryBackend, StoreBackend, SystemBackend };
+export { networkRoutes } from './networks/routes.ts';
 export { storeRoutes } from './store/routes.ts';
 /** What an engine must offer to be served as Docker's. */
 export type DockerBackend = ContainerBackend & ExecBackend & ImageBackend & RegistryBackend & SystemBackend;

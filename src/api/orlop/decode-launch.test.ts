@@ -13,7 +13,14 @@ test('a launch carries what a system can be asked for', () => {
     name: 'box',
     env: ['A=b'],
     limits: { memoryBytes: 1024, cpusetCpus: '0' },
-    network: 'none',
+    network: 'mine',
+    endpoints: { mine: { address: '10.1.0.9', aliases: ['db'], priority: 2 }, other: {} },
+    ports: [
+      { containerPort: 80, protocol: 'tcp', hostAddress: '127.0.0.1', hostPort: { first: 8080, last: 8090 } },
+      { containerPort: 53, protocol: 'udp' },
+    ],
+    publishAll: true,
+    dns: ['10.1.0.1'],
     ulimits: [{ name: 'nofile', soft: 1, hard: 2 }],
   };
   const { source, ...request } = asked;
@@ -24,7 +31,10 @@ test('unknown fields, bad values and a missing source are refused by name', () =
   assert.throws(() => decode({}), { code: 'ORLOP_NO_SOURCE' });
   assert.throws(() => decode({ source: 'x', nmae: 'typo' }), { code: 'ORLOP_UNKNOWN_FIELD', message: 'unknown field "nmae"' });
   assert.throws(() => decode({ source: 'x', limits: { memory: 1 } }), { code: 'ORLOP_UNKNOWN_FIELD' });
-  assert.throws(() => decode({ source: 'x', network: 'mine' }), { message: 'network must be one of bridge, none, host' });
+  const ports = (wish: object) => decode({ source: 'x', ports: [{ containerPort: 80, protocol: 'tcp', ...wish }] });
+  assert.throws(() => ports({ protocol: 'icmp' }), { message: 'protocol must be one of tcp, udp, sctp' });
+  assert.throws(() => ports({ hostPort: { first: 0, last: 9 } }), { message: 'first must be a port, 1 to 65535' });
+  assert.throws(() => decode({ source: 'x', endpoints: { mine: { adress: '10.0.0.1' } } }), { message: 'unknown field "adress"' });
   assert.throws(() => decode({ source: 'x', constructor: 1 }), { code: 'ORLOP_UNKNOWN_FIELD' });
 });
 

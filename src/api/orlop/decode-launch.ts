@@ -1,6 +1,7 @@
 import { OrlopError } from '#errors';
 import type { JsonReader } from '#api/http';
 import type { CreateRequest, Limits } from '#wire';
+import { decodeEndpoints, decodePortWish } from './decode-networks.ts';
 
 export interface LaunchRequest {
   readonly source: string;
@@ -40,7 +41,15 @@ const fields: Readonly<Record<string, Decoder>> = {
   autoRemove: flag,
   privileged: flag,
   userNamespace: oneOf('auto', 'host'),
-  network: oneOf('bridge', 'none', 'host'),
+  network: text,
+  endpoints: (body, key) => decodeEndpoints(body.object(key)),
+  mac: text,
+  ports: (body, key) => body.objects(key).map(decodePortWish),
+  publishAll: flag,
+  exposedPorts: texts,
+  dns: texts,
+  dnsSearch: texts,
+  dnsOptions: texts,
   readOnlyRoot: flag,
   capAdd: texts,
   capDrop: texts,

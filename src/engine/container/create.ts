@@ -2,7 +2,9 @@ import { OrlopError } from '#errors';
 import { firstBootFiles } from '#image';
 import { parseSignal } from '#sys';
 import { nowNs, publishContainerEvent, type EngineContext } from '../context.ts';
-import type { ContainerId, CreateRequest, ImageView, NetworkMode } from '../model.ts';
+import type { ContainerId, CreateRequest, ImageView } from '../model.ts';
+import { joinedId, planNetworks, type NetworkPlan } from '../network/mode.ts';
+import { reservePlaces } from '../network/places.ts';
 import { resolveImageForUse } from '../image/images.ts';
 import type { InitSystem } from '#system';
 import { initOf, stopSignalOf } from '../system/init.ts';
@@ -21,13 +23,19 @@ export async function createContainer(context: EngineContext, request: CreateReq
   const { image, view } = await resolveImageForUse(context, request.image);
   const init = request.kind === 'system' ? await initOf(context, image) : null;
   const asked = request.kind === 'system' && view.config.stopSignal === '' ? { stopSignal: stopSignalOf(init), ...request } : request;
-  const record = planRecord(context, asked, view, { manifest: image.target, chain: image.chain });
+  const networks = planNetworks(request, context.networks, (ref) => context.table.find(ref).record.id);
+  const record = planRecord(context, asked, view, { manifest: image.target, chain: image.chain }, networks);
   // In the container's own queue from the first moment that others can see it: a start waits until it is whole.
-  await context.queues.run(record.id, () => makeContainer(context, record, init));
-  return { id: record.id, warnings: [] };
+  await context.queues.run(record.id, () => makeContainer(context, record, init, networks));
+  return { id: record.id, warnings: [...networks.warnings] };
 }
 
-async function makeContainer(context: EngineContext, record: ContainerRecord, init: InitSystem | null): Promise<void> {
+async function makeContainer(
+  context: EngineContext,
+  record: ContainerRecord,
+  init: InitSystem | null,
+  networks: NetworkPlan,
+): Promise<void> {
   await using undo = new AsyncDisposableStack();
   reserveName(context, record);
   undo.defer(() => void context.store.metadata.containers.remove(record.id));
@@ -43,10 +51,7 @@ async function makeContainer(context: EngineContext, record: ContainerRecord, in
       resolvConf: await machineResolvConf(record),
       files: firstBootFiles(record.labels, record.name),
     });
-  if (record.network === 'bridge') {
-    await context.networks.reserve(record.id, 'bridge');
-    undo.defer(() => context.networks.release(record.id));
-  }
+  await reservePlaces(context, record, networks.places);
   undo.move();
   publishContainerEvent(context, container, 'create');
 }
@@ -56,6 +61,7 @@ function planRecord(
   request: CreateRequest,
   image: ImageView,
   content: Pick<ContainerRecord['image'], 'manifest' | 'chain'>,
+  { mode }: NetworkPlan,
 ): ContainerRecord {
   const id = createContainerId();
   const isTaken = (name: string): boolean => context.table.holderOf(name) !== undefined;
@@ -64,7 +70,7 @@ function planRecord(
   parseSignal(process.stopSignal);
   for (const entry of request.extraHosts ?? []) parseExtraHost(entry, ['0.0.0.0']);
   checkIsolation(request);
-  const network = networkOf(request);
+  checkHostNetwork(request, mode);
   return {
     id,
     name,
@@ -73,10 +79,10 @@ function planRecord(
     request: { ...request, name },
     image: { name: request.image, id: image.id, ...content },
     process,
-    hostname: hostnameOf(request, network, name, id, context),
+    hostname: hostnameOf(request, mode, name, id, context),
     labels: { ...image.labels, ...request.labels, ...(request.kind === 'system' ? { 'orlop.kind': 'system' } : {}) },
-    exposedPorts: image.config.exposedPorts,
-    network,
+    exposedPorts: [...new Set([...image.config.exposedPorts, ...(request.exposedPorts ?? [])])],
+    network: mode,
     mounts: [],
     ports: [],
     state: initialState,
@@ -96,8 +102,7 @@ function checkIsolation(request: CreateRequest): void {
   );
 }
 
-function networkOf(request: CreateRequest): NetworkMode {
-  const network = request.network ?? 'bridge';
+function checkHostNetwork(request: CreateRequest, network: string): void {
   if (network === 'host' && request.userNamespace === 'auto') {
     throw new OrlopError(
       'invalid-argument',
@@ -113,12 +118,13 @@ function networkOf(request: CreateRequest): NetworkMode {
       hint: 'use the network bridge or none',
     });
   }
-  return network;
 }
 
-function hostnameOf(request: CreateRequest, network: NetworkMode, name: string, id: string, context: EngineContext): string {
+function hostnameOf(request: CreateRequest, network: string, name: string, id: string, context: EngineContext): string {
   if (request.hostname !== undefined && request.hostname !== '') return request.hostname;
   if (network === 'host') return context.hostname;
+  const other = joinedId(network);
+  if (other !== null) return context.table.find(other).record.hostname;
   return request.kind === 'system' ? name.replaceAll('_', '-') : id.slice(0, 12);
 }
 

@@ -3,6 +3,8 @@ import { openCgroup } from '#runtime';
 import { readExitRecord, type ExitRecord, type MonitorConnection } from '#sys';
 import { requestOf } from '#system';
 import { nowNs, passState, publishContainerEvent, type EngineContext } from '../context.ts';
+import { detachPlaces } from '../network/attachment.ts';
+import { publishPlaces } from '../network/places.ts';
 import { removeWhole } from './remove.ts';
 import { notify, type LiveContainer } from './table.ts';
 
@@ -61,6 +63,7 @@ export async function recordExit(context: EngineContext, container: LiveContaine
   container.stopping = false;
   if (exit?.outOfMemory === true) publishContainerEvent(context, container, 'oom');
   publishContainerEvent(context, container, 'die', { exitCode: String(container.record.state.exitCode) });
+  publishPlaces(context, container, 'disconnect');
   notify(container.onExit);
   if (container.record.request.autoRemove === true) await removeWhole(context, container);
 }
@@ -68,7 +71,7 @@ export async function recordExit(context: EngineContext, container: LiveContaine
 /** Gives back the cgroup, the network link and the id range. What is stuck is reported, keeps its ids, and is left for the next engine's sweep. */
 export async function releaseRun(context: EngineContext, container: LiveContainer): Promise<void> {
   const { run, name } = container.record;
-  for (const endpoint of context.networks.endpoints(container.record.id)) await context.networks.detach(endpoint);
+  await detachPlaces(context, container);
   if (run === null) return;
   const cgroup = openCgroup(context.cgroups, run.cgroup);
   try {

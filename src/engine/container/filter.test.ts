@@ -10,7 +10,11 @@ function view(name: string, createdAtNs: bigint, change: Partial<ContainerView> 
 }
 
 const views = [
-  view('a1', 1n, { status: 'running', labels: { tier: 'front', empty: '' }, networkMode: 'none' }),
+  view('a1', 1n, {
+    status: 'running',
+    labels: { tier: 'front', empty: '' },
+    endpoints: [{ id: 'e', network: 'none', networkId: 'n0', names: [], wishes: {} }],
+  }),
   view('b2', 2n, { status: 'exited', exitCode: 3, labels: { tier: 'back' } }),
   view('c3', 3n, { status: 'created', kind: 'system', imageName: 'debian:trixie', imageId: `sha256:${'ab'.repeat(32)}` }),
   view('d4', 4n, { status: 'paused', imageName: 'registry.example:5000/team/app' }),
@@ -66,6 +70,7 @@ describe('filters', () => {
     ['label', ['toString'], []],
     ['label', ['constructor'], []],
     ['network', ['none'], ['a1']],
+    ['network', ['n0'], ['a1']],
     ['ancestor', ['busybox'], ['b5', 'b2', 'a1']],
     ['ancestor', ['busybox:latest'], ['b5', 'b2', 'a1']],
     ['ancestor', ['busybox:1'], []],

@@ -1,5 +1,7 @@
 import { OrlopError } from '#errors';
+import { hasLabel } from '../labels.ts';
 import type { ContainerFilter, ContainerView } from '../model.ts';
+import { exposesPort, publishesPort } from './port-filter.ts';
 
 type Predicate = (view: ContainerView) => boolean;
 type Filters = Readonly<Record<string, readonly string[]>>;
@@ -29,19 +31,23 @@ function predicateOf(name: string, values: Filters[string], all: readonly Contai
     case 'kind':
       return (view) => values.includes(view.kind);
     case 'label':
-      return (view) => values.every((value) => hasLabel(view, value));
+      return (view) => values.every((value) => hasLabel(view.labels, value));
     case 'ancestor':
       return (view) => values.some((value) => isAncestor(view, value));
     case 'exited':
       return exitedWith(values);
     case 'network':
-      return (view) => values.includes(view.networkMode);
+      return (view) => view.endpoints.some(({ network, networkId }) => values.includes(network) || values.includes(networkId));
+    case 'publish':
+      return publishesPort(values);
+    case 'expose':
+      return exposesPort(values);
     case 'before':
     case 'since':
       return aroundContainer(name, values, all);
     default:
       throw new OrlopError('invalid-argument', 'ENGINE_FILTER_UNKNOWN', `invalid filter '${name}'`, {
-        hint: 'filters are: ancestor, before, exited, id, kind, label, name, network, since, status',
+        hint: 'filters are: ancestor, before, exited, expose, id, kind, label, name, network, publish, since, status',
       });
   }
 }
@@ -75,12 +81,6 @@ function statusIn(values: readonly string[]): Predicate {
     });
   }
   return (view) => values.includes(view.status);
-}
-
-function hasLabel(view: ContainerView, wanted: string): boolean {
-  const at = wanted.indexOf('=');
-  const name = at < 0 ? wanted : wanted.slice(0, at);
-  return Object.hasOwn(view.labels, name) && (at < 0 || view.labels[name] === wanted.slice(at + 1));
 }
 
 function isAncestor(view: ContainerView, wanted: string): boolean {

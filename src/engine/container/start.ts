@@ -1,12 +1,15 @@
 import { constants, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { OrlopError, toOrlopError } from '#errors';
-import type { Endpoint } from '#network';
 import type { LinuxDevice } from '#oci';
 import type { Snapshot } from '#store';
 import { resolveUser, startContainer as startProcess, type Started, type Stdio } from '#runtime';
 import { AT_FDCWD, idmappedView, mountOverlayRoot, OPEN_TREE_CLONE, prepareMonitorDirectory } from '#sys';
 import { nowNs, publishContainerEvent, saveRecord, saveState, type EngineContext } from '../context.ts';
+import { attachPlaces, detachPlaces } from '../network/attachment.ts';
+import { hostFilesOwner, openJoining } from '../network/joining.ts';
+import { placesForStart, publishPlaces } from '../network/places.ts';
+import { portWishesOf, reservePorts } from '../network/ports.ts';
 import type { ReadySandbox, SandboxShape } from '../sandbox-pool.ts';
 import { boundingSet, buildSpec } from '../spec/build-spec.ts';
 import { deviceRules, hostDevices } from '../spec/devices.ts';
@@ -38,13 +41,14 @@ export async function startContainer(context: EngineContext, ref: string): Promi
       await settleFailure(context, container, error);
       throw error;
     }
+    publishPlaces(context, container, 'connect');
     publishContainerEvent(context, container, 'start');
     return true;
   });
 }
 
 async function settleFailure(context: EngineContext, container: LiveContainer, error: unknown): Promise<void> {
-  for (const endpoint of context.networks.endpoints(container.record.id)) await context.networks.detach(endpoint);
+  await detachPlaces(context, container);
   for (const client of container.waitingClients.splice(0)) context.addon.close(client.socket);
   saveState(context, container, { error: toOrlopError(error).message, exitCode: exitCodeOfFailure(error), pid: 0 }, null);
   if (container.record.request.autoRemove === true) await removeWhole(context, container);
@@ -59,17 +63,22 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
     return descriptor;
   };
 
-  const shape = shapeOf(record);
+  const joining = openJoining(context, record);
+  if (joining !== null) borrowed.use(joining);
+  const shape = joining?.shape ?? shapeOf(record);
   const devices = devicesOf(context, record, shape);
   const snapshot = await context.store.snapshots.locate(record.id, record.image.chain);
-  const ready = await context.pool.take(shape, planSkeleton({ ...record, ownUsers: shape === 'own', devices }));
+  const places = await placesForStart(context, record);
+  const ports = portWishesOf(record);
+  if (ports.length > 0) await reservePorts(context, container, ports);
+  const skeleton = planSkeleton({ ...record, ownUsers: shape === 'own', devices });
+  const ready = await (joining === null ? context.pool.take(shape, skeleton) : context.pool.join(shape, skeleton, joining.namespaces));
   undo.defer(() => ready.discard());
   borrowed.defer(() => ready.release());
-  const endpoint = context.networks.endpoints(record.id)[0] ?? null;
   // Both go on while the disk is waited for; whatever fails meanwhile, they are over before what they work on is taken away.
   const mounting = mountRoot(context, { record, ready, snapshot });
   borrowed.defer(() => mounting.then(context.addon.close, () => undefined));
-  const attaching = attachNetwork(context, ready, endpoint);
+  const attaching = attachPlaces(context, container, places, () => ready.sandbox.openNamespace('net'));
   borrowed.defer(() => attaching.catch(() => undefined));
   const beginnings = Promise.all([mounting, attaching]);
   beginnings.catch(() => undefined);
@@ -80,9 +89,10 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   ready.cgroup.apply({ ...limitsToResources(record.request.limits ?? {}), ...(rules.length === 0 ? {} : { devices: rules }) });
   if (record.kind === 'system' && ready.idRange !== null) ready.cgroup.delegate(ready.idRange.first, ready.idRange.first);
   prepareMonitorDirectory(files.monitor);
-  await writeHostFiles(files, record, context.networks.endpoints(record.id));
-  const mounts = mountHostFiles(context, record, ready, borrow);
-  const filter = seccompFilter(record, boundingSet(record, context.cgroups), context.seccomp);
+  const filesOwner = hostFilesOwner(context, record);
+  if (filesOwner === null) await writeHostFiles(files, record, places);
+  const mounts = mountHostFiles(context, filesOwner?.record ?? record, ready, borrow);
+  const filter = seccompFilter(record, boundingSet(record, context.cgroups, shape === 'own'), context.seccomp);
   const [root] = await beginnings;
 
   const user = resolveUser(context.addon, root, record.process.user, record.request.groupAdd);
@@ -145,16 +155,6 @@ function shapeOf(record: ContainerRecord): SandboxShape {
   if (record.network === 'host') return 'shared-network';
   const shared = record.request.userNamespace === 'host' || (record.request.privileged === true && record.request.userNamespace !== 'auto');
   return shared ? 'shared-users' : 'own';
-}
-
-async function attachNetwork(context: EngineContext, ready: ReadySandbox, endpoint: Endpoint | null): Promise<void> {
-  if (endpoint === null || endpoint.driver !== 'bridge') return;
-  const namespace = ready.sandbox.openNamespace('net');
-  try {
-    await context.networks.attach(endpoint, namespace);
-  } finally {
-    context.addon.close(namespace);
-  }
 }
 
 interface RootParts {

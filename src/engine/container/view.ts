@@ -5,12 +5,15 @@ import type { ContainerFiles } from './files.ts';
 
 export interface ViewFacts {
   readonly files: ContainerFiles;
+  /** Of the container whose network it shares. */
+  readonly hostFiles?: ContainerFiles;
   readonly execIds: readonly ExecId[];
   readonly endpoints: ContainerView['endpoints'];
 }
 
 /** What clients are shown of a record. */
 export function viewOf(record: ContainerRecord, facts: ViewFacts): ContainerView {
+  const { hosts, hostname, resolvConf } = facts.hostFiles ?? facts.files;
   return {
     id: record.id,
     name: record.name,
@@ -32,9 +35,9 @@ export function viewOf(record: ContainerRecord, facts: ViewFacts): ContainerView
     ...record.state,
     logPath: facts.files.log,
     cgroupPath: record.run?.cgroup ?? '',
-    hostsPath: facts.files.hosts,
-    hostnamePath: facts.files.hostname,
-    resolvConfPath: facts.files.resolvConf,
+    hostsPath: hosts,
+    hostnamePath: hostname,
+    resolvConfPath: resolvConf,
     execIds: facts.execIds,
     endpoints: facts.endpoints,
     publishedPorts: record.ports,

@@ -22,7 +22,9 @@ export function planExec(context: EngineContext, container: LiveContainer, reque
   const privileged = request.privileged === true;
   const range = record.run?.idRange ?? null;
   // Outside a user namespace of its own nobody gets more than the engine has.
-  const names = privileged ? [...(range === null ? availableCapabilities() : allCapabilities)] : boundingSet(record, context.cgroups);
+  const names = privileged
+    ? [...(range === null ? availableCapabilities() : allCapabilities)]
+    : boundingSet(record, context.cgroups, range !== null);
   const lines = range === null ? [] : [{ containerID: 0, hostID: range.first, size: range.count }];
   return {
     process: {
@@ -34,7 +36,7 @@ export function planExec(context: EngineContext, container: LiveContainer, reque
       capabilities: capabilitySets(names, user, privileged),
       noNewPrivileges: record.request.noNewPrivileges === true,
     },
-    filter: privileged ? null : seccompFilter(record, boundingSet(record, context.cgroups), context.seccomp),
+    filter: privileged ? null : seccompFilter(record, boundingSet(record, context.cgroups, range !== null), context.seccomp),
     idMap: range === null ? null : { uids: lines, gids: lines },
   };
 }

@@ -78,21 +78,20 @@ function privilegedSet(record: ContainerRecord): readonly string[] {
 }
 
 /** What its processes can have at most: all of an own user namespace for a machine, Docker's default set for an app. */
-export function boundingSet(record: ContainerRecord, layout: CgroupLayout): string[] {
+export function boundingSet(record: ContainerRecord, layout: CgroupLayout, ownUsers: boolean): string[] {
   const { request } = record;
   const base = request.privileged === true ? privilegedSet(record) : record.kind === 'system' ? allCapabilities : defaultCapabilities;
   const names = capabilitiesOf(base, request.capAdd ?? [], request.capDrop ?? []);
-  return maySeeDevices(record, layout) ? names : names.filter((name) => name !== 'CAP_MKNOD');
+  return ownUsers || maySeeDevices(record, layout) ? names : names.filter((name) => name !== 'CAP_MKNOD');
 }
 
 /** A root that is the host's must not make nodes for devices where no cgroup can keep it from opening them. */
-function maySeeDevices({ request, network }: ContainerRecord, layout: CgroupLayout): boolean {
-  const ownUsers = request.userNamespace !== 'host' && network !== 'host';
-  return ownUsers || request.privileged === true || canRestrictDevices(layout);
+function maySeeDevices({ request }: ContainerRecord, layout: CgroupLayout): boolean {
+  return request.privileged === true || canRestrictDevices(layout);
 }
 
 function capabilitySets(record: ContainerRecord, facts: SpecFacts): LinuxCapabilities {
-  const names = boundingSet(record, facts.layout);
+  const names = boundingSet(record, facts.layout, facts.ownUsers);
   // A process that is not root keeps only the bounding set, as Docker's does.
   const held = facts.user.uid === 0 ? names : [];
   return { bounding: names, effective: held, permitted: held, inheritable: [], ambient: [] };

@@ -12,7 +12,7 @@ const cache = createSeccompCache();
 
 function filterOf(change: Partial<ContainerRecord>) {
   const record = recordWith(change);
-  return seccompFilter(record, boundingSet(record, v1Layout), cache);
+  return seccompFilter(record, boundingSet(record, v1Layout, true), cache);
 }
 
 function asked(request: Partial<CreateRequest>) {

@@ -1,6 +1,7 @@
 import type { Linux, LinuxDevice } from '#oci';
 import { maskedPaths, readonlyPaths, skeletonOf, type Skeleton } from '#runtime';
 import type { ContainerRecord } from '../container/record.ts';
+import { joinedId } from '../network/mode.ts';
 import { planMounts } from './mounts.ts';
 
 /** What a container's file systems depend on before its root is known. */
@@ -33,7 +34,8 @@ export function planVisibility({ kind, request }: Pick<SkeletonFacts, 'kind' | '
 
 /** Docker's: anyone in the container may ping and listen on low ports of its own network. */
 export function defaultSysctls({ network, ownUsers }: Pick<SkeletonFacts, 'network' | 'ownUsers'>): Record<string, string> {
-  if (network === 'host') return {};
+  // Those of a network that belongs to somebody else are its owner's.
+  if (network === 'host' || joinedId(network) !== null) return {};
   return {
     'net.ipv4.ip_unprivileged_port_start': '0',
     // The group ids must be mapped in the container's user namespace.

@@ -3,6 +3,7 @@ import { familiarReference, parseReference } from '#oci';
 import { isActive, type ContainerRecord } from '../container/record.ts';
 import { removeContainer } from '../container/remove.ts';
 import type { EngineContext } from '../context.ts';
+import { hasLabel } from '../labels.ts';
 import type { DiskView, PruneFilter, Pruned } from '../model.ts';
 
 /** Where the data root's bytes are: each image and container, then what they share, and what nothing needs. */
@@ -87,10 +88,6 @@ export async function pruneImages(context: EngineContext, filter: PruneFilter & 
 
 function fits({ createdAtNs, labels }: Pick<ContainerRecord, 'createdAtNs' | 'labels'>, filter: PruneFilter): boolean {
   if (filter.beforeNs !== undefined && createdAtNs >= filter.beforeNs) return false;
-  const has = (wanted: string): boolean => {
-    const at = wanted.indexOf('=');
-    const name = at < 0 ? wanted : wanted.slice(0, at);
-    return Object.hasOwn(labels, name) && (at < 0 || labels[name] === wanted.slice(at + 1));
-  };
+  const has = (wanted: string): boolean => hasLabel(labels, wanted);
   return (filter.labels ?? []).every(has) && !(filter.notLabels ?? []).some(has);
 }

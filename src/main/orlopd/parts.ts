@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { closeSync, constants, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { createHttpServer } from '#api/http';
-import { dockerHeaders, dockerRoutes, dockerVersions, storeRoutes } from '#api/docker';
-import { orlopLxdRoutes, orlopRoutes, orlopStoreRoutes } from '#api/orlop';
+import { dockerHeaders, dockerRoutes, dockerVersions, networkRoutes, storeRoutes } from '#api/docker';
+import { orlopLxdRoutes, orlopPortRoutes, orlopRoutes, orlopStoreRoutes } from '#api/orlop';
 import { openEngine } from '#engine';
 import { isOrlopError, OrlopError } from '#errors';
 import { createImages, createLxdImages, createMmdebstrap, createTemplateBuilder, createTemplates, createTransfers } from '#image';
@@ -96,8 +96,10 @@ export async function openParts(options: EngineArguments & { version: string; bu
     createHttpServer({
       routes: [
         ...storeRoutes(engine),
+        ...networkRoutes(engine),
         ...dockerRoutes(engine),
         ...orlopRoutes(engine),
+        ...orlopPortRoutes(engine),
         ...orlopStoreRoutes(engine),
         ...orlopLxdRoutes(engine),
       ],

@@ -1,14 +1,14 @@
 import { OrlopError } from '#errors';
 import type { JsonReader } from '#api/http';
-import type { CreateRequest, Limits, NetworkMode } from '#wire';
-import { refuseEndpoints, refuseUnsupported } from './refused-fields.ts';
+import type { CreateRequest, Limits } from '#wire';
+import { decodeNetworkPart } from './decode-network.ts';
+import { refuseUnsupported } from './refused-fields.ts';
 import { parseSecurityOptions } from './security-options.ts';
 
 /** `POST /containers/create`: Docker's Config with HostConfig and NetworkingConfig. What Orlop cannot do is unimplemented, by name. */
-export function decodeCreate(config: JsonReader, name: string): CreateRequest {
+export function decodeCreate(config: JsonReader, name: string, apiVersion: string): CreateRequest {
   const host = config.object('HostConfig');
   refuseUnsupported(config, host);
-  const network = decodeNetwork(config, host);
   const image = config.text('Image');
   if (image === '')
     throw new OrlopError('invalid-argument', 'DOCKER_NO_IMAGE', 'no image specified', { hint: 'name one in the field Image' });
@@ -20,7 +20,7 @@ export function decodeCreate(config: JsonReader, name: string): CreateRequest {
     ...decodeStreams(config, host),
     ...decodeSecurity(host),
     ...decodeFiles(host),
-    network,
+    ...decodeNetworkPart(config, host, apiVersion),
     limits: decodeLimits(host),
     labels: nonEmptyMap(config.textMap('Labels')),
     hostname: nonEmpty(config.text('Hostname')),
@@ -29,7 +29,6 @@ export function decodeCreate(config: JsonReader, name: string): CreateRequest {
     stopTimeoutS: optionalInteger(config, 'StopTimeout'),
     autoRemove: host.flag('AutoRemove'),
     init: host.raw('Init') === undefined || host.raw('Init') === null ? undefined : host.flag('Init'),
-    extraHosts: nonEmptyList(host.texts('ExtraHosts')),
   });
 }
 
@@ -126,18 +125,6 @@ function checkLimits({ memoryBytes, memorySwapBytes, memoryReservationBytes, nan
     throw invalid('Conflicting options: Nano CPUs and CPU Period or Quota cannot both be set');
   }
   if ((nanoCpus ?? 0) < 0) throw invalid('Invalid value for NanoCPUs: it must be positive');
-}
-
-function decodeNetwork(config: JsonReader, host: JsonReader): NetworkMode {
-  const asked = host.text('NetworkMode');
-  const mode = asked === '' || asked === 'default' ? 'bridge' : asked;
-  if (mode !== 'bridge' && mode !== 'none' && mode !== 'host') {
-    throw new OrlopError('unimplemented', 'DOCKER_UNSUPPORTED_NETWORK', `network ${asked} is not supported yet`, {
-      hint: 'use bridge, host or none',
-    });
-  }
-  refuseEndpoints(config.object('NetworkingConfig'), mode);
-  return config.flag('NetworkDisabled') ? 'none' : mode;
 }
 
 function decodeUserNamespace(mode: string): CreateRequest['userNamespace'] {

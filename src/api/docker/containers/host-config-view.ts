@@ -1,4 +1,5 @@
 import type { ContainerView, DockerHostConfig } from '#wire';
+import { portBindingsOf } from './network-settings.ts';
 
 /** What was asked for, in Docker's fields; what Orlop does not have yet shows its default. */
 export function hostConfigOf({ request, networkMode }: ContainerView): DockerHostConfig {
@@ -8,7 +9,7 @@ export function hostConfigOf({ request, networkMode }: ContainerView): DockerHos
     ContainerIDFile: '',
     LogConfig: { Type: 'json-file', Config: {} },
     NetworkMode: networkMode,
-    PortBindings: {},
+    PortBindings: portBindingsOf(request.ports ?? []),
     RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
     AutoRemove: request.autoRemove ?? false,
     VolumeDriver: '',
@@ -17,9 +18,9 @@ export function hostConfigOf({ request, networkMode }: ContainerView): DockerHos
     CapAdd: listOf(request.capAdd),
     CapDrop: listOf(request.capDrop),
     CgroupnsMode: 'private',
-    Dns: [],
-    DnsOptions: [],
-    DnsSearch: [],
+    Dns: [...(request.dns ?? [])],
+    DnsOptions: [...(request.dnsOptions ?? [])],
+    DnsSearch: [...(request.dnsSearch ?? [])],
     ExtraHosts: listOf(request.extraHosts),
     GroupAdd: listOf(request.groupAdd),
     IpcMode: 'private',
@@ -28,7 +29,7 @@ export function hostConfigOf({ request, networkMode }: ContainerView): DockerHos
     OomScoreAdj: request.oomScoreAdjust ?? 0,
     PidMode: '',
     Privileged: request.privileged ?? false,
-    PublishAllPorts: false,
+    PublishAllPorts: request.publishAll ?? false,
     ReadonlyRootfs: request.readOnlyRoot ?? false,
     SecurityOpt: securityOptionsOf(request),
     ...(request.tmpfs === undefined ? {} : { Tmpfs: { ...request.tmpfs } }),

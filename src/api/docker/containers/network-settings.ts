@@ -1,20 +1,36 @@
-import { createHash } from 'node:crypto';
-import type { ContainerView, DockerContainer, DockerEndpoint, EndpointView } from '#wire';
+import type {
+  ContainerView,
+  DockerContainer,
+  DockerEndpoint,
+  DockerEndpointIpam,
+  DockerPort,
+  DockerPortMap,
+  EndpointView,
+  EndpointWishes,
+  PortWish,
+} from '#wire';
 
 /** Docker's names for a container's places in networks. */
 export function endpointsOf(view: ContainerView): Record<string, DockerEndpoint> {
-  const shown = view.endpoints.map((endpoint): [string, DockerEndpoint] => [endpoint.network, endpointOf(endpoint)]);
-  return shown.length > 0 ? Object.fromEntries(shown) : { [view.networkMode]: endpointOf(emptyEndpoint(view.networkMode)) };
+  return Object.fromEntries(
+    view.endpoints.map((endpoint) => [endpoint.network, endpointOf(isRunning(view) ? endpoint : plainOf(endpoint))]),
+  );
+}
+
+/** Addresses are shown while there is somebody to answer there. */
+function plainOf({ network, networkId, names, wishes }: EndpointView): EndpointView {
+  return { id: '', network, networkId, names, wishes };
 }
 
 function endpointOf(endpoint: EndpointView): DockerEndpoint {
+  const { wishes } = endpoint;
   return {
-    IPAMConfig: null,
+    IPAMConfig: ipamOf(wishes),
     Links: null,
-    Aliases: null,
+    Aliases: listOf(wishes.aliases),
     MacAddress: endpoint.mac ?? '',
-    DriverOpts: null,
-    GwPriority: 0,
+    DriverOpts: wishes.driverOptions === undefined ? null : { ...wishes.driverOptions },
+    GwPriority: wishes.priority ?? 0,
     NetworkID: endpoint.networkId,
     EndpointID: endpoint.id,
     Gateway: endpoint.gateway ?? '',
@@ -23,23 +39,33 @@ function endpointOf(endpoint: EndpointView): DockerEndpoint {
     IPv6Gateway: endpoint.gateway6 ?? '',
     GlobalIPv6Address: endpoint.address6 ?? '',
     GlobalIPv6PrefixLen: endpoint.prefixLength6 ?? 0,
-    DNSNames: null,
+    DNSNames: listOf(endpoint.names),
   };
 }
 
-/** `none` and `host` have nothing to hold there. */
-function emptyEndpoint(network: string): EndpointView {
-  return { id: '', network, networkId: networkId(network), names: [], wishes: {} };
+function ipamOf({ address, address6, linkLocal }: EndpointWishes): DockerEndpointIpam | null {
+  if (address === undefined && address6 === undefined && linkLocal === undefined) return null;
+  return {
+    ...(address === undefined ? {} : { IPv4Address: address }),
+    ...(address6 === undefined ? {} : { IPv6Address: address6 }),
+    ...(linkLocal === undefined ? {} : { LinkLocalIPs: [...linkLocal] }),
+  };
 }
 
 export function networkSettingsOf(view: ContainerView): DockerContainer['NetworkSettings'] {
-  const [first] = view.endpoints;
-  const running = view.status === 'running' || view.status === 'paused';
+  const running = isRunning(view);
+  // The fields beside `Networks` are of the default network alone.
+  const first = running ? view.endpoints.find(({ network }) => network === 'bridge') : undefined;
   return {
     Bridge: '',
-    SandboxID: '',
+    SandboxID: running ? view.id : '',
     SandboxKey: running ? `/proc/${view.pid}/ns/net` : '',
-    Ports: running ? Object.fromEntries(view.exposedPorts.map((port) => [port, null])) : {},
+    Ports: running ? portMapOf(view) : {},
+    HairpinMode: false,
+    LinkLocalIPv6Address: '',
+    LinkLocalIPv6PrefixLen: 0,
+    SecondaryIPAddresses: null,
+    SecondaryIPv6Addresses: null,
     EndpointID: first?.id ?? '',
     Gateway: first?.gateway ?? '',
     GlobalIPv6Address: first?.address6 ?? '',
@@ -52,7 +78,46 @@ export function networkSettingsOf(view: ContainerView): DockerContainer['Network
   };
 }
 
-/** The three networks that always exist have no row of their own; their ids follow from their names. */
-export function networkId(name: string): string {
-  return createHash('sha256').update(`orlop network ${name}`).digest('hex');
+/** Exposed ports, and where those that are published are found on the host. */
+function portMapOf({ exposedPorts, publishedPorts }: ContainerView): DockerPortMap {
+  const map: DockerPortMap = Object.fromEntries(exposedPorts.map((port) => [port, null]));
+  for (const port of publishedPorts) {
+    const key = `${port.containerPort}/${port.protocol}`;
+    map[key] = [...(map[key] ?? []), { HostIp: port.hostAddress, HostPort: String(port.hostPort) }];
+  }
+  return map;
+}
+
+/** The same as a list has it. */
+export function portsOf(view: ContainerView): DockerPort[] {
+  if (!isRunning(view)) return [];
+  return Object.entries(portMapOf(view)).flatMap(([key, bindings]): DockerPort[] => {
+    const [number = '', type = ''] = key.split('/');
+    const port = { PrivatePort: Number(number), Type: type };
+    return bindings === null
+      ? [port]
+      : bindings.map(({ HostIp, HostPort }) => ({ IP: HostIp, PrivatePort: port.PrivatePort, PublicPort: Number(HostPort), Type: type }));
+  });
+}
+
+/** `HostConfig.PortBindings`: what was asked for. */
+export function portBindingsOf(ports: readonly PortWish[]): DockerPortMap {
+  const map: DockerPortMap = {};
+  for (const { containerPort, protocol, hostAddress, hostPort } of ports) {
+    const key = `${containerPort}/${protocol}`;
+    map[key] = [...(map[key] ?? []), { HostIp: hostAddress ?? '', HostPort: hostPort === undefined ? '' : rangeText(hostPort) }];
+  }
+  return map;
+}
+
+function rangeText({ first, last }: NonNullable<PortWish['hostPort']>): string {
+  return first === last ? String(first) : `${first}-${last}`;
+}
+
+function isRunning({ status }: ContainerView): boolean {
+  return status === 'running' || status === 'paused';
+}
+
+function listOf(items: readonly string[] | undefined): string[] | null {
+  return items === undefined || items.length === 0 ? null : [...items];
 }

@@ -12,13 +12,8 @@ const hostFields: Readonly<Record<string, RefusedField>> = {
   Mounts: { words: 'mounts' },
   VolumesFrom: { words: 'volumes of other containers' },
   VolumeDriver: { words: 'volume drivers', harmless: ['local'] },
-  PortBindings: { words: 'published ports' },
-  PublishAllPorts: { words: 'publishing all ports' },
   RestartPolicy: { words: 'restart policies' },
   LogConfig: { words: 'log drivers and their options' },
-  Dns: { words: 'name servers of a container' },
-  DnsOptions: { words: 'resolver options' },
-  DnsSearch: { words: 'search domains' },
   Links: { words: 'links' },
   Cgroup: { words: 'sharing a cgroup' },
   CgroupParent: { words: 'a parent cgroup' },
@@ -56,12 +51,10 @@ const hostFields: Readonly<Record<string, RefusedField>> = {
 const pathFields = ['MaskedPaths', 'ReadonlyPaths'] as const;
 
 const configFields: Readonly<Record<string, RefusedField>> = {
-  ExposedPorts: { words: 'exposed ports' },
   Volumes: { words: 'anonymous volumes' },
   Healthcheck: { words: 'health checks' },
   OnBuild: { words: 'build triggers' },
   Shell: { words: 'a shell for the shell form' },
-  MacAddress: { words: 'a chosen MAC address' },
 };
 
 /** unimplemented, naming the first field that asks for what Orlop cannot do. Fields that Docker does not know either are ignored, as Docker does. */
@@ -74,26 +67,6 @@ export function refuseUnsupported(config: JsonReader, host: JsonReader): void {
   }
   for (const [field, facts] of Object.entries(configFields)) {
     if (!isHarmless(field, config.raw(field), facts)) throw refused(facts.words, field);
-  }
-}
-
-/** The parts of an endpoint's settings that ask for more than to be connected. */
-const endpointFields = ['IPAMConfig', 'Links', 'Aliases', 'MacAddress', 'DriverOpts'] as const;
-
-/** One network, the one that NetworkMode names, without wishes. */
-export function refuseEndpoints(networking: JsonReader, networkMode: string): void {
-  const endpoints = networking.object('EndpointsConfig');
-  for (const name of endpoints.keys) {
-    if (name !== networkMode && !(name === 'default' && networkMode === 'bridge') && !(name === 'bridge' && networkMode === 'default')) {
-      throw new OrlopError('unimplemented', 'DOCKER_UNSUPPORTED_NETWORK', `network ${name} is not supported yet`, {
-        hint: 'use bridge, host or none',
-      });
-    }
-    const endpoint = endpoints.object(name);
-    for (const field of endpointFields) {
-      if (!isEmptyStructure(endpoint.raw(field)))
-        throw refused('wishes about a place in a network', `NetworkingConfig.EndpointsConfig.${name}.${field}`);
-    }
   }
 }
 
@@ -112,11 +85,6 @@ function isEmpty(value: unknown): boolean {
   if (value === undefined || value === null || value === '' || value === 0 || value === false) return true;
   if (Array.isArray(value)) return value.length === 0;
   return typeof value === 'object' && Object.keys(value).length === 0;
-}
-
-/** A structure all of whose fields are empty, as Go writes one that nobody filled. */
-function isEmptyStructure(value: unknown): boolean {
-  return isEmpty(value) || (typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every(isEmpty));
 }
 
 function refused(words: string, field: string): OrlopError {

@@ -49,7 +49,7 @@ async function done(exchange: Exchange, work: Promise<void>): Promise<void> {
 
 async function create({ containers }: ContainerBackend, exchange: Exchange): Promise<void> {
   checkPlatform(exchange.query.text('platform'));
-  const request = decodeCreate(await exchange.readObject(), exchange.query.text('name'));
+  const request = decodeCreate(await exchange.readObject(), exchange.query.text('name'), exchange.apiVersion);
   const { id, warnings } = await containers.create(request);
   exchange.json(201, { Id: id, Warnings: warnings } satisfies DockerCreated);
 }

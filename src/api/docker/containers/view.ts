@@ -10,7 +10,7 @@ import {
   type DockerContainerSummary,
 } from '#wire';
 import { hostConfigOf } from './host-config-view.ts';
-import { endpointsOf, networkSettingsOf } from './network-settings.ts';
+import { endpointsOf, networkSettingsOf, portsOf } from './network-settings.ts';
 import { mountPointOf } from './mount-view.ts';
 import { formatStatus } from './status-text.ts';
 
@@ -23,7 +23,7 @@ export function summaryOf(view: ContainerView, nowNs: bigint): DockerContainerSu
     ImageID: view.imageId,
     Command: [...view.entrypoint, ...view.command].join(' '),
     Created: toSeconds(view.createdAtNs),
-    Ports: [],
+    Ports: portsOf(view),
     Labels: labelsOf(view),
     State: view.status,
     Status: formatStatus(view, nowNs),
@@ -98,6 +98,7 @@ function configOf(view: ContainerView): DockerContainerConfig {
     Volumes: null,
     WorkingDir: view.workingDirectory,
     Entrypoint: view.entrypoint.length === 0 ? null : [...view.entrypoint],
+    ...(request.mac === undefined ? {} : { MacAddress: request.mac }),
     OnBuild: null,
     Labels: labelsOf(view),
     ...(view.stopSignal === '' ? {} : { StopSignal: view.stopSignal }),

@@ -1,8 +1,8 @@
-import { OrlopError } from '#errors';
 import type { Exchange, Route } from '#api/http';
-import { parseDuration, parseTime, type DockerDiskUsage, type PruneFilter, type Pruned } from '#wire';
+import type { DockerDiskUsage, Pruned } from '#wire';
 import { summaryOf } from '../containers/view.ts';
 import { imageSummaryOf } from '../images/view.ts';
+import { decodePruneFilter } from '../prune-filter.ts';
 import type { StoreBackend } from './backend.ts';
 
 /** `/system/df`, `/images/prune`, `/containers/prune`. */
@@ -34,14 +34,14 @@ async function diskUsage({ containers, disk, images }: StoreBackend): Promise<Do
 }
 
 async function pruneContainers(disk: StoreBackend['disk'], exchange: Exchange): Promise<void> {
-  const { filter } = decodeFilter(exchange, []);
+  const { filter } = decodePruneFilter(exchange, []);
   const { removed, freedBytes } = await disk.pruneContainers(filter);
   exchange.json(200, { ContainersDeleted: removed.length === 0 ? null : removed, SpaceReclaimed: freedBytes });
 }
 
 /** Without `dangling=false` only images that have no name go. */
 async function pruneImages(disk: StoreBackend['disk'], exchange: Exchange): Promise<void> {
-  const { filter, others } = decodeFilter(exchange, ['dangling']);
+  const { filter, others } = decodePruneFilter(exchange, ['dangling']);
   const named = (others['dangling'] ?? []).some((value) => value === 'false' || value === '0');
   const pruned = await disk.pruneImages({ ...filter, named });
   exchange.json(200, { ImagesDeleted: deletedOf(pruned), SpaceReclaimed: pruned.freedBytes });
@@ -50,26 +50,4 @@ async function pruneImages(disk: StoreBackend['disk'], exchange: Exchange): Prom
 function deletedOf({ untagged, removed }: Pruned): object[] | null {
   const all = [...untagged.map((name) => ({ Untagged: name })), ...removed.map((id) => ({ Deleted: id }))];
   return all.length === 0 ? null : all;
-}
-
-function decodeFilter(
-  exchange: Exchange,
-  more: readonly string[],
-): { readonly filter: PruneFilter; readonly others: Readonly<Record<string, readonly string[]>> } {
-  const { until, label, 'label!': notLabel, ...others } = exchange.query.filters();
-  const unknown = Object.keys(others).find((name) => !more.includes(name));
-  if (unknown !== undefined) throw new OrlopError('invalid-argument', 'DOCKER_BAD_FILTER', `invalid filter '${unknown}'`);
-  const moment = until?.[0];
-  const filter: PruneFilter = {
-    ...(moment === undefined ? {} : { beforeNs: momentOf(moment) }),
-    ...(label === undefined ? {} : { labels: label }),
-    ...(notLabel === undefined ? {} : { notLabels: notLabel }),
-  };
-  return { filter, others };
-}
-
-/** A time, or how long ago: `24h`. */
-function momentOf(text: string): bigint {
-  const age = parseDuration(text);
-  return age === null ? parseTime(text) : BigInt(Date.now()) * 1_000_000n - age;
 }

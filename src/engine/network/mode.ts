@@ -1,0 +1,94 @@
+import { OrlopError } from '#errors';
+import type { Networks } from '#network';
+import type { CreateRequest, EndpointWishes, NetworkMode } from '../model.ts';
+
+/** Where a container is to be: what its mode is called from now on, and its places in networks, the mode's first. */
+export interface NetworkPlan {
+  readonly mode: NetworkMode;
+  readonly places: readonly NetworkPlace[];
+  readonly warnings: readonly string[];
+}
+
+export interface NetworkPlace {
+  /** The network's name. */
+  readonly network: string;
+  readonly wishes: EndpointWishes;
+}
+
+/** The id of the container whose network a mode shares; null for any other mode. */
+export function joinedId(mode: NetworkMode): string | null {
+  return mode.startsWith('container:') ? mode.slice('container:'.length) : null;
+}
+
+/**
+ * Which networks a request means, by their names. A container that shares another's network has no places. Fails with `not-found` for what does not
+ * exist and with Docker's words for what cannot be combined.
+ */
+export function planNetworks(request: CreateRequest, networks: Pick<Networks, 'find'>, idOf: (container: string) => string): NetworkPlan {
+  const asked = request.network ?? 'bridge';
+  const mode = asked === 'default' || asked === '' ? 'bridge' : asked;
+  const wanted = Object.entries(request.endpoints ?? {}).map(([name, wishes]) => ({ name: name === 'default' ? 'bridge' : name, wishes }));
+  const other = joinedId(mode);
+  if (other !== null) {
+    checkJoining(request, wanted.length > 0);
+    return { mode: `container:${idOf(other)}`, places: [], warnings: [] };
+  }
+  const main = networks.find(mode);
+  const places = new Map<string, EndpointWishes>([[main.name, {}]]);
+  for (const { name, wishes } of wanted) {
+    const network = networks.find(name);
+    if (isClosed(network.name) !== isClosed(main.name) || (isClosed(network.name) && network.name !== main.name)) throw mixedModes();
+    checkWishes(network, wishes);
+    places.set(network.name, { ...places.get(network.name), ...wishes });
+  }
+  places.set(main.name, withAddressOfContainer(places.get(main.name) ?? {}, request.mac));
+  return {
+    mode: main.name,
+    places: [...places].map(([network, wishes]) => ({ network, wishes })),
+    warnings: isClosed(main.name) && publishes(request) ? [`Published ports are discarded when using ${main.name} network mode`] : [],
+  };
+}
+
+/** A container in one of these is in no other network. */
+export function isClosed(network: string): boolean {
+  return network === 'host' || network === 'none';
+}
+
+export function publishes({ ports, publishAll }: CreateRequest): boolean {
+  return (ports ?? []).length > 0 || publishAll === true;
+}
+
+/** What only networks that users made can give: the default ones have neither names nor chosen addresses. */
+export function checkWishes(network: { readonly isBuiltIn: boolean }, { address, address6, aliases }: EndpointWishes): void {
+  if (!network.isBuiltIn) return;
+  if (address !== undefined || address6 !== undefined)
+    throw invalid('user specified IP address is supported on user defined networks only');
+  if ((aliases ?? []).length > 0) throw invalid('network-scoped alias is supported only for containers in user defined networks');
+}
+
+/** Docker's words for each: programs show them, and people search for them. */
+function checkJoining(request: CreateRequest, hasEndpoints: boolean): void {
+  const given = (items: readonly unknown[] | undefined): boolean => (items ?? []).length > 0;
+  if (request.kind === 'system') throw invalid('a system container has a network of its own');
+  if ((request.hostname ?? '') !== '') throw invalid('conflicting options: hostname and the network mode');
+  if (given(request.dns)) throw invalid('conflicting options: dns and the network mode');
+  if (given(request.extraHosts)) throw invalid('conflicting options: custom host-to-IP mapping and the network mode');
+  if (request.mac !== undefined) throw invalid('conflicting options: mac-address and the network mode');
+  if (publishes(request)) throw invalid('conflicting options: port publishing and the container type network mode');
+  if (given(request.exposedPorts)) throw invalid('conflicting options: port exposing and the container type network mode');
+  if (hasEndpoints) throw mixedModes();
+}
+
+function withAddressOfContainer(wishes: EndpointWishes, mac: string | undefined): EndpointWishes {
+  if (mac === undefined || mac === wishes.mac) return wishes;
+  if (wishes.mac === undefined) return { ...wishes, mac };
+  throw invalid('the container-wide MAC address must match the endpoint-specific MAC address for the main network, or be left empty');
+}
+
+function mixedModes(): OrlopError {
+  return invalid('conflicting options: cannot attach both user-defined and non-user-defined network-modes');
+}
+
+function invalid(message: string): OrlopError {
+  return new OrlopError('invalid-argument', 'ENGINE_NETWORK_CONFLICT', message);
+}

@@ -1,0 +1,66 @@
+import { isOrlopError } from '#errors';
+import type { NetworkRecord } from '#network';
+import { isActive } from '../container/record.ts';
+import type { EngineContext } from '../context.ts';
+import { hasLabel } from '../labels.ts';
+import type { Engine, NetworkMember, NetworkView, PruneFilter } from '../model.ts';
+import { connectContainer, disconnectContainer } from './connect.ts';
+import { publishNetworkEvent } from './events.ts';
+import { filterNetworks } from './filter.ts';
+
+/** The verbs on networks. */
+export function createNetworkVerbs(context: EngineContext): Engine['networks'] {
+  const { networks } = context;
+  const view = (record: NetworkRecord): NetworkView => ({ ...record, members: membersOf(context, record.name) });
+  return {
+    list: (filters) => filterNetworks(networks.list().map(view), filters),
+    inspect: (ref) => view(networks.find(ref)),
+    async create(request) {
+      const { network, warnings } = await networks.create(request);
+      publishNetworkEvent(context, network, 'create');
+      return { id: network.id, warnings };
+    },
+    async remove(ref) {
+      publishNetworkEvent(context, await networks.remove(ref), 'destroy');
+    },
+    connect: (ref, container, wishes) => connectContainer(context, ref, container, wishes),
+    disconnect: (ref, container, options) => disconnectContainer(context, ref, container, options),
+    prune: (filter) => pruneNetworks(context, filter),
+  };
+}
+
+/** The running containers that have a place in a network. */
+function membersOf({ networks, table }: EngineContext, network: string): NetworkMember[] {
+  return networks.endpoints().flatMap((endpoint) => {
+    const container = endpoint.network === network ? table.all().find(({ record }) => record.id === endpoint.containerId) : undefined;
+    if (container === undefined || !isActive(container.record.state.status)) return [];
+    const { id, containerId, address, prefixLength, address6, prefixLength6, mac } = endpoint;
+    const numbers = { address, prefixLength, address6, prefixLength6, mac };
+    const known = Object.fromEntries(Object.entries(numbers).filter(([, value]) => value !== undefined));
+    return [{ id, containerId, containerName: container.record.name, ...known }];
+  });
+}
+
+/** Removes the networks of users that no container has a place in. */
+async function pruneNetworks(context: EngineContext, filter: PruneFilter): Promise<string[]> {
+  const { networks } = context;
+  const taken = new Set(networks.endpoints().map(({ network }) => network));
+  const doomed = networks.list().filter((network) => !network.isBuiltIn && !taken.has(network.name) && fits(network, filter));
+  const removed: string[] = [];
+  for (const network of doomed) {
+    try {
+      publishNetworkEvent(context, await networks.remove(network.id), 'destroy');
+    } catch (error) {
+      // A container has come, or somebody else was quicker.
+      if (isOrlopError(error, 'conflict') || isOrlopError(error, 'not-found')) continue;
+      throw error;
+    }
+    removed.push(network.name);
+  }
+  return removed;
+}
+
+function fits({ createdAtMs, labels }: NetworkRecord, { beforeNs, labels: wanted = [], notLabels = [] }: PruneFilter): boolean {
+  if (beforeNs !== undefined && BigInt(createdAtMs) * 1_000_000n >= beforeNs) return false;
+  return wanted.every((label) => hasLabel(labels, label)) && !notLabels.some((label) => hasLabel(labels, label));
+}

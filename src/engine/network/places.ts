@@ -1,0 +1,44 @@
+import type { Endpoint } from '#network';
+import type { ContainerRecord } from '../container/record.ts';
+import type { LiveContainer } from '../container/table.ts';
+import type { EngineContext } from '../context.ts';
+import { publishNetworkEvent } from './events.ts';
+import { joinedId, type NetworkPlace } from './mode.ts';
+
+/** Gives a container its places, one after the other; on failure all are given back. */
+export async function reservePlaces(context: EngineContext, record: ContainerRecord, places: readonly NetworkPlace[]): Promise<void> {
+  await using undo = new AsyncDisposableStack();
+  if (places.length > 0) undo.defer(() => context.networks.release(record.id));
+  for (const place of places) await reservePlace(context, record, place);
+  undo.move();
+}
+
+export async function reservePlace(context: EngineContext, record: ContainerRecord, { network, wishes }: NetworkPlace): Promise<Endpoint> {
+  const { isBuiltIn } = context.networks.find(network);
+  return context.networks.reserve(record.id, network, { ...wishes, names: isBuiltIn ? [] : namesOf(record, wishes.aliases ?? []) });
+}
+
+/** What the others in a user network call a container, in Docker's order. */
+function namesOf(record: ContainerRecord, aliases: readonly string[]): string[] {
+  return [...new Set([record.name, ...aliases, record.id.slice(0, 12), record.hostname])];
+}
+
+/** The places to start with. A container that has lost its last one gets that of its mode again, as Docker's. */
+export async function placesForStart(context: EngineContext, record: ContainerRecord): Promise<readonly Endpoint[]> {
+  const places = context.networks.endpoints(record.id);
+  if (places.length > 0 || joinedId(record.network) !== null) return places;
+  const wishes = record.request.mac === undefined ? {} : { mac: record.request.mac };
+  return [await reservePlace(context, record, { network: record.network, wishes })];
+}
+
+/** `host` and `none` have no link to attach. */
+export function isWired({ driver }: Endpoint): boolean {
+  return driver !== 'host' && driver !== 'none';
+}
+
+/** Says of each place that the container has come (`connect`) or gone (`disconnect`). */
+export function publishPlaces(context: EngineContext, container: LiveContainer, action: 'connect' | 'disconnect'): void {
+  for (const { networkId, network, driver } of context.networks.endpoints(container.record.id)) {
+    publishNetworkEvent(context, { id: networkId, name: network, driver }, action, { container: container.record.id });
+  }
+}

@@ -1,0 +1,142 @@
+import { OrlopError } from '#errors';
+import type { Endpoint } from '#network';
+import { isActive, type ContainerRecord } from '../container/record.ts';
+import type { LiveContainer } from '../container/table.ts';
+import { saveRecord, type EngineContext } from '../context.ts';
+import type { PortChange, PortProtocol, PortSelection, PortWish, PublishedPort } from '../model.ts';
+import { isClosed } from './mode.ts';
+import { isWired } from './places.ts';
+
+/** All that a container asks for on the host: what was named, and with `publishAll` the exposed ports that were not. Pure. */
+export function portWishesOf(record: Pick<ContainerRecord, 'request' | 'exposedPorts' | 'network'>): PortWish[] {
+  const { ports = [], publishAll } = record.request;
+  if (isClosed(record.network)) return [];
+  if (publishAll !== true) return [...ports];
+  const named = new Set(ports.map(({ containerPort, protocol }) => `${containerPort}/${protocol}`));
+  return [...ports, ...record.exposedPorts.filter((port) => !named.has(port)).map(parseExposedPort)];
+}
+
+function parseExposedPort(text: string): PortWish {
+  const [number = '', protocol = 'tcp'] = text.split('/');
+  return { containerPort: Number(number), protocol: protocol as PortProtocol };
+}
+
+/** Chooses the host's ports for a start and keeps them with the container. */
+export async function reservePorts(context: EngineContext, container: LiveContainer, wishes: readonly PortWish[]): Promise<void> {
+  const { record } = container;
+  if (gatewayOf(context, context.networks.endpoints(record.id)) === null) return;
+  const ports = await context.networks.ports.reserve(record.id, wishes);
+  container.record = { ...container.record, ports };
+}
+
+/** Lets the container's ports lead to the place that it now answers from; without one they are given up. */
+export async function openPorts(context: EngineContext, container: LiveContainer): Promise<void> {
+  const { id, ports } = container.record;
+  if (ports.length === 0) return;
+  const gateway = gatewayOf(context, context.networks.endpoints(id));
+  if (gateway !== null) return context.networks.ports.open(id, gateway, ports);
+  await closePorts(context, container);
+}
+
+/** Nothing leads to the container any more. */
+export async function closePorts(context: EngineContext, container: LiveContainer): Promise<void> {
+  if (container.record.ports.length === 0) return;
+  container.record = { ...container.record, ports: [] };
+  await context.networks.ports.close(container.record.id);
+}
+
+/**
+ * The place through which a container reaches the world, and the world reaches its ports: the highest priority, then the first by name, as Docker
+ * chooses. An internal network leads nowhere.
+ */
+export function gatewayOf(context: Pick<EngineContext, 'networks'>, places: readonly Endpoint[]): Endpoint | null {
+  const open = places.filter((place) => isWired(place) && !context.networks.find(place.network).internal);
+  const priority = ({ wishes }: Endpoint): number => wishes.priority ?? 0;
+  const [first = null] = open.toSorted((a, b) => priority(b) - priority(a) || (a.network < b.network ? -1 : 1));
+  return first;
+}
+
+/** Publishes further ports of a container, running or not, and gives others up. Kept for the next start. All or nothing. */
+export async function changePorts(context: EngineContext, ref: string, change: PortChange): Promise<readonly PublishedPort[]> {
+  const container = context.table.find(ref);
+  return context.queues.run(container.record.id, async () => {
+    const { record } = container;
+    const { request, kept } = planPortChange(record, change);
+    if (!isActive(record.state.status)) {
+      saveRecord(context, container, { ...record, request });
+      return [];
+    }
+    const gateway = gatewayOf(context, context.networks.endpoints(record.id));
+    if (gateway === null) throw unreachable(record);
+    const { ports } = context.networks;
+    const added = change.add.length === 0 ? [] : await ports.reserve(record.id, change.add);
+    const wanted = [...kept, ...added];
+    try {
+      await ports.open(record.id, gateway, wanted);
+    } catch (error) {
+      // Asked for what there was before, the room gives up what is new.
+      await ports.open(record.id, gateway, record.ports);
+      throw error;
+    }
+    saveRecord(context, container, { ...container.record, request, ports: wanted });
+    return wanted;
+  });
+}
+
+/** The request with its ports changed, and which published ones stay. Fails with `not-found` when nothing is published there. Pure. */
+export function planPortChange(
+  record: Pick<ContainerRecord, 'name' | 'request' | 'ports' | 'network'>,
+  { add, remove }: PortChange,
+): { readonly request: ContainerRecord['request']; readonly kept: readonly PublishedPort[] } {
+  if (record.network.startsWith('container:') || isClosed(record.network)) throw unreachable(record);
+  let wishes: readonly PortWish[] = record.request.ports ?? [];
+  let kept = record.ports;
+  for (const selection of remove) {
+    const doomed = kept.filter((port) => isSelected(selection, port, port.hostPort));
+    const unwished = wishes.filter((wish) => isWished(selection, wish) || doomed.some((port) => isGranted(wish, port)));
+    if (unwished.length === 0) throw notPublished(record, selection, doomed.length > 0);
+    wishes = wishes.filter((wish) => !unwished.includes(wish));
+    kept = kept.filter((port) => !doomed.includes(port));
+  }
+  return { request: { ...record.request, ports: [...wishes, ...add] }, kept };
+}
+
+type HostPlace = { readonly protocol: PortProtocol; readonly hostAddress?: string };
+
+function isSelected({ hostPort, protocol, hostAddress }: PortSelection, place: HostPlace, at: number): boolean {
+  return at === hostPort && place.protocol === protocol && (hostAddress === undefined || place.hostAddress === hostAddress);
+}
+
+function isWished(selection: PortSelection, wish: PortWish): boolean {
+  const { hostPort } = wish;
+  return hostPort !== undefined && hostPort.first === hostPort.last && isSelected(selection, wish, hostPort.first);
+}
+
+/** Whether a published port may have come of a wish that left the choice to us. */
+function isGranted({ containerPort, protocol, hostAddress, hostPort }: PortWish, port: PublishedPort): boolean {
+  return (
+    port.containerPort === containerPort &&
+    port.protocol === protocol &&
+    (hostAddress === undefined || hostAddress === port.hostAddress) &&
+    (hostPort === undefined || (hostPort.first <= port.hostPort && port.hostPort <= hostPort.last))
+  );
+}
+
+function notPublished({ name }: Pick<ContainerRecord, 'name'>, { hostPort, protocol }: PortSelection, byAll: boolean): OrlopError {
+  const message = byAll
+    ? `port ${hostPort}/${protocol} of container ${name} is published with all its exposed ports`
+    : `container ${name} publishes no port ${hostPort}/${protocol}`;
+  const hint = byAll ? 'make the container anew without --publish-all' : `see its ports with: orlop port ${name}`;
+  return new OrlopError(byAll ? 'failed-precondition' : 'not-found', 'ENGINE_PORT_NOT_PUBLISHED', message, { hint });
+}
+
+function unreachable({ name, network }: Pick<ContainerRecord, 'name' | 'network'>): OrlopError {
+  return new OrlopError(
+    'failed-precondition',
+    'ENGINE_NO_WAY_IN',
+    `no port of container ${name} can be published: it is in no network that leads out`,
+    {
+      hint: network === 'host' ? "it has the host's ports already" : 'connect it to a network with: orlop network connect',
+    },
+  );
+}
