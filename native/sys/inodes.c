@@ -1,5 +1,5 @@
 // What a file is: owner, mode, times, attributes, extended attributes, contents moved inside the kernel.
-#include "sys.h"
+#include "file_queue.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,7 +50,7 @@ static napi_value fchmodat_method(napi_env env, napi_callback_info info) {
   return done(&call, result, path.text);
 }
 
-static struct timespec to_timespec(int64_t ns) {
+struct timespec to_timespec(int64_t ns) {
   struct timespec time = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
   if (time.tv_nsec < 0) {
     time.tv_sec--;
@@ -59,7 +59,7 @@ static struct timespec to_timespec(int64_t ns) {
   return time;
 }
 
-static int64_t nanoseconds_at(struct call *call, size_t index) {
+int64_t nanoseconds_at(struct call *call, size_t index) {
   int64_t ns = 0;
   bool lossless = false;
   if (call->failed) return 0;
@@ -189,43 +189,6 @@ static napi_value copy_file_range_method(napi_env env, napi_callback_info info) 
   return call.failed ? NULL : number_or_errno(&call, copy_file_range(from, &from_offset, to, &to_offset, length, 0), NULL);
 }
 
-// One small file, whole, in one crossing. The kernel's cost of chown(2) and chmod(2) is a journalled change each: they are left out where the new
-// file is already as wanted. chown clears set-id bits, so the mode comes after it; the time is last.
-static int fill_new_file(int fd, struct bytes data, mode_t mode, uid_t uid, gid_t gid, int64_t mtime) {
-  for (size_t at = 0; at < data.length;) {
-    ssize_t written = write(fd, data.data + at, data.length - at);
-    if (written < 0 && errno != EINTR) return -1;
-    if (written > 0) at += (size_t)written;
-  }
-  struct stat facts;
-  if (fstat(fd, &facts) < 0) return -1;
-  if ((facts.st_uid != uid || facts.st_gid != gid) && fchown(fd, uid, gid) < 0) return -1;
-  if ((facts.st_mode & 07777) != mode && fchmod(fd, mode) < 0) return -1;
-  const struct timespec times[2] = {to_timespec(mtime), to_timespec(mtime)};
-  return futimens(fd, times);
-}
-
-static napi_value create_file(napi_env env, napi_callback_info info) {
-  struct call call = call_begin(env, info, "openat", 7);
-  struct path path;
-  int directory = fd_at(&call, 0);
-  path_at(&call, 1, &path);
-  struct bytes data = bytes_at(&call, 2);
-  mode_t mode = (mode_t)integer_at(&call, 3);
-  uid_t uid = (uid_t)integer_at(&call, 4);
-  gid_t gid = (gid_t)integer_at(&call, 5);
-  int64_t mtime = nanoseconds_at(&call, 6);
-  // A name, not a path: then O_EXCL and O_NOFOLLOW leave nothing to be resolved.
-  if (strchr(path.text, '/') != NULL) throw_errno(&call, EINVAL, path.text);
-  if (call.failed) return NULL;
-  int fd = openat(directory, path.text, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode & 0777);
-  if (fd < 0) return throw_errno(&call, errno, path.text);
-  call.syscall = "write";
-  if (fill_new_file(fd, data, mode, uid, gid, mtime) < 0) throw_errno(&call, errno, path.text);
-  close(fd);
-  return call.failed ? NULL : undefined(env);
-}
-
 static napi_value syncfs_method(napi_env env, napi_callback_info info) {
   struct call call = call_begin(env, info, "syncfs", 1);
   int fd = fd_at(&call, 0);
@@ -251,7 +214,12 @@ static napi_value statfs_method(napi_env env, napi_callback_info info) {
   return result;
 }
 
-const struct method inode_methods[] = {{"createFile", create_file},
+const struct method inode_methods[] = {{"openFileQueue", file_queue_open},
+                                       {"queueFile", file_queue_begin},
+                                       {"queueData", file_queue_data},
+                                       {"endQueuedFile", file_queue_end},
+                                       {"drainFileQueue", file_queue_drain},
+                                       {"closeFileQueue", file_queue_close},
                                        {"fchownat", fchownat_method},
                                        {"fchmodat", fchmodat_method},
                                        {"utimensat", utimensat_method},

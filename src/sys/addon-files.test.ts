@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -88,21 +88,6 @@ test('facts are those of stat', (t) => {
     [ours.ino, ours.dev, ours.mtimeNs, ours.size, ours.blocks, ours.mode, ours.nlink],
     [theirs.ino, theirs.dev, theirs.mtimeNs, 10_000, Number(theirs.blocks), Number(theirs.mode), 1],
   );
-});
-
-test('a file is made whole: data, owner, mode and time, whatever umask and directory say', (t) => {
-  const { path, fd } = scratch(t);
-  chmodSync(path, 0o2755);
-  const [uid, gid] = isRoot ? [7, 8] : [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
-  addon.createFile(fd, 'whole', Buffer.from('content'), 0o4777, uid, gid, -1_000_000_001n);
-  const facts = addon.fstatat(fd, 'whole', 0);
-  assert.deepEqual([facts.mode, facts.uid, facts.gid, facts.size, facts.mtimeNs], [0o104_777, uid, gid, 7, -1_000_000_001n]);
-  assert.equal(readFileSync(join(path, 'whole'), 'utf8'), 'content');
-  symlinkSync('/dev/null', join(path, 'link'));
-  const again = (name: string) => (): void => addon.createFile(fd, name, Buffer.alloc(0), 0o644, uid, gid, 0n);
-  for (const name of ['whole', 'link']) assert.throws(again(name), (error) => isErrno(error, 'EEXIST'), name);
-  assert.throws(again('a/b'), (error) => isErrno(error, 'EINVAL'), 'a path');
-  assert.throws(again('.'), (error) => isErrno(error, 'EISDIR', 'EEXIST'), 'the directory');
 });
 
 test('devices keep large numbers, FIFOs need no privilege', (t) => {

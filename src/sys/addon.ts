@@ -26,6 +26,12 @@ export interface FileFacts {
   readonly blocks: number;
 }
 
+declare const fileQueue: unique symbol;
+/** A handle of the addon's. */
+export interface FileQueue {
+  readonly [fileQueue]: true;
+}
+
 export interface Addon {
   // Processes
   /**
@@ -86,10 +92,23 @@ export interface Addon {
   utimensat(directory: number, path: PathText, accessNs: bigint, modifyNs: bigint, flags: number): void;
   fstatat(directory: number, path: PathText, flags: number): FileFacts;
   /**
-   * Makes a file `name` (no path) with its data, owner, mode and times, all in one call. EEXIST when something has the name; after any later error the
-   * file stays, unfinished.
+   * Threads that write the contents and attributes of new files while the caller goes on; at most 8. Closing it, or losing it, ends them. The queue holds at
+   * most some 16 MiB and 256 open files: who has more waits.
    */
-  createFile(directory: number, name: PathText, data: Uint8Array, mode: number, uid: number, gid: number, mtimeNs: bigint): void;
+  openFileQueue(threads: number): FileQueue;
+  /**
+   * Makes an empty file `name` (no path), at once: EEXIST when something has the name. Its data and its end follow, before the next file. `label` is
+   * the `path` of errors about it. The umask applies until its end.
+   */
+  queueFile(queue: FileQueue, directory: number, name: PathText, label: string, mode: number): void;
+  /** Takes a copy. Throws the first failure of any file of the queue, after which nothing more is written; so do the two below. */
+  queueData(queue: FileQueue, data: Uint8Array, offset: number): void;
+  /** What was not written of `size` is a hole. */
+  endQueuedFile(queue: FileQueue, size: number, mode: number, uid: number, gid: number, mtimeNs: bigint): void;
+  /** Returns when all is written. */
+  drainFileQueue(queue: FileQueue): void;
+  /** Drops what waits. EBADF when it is closed already. */
+  closeFileQueue(queue: FileQueue): void;
   /** Extended attributes of what an O_PATH or ordinary descriptor refers to (through /proc/self/fd). */
   setxattr(descriptor: number, name: string, value: Uint8Array): void;
   getxattr(descriptor: number, name: string): Buffer | null;
@@ -206,4 +225,9 @@ export interface Addon {
   prctl(option: number, argument: number): number;
   getrlimit(resource: number): { soft: bigint; hard: bigint };
   umask(mask: number): number;
+  /**
+   * Files that `work` makes belong to these ids, and it walks through mounts that map owners with them, with all our capabilities (setfsuid(2)). `work` runs
+   * on this thread and must not wait: what is asynchronous runs as we are.
+   */
+  withFsIds<Result>(uid: number, gid: number, work: () => Result): Result;
 }

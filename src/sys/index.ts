@@ -1,4 +1,4 @@
-export type { Addon, FileFacts, MountOption, PathText } from './addon.ts';
+export type { Addon, FileFacts, FileQueue, MountOption, PathText } from './addon.ts';
 export { loadAddon } from './load-addon.ts';
 export { toErrnoError, withErrno } from './errno.ts';
 export * from './constants.ts';

@@ -1,4 +1,4 @@
-import { isErrno, isOrlopError, OrlopError } from '#errors';
+import { isErrno } from '#errors';
 import {
   type Addon,
   AT_EMPTY_PATH,
@@ -20,6 +20,7 @@ import { badTar, type TarEntry } from '../tar/header.ts';
 import type { TarHandlers } from '../tar/reader.ts';
 import { checkOwner, setNamedAttributes } from './attributes.ts';
 import { copyUpDirectory, copyUpFile } from './copy-up.ts';
+import { naming } from './entry-errors.ts';
 import { createFileWriter } from './file-writer.ts';
 import { isWhiteout, opaqueAttribute } from './lower-lookup.ts';
 import { createEntryMeter, defaultLimits, type EntryMeter, type UnpackLimits } from './limits.ts';
@@ -80,7 +81,7 @@ export function createUnpacker(options: UnpackOptions): Unpacker {
     entry(entry) {
       meter.entry(entry);
       file = null;
-      naming(entry, () => {
+      naming(entry.path, () => {
         checkOwner(entry);
         const path = parseTreePath(entry.path);
         if (!isPlainFile(entry, path)) return makeEntry(state, path, entry);
@@ -90,14 +91,15 @@ export function createUnpacker(options: UnpackOptions): Unpacker {
     },
     data(chunk, offset) {
       if (file === null) return;
-      naming(file, () => files.data(chunk, offset));
+      naming(file.path, () => files.data(chunk, offset));
       state.size += chunk.length;
       meter.data(chunk.length);
     },
     endOfFile() {
-      if (file !== null) naming(file, () => void (state.skippedXattrs += files.finish()));
+      if (file !== null) naming(file.path, () => void (state.skippedXattrs += files.finish()));
     },
     finish() {
+      files.drain();
       setDirectoryTimes(state);
       return { size: state.size, skippedXattrs: state.skippedXattrs };
     },
@@ -331,23 +333,4 @@ function setDirectoryTimes(state: Unpacking): void {
 function forgetParent(state: Unpacking): void {
   if (state.parent !== null) state.addon.close(state.parent.descriptor);
   state.parent = null;
-}
-
-function naming(entry: TarEntry, make: () => void): void {
-  try {
-    make();
-  } catch (error) {
-    if (isErrno(error, 'ENOSPC', 'EDQUOT', 'EFBIG', 'EIO', 'EROFS', 'EMFILE', 'ENFILE', 'ENOMEM')) throw error;
-    const what = `entry ${showByteText(entry.path)}`;
-    if (isErrno(error, 'ENAMETOOLONG', 'ELOOP', 'ENOTDIR', 'ENOENT', 'EISDIR', 'EINVAL', 'EEXIST', 'EXDEV', 'EMLINK')) {
-      throw new OrlopError('invalid-argument', 'STORE_BAD_TAR', `tar archive: ${what} cannot be made: ${(error as Error).message}`, {
-        cause: error,
-      });
-    }
-    if (isOrlopError(error) && !error.code.startsWith('ERRNO_')) throw error;
-    const kind = isOrlopError(error) ? error.kind : 'internal';
-    throw new OrlopError(kind, 'STORE_UNPACK_FAILED', `${what} cannot be made: ${error instanceof Error ? error.message : String(error)}`, {
-      cause: error,
-    });
-  }
 }
