@@ -4,6 +4,7 @@ import { createSeccompCache, openCgroup } from '#runtime';
 import { attachContainer } from './attach.ts';
 import { commitContainer, containerChanges, exportContainer } from './container/changes.ts';
 import { createContainer, nameInUse } from './container/create.ts';
+import { resizeDisk } from './container/disk-limit.ts';
 import { filterContainers } from './container/filter.ts';
 import { readLog } from './container/logs.ts';
 import { parseContainerName } from './container/names.ts';
@@ -162,6 +163,7 @@ function containersOf(context: EngineContext): Engine['containers'] {
     changePorts: (ref, change) => changePorts(context, ref, change),
     top: (ref, psArguments) => containerTop(context, ref, psArguments),
   };
+    resizeDisk: (ref, sizeBytes) => resizeDisk(context, ref, sizeBytes),
 }
 
 function startAgain(context: EngineContext, container: LiveContainer): void {

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { OrlopError } from '#errors';
 import { firstBootFiles } from '#image';
 import { parseSignal } from '#sys';
@@ -12,6 +13,7 @@ import { prepareFirstBoot } from '../system/prepare.ts';
 import { createLive } from './live.ts';
 import { resolveProcess } from './effective.ts';
 import { machineResolvConf, parseExtraHost } from './host-files.ts';
+import { diskSizeOf } from './disk-limit.ts';
 import { createContainerId, createName, parseContainerName } from './names.ts';
 import { formatRecord, initialState, type ContainerRecord } from './record.ts';
 
@@ -42,10 +44,12 @@ async function makeContainer(
   const container = createLive(context.dataRoot, record);
   context.table.add(container);
   undo.defer(() => context.table.drop(record.id));
-  const snapshot = await context.store.snapshots.prepare(record.id, record.image.chain);
+  const snapshot = await context.store.snapshots.prepare(record.id, record.image.chain, { sizeBytes: diskSizeOf(record.request) });
   undo.defer(async () => void (await context.store.snapshots.remove(record.id)));
-  if (record.kind === 'system')
-    prepareFirstBoot(context.dataRoot, snapshot, {
+  if (record.kind === 'system') {
+    await using disk = await context.store.snapshots.openDisk(snapshot);
+    const upper = disk === null ? snapshot.upper : join(disk.path, snapshot.upper);
+    prepareFirstBoot(context.dataRoot, { ...snapshot, upper }, {
       init,
       hostname: record.hostname,
       resolvConf: await machineResolvConf(record),
@@ -54,6 +58,7 @@ async function makeContainer(
   await reservePlaces(context, record, networks.places);
   undo.move();
   publishContainerEvent(context, container, 'create');
+  }
 }
 
 function planRecord(
@@ -74,6 +79,7 @@ function planRecord(
   return {
     id,
     name,
+  diskSizeOf(request);
     kind: request.kind,
     createdAtNs: nowNs(),
     request: { ...request, name },

@@ -2,9 +2,8 @@ import { constants, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { OrlopError, toOrlopError } from '#errors';
 import type { LinuxDevice } from '#oci';
-import type { Snapshot } from '#store';
 import { resolveUser, startContainer as startProcess, type Started, type Stdio } from '#runtime';
-import { AT_FDCWD, idmappedView, mountOverlayRoot, OPEN_TREE_CLONE, prepareMonitorDirectory } from '#sys';
+import { AT_FDCWD, idmappedView, OPEN_TREE_CLONE, prepareMonitorDirectory } from '#sys';
 import { nowNs, publishContainerEvent, saveRecord, saveState, type EngineContext } from '../context.ts';
 import { attachPlaces, detachPlaces } from '../network/attachment.ts';
 import { hostFilesOwner, openJoining } from '../network/joining.ts';
@@ -23,6 +22,7 @@ import { writeHostFiles } from './host-files.ts';
 import type { ContainerRecord, ContainerState } from './record.ts';
 import { removeWhole } from './remove.ts';
 import type { LiveContainer } from './table.ts';
+import { mountRoot, openUsers } from './root-mount.ts';
 
 /** Starts a container that does not run. false: it runs already. A failure is written into its record and leaves nothing of the run behind. */
 export async function startContainer(context: EngineContext, ref: string): Promise<boolean> {
@@ -157,34 +157,6 @@ function shapeOf(record: ContainerRecord): SandboxShape {
   return shared ? 'shared-users' : 'own';
 }
 
-interface RootParts {
-  readonly record: ContainerRecord;
-  readonly ready: ReadySandbox;
-  readonly snapshot: Snapshot;
-}
-
-async function mountRoot(context: EngineContext, { record, ready, snapshot }: RootParts): Promise<number> {
-  if (snapshot.driver === 'native') return bindWholeCopy(context, ready, join(context.dataRoot, snapshot.upper));
-  const base = ready.view ?? context.dataRootDescriptor;
-  const first = ready.idRange?.first ?? 0;
-  return mountOverlayRoot(context.addon, {
-    base,
-    lower: snapshot.lower,
-    upper: { directory: snapshot.upper, work: snapshot.work },
-    volatile: record.request.autoRemove === true,
-    fsuid: first,
-    fsgid: first,
-    way: context.overlayWay,
-  });
-}
-
-/** A snapshot that is a whole copy is its own root: a mount of that directory, with the owners of the container's range. */
-function bindWholeCopy(context: EngineContext, ready: ReadySandbox, path: string): number {
-  if (ready.idRange === null) return context.addon.openTree(AT_FDCWD, path, OPEN_TREE_CLONE);
-  using users = openUsers(context, ready);
-  return idmappedView(context.addon, path, users.descriptor);
-}
-
 /** Each file is a view of its own: before Linux 6.15 nothing can be cloned out of the data root's view. */
 function mountHostFiles(
   context: EngineContext,
@@ -197,11 +169,6 @@ function mountHostFiles(
     users === null ? context.addon.openTree(AT_FDCWD, path, OPEN_TREE_CLONE) : idmappedView(context.addon, path, users.descriptor);
   const files = Object.entries(hostFilesOf(record.kind));
   return new Map(files.map(([target, file]) => [target, borrow(open(join(context.dataRoot, 'containers', record.id, file)))]));
-}
-
-function openUsers(context: EngineContext, ready: ReadySandbox): Disposable & { readonly descriptor: number } {
-  const descriptor = ready.sandbox.openNamespace('user');
-  return { descriptor, [Symbol.dispose]: () => context.addon.close(descriptor) };
 }
 
 function stdioOf(record: ContainerRecord): Stdio {

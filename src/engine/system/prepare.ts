@@ -1,5 +1,5 @@
 import { chmodSync, chownSync, lstatSync, mkdirSync, writeFileSync, type Stats } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { isErrno } from '#errors';
 import type { FirstBootFile } from '#image';
 import type { Snapshot } from '#store';
@@ -7,11 +7,11 @@ import { planPreparations, type FileOperation, type InitSystem } from '#system';
 
 /**
  * Writes what a machine must find at its first boot into its fresh writable layer: its name, its resolver, an empty machine-id, what its image asks for. From then on
- * the files are its own: nothing is bound over them, so that hostnamectl and systemd-resolved may replace them.
+ * the files are its own: nothing is bound over them, so that hostnamectl and systemd-resolved may replace them. The layer's path is absolute or relative to `root`.
  */
 export function prepareFirstBoot(
   root: string,
-  snapshot: Snapshot,
+  snapshot: Pick<Snapshot, 'lower' | 'upper'>,
   facts: { init: InitSystem | null; hostname: string; resolvConf: string; files: readonly FirstBootFile[] },
 ): void {
   const operations: FileOperation[] = [
@@ -22,7 +22,7 @@ export function prepareFirstBoot(
   ];
   for (const operation of operations) {
     if (makeParents(root, snapshot, dirname(operation.path)) === null) continue;
-    const target = join(root, snapshot.upper, operation.path);
+    const target = join(resolve(root, snapshot.upper), operation.path);
     writeFileSync(target, operation.content, { flag: 'wx' });
     chmodSync(target, operation.mode);
   }
@@ -37,14 +37,14 @@ function hostsOf(hostname: string): string {
  * Makes the directories in the upper layer as they are in the layers below. Returns those layers in which all of them are directories, so that no
  * link of an image is ever followed here; null: the uppermost has something else there, and the file has no place.
  */
-function makeParents(root: string, snapshot: Snapshot, directory: string): readonly string[] | null {
+function makeParents(root: string, snapshot: Pick<Snapshot, 'lower' | 'upper'>, directory: string): readonly string[] | null {
   if (directory === '/') return snapshot.lower;
   const above = makeParents(root, snapshot, dirname(directory));
   if (above === null) return null;
   const found = above.map((lower) => ({ lower, stats: lookUp(join(root, lower, directory)) })).filter(({ stats }) => stats !== null);
   const first = found[0]?.stats ?? null;
   if (first !== null && !first.isDirectory()) return null;
-  const target = join(root, snapshot.upper, directory);
+  const target = join(resolve(root, snapshot.upper), directory);
   if (lookUp(target) === null) {
     mkdirSync(target);
     chmodSync(target, first === null ? 0o755 : first.mode & 0o7777);
