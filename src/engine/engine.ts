@@ -161,9 +161,9 @@ function containersOf(context: EngineContext): Engine['containers'] {
     },
     sample: (ref) => sampleContainer(context, ref),
     changePorts: (ref, change) => changePorts(context, ref, change),
+    resizeDisk: (ref, sizeBytes) => resizeDisk(context, ref, sizeBytes),
     top: (ref, psArguments) => containerTop(context, ref, psArguments),
   };
-    resizeDisk: (ref, sizeBytes) => resizeDisk(context, ref, sizeBytes),
 }
 
 function startAgain(context: EngineContext, container: LiveContainer): void {

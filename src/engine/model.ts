@@ -135,13 +135,13 @@ export interface Engine extends AsyncDisposable {
     attach(ref: string, request: AttachRequest): Promise<AttachedStream>;
     logs(ref: string, request: LogRequest, signal: AbortSignal): AsyncIterable<LogRecord>;
     resize(ref: string, rows: number, columns: number): Promise<void>;
-    /** What it uses at this moment; null when it does not run. */
-    sample(ref: string): ContainerSample | null;
     /**
      * Gives a container's writable layer this limit (bytes), running or not, now and for later starts. conflict below what is used; failed-precondition where the way that limits
      * are made cannot.
      */
     resizeDisk(ref: string, sizeBytes: number): Promise<void>;
+    /** What it uses at this moment; null when it does not run. */
+    sample(ref: string): ContainerSample | null;
     /** Process table of the container: titles and rows as `ps` prints them with these arguments. */
     top(ref: string, psArguments: string): Promise<{ titles: string[]; processes: string[][] }>;
     /** Publishes further ports, running or not, and gives others up; kept for the next start. Answers what leads to it now. */

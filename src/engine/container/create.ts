@@ -12,8 +12,8 @@ import { initOf, stopSignalOf } from '../system/init.ts';
 import { prepareFirstBoot } from '../system/prepare.ts';
 import { createLive } from './live.ts';
 import { resolveProcess } from './effective.ts';
-import { machineResolvConf, parseExtraHost } from './host-files.ts';
 import { diskSizeOf } from './disk-limit.ts';
+import { machineResolvConf, parseExtraHost } from './host-files.ts';
 import { createContainerId, createName, parseContainerName } from './names.ts';
 import { formatRecord, initialState, type ContainerRecord } from './record.ts';
 
@@ -55,10 +55,10 @@ async function makeContainer(
       resolvConf: await machineResolvConf(record),
       files: firstBootFiles(record.labels, record.name),
     });
+  }
   await reservePlaces(context, record, networks.places);
   undo.move();
   publishContainerEvent(context, container, 'create');
-  }
 }
 
 function planRecord(
@@ -75,11 +75,11 @@ function planRecord(
   parseSignal(process.stopSignal);
   for (const entry of request.extraHosts ?? []) parseExtraHost(entry, ['0.0.0.0']);
   checkIsolation(request);
+  diskSizeOf(request);
   checkHostNetwork(request, mode);
   return {
     id,
     name,
-  diskSizeOf(request);
     kind: request.kind,
     createdAtNs: nowNs(),
     request: { ...request, name },

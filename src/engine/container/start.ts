@@ -21,8 +21,8 @@ import { followExit } from './exit.ts';
 import { writeHostFiles } from './host-files.ts';
 import type { ContainerRecord, ContainerState } from './record.ts';
 import { removeWhole } from './remove.ts';
-import type { LiveContainer } from './table.ts';
 import { mountRoot, openUsers } from './root-mount.ts';
+import type { LiveContainer } from './table.ts';
 
 /** Starts a container that does not run. false: it runs already. A failure is written into its record and leaves nothing of the run behind. */
 export async function startContainer(context: EngineContext, ref: string): Promise<boolean> {
