@@ -1,6 +1,4 @@
 import { isErrno, OrlopError } from '#errors';
-import { openRouteSocket } from '../netlink/socket.ts';
-import { setLink } from '../netlink/requests.ts';
 import type { NetworkCalls } from '../types.ts';
 import { serveDatagrams, serveStreams, type Handler } from './listener.ts';
 import { openRedirect } from './redirect.ts';
@@ -33,24 +31,12 @@ export function openContainerServer(addon: NetworkCalls, netnsFd: number, handle
 
 function bind(addon: NetworkCalls, netnsFd: number, type: number, wanted: number): number {
   try {
-    return bindWithLoopback(addon, netnsFd, type, wanted);
+    return addon.bindInNamespace(netnsFd, type, address, wanted);
   } catch (cause) {
     if (!isErrno(cause, 'EADDRINUSE')) throw cause;
     throw new OrlopError('failed-precondition', 'NETWORK_NAMES_PORT_TAKEN', `port ${wanted} of ${address} is taken inside the container`, {
       hint: 'let the server in it listen on the address of its network only, or use a kernel with nf_tables',
       cause,
     });
-  }
-}
-
-/** The address exists only while the loopback is up, which nobody may have seen to yet. */
-function bindWithLoopback(addon: NetworkCalls, netnsFd: number, type: number, wanted: number): number {
-  try {
-    return addon.bindInNamespace(netnsFd, type, address, wanted);
-  } catch (error) {
-    if (!isErrno(error, 'EADDRNOTAVAIL')) throw error;
-    using inside = openRouteSocket(addon, netnsFd);
-    inside.change(setLink({ name: 'lo' }, { up: true }));
-    return addon.bindInNamespace(netnsFd, type, address, wanted);
   }
 }
