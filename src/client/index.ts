@@ -4,6 +4,7 @@ import { defaultHost, parseHost } from './host.ts';
 import { createImagesClient, type ImagesClient } from './images.ts';
 import { createArchivesClient, createDiskClient, type ArchivesClient, type DiskClient } from './store.ts';
 import { createLxdClient, type LxdClient } from './lxd.ts';
+import { createNetworksClient, type NetworksClient } from './networks.ts';
 import { createSystemClient, type SystemClient } from './system.ts';
 import { createTransport } from './transport/transport.ts';
 
@@ -13,6 +14,7 @@ export type { ImagesClient, ImportOptions } from './images.ts';
 export type { PulledImage, PullOptions, PushedImage, RegistryOptions } from './registries.ts';
 export type { ProcessStream } from './process-stream.ts';
 export type { EventOptions, FollowOptions, SystemClient } from './system.ts';
+export type { NetworksClient } from './networks.ts';
 export type { ArchivesClient, CommitOptions, DiskClient, LoadLine, PruneAnswer } from './store.ts';
 export { defaultHost } from './host.ts';
 
@@ -22,6 +24,7 @@ export interface Client extends SystemClient, LxdClient, Disposable {
   readonly containers: ContainersClient;
   readonly execs: ExecsClient;
   readonly images: ImagesClient;
+  readonly networks: NetworksClient;
   readonly archives: ArchivesClient;
   readonly disk: DiskClient;
   /** Closes resting connections; open streams stay. */
@@ -46,6 +49,7 @@ export function connect(options: ConnectOptions = {}): Client {
     containers: createContainersClient(transport),
     execs: createExecsClient(transport),
     images: createImagesClient(transport),
+    networks: createNetworksClient(transport),
     archives: createArchivesClient(transport),
     disk: createDiskClient(transport),
     ...createSystemClient(transport),

@@ -65,7 +65,7 @@ describe('the flag grammar', () => {
       ['run', ['--name'], 'flag needs an argument: --name'],
       ['run', ['-ie'], "flag needs an argument: 'e' in -ie"],
       ['stop', ['-t', 'soon'], 'invalid argument "soon" for "-t, --timeout" flag: it must be a whole number'],
-      ['run', ['-p', '1:1'], '--publish is not supported yet'],
+      ['run', ['--link', 'a:b'], '--link is not supported yet'],
       ['run', ['--gpus=all'], '--gpus is not supported yet'],
       ['launch', ['-v', '/a:/b'], '--volume is not supported yet'],
     ];
@@ -139,7 +139,7 @@ describe('the command table', () => {
     const help = formatCommandHelp(commandNamed('run'));
     assert.match(help, /^Usage: {2}orlop run \[OPTIONS\] IMAGE \[COMMAND\] \[ARG\.\.\.\]\n/);
     assert.match(help, / {2}-e, --env list +Set environment variables\n/);
-    assert.doesNotMatch(help, /--publish|--net /);
+    assert.doesNotMatch(help, /--restart|--net /);
     for (const { name, summary } of listCommands())
       assert.ok(formatOverview(listCommands()).includes(`  ${name} `) && formatOverview(listCommands()).includes(summary), name);
   });

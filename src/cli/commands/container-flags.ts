@@ -1,6 +1,5 @@
 import type { FlagSpec } from '../arguments/spec.ts';
-
-const networks = ['bridge', 'host', 'none'];
+import { networkFlags } from './network-flags.ts';
 
 /** Flags that mean the same for containers of both kinds. */
 export const sharedFlags: readonly FlagSpec[] = [
@@ -21,8 +20,7 @@ export const sharedFlags: readonly FlagSpec[] = [
   { name: 'memory', short: 'm', kind: 'text', value: 'bytes', help: 'Memory limit' },
   { name: 'memory-reservation', kind: 'text', value: 'bytes', help: 'Memory soft limit' },
   { name: 'memory-swap', kind: 'text', value: 'bytes', help: 'Limit of memory and swap together; -1 for unlimited swap' },
-  { name: 'network', kind: 'text', help: 'Connect to a network', choices: networks },
-  { name: 'net', kind: 'text', help: '', aliasOf: 'network', choices: networks },
+  ...networkFlags,
   { name: 'oom-score-adj', kind: 'integer', help: "Tune the host's out-of-memory preferences (-1000 to 1000)" },
   { name: 'pids-limit', kind: 'integer', help: 'Limit the number of processes; -1 for unlimited' },
   { name: 'privileged', kind: 'flag', help: 'Give extended privileges' },
@@ -57,8 +55,6 @@ export const createFlags: readonly FlagSpec[] = [
 /** Docker has them; they are refused by name instead of being called unknown. */
 export const refusedFlags: readonly FlagSpec[] = [
   ...['no-healthcheck', 'oom-kill-disable', 'use-api-socket'].map((name): FlagSpec => ({ name, kind: 'flag', help: '', refused: true })),
-  { name: 'publish', short: 'p', kind: 'list', help: '', refused: true },
-  { name: 'publish-all', short: 'P', kind: 'flag', help: '', refused: true },
   { name: 'volume', short: 'v', kind: 'list', help: '', refused: true },
   ...[
     'annotation',
@@ -78,11 +74,6 @@ export const refusedFlags: readonly FlagSpec[] = [
     'device-write-bps',
     'device-write-iops',
     'disable-content-trust',
-    'dns',
-    'dns-opt',
-    'dns-option',
-    'dns-search',
-    'expose',
     'gpus',
     'health-cmd',
     'health-interval',
@@ -92,21 +83,15 @@ export const refusedFlags: readonly FlagSpec[] = [
     'health-timeout',
     'io-maxbandwidth',
     'io-maxiops',
-    'ip',
-    'ip6',
     'ipc',
     'isolation',
     'kernel-memory',
     'label-file',
     'link',
-    'link-local-ip',
     'log-driver',
     'log-opt',
-    'mac-address',
     'memory-swappiness',
     'mount',
-    'net-alias',
-    'network-alias',
     'pid',
     'platform',
     'restart',

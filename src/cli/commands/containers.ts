@@ -232,9 +232,13 @@ export const containerCommands: readonly CommandSpec[] = [
   },
   {
     name: 'inspect',
-    summary: 'Show all that is known of containers and images',
+    summary: 'Show all that is known of containers, images and networks',
     usage: '[OPTIONS] NAME|ID [NAME|ID...]',
-    flags: [inspectFormat, { name: 'type', kind: 'text', help: 'Look only for this type', choices: ['container', 'image'] }, inspectSize],
+    flags: [
+      inspectFormat,
+      { name: 'type', kind: 'text', help: 'Look only for this type', choices: ['container', 'image', 'network'] },
+      inspectSize,
+    ],
     positionals: { min: 1, max: many },
     completes: 'container',
   },

@@ -2,6 +2,7 @@ import type { CommandSpec } from '../arguments/spec.ts';
 import { containerCommands } from './containers.ts';
 import { groupedName, withGroups } from './groups.ts';
 import { lxdCommands } from './lxd.ts';
+import { networkCommands } from './networks.ts';
 import { otherCommands } from './others.ts';
 import { registryCommands } from './registries.ts';
 import { registryServerCommands } from './registry-server.ts';
@@ -14,6 +15,7 @@ const table: readonly CommandSpec[] = [
   ...registryServerCommands,
   ...storeCommands,
   ...lxdCommands,
+  ...networkCommands,
   ...otherCommands,
 ];
 

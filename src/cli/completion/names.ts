@@ -5,6 +5,7 @@ export const listings: Readonly<Record<Completes, string>> = {
   container: "orlop ps -a --format '{{.Names}}'",
   running: "orlop ps --format '{{.Names}}'",
   image: "orlop images --format '{{.Repository}}:{{.Tag}}'",
+  network: "orlop network ls --format '{{.Name}}'",
   template: "orlop template list --format '{{.Template}}'",
   none: 'true',
 };

@@ -1,8 +1,9 @@
-import type { CreateRequest, Limits, NetworkMode } from '#wire';
+import type { CreateRequest, Limits } from '#wire';
 import { OrlopError } from '#errors';
 import type { Arguments } from '../arguments/parse.ts';
 import { usageError } from '../arguments/usage-error.ts';
 import { readEnvironment, readText, type Environment } from './environment.ts';
+import { readNetworkOptions } from './networks.ts';
 import { parseHostEntries, parsePairs, parseTmpfs, parseUlimits } from './pairs.ts';
 import { parseBytes, parseCpus } from './size.ts';
 
@@ -25,7 +26,6 @@ export async function readContainerOptions(args: Arguments, environment: Environ
     stopTimeoutS: args.integer('stop-timeout'),
     privileged: args.has('privileged') ? args.flag('privileged') : undefined,
     userNamespace: readUserNamespace(args.text('userns')),
-    network: readNetwork(args.text('network')),
     readOnlyRoot: args.has('read-only') ? args.flag('read-only') : undefined,
     capAdd: list('cap-add'),
     capDrop: list('cap-drop'),
@@ -36,6 +36,7 @@ export async function readContainerOptions(args: Arguments, environment: Environ
     oomScoreAdjust: args.integer('oom-score-adj'),
     limits: readLimits(args),
     extraHosts: args.has('add-host') ? parseHostEntries(args.list('add-host')) : undefined,
+    ...readNetworkOptions(args),
     ...(await readSecurityOptions(args.list('security-opt'))),
   });
 }
@@ -65,13 +66,6 @@ function readUserNamespace(text: string | undefined): ContainerOptions['userName
   if (text === undefined || text === '') return undefined;
   if (text === 'host' || text === 'auto') return text;
   throw usageError(`invalid argument ${JSON.stringify(text)} for "--userns" flag: it must be auto or host`);
-}
-
-function readNetwork(text: string | undefined): NetworkMode | undefined {
-  if (text === undefined) return undefined;
-  if (text === 'default' || text === 'bridge') return 'bridge';
-  if (text === 'host' || text === 'none') return text;
-  throw new OrlopError('unimplemented', 'CLI_USAGE', `--network ${text} is not supported yet`, { hint: 'use bridge, host or none' });
 }
 
 /** `seccomp=FILE` is read here: the engine opens no files for its clients. */

@@ -2,6 +2,7 @@ import type { DockerCreateBody, DockerHostConfig } from '#wire';
 import type { Arguments } from '../arguments/parse.ts';
 import { usageError } from '../arguments/usage-error.ts';
 import type { ContainerOptions } from './container-options.ts';
+import { networkBodyOf, networkHostConfigOf } from './network-body.ts';
 
 export interface CreatePlan {
   readonly body: DockerCreateBody;
@@ -61,6 +62,7 @@ export function planCreate(
         StopSignal: options.stopSignal,
         StopTimeout: options.stopTimeoutS,
       }),
+      ...networkBodyOf(options),
       HostConfig: hostConfigOf(args, options, consoleSize),
     },
   };
@@ -77,7 +79,7 @@ function hostConfigOf(
     Init: args.has('init') ? args.flag('init') : undefined,
     GroupAdd: args.has('group-add') ? [...args.list('group-add')] : undefined,
     ConsoleSize: consoleSize === undefined ? undefined : ([...consoleSize] as [number, number]),
-    NetworkMode: options.network,
+    ...networkHostConfigOf(options),
     Privileged: options.privileged,
     UsernsMode: options.userNamespace,
     ReadonlyRootfs: options.readOnlyRoot,

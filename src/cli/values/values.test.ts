@@ -195,7 +195,6 @@ describe('a create request', () => {
 
   test('refuses by name what Orlop cannot do', async () => {
     await assert.rejects(plan('--pull', 'often', 'img'), { code: 'CLI_USAGE' });
-    await assert.rejects(plan('--network', 'mine', 'img'), { message: '--network mine is not supported yet' });
     await assert.rejects(plan('--security-opt', 'label=x', 'img'), { kind: 'unimplemented' });
     await assert.rejects(plan('--security-opt', 'seccomp=/nonexistent', 'img'), { kind: 'not-found' });
     await assert.rejects(plan('--userns', 'keep-id', 'img'), { code: 'CLI_USAGE' });

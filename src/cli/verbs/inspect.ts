@@ -9,13 +9,15 @@ import { parseTemplate } from '../render/template.ts';
 
 export const inspect: Verb = (invocation) => {
   const type = invocation.args.text('type') ?? '';
-  if (!['', 'container', 'image'].includes(type)) throw usageError(`"${type}" is not a valid value for --type`, invocation.command);
+  if (type !== '' && !Object.hasOwn(looks, type)) throw usageError(`"${type}" is not a valid value for --type`, invocation.command);
   return inspectAll(invocation, type);
 };
 
 export const inspectContainers: Verb = (invocation) => inspectAll(invocation, 'container');
 
 export const inspectImages: Verb = (invocation) => inspectAll(invocation, 'image');
+
+export const inspectNetworks: Verb = (invocation) => inspectAll(invocation, 'network');
 
 /** What was found is shown even when something else was not. */
 async function inspectAll({ args, io, client }: Invocation, type: string): Promise<number> {
@@ -38,14 +40,18 @@ async function inspectAll({ args, io, client }: Invocation, type: string): Promi
   return failures.length === 0 ? exitCodes.ok : exitCodes.failure;
 }
 
+/** Where a name is looked up, in this order. */
+const looks: Readonly<Record<string, (engine: Client, ref: string) => Promise<unknown>>> = {
+  container: (engine, ref) => engine.containers.inspect(ref),
+  image: (engine, ref) => engine.images.inspect(ref),
+  network: (engine, ref) => engine.networks.inspect(ref),
+};
+
 async function inspectOne(engine: Client, ref: string, type: string): Promise<unknown> {
-  const looks = [
-    ...(type === 'image' ? [] : [() => engine.containers.inspect(ref)]),
-    ...(type === 'container' ? [] : [() => engine.images.inspect(ref)]),
-  ];
-  for (const look of looks) {
+  for (const [kind, look] of Object.entries(looks)) {
+    if (type !== '' && type !== kind) continue;
     try {
-      return await look();
+      return await look(engine, ref);
     } catch (error) {
       if (!isOrlopError(error, 'not-found')) throw error;
     }

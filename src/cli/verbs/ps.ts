@@ -4,10 +4,11 @@ import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { write } from '../io.ts';
 import { formatList } from '../render/list.ts';
+import { formatPorts } from '../render/ports.ts';
 import { truncate } from '../render/table.ts';
 import { parseFilters } from '../values/pairs.ts';
 
-const columns = ['ID', 'Image', 'Kind', 'Command', 'RunningFor', 'Status', 'Names'];
+const columns = ['ID', 'Image', 'Kind', 'Command', 'RunningFor', 'Status', 'Ports', 'Names'];
 const headers = { ID: 'CONTAINER ID', RunningFor: 'CREATED', CreatedAt: 'CREATED AT' };
 
 export const ps: Verb = async ({ args, io, client }) => {
@@ -39,7 +40,7 @@ export function rowOf(container: DockerContainerSummary, { whole, nowMs }: { who
     RunningFor: `${formatAge(BigInt(Math.max(0, Math.floor(nowMs / 1000) - container.Created)) * 1_000_000_000n)} ago`,
     State: container.State,
     Status: container.Status,
-    Ports: container.Ports.map((port) => `${port.PrivatePort}/${port.Type}`).join(', '),
+    Ports: formatPorts(container.Ports),
     Names: container.Names.map((name) => name.replace(/^\//, '')).join(','),
     Labels: Object.entries(container.Labels)
       .map(([key, value]) => `${key}=${value}`)

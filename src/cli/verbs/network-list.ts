@@ -1,0 +1,34 @@
+import type { DockerNetwork } from '#wire';
+import { exitCodes } from '../exit-codes.ts';
+import type { Verb } from '../invocation.ts';
+import { write } from '../io.ts';
+import { formatList } from '../render/list.ts';
+import { parseFilters } from '../values/pairs.ts';
+
+const columns = ['ID', 'Name', 'Driver', 'Scope'];
+const headers = { ID: 'NETWORK ID' };
+
+export const listNetworks: Verb = async ({ args, io, client }) => {
+  const found = await (await client()).networks.list(parseFilters(args.list('filter')));
+  const rows = found.toSorted((a, b) => (a.Name < b.Name ? -1 : 1)).map((network) => networkRow(network, { whole: args.flag('no-trunc') }));
+  const quiet = args.flag('quiet') && args.text('format') === undefined;
+  const text = quiet ? rows.map((row) => `${row['ID']}\n`).join('') : formatList(rows, { format: args.text('format'), columns, headers });
+  await write(io.stdout, text);
+  return exitCodes.ok;
+};
+
+function networkRow(network: DockerNetwork, { whole }: { readonly whole: boolean }): Record<string, string> {
+  return {
+    ID: whole ? network.Id : network.Id.slice(0, 12),
+    Name: network.Name,
+    Driver: network.Driver,
+    Scope: network.Scope,
+    IPv4: String(network.EnableIPv4),
+    IPv6: String(network.EnableIPv6),
+    Internal: String(network.Internal),
+    Labels: Object.entries(network.Labels)
+      .map(([key, value]) => `${key}=${value}`)
+      .join(','),
+    CreatedAt: network.Created,
+  };
+}
