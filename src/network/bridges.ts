@@ -1,172 +1,79 @@
-import { readFile } from 'node:fs/promises';
-import { isErrno, OrlopError } from '#errors';
-import type { Logger } from '#log';
-import { formatAddress, formatSubnet, overlaps, parseAddress, parseCidr, subnetOf, type Subnet } from './addresses.ts';
+import { createHash } from 'node:crypto';
+import { parseAddress, parseCidr } from './addresses.ts';
 import { applyBridge } from './bridge-link.ts';
-import type { Firewall } from './firewall/firewall.ts';
-import type { FirewalledNetwork } from './firewall/ruleset.ts';
-import { disableIpv6, enableForwarding, routeLoopback } from './forwarding.ts';
-import { outgoingMtu, usedSubnets, type HostFacts } from './host-facts.ts';
-import { gatewayOf } from './ipam.ts';
-import { deleteLink } from './netlink/requests.ts';
-import { isRefusal, type RouteSocket } from './netlink/socket.ts';
-import { chooseSubnet } from './pools.ts';
-import { parseNameservers } from './resolv-conf.ts';
-import { createSerial } from './serial.ts';
-import type { NetworkRecord, NetworkState } from './types.ts';
+import { macOf } from './ipam.ts';
+import { jointLinks, networkGroup } from './naming.ts';
+import { addVeth, isolatePort, setLink } from './netlink/requests.ts';
+import type { RouteSocket } from './netlink/socket.ts';
+import type { NetworkRecord } from './types.ts';
 
-/** A bridge that is up, with its subnet chosen and its firewall in place. */
-export interface ReadyBridge {
+/**
+ * How many containers a bridge takes: the kernel gives it 1,023 ports (BR_PORT_BITS), and the first of a network needs one for each further bridge.
+ */
+export const usualPortLimit = 1_000;
+
+export interface BridgesWanted {
+  readonly prefix: string;
   readonly network: NetworkRecord;
-  readonly index: number;
   readonly mtu: number;
-}
-
-/** Makes bridges when they are first needed, one at a time, and remembers which are ready. */
-export interface Bridges {
-  /** Fails with `failed-precondition`, `resource-exhausted` or `conflict`; then the device is gone again if it was not there before. */
-  ready(network: NetworkRecord): Promise<ReadyBridge>;
-  /** Makes the next `ready` look at the kernel again. */
-  forget(): void;
-  /** Removes the firewall table and the devices. */
-  remove(): Promise<void>;
-}
-
-export interface BridgesOptions {
-  readonly firewall: Firewall;
-  readonly socket: RouteSocket;
-  readonly state: NetworkState;
-  readonly logger: Logger;
-  /** All networks by name; a bridge's record is replaced in it when its subnet has been chosen. */
-  readonly networks: Map<string, NetworkRecord>;
-}
-
-export function createBridges(options: BridgesOptions): Bridges {
-  const serial = createSerial();
-  const made = new Map<string, Promise<ReadyBridge>>();
-  return {
-    ready(network) {
-      const known = made.get(network.name);
-      if (known !== undefined) return known;
-      const next = serial(() => makeReady(options, network.name));
-      made.set(network.name, next);
-      // Whoever comes after a failure tries again.
-      next.catch(() => made.get(network.name) === next && made.delete(network.name));
-      return next;
-    },
-    forget: () => made.clear(),
-    remove() {
-      made.clear();
-      return serial(() => removeBridges(options));
-    },
-  };
-}
-
-async function makeReady(options: BridgesOptions, name: string): Promise<ReadyBridge> {
-  const { firewall, socket, logger, networks, state } = options;
-  const network = networks.get(name);
-  if (network?.driver !== 'bridge') throw new OrlopError('not-found', 'NETWORK_NOT_FOUND', `there is no bridge network '${name}'`);
-  await using undo = new AsyncDisposableStack();
-  const link = linkOf(network);
-  if (socket.link({ name: link }) === null) undo.defer(() => removeLink(socket, link));
-  await enableForwarding(logger);
-  const nameservers = await readNameservers();
-  const { subnet, index, mtu } = claimSubnet(options, network, nameservers);
-  await disableIpv6(link, logger);
-  const pools = [{ subnet: formatSubnet(subnet), gateway: formatAddress(gatewayOf(subnet)) }];
-  const record = network.pools.length === 0 ? { ...network, pools } : network;
-  if (record !== network) {
-    await state.saveNetwork(record);
-    networks.set(name, record);
-  }
-  await firewall.apply(firewalled(networks));
-  await routeLoopback(link, logger);
-  undo.move();
-  logger.debug('bridge is ready', { network: name, link, subnet: formatSubnet(subnet), mtu });
-  return { network: record, index, mtu };
+  /** Whether the bridge has the gateways as its own addresses. */
+  readonly hasAddress: Readonly<Record<4 | 6, boolean>>;
+  /** Whether containers reach each other. */
+  readonly interContainer: boolean;
 }
 
 /**
- * Puts the subnet's first address on the bridge: of the subnet that the network has, or of one that the host does not use. Two engines that
- * choose at the same moment may choose the same, so each looks again once its address is there, and yields when it sees the other's.
+ * Makes the bridges of a network, or what is missing of them: the first has the gateways' addresses, each further one is joined to the first by a pair whose
+ * ends are ports of both. All together are one wire. Returns the devices' indexes by name. Fails as `applyBridge`.
  */
-function claimSubnet(
-  options: BridgesOptions,
-  network: NetworkRecord,
-  nameservers: readonly string[],
-): { subnet: Subnet; index: number; mtu: number } {
-  const { socket, logger, networks } = options;
-  const servers = nameservers.flatMap((text) => parseAddress(text) ?? []);
-  const taken = otherSubnets(networks, network.name);
-  const link = linkOf(network);
-  const [chosen] = subnetsOf(network);
-  for (;;) {
-    const facts: HostFacts = { links: socket.links(), addresses: socket.addresses(), routes: socket.routes() };
-    const own = facts.links.find((one) => one.name === link)?.index;
-    const used = usedSubnets(facts, servers, own);
-    if (chosen !== undefined && used.some((other) => overlaps(other, chosen))) {
-      logger.warn('the subnet of a network overlaps one that the host uses', { network: network.name, subnet: formatSubnet(chosen) });
-    }
-    const subnet = chosen ?? chooseSubnet([...used, ...taken]);
-    const mtu = outgoingMtu(facts);
-    const index = applyBridge(socket, { link, mtu, gateway: gatewayOf(subnet), prefixLength: subnet.prefixLength });
-    if (chosen !== undefined || !isContested(socket, index, subnet)) return { subnet, index, mtu };
-    taken.push(subnet);
+export function applyBridges(socket: RouteSocket, wanted: BridgesWanted): Map<string, number> {
+  const { prefix, network, mtu, hasAddress } = wanted;
+  const group = networkGroup(prefix);
+  const indexes = new Map<string, number>();
+  const addresses = network.pools.flatMap(({ subnet, gateway }) => {
+    const [cidr, address] = [parseCidr(subnet), parseAddress(gateway ?? '')];
+    return cidr === null || address === null || !hasAddress[address.family] ? [] : [{ address, prefixLength: cidr.subnet.prefixLength }];
+  });
+  const [first, ...further] = network.links;
+  if (first === undefined) return indexes;
+  const own = addresses[0];
+  indexes.set(
+    first,
+    applyBridge(socket, { link: first, mtu, mac: own === undefined ? macFor(first) : macOf(own.address), group, addresses }),
+  );
+  for (const link of further) {
+    indexes.set(link, applyBridge(socket, { link, mtu, mac: macFor(link), group, addresses: [] }));
+    joinBridges(socket, wanted, indexes, [first, link]);
   }
+  return indexes;
 }
 
-function isContested(socket: RouteSocket, index: number, subnet: Subnet): boolean {
-  return socket.addresses().some((entry) => entry.index !== index && overlaps(subnetOf(entry.address, entry.prefixLength), subnet));
+/** A hardware address that follows from the device's name. */
+function macFor(link: string): Uint8Array {
+  return Uint8Array.of(0x02, 0x4f, ...createHash('sha256').update(link).digest().subarray(0, 4));
 }
 
-function otherSubnets(networks: ReadonlyMap<string, NetworkRecord>, name: string): Subnet[] {
-  return [...networks.values()].flatMap((other) => (other.name === name ? [] : subnetsOf(other)));
-}
-
-function subnetsOf(network: NetworkRecord): Subnet[] {
-  return network.pools.flatMap((pool) => parseCidr(pool.subnet)?.subnet ?? []);
-}
-
-/** The device that has the network's gateway address. */
-function linkOf(network: NetworkRecord): string {
-  const [link] = network.links;
-  if (link === undefined) throw new OrlopError('internal', 'NETWORK_LINK_UNKNOWN', `network ${network.name} has no device`);
-  return link;
-}
-
-function firewalled(networks: ReadonlyMap<string, NetworkRecord>): FirewalledNetwork[] {
-  return [...networks.values()]
-    .filter((network) => network.driver === 'bridge' && network.pools.length > 0)
-    .map((network) => ({
-      links: network.links,
-      subnets: subnetsOf(network),
-      internal: network.internal,
-      interContainer: true,
-      masquerade: { ipv4: true, ipv6: true },
-    }));
-}
-
-/** The table goes first: a bridge that is still there tells the next engine that there is something to remove. */
-async function removeBridges(options: BridgesOptions): Promise<void> {
-  await options.firewall.remove();
-  for (const network of options.networks.values()) {
-    for (const link of network.links) removeLink(options.socket, link);
+/**
+ * Joins a further bridge to the first. Where containers must not reach each other, the first bridge isolates its end as it isolates containers: through
+ * it only the host is reached.
+ */
+function joinBridges(
+  socket: RouteSocket,
+  { prefix, mtu, interContainer }: BridgesWanted,
+  indexes: ReadonlyMap<string, number>,
+  [first, further]: readonly [string, string],
+): void {
+  const names = jointLinks(prefix, further);
+  if (socket.link({ name: names[0] }) === null) {
+    socket.change(addVeth({ name: names[0], mtu, group: networkGroup(prefix), peer: { name: names[1] } }));
   }
-}
-
-function removeLink(socket: RouteSocket, name: string): void {
-  try {
-    socket.change(deleteLink({ name }));
-  } catch (error) {
-    if (!isRefusal(error, 'ENODEV')) throw error;
-  }
-}
-
-async function readNameservers(): Promise<string[]> {
-  try {
-    return parseNameservers(await readFile('/etc/resolv.conf', 'utf8'));
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'EACCES', 'ELOOP', 'ENOTDIR')) return [];
-    throw error;
+  for (const [index, bridge] of [first, further].entries()) {
+    const link = socket.link({ name: names[index] ?? '' });
+    const master = indexes.get(bridge);
+    if (link === null || master === undefined) continue;
+    const ref = { index: link.index };
+    if (link.mtu !== mtu) socket.change(setLink(ref, { mtu }));
+    if (link.master !== master || !link.up) socket.change(setLink(ref, { master, up: true, noIpv6Address: link.ipv6 !== null }));
+    if (index === 0 && !interContainer) socket.change(isolatePort(link.index, true));
   }
 }

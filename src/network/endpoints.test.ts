@@ -2,19 +2,30 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { isOrlopError } from '#errors';
-import { checkSameWishes, parseWishes, planEndpoint } from './endpoints.ts';
+import { createEndpointTable } from './endpoint-table.ts';
+import { planEndpoint } from './endpoints.ts';
 import { bridgeLink, buriedGroup, buriedLink, checkPrefix, isHostLink, networkId, newHostLink } from './naming.ts';
 import { builtInNetworks } from './records.ts';
 import type { Endpoint, EndpointWishes, NetworkRecord } from './types.ts';
+import { checkSameWishes, parseWishes } from './wishes.ts';
 
 const [bridge, , none] = builtInNetworks('orl') as [NetworkRecord, NetworkRecord, NetworkRecord];
 const network: NetworkRecord = { ...bridge, pools: [{ subnet: '10.5.0.0/24', gateway: '10.5.0.1' }] };
-const plan = (containerId: string, wanted: EndpointWishes = {}, endpoints: readonly Endpoint[] = [], place = network): Endpoint =>
-  planEndpoint({ prefix: 'orl', containerId, network: place, endpoints, wanted });
+const state = { saveEndpoint: () => {}, removeEndpoint: () => {} };
+const plan = (containerId: string, wanted: EndpointWishes = {}, endpoints: readonly Endpoint[] = [], place = network): Endpoint => {
+  const table = createEndpointTable(state, endpoints);
+  return planEndpoint({ prefix: 'orl', containerId, network: place, table, bridge: 'orlbr0', wanted });
+};
 const prefix = fc.stringMatching(/^[a-z][a-z0-9]{0,8}$/);
 
 test('wishes that cannot be are refused', () => {
-  for (const wanted of [{ address: '10.5.0' }, { address: 'fd00::1' }, { address: '' }, { mac: 'x' }, { mac: '01:00:00:00:00:01' }]) {
+  for (const wanted of [
+    { address: '10.5.0' },
+    { address: 'fd00::1' },
+    { linkLocal: ['10.0.0.1'] },
+    { mac: 'x' },
+    { mac: '01:00:00:00:00:01' },
+  ]) {
     assert.throws(
       () => parseWishes(wanted),
       (error) => isOrlopError(error, 'invalid-argument'),

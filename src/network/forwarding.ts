@@ -1,5 +1,5 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { OrlopError } from '#errors';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { isErrno, OrlopError } from '#errors';
 import type { Logger } from '#log';
 
 const forwardingPath = '/proc/sys/net/ipv4/ip_forward';
@@ -22,16 +22,38 @@ export async function enableForwarding(logger: Logger, path: string = forwarding
   logger.info('switched IPv4 forwarding on: containers on a bridge reach the outside through it', { sysctl: 'net.ipv4.ip_forward' });
 }
 
+const settings6 = '/proc/sys/net/ipv6/conf';
+
 /**
- * Takes IPv6 off a bridge that has no IPv6 subnet, so that no container can send the host router advertisements. Does nothing on a kernel
- * without IPv6 or when the setting cannot be written: the bridge works all the same.
+ * The same for IPv6 (ip-sysctl, `conf/all/forwarding`). A link of a host that forwards takes no router advertisements unless it is told to (`accept_ra` 2); those
+ * that took them so far are told to, else the host would lose its own way out.
+ * Fails with `failed-precondition` when it is off and cannot be switched on.
  */
-export async function disableIpv6(link: string, logger: Logger): Promise<void> {
-  const path = `/proc/sys/net/ipv6/conf/${link}/disable_ipv6`;
+export async function enableForwarding6(logger: Logger, directory: string = settings6): Promise<void> {
+  const path = `${directory}/all/forwarding`;
   try {
+    if ((await readFile(path, 'utf8')).trim() === '1') return;
+    const listeners: string[] = [];
+    for (const link of await readdir(directory)) {
+      const setting = `${directory}/${link}/accept_ra`;
+      if (link === 'all' || link === 'default' || (await readFile(setting, 'utf8')).trim() !== '1') continue;
+      await writeFile(setting, '2\n');
+      listeners.push(link);
+    }
     await writeFile(path, '1\n');
-  } catch (error) {
-    logger.debug('could not take IPv6 off a bridge', { link, path, error });
+    const words = 'switched IPv6 forwarding on: containers of networks with IPv6 reach the outside through it';
+    logger.info(words, { sysctl: 'net.ipv6.conf.all.forwarding', stillListening: listeners });
+  } catch (cause) {
+    if (isErrno(cause, 'ENOENT')) {
+      throw new OrlopError('failed-precondition', 'NETWORK_IPV6_MISSING', 'the kernel has no IPv6', {
+        hint: 'make the network without IPv6',
+        cause,
+      });
+    }
+    throw new OrlopError('failed-precondition', 'NETWORK_FORWARDING_OFF', `IPv6 forwarding is off and ${path} cannot be written`, {
+      hint: 'set net.ipv6.conf.all.forwarding=1 on the host, or make the network internal or without IPv6',
+      cause,
+    });
   }
 }
 

@@ -1,15 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { isOrlopError } from '#errors';
-import { contains, formatAddress, lastAddress, parseAddress, parseCidr, type Address, type Subnet } from './addresses.ts';
-import { allocateAddress, formatMac, gatewayOf, isUnicastMac, macOf, parseMac } from './ipam.ts';
-
-function subnet(text: string): Subnet {
-  const parsed = parseCidr(text);
-  assert.ok(parsed !== null);
-  return parsed.subnet;
-}
+import { contains, formatAddress, parseAddress, type Address } from './addresses.ts';
+import { addressSpaceOf, formatMac, isSubnetsOwn, isUnicastMac, lowestFree, macOf, parseMac } from './ipam.ts';
 
 function address(text: string): Address {
   const parsed = parseAddress(text);
@@ -17,52 +10,39 @@ function address(text: string): Address {
   return parsed;
 }
 
-test('the lowest free address is given, and a released one again', () => {
-  const network = subnet('10.0.0.0/24');
-  const used = new Set<bigint>();
-  const given = [1, 2, 3].map(() => {
-    const next = allocateAddress(network, used);
-    used.add(next.value);
-    return formatAddress(next);
-  });
-  assert.deepEqual(given, ['10.0.0.2', '10.0.0.3', '10.0.0.4']);
-  used.delete(address('10.0.0.3').value);
-  assert.equal(formatAddress(allocateAddress(network, used)), '10.0.0.3');
-});
-
-test('every address is given once, never the reserved ones, and then the subnet is full', () => {
+test("every address of a range is given once, never a kept one nor the subnet's own, and then none is left", () => {
   fc.assert(
-    fc.property(fc.integer({ min: 24, max: 32 }), (prefixLength) => {
-      const network = subnet(`10.7.0.0/${prefixLength}`);
-      const used = new Set<bigint>();
-      const capacity = Math.max(0, 2 ** (32 - prefixLength) - 3);
-      for (let count = 0; count < capacity; count += 1) {
-        const next = allocateAddress(network, used);
-        assert.ok(contains(network, next) && !used.has(next.value));
-        assert.ok(![network.base, gatewayOf(network).value, lastAddress(network).value].includes(next.value));
-        used.add(next.value);
+    fc.property(fc.integer({ min: 24, max: 32 }), fc.boolean(), (length, isSix) => {
+      const text = isSix ? `fd00::/${length + 96}` : `10.7.0.0/${length}`;
+      const space = addressSpaceOf({ subnet: text, ...(length < 32 ? { gateway: isSix ? 'fd00::1' : '10.7.0.1' } : {}) });
+      const given = new Set<bigint>();
+      for (
+        let next = lowestFree(space, 0n, (value) => given.has(value));
+        next !== null;
+        next = lowestFree(space, 0n, (value) => given.has(value))
+      ) {
+        assert.ok(
+          contains(space.subnet, next) && !given.has(next.value) && !space.kept.has(next.value) && !isSubnetsOwn(space.subnet, next),
+        );
+        given.add(next.value);
       }
-      assert.throws(
-        () => allocateAddress(network, used),
-        (error) => isOrlopError(error, 'resource-exhausted'),
-      );
+      const all = 2 ** (32 - length);
+      const own = all <= 2 ? 0 : isSix ? 1 : 2;
+      assert.equal(given.size, all - own - (length < 32 ? 1 : 0));
     }),
-    { numRuns: 9 },
+    { numRuns: 18 },
   );
 });
 
-test('a wanted address is given, or refused for what it is', () => {
-  const network = subnet('172.17.0.0/16');
-  const used = [address('172.17.5.5').value];
-  assert.equal(formatAddress(allocateAddress(network, used, address('172.17.200.3'))), '172.17.200.3');
-  const kinds = ['172.17.5.5', '172.17.0.0', '172.17.0.1', '172.17.255.255', '172.18.0.2', 'fd00::2'].map((text) => {
-    try {
-      return formatAddress(allocateAddress(network, used, address(text)));
-    } catch (error) {
-      return isOrlopError(error) ? error.kind : error;
-    }
-  });
-  assert.deepEqual(kinds, ['conflict', ...Array.from({ length: 5 }, () => 'invalid-argument')]);
+test('a pool gives addresses of its range only, and none of its auxiliary ones', () => {
+  const space = addressSpaceOf({ subnet: '10.0.0.0/16', gateway: '10.0.0.1', range: '10.0.5.0/30', auxiliary: { router: '10.0.5.1' } });
+  const next = (taken: bigint[]): string | null => {
+    const address = lowestFree(space, 0n, (value) => taken.includes(value));
+    return address && formatAddress(address);
+  };
+  assert.equal(next([]), '10.0.5.0');
+  assert.equal(next([address('10.0.5.0').value]), '10.0.5.2');
+  assert.equal(next(['10.0.5.0', '10.0.5.2', '10.0.5.3'].map((text) => address(text).value)), null);
 });
 
 test('hardware addresses follow from addresses, are unicast and local, and survive printing', () => {

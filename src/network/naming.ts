@@ -17,6 +17,22 @@ export function bridgeLink(prefix: string): string {
   return `${prefix}br0`;
 }
 
+/** A new name for a bridge, `orl3fa2b1n0k3x9`, that is none of those taken. The rest of it names what belongs to the bridge. */
+export function newBridgeLink(prefix: string, taken: ReadonlySet<string>): string {
+  return newName(`${prefix}n`, taken);
+}
+
+/** The two ends of the pair that joins a further bridge to its network's first: a port of the first, a port of the further one. */
+export function jointLinks(prefix: string, bridge: string): readonly [string, string] {
+  const rest = bridge.slice(prefix.length + 1);
+  return [`${prefix}j${rest}`, `${prefix}k${rest}`];
+}
+
+/** The group of the devices that an engine makes for its networks: never 0, which is everybody's. What is in it and belongs to no network is a leftover. */
+export function networkGroup(prefix: string): number {
+  return groupOf(`orlop network ${prefix}`);
+}
+
 /** The firewall table: `orlop-orl3fa2b1`. */
 export function tableName(prefix: string): string {
   return `orlop-${prefix}`;
@@ -24,10 +40,7 @@ export function tableName(prefix: string): string {
 
 /** A new name for the host's end of a pair, `orl3fa2b1v0k3x9`, that is none of those taken. */
 export function newHostLink(prefix: string, taken: ReadonlySet<string>): string {
-  for (;;) {
-    const name = `${prefix}v${(randomBytes(4).readUInt32LE() % 36 ** 5).toString(36).padStart(5, '0')}`;
-    if (!taken.has(name)) return name;
-  }
+  return newName(`${prefix}v`, taken);
 }
 
 /** Whether this prefix's engine made a link of this name as the host's end of a pair, alive or buried. */
@@ -42,7 +55,7 @@ export function buriedLink(prefix: string, index: number): string {
 
 /** The link group of an engine's buried pairs: never 0, which is everybody's. */
 export function buriedGroup(prefix: string): number {
-  return (createHash('sha256').update(`orlop buried ${prefix}`).digest().readUInt32LE() & 0x7fff_ffff) | 0x4000_0000;
+  return groupOf(`orlop buried ${prefix}`);
 }
 
 /** 64 hexadecimal digits that belong to this network of this engine. */
@@ -52,4 +65,19 @@ export function networkId(prefix: string, name: string): string {
 
 export function newEndpointId(): string {
   return randomBytes(32).toString('hex');
+}
+
+export function newNetworkId(): string {
+  return randomBytes(32).toString('hex');
+}
+
+function newName(start: string, taken: ReadonlySet<string>): string {
+  for (;;) {
+    const name = `${start}${(randomBytes(4).readUInt32LE() % 36 ** 5).toString(36).padStart(5, '0')}`;
+    if (!taken.has(name)) return name;
+  }
+}
+
+function groupOf(text: string): number {
+  return (createHash('sha256').update(text).digest().readUInt32LE() & 0x7fff_ffff) | 0x4000_0000;
 }

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { isOrlopError } from '#errors';
 import { createLogger } from '#log';
 import { loadAddon } from '#sys';
-import { attachPair, isPairEndpoint, type PairEndpoint } from './pair.ts';
+import { isPairEndpoint, type PairEndpoint } from './pair.ts';
 import { bridgeLink, isHostLink, tableName } from './naming.ts';
 import { addBridge, addVeth, deleteLink, setLink } from './netlink/requests.ts';
 import { openRouteSocket } from './netlink/socket.ts';
@@ -36,10 +36,13 @@ function open(state: MemoryState, lines: string[] = [], name = prefix): Promise<
   });
 }
 
-async function reserveBridge(networks: Networks, containerId: string): Promise<PairEndpoint> {
+type BridgeEndpoint = PairEndpoint & { readonly address: string };
+
+async function reserveBridge(networks: Networks, containerId: string): Promise<BridgeEndpoint> {
   const endpoint = await networks.reserve(containerId, 'bridge');
-  assert.ok(isPairEndpoint(endpoint));
-  return endpoint;
+  const { address } = endpoint;
+  assert.ok(isPairEndpoint(endpoint) && address !== undefined);
+  return { ...endpoint, address };
 }
 
 /** Names of links and tables here that belong to an engine with this prefix. */
@@ -335,9 +338,13 @@ if (!isInOwnNetwork()) {
     const endpoint = await reserveBridge(networks, 'box');
     using host = openRouteSocket(addon);
     const bridge = host.link({ name: bridgeLink(prefix) })?.index ?? 0;
-    const place = { prefix, bridge, mtu: outerMtu, ipv6: true, netnsFd: namespace.fd };
-    assert.throws(() => attachPair(addon, host, { ...endpoint, gateway: '10.0.0.1' }, place), /default route/);
+    using inside = openRouteSocket(addon, namespace.fd);
+    // Somebody in the container has a link of the name already.
+    inside.change(addBridge({ name: 'eth0', mtu: outerMtu, mac: Uint8Array.of(2, 0, 0, 0, 0, 1) }));
+    await assert.rejects(networks.attach(endpoint, namespace.fd), /eth0|EEXIST/);
     assert.equal(host.link({ name: endpoint.hostLink }), null);
+    assert.equal(networks.isAttached(endpoint), false);
+    inside.change(deleteLink({ name: 'eth0' }));
     await networks.attach(endpoint, namespace.fd);
     assert.equal(masterOf(endpoint.hostLink), bridge);
     await networks.removeAll();

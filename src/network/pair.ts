@@ -1,15 +1,14 @@
 import { OrlopError } from '#errors';
-import { parseAddress, type Address } from './addresses.ts';
+import type { LinkedEndpoint } from './inside.ts';
 import { parseMac } from './ipam.ts';
 import { buriedGroup, buriedLink } from './naming.ts';
 import type { Link } from './netlink/replies.ts';
-import { addAddress, addDefaultRoute, addVeth, deleteGroup, setLink, type Request } from './netlink/requests.ts';
-import { isRefusal, openRouteSocket, type RouteSocket } from './netlink/socket.ts';
-import type { Endpoint, NetworkCalls } from './types.ts';
+import { addVeth, deleteGroup, isolatePort, setLink, type Request } from './netlink/requests.ts';
+import { isRefusal, type RouteSocket } from './netlink/socket.ts';
+import type { Endpoint } from './types.ts';
 
 /** An endpoint that has a pair. */
-export type PairEndpoint = Endpoint &
-  Required<Pick<Endpoint, 'bridge' | 'hostLink' | 'link' | 'address' | 'prefixLength' | 'gateway' | 'mac'>>;
+export type PairEndpoint = LinkedEndpoint & Required<Pick<Endpoint, 'bridge' | 'hostLink' | 'mac'>>;
 
 /** Whether the endpoint is one on a bridge. */
 export function isPairEndpoint(endpoint: Endpoint): endpoint is PairEndpoint {
@@ -24,16 +23,9 @@ export interface PairPlace {
   readonly mtu: number;
   /** Whether the kernel has IPv6. */
   readonly ipv6: boolean;
+  /** Whether the port reaches the host only, and no other isolated one. */
+  readonly isolated: boolean;
   readonly netnsFd: number;
-}
-
-/** Makes the pair and configures the container's end; on failure the pair is gone again. A pair of this name that is still there is buried. */
-export function attachPair(addon: NetworkCalls, host: RouteSocket, endpoint: PairEndpoint, place: PairPlace): void {
-  using undo = new DisposableStack();
-  undo.defer(() => buryPair(host, place.prefix, endpoint.hostLink));
-  createPair(host, endpoint, place);
-  configureInside(addon, endpoint, place.netnsFd);
-  undo.move();
 }
 
 /**
@@ -72,7 +64,8 @@ export function sweepBuried(host: RouteSocket, prefix: string): number {
   return count;
 }
 
-function createPair(host: RouteSocket, endpoint: PairEndpoint, place: PairPlace): void {
+/** Makes the pair, with one end in the namespace, down, and the other a port of the bridge. A pair of this name that is still there is buried. */
+export function createPair(host: RouteSocket, endpoint: PairEndpoint, place: PairPlace): void {
   const peer = { name: endpoint.link, mac: parseMac(endpoint.mac) ?? new Uint8Array(6), netnsFd: place.netnsFd };
   const requests = [
     addVeth({ name: endpoint.hostLink, mtu: place.mtu, master: place.bridge, peer }),
@@ -83,12 +76,18 @@ function createPair(host: RouteSocket, endpoint: PairEndpoint, place: PairPlace)
   for (;;) {
     try {
       host.change(...requests);
-      return;
+      break;
     } catch (error) {
       if (isRefusal(error, 'EXFULL')) throw describeFullBridge(endpoint, error);
       if (!isRefusal(error, 'EEXIST') || !applyNext(remedies)) throw error;
     }
   }
+  if (place.isolated) isolate(host, endpoint.hostLink);
+}
+
+function isolate(host: RouteSocket, name: string): void {
+  const link = host.link({ name });
+  if (link !== null) host.change(isolatePort(link.index, true));
 }
 
 /** Applies remedies, each once, until one had something to do. */
@@ -97,25 +96,6 @@ function applyNext(remedies: (() => boolean)[]): boolean {
     if (remedy()) return true;
   }
   return false;
-}
-
-function configureInside(addon: NetworkCalls, endpoint: PairEndpoint, netnsFd: number): void {
-  using inside = openRouteSocket(addon, netnsFd);
-  const link = inside.link({ name: endpoint.link });
-  if (link === null) {
-    throw new OrlopError('internal', 'NETWORK_LINK_LOST', `link ${endpoint.link} of container ${endpoint.containerId} disappeared`);
-  }
-  inside.change(
-    setLink({ index: link.index }, { up: true }),
-    addAddress(link.index, addressOf(endpoint.address), endpoint.prefixLength),
-    addDefaultRoute(link.index, addressOf(endpoint.gateway)),
-  );
-}
-
-function addressOf(text: string): Address {
-  const address = parseAddress(text);
-  if (address === null) throw new OrlopError('data-loss', 'NETWORK_ENDPOINT_BAD', `a stored endpoint has the address '${text}'`);
-  return address;
 }
 
 function describeFullBridge(endpoint: PairEndpoint, cause: unknown): OrlopError {

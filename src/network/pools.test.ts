@@ -13,6 +13,8 @@ const link = (index: number, mtu: number): Link => ({
   up: true,
   mtu,
   master: 0,
+  parent: 0,
+  ipv6: null,
   group: 0,
   kind: '',
   mac: new Uint8Array(6),

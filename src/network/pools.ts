@@ -1,5 +1,5 @@
 import { OrlopError } from '#errors';
-import { overlaps, parseCidr, type Subnet } from './addresses.ts';
+import { formatSubnet, overlaps, parseCidr, type Subnet } from './addresses.ts';
 
 /**
  * The subnets that networks are made from, in the order of Docker's default address pools: 172.17.0.0/16 to 172.31.0.0/16, then
@@ -15,6 +15,20 @@ export function defaultPool(): Subnet[] {
   });
 }
 
+/** How many networks with IPv6 are looked at before giving up: some may be in use by the host. */
+const localSubnets = 4_096;
+
+/** The /64 subnets of the engine's own /48. */
+export function localPool(local: Subnet): Subnet[] {
+  return Array.from({ length: localSubnets }, (_, index) => ({ family: 6, base: local.base + (BigInt(index) << 64n), prefixLength: 64 }));
+}
+
+/** A /48 that nobody else has, by chance: fd and forty random bits (RFC 4193). `bytes`: five of them. */
+export function localSubnet(bytes: Uint8Array): Subnet {
+  const base = bytes.subarray(0, 5).reduce((value, byte) => (value << 8n) | BigInt(byte), 0xfdn) << 80n;
+  return { family: 6, base, prefixLength: 48 };
+}
+
 /**
  * The first subnet of the pool that overlaps nothing in `avoid`: the host's routes (without the default ones), its addresses, its
  * nameservers, our other networks. Pure and deterministic. Fails with `resource-exhausted`.
@@ -22,7 +36,10 @@ export function defaultPool(): Subnet[] {
 export function chooseSubnet(avoid: readonly Subnet[], pool: readonly Subnet[] = defaultPool()): Subnet {
   const chosen = pool.find((candidate) => !avoid.some((used) => overlaps(candidate, used)));
   if (chosen !== undefined) return chosen;
-  throw new OrlopError('resource-exhausted', 'NETWORK_POOL_EMPTY', 'every subnet of the address pool overlaps one that the host uses', {
-    hint: 'look at `ip route`: 172.17.0.0/16 to 172.31.0.0/16 and 192.168.0.0/16 are all taken',
+  const [first, last] = [pool[0], pool.at(-1)].map((subnet) => (subnet === undefined ? 'nothing' : formatSubnet(subnet)));
+  // The beginning is Docker's, which clients look for.
+  const words = 'all predefined address pools have been fully subnetted: each subnet overlaps one that the host or another network uses';
+  throw new OrlopError('resource-exhausted', 'NETWORK_POOL_EMPTY', words, {
+    hint: `remove networks, choose a subnet yourself, or look at \`ip route\`: ${first} to ${last} are all taken`,
   });
 }

@@ -31,7 +31,12 @@ function builtIn(prefix: string, name: string, driver: NetworkDriver, links: rea
 /** Of a built-in network only what was chosen later is taken from the store; its names follow from the prefix. Pure. */
 export function mergeNetworks(own: readonly NetworkRecord[], stored: readonly NetworkRecord[]): Map<string, NetworkRecord> {
   const networks = new Map(stored.map((network) => [network.name, network]));
-  for (const network of own) networks.set(network.name, { ...network, pools: poolsOf(networks.get(network.name)) });
+  for (const network of own) {
+    const kept = networks.get(network.name);
+    const localSubnet = kept?.localSubnet;
+    const links = network.links.length === 0 ? [] : [...network.links, ...(kept?.links?.slice(1) ?? [])];
+    networks.set(network.name, { ...network, links, pools: poolsOf(kept), ...(localSubnet === undefined ? {} : { localSubnet }) });
+  }
   return networks;
 }
 

@@ -1,4 +1,5 @@
 import type { Logger } from '#log';
+import type { NameServers } from './dns/types.ts';
 import type { Ports } from './ports/types.ts';
 
 /** The network every container joins unless it says otherwise. */
@@ -42,6 +43,8 @@ export interface NetworkRecord {
   readonly links: readonly string[];
   /** Of the containers' links; absent: that of the host's way out. */
   readonly mtu?: number;
+  /** Of the default bridge: the /48 that the engine's IPv6 subnets are from, `fd12:3456:789a::/48`, once there is one. */
+  readonly localSubnet?: string;
 }
 
 /** What a network is to be. What is absent is chosen. */
@@ -122,10 +125,19 @@ export interface NetworkState {
   removeEndpoint(containerId: string, network: string): Awaitable<void>;
 }
 
+/** A container with processes. */
+export interface RunningContainer {
+  readonly containerId: string;
+  /** Path of its network namespace: `/proc/4711/ns/net`. */
+  readonly netns: string;
+}
+
 /** The networks of one engine. Disposing closes the room's sockets and leaves links, table and endpoints to the running containers. */
 export interface Networks extends AsyncDisposable {
   /** Ports of the host that lead to containers. */
   readonly ports: Ports;
+  /** Answers what containers are called in networks that users made. */
+  readonly names: NameServers;
   /** The default bridge, `host`, `none`, and those that users made. */
   list(): NetworkRecord[];
   /** By name, id, or the beginning of an id that is no other's. Fails with `not-found` or `invalid-argument` (several begin so). */
@@ -164,9 +176,10 @@ export interface Networks extends AsyncDisposable {
   release(containerId: string, network?: string): Promise<void>;
   /**
    * Puts right what a killed engine left: drops endpoints and links of containers that no longer exist, makes missing bridges and the firewall
-   * table again, and puts links that lost their bridge back into it. `containerIds`: all containers that exist, running or not.
+   * table again, puts links that lost their bridge back into it, and wires running containers to networks that they have a place in and no link yet.
+   * `containerIds`: all containers that exist, running or not.
    */
-  reconcile(containerIds: Iterable<string>): Promise<void>;
+  reconcile(containerIds: Iterable<string>, running?: Iterable<RunningContainer>): Promise<void>;
   /** Removes every link, table and endpoint of this engine; the records of networks are kept. */
   removeAll(): Promise<void>;
 }
@@ -182,6 +195,8 @@ export interface NetworkCalls {
   bindInNamespace(netns: number, type: number, address: string, port: number): number;
   /** A socket that keeps others from serving a port of ours and serves nothing itself. `protocol`: as the kernel numbers them. */
   holdPort(protocol: number, address: string, port: number): number;
+  /** Writes a setting of the network namespace `netns`: a file below /proc/sys/net. */
+  setInNamespace(netns: number, path: string, value: Uint8Array): void;
   memfd(name: string, data: Uint8Array): number;
   close(descriptor: number): void;
 }
@@ -194,4 +209,6 @@ export interface NetworksOptions {
   readonly logger: Logger;
   /** Where ports are published that name no address; default `0.0.0.0` and `::`. */
   readonly publishAddresses?: readonly string[];
+  /** How many containers share a bridge before their network goes on with a further one; default 1,000. */
+  readonly portLimit?: number;
 }

@@ -63,9 +63,9 @@ export const IFLA_IPVLAN_FLAGS = 2;
 export const IFLA_BRPORT_ISOLATED = 33;
 export const IFLA_BR_FORWARD_DELAY = 1;
 export const IFLA_INET6_CONF = 2;
-/** Places in IFLA_INET6_CONF, an array of 32-bit integers: <linux/ipv6.h>, DEVCONF_*. */
-export const DEVCONF_ACCEPT_RA = 4;
-export const DEVCONF_DISABLE_IPV6 = 28;
+/** Places in IFLA_INET6_CONF, an array of 32-bit integers: <linux/ipv6.h>. */
+export const DEVCONF_ACCEPT_RA = 3;
+export const DEVCONF_DISABLE_IPV6 = 26;
 export const IFLA_INET6_ADDR_GEN_MODE = 8;
 export const IN6_ADDR_GEN_MODE_NONE = 1;
 /** Leaves counters out of link replies. */
@@ -88,4 +88,5 @@ export const RT_TABLE_MAIN = 254;
 export const RTPROT_STATIC = 4;
 export const RT_SCOPE_UNIVERSE = 0;
 export const RT_SCOPE_LINK = 253;
+export const RT_SCOPE_NOWHERE = 255;
 export const RTN_UNICAST = 1;

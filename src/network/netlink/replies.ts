@@ -11,11 +11,15 @@ export interface Link {
   readonly mtu: number;
   /** Index of the bridge it is a port of; 0: none. */
   readonly master: number;
+  /** Index of the link that it shares the wire of, perhaps in another namespace; 0: none. */
+  readonly parent: number;
   readonly group: number;
   /** `bridge`, `veth`, …; empty for hardware. */
   readonly kind: string;
   /** Hardware address; empty when it has none. */
   readonly mac: Uint8Array;
+  /** What the kernel does with IPv6 on it; null on a kernel without IPv6. */
+  readonly ipv6: { readonly disabled: boolean; readonly acceptsAdvertisements: boolean } | null;
 }
 
 /** An address of a link (RTM_NEWADDR). */
@@ -54,10 +58,20 @@ export function parseLink(body: Uint8Array): Link {
     up: (view.getUint32(8, true) & n.IFF_UP) !== 0,
     mtu: readU32(attributes.get(n.IFLA_MTU)) ?? 0,
     master: readU32(attributes.get(n.IFLA_MASTER)) ?? 0,
+    parent: readU32(attributes.get(n.IFLA_LINK)) ?? 0,
     group: readU32(attributes.get(n.IFLA_GROUP)) ?? 0,
     kind: info === undefined ? '' : (readText(parseAttributes(info).get(n.IFLA_INFO_KIND)) ?? ''),
     mac: attributes.get(n.IFLA_ADDRESS) ?? new Uint8Array(0),
+    ipv6: parseIpv6Settings(attributes.get(n.IFLA_AF_SPEC)),
   };
+}
+
+function parseIpv6Settings(spec: Uint8Array | undefined): Link['ipv6'] {
+  const family = spec === undefined ? undefined : parseAttributes(spec).get(n.AF_INET6);
+  const settings = family === undefined ? undefined : parseAttributes(family).get(n.IFLA_INET6_CONF);
+  if (settings === undefined) return null;
+  const at = (place: number): number => readU32(settings.subarray(4 * place)) ?? 0;
+  return { disabled: at(n.DEVCONF_DISABLE_IPV6) !== 0, acceptsAdvertisements: at(n.DEVCONF_ACCEPT_RA) !== 0 };
 }
 
 /** null for an address that is neither IPv4 nor IPv6. */

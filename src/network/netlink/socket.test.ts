@@ -7,7 +7,7 @@ import { loadAddon } from '#sys';
 import { formatAddress, formatSubnet } from '../addresses.ts';
 import { formatMac } from '../ipam.ts';
 import { ip, isInOwnNetwork, openTestNamespace, rerunInOwnNetwork, whyNoNetworks } from '../testing/own-network.ts';
-import { addAddress, addBridge, addDefaultRoute, addVeth, deleteAddress, deleteGroup, deleteLink, setLink } from './requests.ts';
+import { addAddress, addBridge, setDefaultRoute, addVeth, deleteAddress, deleteGroup, deleteLink, setLink } from './requests.ts';
 import { isRefusal, openRouteSocket } from './socket.ts';
 
 type Json = Record<string, unknown>;
@@ -80,7 +80,7 @@ if (!isInOwnNetwork()) {
 
   test('routes of all tables are listed as ip lists them', () => {
     ipCommand('address add 10.9.0.1/24 dev br0');
-    socket.change(addDefaultRoute(bridge, ip('10.1.0.99')));
+    socket.change(setDefaultRoute(bridge, ip('10.1.0.99')));
     for (const route of [
       'default via 10.1.0.98 metric 50',
       '172.20.0.0/14 via 10.1.0.97 table 1234',
@@ -139,7 +139,7 @@ if (!isInOwnNetwork()) {
       () => socket.change(again),
       (error) => isOrlopError(error, 'already-exists') && error.message.includes('bridge br0'),
     );
-    const unreachable = addDefaultRoute(bridge, ip('203.0.113.1'));
+    const unreachable = setDefaultRoute(bridge, ip('203.0.113.1'));
     assert.throws(
       () => socket.change(unreachable),
       (error) => isOrlopError(error) && /\(.*gateway.*\)/.test(error.message),

@@ -73,6 +73,10 @@ export function u32(type: number, value: number): Uint8Array {
   return attribute(type, integer(value));
 }
 
+export function u16(type: number, value: number): Uint8Array {
+  return attribute(type, Uint8Array.of(value & 0xff, value >> 8));
+}
+
 export function u8(type: number, value: number): Uint8Array {
   return attribute(type, Uint8Array.of(value));
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { parseAddress, type Address } from '../addresses.ts';
-import { addAddress, addDefaultRoute, addVeth, setLink } from '../netlink/requests.ts';
+import { addAddress, setDefaultRoute, addVeth, setLink } from '../netlink/requests.ts';
 import { openRouteSocket } from '../netlink/socket.ts';
 import type { NetworkCalls } from '../types.ts';
 
@@ -79,7 +79,7 @@ export async function openOutside(addon: NetworkCalls, mtu: number): Promise<Tes
   host.change(
     setLink({ index: uplink }, { up: true }),
     addAddress(uplink, ip(hostAddress), 24),
-    addDefaultRoute(uplink, ip(outsideAddress)),
+    setDefaultRoute(uplink, ip(outsideAddress)),
   );
   using inside = openRouteSocket(addon, outside.fd);
   const link = inside.link({ name: 'eth0' })?.index ?? 0;

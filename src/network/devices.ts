@@ -1,0 +1,154 @@
+import { readFile } from 'node:fs/promises';
+import { isErrno } from '#errors';
+import type { Logger } from '#log';
+import { contains, overlaps, parseAddress, parseCidr, subnetOf, type Address, type Subnet } from './addresses.ts';
+import { planPools, type AddressFacts, type AddressPlan } from './address-plan.ts';
+import { applyBridges } from './bridges.ts';
+import { parseDriverOptions } from './driver-options.ts';
+import type { Firewall } from './firewall/firewall.ts';
+import type { FirewalledNetwork } from './firewall/ruleset.ts';
+import { enableForwarding, enableForwarding6, routeLoopback } from './forwarding.ts';
+import { outgoingMtu, usedSubnets, type HostFacts } from './host-facts.ts';
+import { jointLinks } from './naming.ts';
+import { deleteLink } from './netlink/requests.ts';
+import { isRefusal, type RouteSocket } from './netlink/socket.ts';
+import { applyParent, isOurs } from './parents.ts';
+import { parseNameservers } from './resolv-conf.ts';
+import type { NetworkRecord, NetworkRequest } from './types.ts';
+
+/** What networks are made with. */
+export interface DeviceTools {
+  readonly socket: RouteSocket;
+  readonly firewall: Firewall;
+  readonly prefix: string;
+  readonly logger: Logger;
+}
+
+/** A network's devices, there and up. */
+export interface ReadyDevices {
+  /** Index of each bridge; of the parent. */
+  readonly indexes: ReadonlyMap<string, number>;
+  /** Of containers' links; absent: that of the parent. */
+  readonly mtu?: number;
+}
+
+/** Whether the network's bridge has an address of its own, by family. */
+export function hasBridgeAddress(network: Pick<NetworkRecord, 'driver' | 'options'>): Record<4 | 6, boolean> {
+  const { isolated } = parseDriverOptions(network.driver, network.options);
+  return { 4: !isolated.ipv4, 6: !isolated.ipv6 };
+}
+
+/** Makes a network's devices, or what is missing of them. Fails with `conflict`, `not-found` or `failed-precondition`. */
+export async function applyDevices(tools: DeviceTools, network: NetworkRecord): Promise<ReadyDevices> {
+  const { socket, prefix, logger } = tools;
+  if (network.driver !== 'bridge') {
+    const parent = applyParent(socket, prefix, network);
+    return { indexes: new Map([[network.links[0] ?? '', parent]]), ...(network.mtu === undefined ? {} : { mtu: network.mtu }) };
+  }
+  if (!network.internal) {
+    await enableForwarding(logger);
+    if (network.ipv6) await enableForwarding6(logger);
+  }
+  const mtu = network.mtu ?? outgoingMtu({ links: socket.links(), addresses: [], routes: socket.routes() });
+  const { interContainer } = parseDriverOptions('bridge', network.options);
+  const indexes = applyBridges(socket, { prefix, network, mtu, hasAddress: hasBridgeAddress(network), interContainer });
+  return { indexes, mtu };
+}
+
+/** Removes a network's devices: those that this engine made. Idempotent. */
+export function removeDevices({ socket, prefix }: Pick<DeviceTools, 'socket' | 'prefix'>, network: NetworkRecord): void {
+  const [first, ...further] = network.links;
+  for (const name of further) {
+    removeLink(socket, jointLinks(prefix, name)[0]);
+    removeLink(socket, name);
+  }
+  const link = first === undefined ? null : socket.link({ name: first });
+  if (link !== null && (network.driver === 'bridge' ? link.kind === 'bridge' : isOurs(link, prefix))) removeLink(socket, link.name);
+}
+
+/** The networks as the firewall has to know them. Pure. */
+export function firewalled(networks: Iterable<NetworkRecord>): FirewalledNetwork[] {
+  return [...networks]
+    .filter((network) => network.driver === 'bridge' && network.pools.length > 0)
+    .map((network) => {
+      const { interContainer, masquerade } = parseDriverOptions('bridge', network.options);
+      return { links: network.links, subnets: subnetsOf(network), internal: network.internal, interContainer, masquerade };
+    });
+}
+
+export async function allowLoopback(network: NetworkRecord, logger: Logger): Promise<void> {
+  const [link] = network.links;
+  if (network.driver === 'bridge' && network.ipv4 && link !== undefined) await routeLoopback(link, logger);
+}
+
+export function subnetsOf(network: Pick<NetworkRecord, 'pools'>): Subnet[] {
+  return network.pools.flatMap((pool) => parseCidr(pool.subnet)?.subnet ?? []);
+}
+
+export interface Claim {
+  readonly request: Pick<NetworkRequest, 'name' | 'pools' | 'ipv4' | 'ipv6'>;
+  /** Of the network that is to be, without its pools. */
+  readonly draft: NetworkRecord;
+  /** Subnets of other networks. */
+  readonly taken: readonly Subnet[];
+  readonly local: Subnet;
+}
+
+/**
+ * Chooses a network's subnets and puts its gateways on the bridge. Two engines that choose at the same moment may choose the same, so each looks again
+ * once its address is there, and yields when it sees the other's.
+ */
+export async function claimPools(tools: DeviceTools, claim: Claim): Promise<AddressPlan & { readonly ready: ReadyDevices }> {
+  const { socket } = tools;
+  const { draft, request } = claim;
+  const nameservers = (await readNameservers()).flatMap((text) => parseAddress(text) ?? []);
+  const networks = [...claim.taken];
+  for (;;) {
+    const plan = planPools(request, addressFacts(socket, nameservers, { ...claim, taken: networks }), gatewaysOf(draft));
+    const network = { ...draft, pools: plan.pools };
+    const ready = await applyDevices(tools, network);
+    const asked = (request.pools ?? []).flatMap(({ subnet }) => parseCidr(subnet ?? '')?.subnet ?? []);
+    const chosen = subnetsOf(network).filter((subnet) => !asked.some((other) => overlaps(other, subnet)));
+    const contested = draft.driver === 'bridge' ? chosen.filter((subnet) => isContested(socket, ready, subnet)) : [];
+    if (contested.length === 0) return { ...plan, ready };
+    networks.push(...contested);
+  }
+}
+
+function addressFacts(socket: RouteSocket, nameservers: readonly Address[], { draft, taken, local }: Claim): AddressFacts {
+  const facts: HostFacts = { links: socket.links(), addresses: socket.addresses(), routes: socket.routes() };
+  const own = facts.links.find((link) => link.name === draft.links[0]);
+  const host = usedSubnets(facts, nameservers, own?.index);
+  if (draft.driver === 'bridge' || own === undefined) return { networks: taken, host, local };
+  // On a parent's wire the containers are to have addresses of the parent's subnet.
+  const wires = facts.addresses.filter(({ index }) => index === own.index);
+  const isOnWire = (subnet: Subnet): boolean => wires.some(({ address }) => contains(subnet, address));
+  return { networks: taken, host: host.filter((subnet) => !isOnWire(subnet)), local };
+}
+
+/** An isolated bridge has no address, so nothing can be sent through it; any other network has a gateway, be it its own or a router's. */
+function gatewaysOf(network: NetworkRecord): Record<4 | 6, boolean> {
+  return network.driver === 'bridge' ? hasBridgeAddress(network) : { 4: true, 6: true };
+}
+
+function isContested(socket: RouteSocket, { indexes }: ReadyDevices, subnet: Subnet): boolean {
+  const own = new Set(indexes.values());
+  return socket.addresses().some((entry) => !own.has(entry.index) && overlaps(subnetOf(entry.address, entry.prefixLength), subnet));
+}
+
+function removeLink(socket: RouteSocket, name: string): void {
+  try {
+    socket.change(deleteLink({ name }));
+  } catch (error) {
+    if (!isRefusal(error, 'ENODEV')) throw error;
+  }
+}
+
+async function readNameservers(): Promise<string[]> {
+  try {
+    return parseNameservers(await readFile('/etc/resolv.conf', 'utf8'));
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'EACCES', 'ELOOP', 'ENOTDIR')) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,149 @@
+import { isIP } from 'node:net';
+import { OrlopError } from '#errors';
+import type { IpvlanMode, MacvlanMode } from './netlink/requests.ts';
+import type { NetworkDriver } from './types.ts';
+
+/** What the options of a network say, whatever its driver; what was not said is as Docker has it. */
+export interface DriverOptions {
+  /** Name of the bridge device. */
+  readonly bridge: string | undefined;
+  readonly mtu: number | undefined;
+  /** Whether containers reach each other other than by published ports. */
+  readonly interContainer: boolean;
+  /** By family: whether what leaves takes the host's address. */
+  readonly masquerade: { readonly ipv4: boolean; readonly ipv6: boolean };
+  /** By family: whether the bridge has no address, so that not even the host is reached. */
+  readonly isolated: { readonly ipv4: boolean; readonly ipv6: boolean };
+  /** Begins the names of containers' interfaces. */
+  readonly linkPrefix: string;
+  /** Where ports are published unless told otherwise. */
+  readonly hostBinding: string | undefined;
+  /** The link that macvlan and ipvlan share: of the host, or a VLAN of one (`eth0.50`). */
+  readonly parent: string | undefined;
+  readonly macvlan: MacvlanMode;
+  readonly ipvlan: IpvlanMode;
+  /** Options that nothing here knows. They are kept for whoever wrote them. */
+  readonly unknown: readonly string[];
+}
+
+const bridgeSpace = 'com.docker.network.bridge.';
+const modes4 = `${bridgeSpace}gateway_mode_ipv4`;
+const modes6 = `${bridgeSpace}gateway_mode_ipv6`;
+const macvlanModes: readonly string[] = ['bridge', 'private', 'vepa', 'passthru'] satisfies MacvlanMode[];
+const ipvlanLayers: readonly string[] = ['l2', 'l3', 'l3s'] satisfies IpvlanMode['layer'][];
+const ipvlanFlags: readonly string[] = ['bridge', 'private', 'vepa'] satisfies IpvlanMode['flag'][];
+
+const everywhere = ['com.docker.network.driver.mtu', 'com.docker.network.container_iface_prefix'];
+const known: Readonly<Record<NetworkDriver, readonly string[]>> = {
+  bridge: [
+    ...everywhere,
+    `${bridgeSpace}name`,
+    `${bridgeSpace}enable_icc`,
+    `${bridgeSpace}enable_ip_masquerade`,
+    `${bridgeSpace}host_binding_ipv4`,
+    modes4,
+    modes6,
+  ],
+  macvlan: [...everywhere, 'parent', 'macvlan_mode'],
+  ipvlan: [...everywhere, 'parent', 'ipvlan_mode', 'ipvlan_flag'],
+  host: [],
+  none: [],
+};
+
+/** Where a driver's own options are: one there that is not known is a mistake, not somebody else's. */
+const spaces: Readonly<Record<NetworkDriver, RegExp>> = {
+  bridge: /^com\.docker\.network\.(bridge|driver)\./,
+  macvlan: /^(macvlan_|com\.docker\.network\.driver\.)/,
+  ipvlan: /^(ipvlan_|com\.docker\.network\.driver\.)/,
+  host: /^$/,
+  none: /^$/,
+};
+
+/** Reads the options of a network. Fails with `invalid-argument` on a value that cannot be, `unimplemented` on an option or value that is not supported. Pure. */
+export function parseDriverOptions(driver: NetworkDriver, options: Readonly<Record<string, string>>): DriverOptions {
+  const unknown = Object.keys(options).filter((name) => !known[driver].includes(name));
+  const mistaken = unknown.find((name) => spaces[driver].test(name));
+  if (mistaken !== undefined) throw unsupported(mistaken, `the driver ${driver} knows ${known[driver].join(', ')}`);
+  const prefix = options['com.docker.network.container_iface_prefix'];
+  return {
+    bridge: linkName(options, `${bridgeSpace}name`),
+    mtu: mtuOf(options['com.docker.network.driver.mtu']),
+    interContainer: switchOf(options, `${bridgeSpace}enable_icc`),
+    ...gatewayModes(options),
+    linkPrefix: prefix === undefined || prefix === '' ? 'eth' : checkLinkPrefix(prefix),
+    hostBinding: bindingOf(options[`${bridgeSpace}host_binding_ipv4`]),
+    parent: linkName(options, 'parent'),
+    macvlan: oneOf(options, 'macvlan_mode', macvlanModes) as MacvlanMode,
+    ipvlan: {
+      layer: oneOf(options, 'ipvlan_mode', ipvlanLayers) as IpvlanMode['layer'],
+      flag: oneOf(options, 'ipvlan_flag', ipvlanFlags) as IpvlanMode['flag'],
+    },
+    unknown,
+  };
+}
+
+function gatewayModes(options: Readonly<Record<string, string>>): Pick<DriverOptions, 'masquerade' | 'isolated'> {
+  const masquerade = switchOf(options, `${bridgeSpace}enable_ip_masquerade`);
+  const isolated = (name: string): boolean => {
+    const mode = options[name] ?? '';
+    if (!['', 'nat', 'isolated'].includes(mode)) throw unsupported(`${name}=${mode}`, 'choose nat or isolated');
+    return mode === 'isolated';
+  };
+  return { masquerade: { ipv4: masquerade, ipv6: masquerade }, isolated: { ipv4: isolated(modes4), ipv6: isolated(modes6) } };
+}
+
+/** As Go's strconv.ParseBool, which Docker uses; true when it was not said. */
+function switchOf(options: Readonly<Record<string, string>>, name: string): boolean {
+  const value = options[name] ?? '';
+  if (['', '1', 't', 'T', 'TRUE', 'true', 'True'].includes(value)) return true;
+  if (['0', 'f', 'F', 'FALSE', 'false', 'False'].includes(value)) return false;
+  throw invalid(name, value, 'write true or false');
+}
+
+function mtuOf(value: string | undefined): number | undefined {
+  if (value === undefined || value === '' || value === '0') return undefined;
+  const mtu = Number(value);
+  // The least that IPv4 works with, and the most that a bridge takes (RFC 791, <linux/if_ether.h>).
+  if (!/^\d+$/.test(value) || mtu < 68 || mtu > 65_535)
+    throw invalid('com.docker.network.driver.mtu', value, 'write a number from 68 to 65535');
+  return mtu;
+}
+
+function bindingOf(value: string | undefined): string | undefined {
+  if (value === undefined || value === '') return undefined;
+  if (isIP(value) === 0) throw invalid(`${bridgeSpace}host_binding_ipv4`, value, 'write an address of the host');
+  return value;
+}
+
+function linkName(options: Readonly<Record<string, string>>, name: string): string | undefined {
+  const value = options[name];
+  if (value === undefined || value === '') return undefined;
+  if (!isLinkName(value)) throw invalid(name, value, 'the name of a link has at most 15 characters and neither / nor a space');
+  return value;
+}
+
+/** Whether the kernel takes it for a link (dev_valid_name()) and the firewall for a name. Pure. */
+export function isLinkName(name: string): boolean {
+  return /^[^\s/:"\\*]{1,15}$/.test(name) && name !== '.' && name !== '..';
+}
+
+function checkLinkPrefix(prefix: string): string {
+  if (isLinkName(`${prefix}999`)) return prefix;
+  throw invalid('com.docker.network.container_iface_prefix', prefix, 'use at most 12 letters and digits');
+}
+
+/** The first is what holds when nothing was said. */
+function oneOf(options: Readonly<Record<string, string>>, name: string, values: readonly string[]): string | undefined {
+  const value = options[name];
+  if (value === undefined || value === '') return values[0];
+  if (values.includes(value)) return value;
+  throw invalid(name, value, `choose one of ${values.join(', ')}`);
+}
+
+function invalid(name: string, value: string, hint: string): OrlopError {
+  return new OrlopError('invalid-argument', 'NETWORK_OPTION_BAD', `network option ${name} cannot be '${value}'`, { hint });
+}
+
+function unsupported(option: string, hint: string): OrlopError {
+  return new OrlopError('unimplemented', 'NETWORK_OPTION_UNSUPPORTED', `network option ${option} is not supported`, { hint });
+}
