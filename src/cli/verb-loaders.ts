@@ -62,5 +62,10 @@ export const verbLoaders: Readonly<Record<string, () => Promise<Verb>>> = {
   unpause: async () => (await import('./verbs/pause.ts')).unpause,
   update: async () => (await import('./verbs/update.ts')).update,
   version: async () => (await import('./verbs/version.ts')).version,
+  'volume create': async () => (await import('./verbs/volume.ts')).createVolume,
+  'volume inspect': async () => (await import('./verbs/inspect.ts')).inspectVolumes,
+  'volume ls': async () => (await import('./verbs/volume.ts')).listVolumes,
+  'volume prune': async () => (await import('./verbs/volume.ts')).pruneVolumes,
+  'volume rm': async () => (await import('./verbs/volume.ts')).removeVolumes,
   wait: async () => (await import('./verbs/wait.ts')).wait,
 };

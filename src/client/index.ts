@@ -7,6 +7,7 @@ import { createLxdClient, type LxdClient } from './lxd.ts';
 import { createNetworksClient, type NetworksClient } from './networks.ts';
 import { createSystemClient, type SystemClient } from './system.ts';
 import { createTransport } from './transport/transport.ts';
+import { createVolumesClient, type VolumesClient } from './volumes.ts';
 
 export type { AttachOptions, ContainersClient, ExpectedExit, ListOptions, LogOptions, StopOptions } from './containers.ts';
 export type { ExecsClient } from './execs.ts';
@@ -27,6 +28,7 @@ export interface Client extends SystemClient, LxdClient, Disposable {
   readonly networks: NetworksClient;
   readonly archives: ArchivesClient;
   readonly disk: DiskClient;
+  readonly volumes: VolumesClient;
   /** Closes resting connections; open streams stay. */
   close(): void;
 }
@@ -52,6 +54,7 @@ export function connect(options: ConnectOptions = {}): Client {
     networks: createNetworksClient(transport),
     archives: createArchivesClient(transport),
     disk: createDiskClient(transport),
+    volumes: createVolumesClient(transport),
     ...createSystemClient(transport),
     ...createLxdClient(transport),
     close,

@@ -26,6 +26,7 @@ import { createImageVerbs } from './image/images.ts';
 import { createLxdVerbs } from './image/lxd.ts';
 import { createRegistryVerbs } from './image/registries.ts';
 import { createTemplateVerbs } from './image/templates.ts';
+import { createFileVerbs } from './files/verbs.ts';
 import { engineInfo } from './info.ts';
 import { hostFilesOwner } from './network/joining.ts';
 import { createNetworkVerbs } from './network/networks.ts';
@@ -36,6 +37,7 @@ import { launchSystem } from './system/launch.ts';
 import { withLastingChanges } from './lasting.ts';
 import type { ContainerView, Engine } from './model.ts';
 import { recoverContainers } from './recover.ts';
+import { createVolumeVerbs } from './volume/volumes.ts';
 import { createSandboxPool } from './sandbox-pool.ts';
 import { createSerialQueues } from './serial.ts';
 
@@ -52,8 +54,10 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const engine: Engine = {
     containers: containersOf(context),
     networks: createNetworkVerbs(context),
+    volumes: createVolumeVerbs(context),
     execs: createExecs(context),
     images: createImageVerbs(context),
+    files: createFileVerbs(context),
     archives: {
       ...createArchiveVerbs(context),
       export: (ref) => exportContainer(context, ref),

@@ -31,8 +31,14 @@ import type {
   RemoteImageView,
   StoreCheck,
   TemplateView,
+  VolumeRequest,
+  VolumeView,
+  VolumeRequest,
+  VolumeView,
   WaitCondition,
 } from '#wire';
+
+import type { FileVerbs } from './files/verbs.ts';
 
 export type {
   CommitRequest,
@@ -161,6 +167,18 @@ export interface Engine extends AsyncDisposable {
     /** Removes those of users that no container is in; returns their names. */
     prune(filter: PruneFilter): Promise<string[]>;
   };
+  /** Directories that outlive containers. */
+  readonly volumes: {
+    /** One that has the name already is answered as it is. */
+    create(request: VolumeRequest): Promise<VolumeView>;
+    /** By name; Docker's filters. */
+    list(filters?: Readonly<Record<string, readonly string[]>>): VolumeView[];
+    inspect(name: string): VolumeView;
+    /** conflict while a container mounts it, running or not; `force`: one that is not there is fine. */
+    remove(name: string, options?: { force?: boolean }): Promise<void>;
+    /** Those that no container mounts; `named`: also those that somebody gave a name. */
+    prune(filter: Pick<PruneFilter, 'labels' | 'notLabels'> & { readonly named: boolean }): Promise<Pruned>;
+  };
   readonly execs: {
     create(ref: string, request: ExecRequest): ExecId;
     /** null when detached. */
@@ -211,6 +229,7 @@ export interface Engine extends AsyncDisposable {
       options: { progress: (step: Progress) => void; signal: AbortSignal },
     ): Promise<{ id: string; name: string; isNew: boolean }>;
   };
+  readonly files: FileVerbs;
   /** Images as archives, and what containers have changed. */
   readonly archives: {
     /** An archive of images, each under the name that it is asked for by; not-found before the first byte. */

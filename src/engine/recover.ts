@@ -9,6 +9,7 @@ import { isActive, parseRecord } from './container/record.ts';
 import { removeWhole } from './container/remove.ts';
 import type { LiveContainer } from './container/table.ts';
 import { saveState, type EngineContext } from './context.ts';
+import { recoverVolumes } from './volume/recover-volumes.ts';
 import { resumePlaces } from './network/attachment.ts';
 
 /**
@@ -27,6 +28,7 @@ export async function recoverContainers(context: EngineContext): Promise<void> {
   const containers = context.table.all();
   for (const { record } of containers) if (record.run?.idRange != null) context.idRanges.hold(record.run.idRange);
   await Promise.all(containers.map((container) => recoverContainer(context, container)));
+  await recoverVolumes(context);
   await sweepCgroups(context);
   await reconcileNetworks(context);
   for (const container of containers) await resumeNetwork(context, container);

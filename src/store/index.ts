@@ -11,6 +11,8 @@ export type {
   Settings,
 } from './metadata/types.ts';
 export { openStore, type OpenStoreOptions } from './store.ts';
+export { copyTree } from './trees/copy-tree.ts';
+export { measureTree } from './trees/measure-tree.ts';
 export { type Compression, decompress, detectCompression } from './compression.ts';
 export { defaultLimits, type UnpackLimits } from './layers/limits.ts';
 export { chainIdOf } from './layers/chain.ts';

@@ -26,7 +26,7 @@ export interface Volumes extends AsyncDisposable {
   list(): readonly VolumeRecord[];
   /** Not-found `VOLUME_NOT_FOUND`. */
   find(name: string): VolumeRecord;
-  /** The host's directory with its content, mounted or not. */
+  /** The host's directory with its content, mounted or not; of one that does not exist, where it would be. */
   pathOf(name: string): string;
   /**
    * Makes a volume, or answers the one that has the name already. With `user` it is acquired as well, before anybody could remove it. Invalid-argument for bad names and
@@ -37,8 +37,8 @@ export interface Volumes extends AsyncDisposable {
   remove(name: string, options?: { readonly users?: readonly string[] }): Promise<void>;
   /** What to mount, with its file system mounted if it has one of its own. Each user counts once, until `release`. */
   acquire(name: string, user: string): Promise<{ readonly path: string }>;
-  /** Unmounts after the last one. A volume or user that is not known is fine. */
-  release(name: string, user: string): Promise<void>;
+  /** Unmounts after the last one. false: the volume or the user was not known. */
+  release(name: string, user: string): Promise<boolean>;
   /** Lets `copy` fill it when it is empty; false: it was not. Cut off half-way, it is empty again before anybody else gets it. */
   fill(name: string, copy: (path: string) => Promise<void>): Promise<boolean>;
   /** Takes over who uses what from an earlier engine, and unmounts what nobody uses. */

@@ -67,13 +67,13 @@ function volumesOf(keeping: Keeping): Volumes {
   return {
     list: () => [...keeping.live.values()].map(({ record }) => record).toSorted((one, other) => (one.name < other.name ? -1 : 1)),
     find: (name) => find(name).record,
-    pathOf: (name) => contentOf(find(name).directory),
+    pathOf: (name) => contentOf(join(keeping.root, name)),
     create: (request, user) => createVolume(keeping, request, user),
     remove: (name, { users = [] } = {}) => removeVolume(keeping, find(name), users),
     acquire: async (name, user) => acquire(keeping, find(name), user),
     async release(name, user) {
       const volume = keeping.live.get(name);
-      if (volume !== undefined) await release(volume, user);
+      return volume !== undefined && (await release(volume, user));
     },
     fill: async (name, copy) => fill(keeping, find(name), copy),
     async reconcile(users) {
@@ -191,10 +191,11 @@ function acquire(keeping: Keeping, volume: LiveVolume, user: string): Promise<{ 
   });
 }
 
-function release(volume: LiveVolume, user: string): Promise<void> {
+function release(volume: LiveVolume, user: string): Promise<boolean> {
   return inTurn(volume, async () => {
-    if (!volume.users.delete(user) || volume.users.size > 0 || volume.gone) return;
-    await volume.driver.unmount(volume.directory, volume.record);
+    const known = volume.users.delete(user);
+    if (known && volume.users.size === 0 && !volume.gone) await volume.driver.unmount(volume.directory, volume.record);
+    return known;
   });
 }
 

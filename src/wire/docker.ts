@@ -1,6 +1,6 @@
 import type { DockerEndpointIpam, DockerEndpointWishes, DockerPort, DockerPortMap } from './docker-networks.ts';
 import type { ErrorBody } from './error-body.ts';
-import type { DockerMountPoint } from './volumes.ts';
+import type { DockerMount, DockerMountPoint } from './volumes.ts';
 
 /**
  * JSON of the part of the Docker Engine API (v1.51) that Orlop serves, with Docker's own field names. Source: Docker Engine API reference.
@@ -39,6 +39,7 @@ export interface DockerUlimit {
 
 export interface DockerHostConfig {
   Binds: string[] | null;
+  Mounts?: DockerMount[];
   ContainerIDFile: string;
   LogConfig: { Type: string; Config: Record<string, string> };
   NetworkMode: string;

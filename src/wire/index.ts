@@ -4,7 +4,7 @@ export type * from './docker.ts';
 export type * from './docker-networks.ts';
 export type * from './orlop.ts';
 export type * from './volumes.ts';
-export { checkMountTarget, mountWishOf } from './mount-wishes.ts';
+export { checkMountTarget, dockerMountOf, mountWishOf } from './mount-wishes.ts';
 export { parseShortMount, shortOptionsOf } from './short-mounts.ts';
 export { apiVersion, kindLabel, minimumApiVersion, multiplexedStreamType, rawStreamType } from './docker-version.ts';
 export { createFrameDecoder, encodeFrame, frameHeader, type Frame, type FrameDecoder, type StreamName } from './frames.ts';

@@ -149,3 +149,52 @@ function subpathOf(options: { Subpath?: string } | undefined): Pick<MountWish, '
 function invalid(type: string, problem: string): OrlopError {
   return new OrlopError('invalid-argument', 'MOUNT_INVALID', `invalid mount config for type ${JSON.stringify(type)}: ${problem}`);
 }
+
+/** The inverse of `mountWishOf`. */
+export function dockerMountOf(wish: MountWish): DockerMount {
+  const { type, source, target, readOnly, uid, gid } = wish;
+  return {
+    Type: type,
+    ...(source === undefined ? {} : { Source: source }),
+    Target: target,
+    ...(readOnly === true ? { ReadOnly: true } : {}),
+    ...(uid === undefined ? {} : { Uid: uid }),
+    ...(gid === undefined ? {} : { Gid: gid }),
+    ...optionsOf(wish),
+  };
+}
+
+function optionsOf(wish: MountWish): Partial<DockerMount> {
+  switch (wish.type) {
+    case 'bind':
+      return filled('BindOptions', {
+        Propagation: wish.propagation,
+        NonRecursive: wish.nonRecursive,
+        CreateMountpoint: wish.createSource,
+        ReadOnlyNonRecursive: wish.recursiveReadOnly === 'no' || undefined,
+        ReadOnlyForceRecursive: wish.recursiveReadOnly === 'required' || undefined,
+      });
+    case 'volume': {
+      const { driver, driverOptions } = wish;
+      const config = driver === undefined && driverOptions === undefined ? undefined : definedOf({ Name: driver, Options: driverOptions });
+      return filled('VolumeOptions', { NoCopy: wish.noCopy, Labels: wish.labels, DriverConfig: config, Subpath: wish.subpath });
+    }
+    case 'tmpfs':
+      return filled('TmpfsOptions', {
+        SizeBytes: wish.sizeBytes,
+        Mode: wish.mode,
+        Options: wish.tmpfsOptions?.map((word) => [word]),
+      });
+    case 'image':
+      return filled('ImageOptions', { Subpath: wish.subpath });
+  }
+}
+
+function filled(group: keyof DockerMount, options: Readonly<Record<string, unknown>>): Partial<DockerMount> {
+  const defined = definedOf(options);
+  return Object.keys(defined).length === 0 ? {} : { [group]: defined };
+}
+
+function definedOf(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}

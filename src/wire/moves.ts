@@ -1,5 +1,6 @@
 import type { DockerContainerSummary, DockerImageSummary } from './docker.ts';
 import type { Progress } from './views.ts';
+import type { DockerVolume, VolumeView } from './volumes.ts';
 
 /** What a commit of a container is asked to be. */
 export interface CommitRequest {
@@ -54,6 +55,7 @@ export interface DiskView {
     readonly writableBytes: number;
     readonly running: boolean;
   }[];
+  readonly volumes: readonly (VolumeView & { readonly bytes: number; readonly containers: number })[];
   readonly store: StoreUsage;
 }
 
@@ -101,7 +103,7 @@ export interface DockerDiskUsage {
   LayersSize: number;
   Images: DockerImageSummary[];
   Containers: (DockerContainerSummary & { SizeRw: number; SizeRootFs: number })[];
-  Volumes: never[];
+  Volumes: DockerVolume[];
   BuildCache: never[];
   BuilderSize: number;
 }

@@ -17,6 +17,8 @@ import { systemRoutes } from './system/routes.ts';
 export type { ContainerBackend, ExecBackend, ImageBackend, NetworkBackend, RegistryBackend, StoreBackend, SystemBackend };
 export { networkRoutes } from './networks/routes.ts';
 export { storeRoutes } from './store/routes.ts';
+export type { VolumeBackend } from './volumes/backend.ts';
+export { volumeRoutes } from './volumes/routes.ts';
 /** What an engine must offer to be served as Docker's. */
 export type DockerBackend = ContainerBackend & ExecBackend & ImageBackend & RegistryBackend & SystemBackend;
 

@@ -1,6 +1,7 @@
 import { OrlopError } from '#errors';
 import type { JsonReader } from '#api/http';
 import type { CreateRequest, Limits } from '#wire';
+import { decodeMountWish } from './decode-mounts.ts';
 import { decodeEndpoints, decodePortWish } from './decode-networks.ts';
 
 export interface LaunchRequest {
@@ -62,6 +63,10 @@ const fields: Readonly<Record<string, Decoder>> = {
   oomScoreAdjust: integer,
   limits: (body, key) => decodeFields(body.object(key), limitFields),
   extraHosts: texts,
+  mounts: (body, key) => body.objects(key).map(decodeMountWish),
+  volumesFrom: texts,
+  volumes: texts,
+  volumeDriver: text,
   entrypoint: texts,
   command: texts,
 };

@@ -17,8 +17,8 @@ export function orlopStoreRoutes({ disk }: StoreBackend): Route[] {
   ];
 }
 
-function diskBodyOf({ images, containers, store }: DiskView): DiskBody {
-  return { images: images.map(({ createdAtNs, ...image }) => ({ ...image, created: toSeconds(createdAtNs) })), containers, store };
+function diskBodyOf({ images, ...rest }: DiskView): DiskBody {
+  return { ...rest, images: images.map(({ createdAtNs, ...image }) => ({ ...image, created: toSeconds(createdAtNs) })) };
 }
 
 async function check(disk: StoreBackend['disk'], exchange: Exchange): Promise<void> {

@@ -17,7 +17,7 @@ export interface FlagSpec {
 }
 
 /** What a positional argument names, for completion. */
-export type Completes = 'container' | 'running' | 'image' | 'network' | 'template' | 'none';
+export type Completes = 'container' | 'running' | 'image' | 'network' | 'template' | 'volume' | 'none';
 
 export interface CommandSpec {
   /** One word, or two for a command in a group: `template list`. */

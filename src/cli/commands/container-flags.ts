@@ -21,6 +21,11 @@ export const sharedFlags: readonly FlagSpec[] = [
   { name: 'memory-reservation', kind: 'text', value: 'bytes', help: 'Memory soft limit' },
   { name: 'memory-swap', kind: 'text', value: 'bytes', help: 'Limit of memory and swap together; -1 for unlimited swap' },
   ...networkFlags,
+  {
+    name: 'mount',
+    kind: 'list',
+    help: 'Mount a bind, a volume, a tmpfs or an image (type=bind,source=/src,target=/dst,readonly)',
+  },
   { name: 'oom-score-adj', kind: 'integer', help: "Tune the host's out-of-memory preferences (-1000 to 1000)" },
   { name: 'pids-limit', kind: 'integer', help: 'Limit the number of processes; -1 for unlimited' },
   { name: 'privileged', kind: 'flag', help: 'Give extended privileges' },
@@ -32,6 +37,9 @@ export const sharedFlags: readonly FlagSpec[] = [
   { name: 'sysctl', kind: 'list', help: 'Kernel parameters (name=value)' },
   { name: 'tmpfs', kind: 'list', help: 'Mount a tmpfs directory (path[:options])' },
   { name: 'ulimit', kind: 'list', help: 'Resource limits (name=soft[:hard])' },
+  { name: 'volume', short: 'v', kind: 'list', help: 'Mount a directory of the host or a volume (source:target[:options])' },
+  { name: 'volume-driver', kind: 'text', help: 'Driver of the volumes that are made' },
+  { name: 'volumes-from', kind: 'list', help: 'Mount what another container mounts (name[:ro])' },
   { name: 'userns', kind: 'text', help: "User namespace: an own one, or the host's", choices: ['auto', 'host'] },
 ];
 
@@ -55,7 +63,6 @@ export const createFlags: readonly FlagSpec[] = [
 /** Docker has them; they are refused by name instead of being called unknown. */
 export const refusedFlags: readonly FlagSpec[] = [
   ...['no-healthcheck', 'oom-kill-disable', 'use-api-socket'].map((name): FlagSpec => ({ name, kind: 'flag', help: '', refused: true })),
-  { name: 'volume', short: 'v', kind: 'list', help: '', refused: true },
   ...[
     'annotation',
     'blkio-weight',
@@ -91,14 +98,11 @@ export const refusedFlags: readonly FlagSpec[] = [
     'log-driver',
     'log-opt',
     'memory-swappiness',
-    'mount',
     'pid',
     'platform',
     'restart',
     'runtime',
     'storage-opt',
     'uts',
-    'volume-driver',
-    'volumes-from',
   ].map((name): FlagSpec => ({ name, kind: 'list', help: '', refused: true })),
 ];

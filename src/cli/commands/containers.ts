@@ -232,11 +232,11 @@ export const containerCommands: readonly CommandSpec[] = [
   },
   {
     name: 'inspect',
-    summary: 'Show all that is known of containers, images and networks',
+    summary: 'Show all that is known of containers, images, networks and volumes',
     usage: '[OPTIONS] NAME|ID [NAME|ID...]',
     flags: [
       inspectFormat,
-      { name: 'type', kind: 'text', help: 'Look only for this type', choices: ['container', 'image', 'network'] },
+      { name: 'type', kind: 'text', help: 'Look only for this type', choices: ['container', 'image', 'network', 'volume'] },
       inspectSize,
     ],
     positionals: { min: 1, max: many },

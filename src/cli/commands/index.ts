@@ -7,6 +7,7 @@ import { otherCommands } from './others.ts';
 import { registryCommands } from './registries.ts';
 import { registryServerCommands } from './registry-server.ts';
 import { storeCommands } from './store.ts';
+import { volumeCommands } from './volumes.ts';
 
 /** Every command by its own name. */
 const table: readonly CommandSpec[] = [
@@ -14,6 +15,7 @@ const table: readonly CommandSpec[] = [
   ...registryCommands,
   ...registryServerCommands,
   ...storeCommands,
+  ...volumeCommands,
   ...lxdCommands,
   ...networkCommands,
   ...otherCommands,

@@ -73,7 +73,7 @@ export const storeCommands: readonly CommandSpec[] = [
       { name: 'all', short: 'a', kind: 'flag', help: 'Also images that have a name' },
       { name: 'force', short: 'f', kind: 'flag', help: 'Do not ask' },
       { name: 'filter', kind: 'list', help: 'Only what fits (until=24h, label=name=value)' },
-      { name: 'volumes', kind: 'flag', help: '', refused: true },
+      { name: 'volumes', kind: 'flag', help: 'Also volumes without a name that no container uses' },
     ],
     positionals: { min: 0, max: 0 },
   },

@@ -7,6 +7,7 @@ export const listings: Readonly<Record<Completes, string>> = {
   image: "orlop images --format '{{.Repository}}:{{.Tag}}'",
   network: "orlop network ls --format '{{.Name}}'",
   template: "orlop template list --format '{{.Template}}'",
+  volume: "orlop volume ls --format '{{.Name}}'",
   none: 'true',
 };
 

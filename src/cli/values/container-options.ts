@@ -4,6 +4,7 @@ import type { Arguments } from '../arguments/parse.ts';
 import { usageError } from '../arguments/usage-error.ts';
 import { readEnvironment, readText, type Environment } from './environment.ts';
 import { readNetworkOptions } from './networks.ts';
+import { readMountOptions } from './mounts.ts';
 import { parseHostEntries, parsePairs, parseTmpfs, parseUlimits } from './pairs.ts';
 import { parseBytes, parseCpus } from './size.ts';
 
@@ -33,6 +34,7 @@ export async function readContainerOptions(args: Arguments, environment: Environ
     ulimits: args.has('ulimit') ? parseUlimits(args.list('ulimit')) : undefined,
     shmSizeBytes: shmSize === undefined ? undefined : parseBytes('shm-size', shmSize),
     tmpfs: args.has('tmpfs') ? parseTmpfs(args.list('tmpfs')) : undefined,
+    ...readMountOptions(args),
     oomScoreAdjust: args.integer('oom-score-adj'),
     limits: readLimits(args),
     extraHosts: args.has('add-host') ? parseHostEntries(args.list('add-host')) : undefined,

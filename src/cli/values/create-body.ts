@@ -2,6 +2,7 @@ import type { DockerCreateBody, DockerHostConfig } from '#wire';
 import type { Arguments } from '../arguments/parse.ts';
 import { usageError } from '../arguments/usage-error.ts';
 import type { ContainerOptions } from './container-options.ts';
+import { mountConfigOf } from './mounts.ts';
 import { networkBodyOf, networkHostConfigOf } from './network-body.ts';
 
 export interface CreatePlan {
@@ -59,6 +60,7 @@ export function planCreate(
         Hostname: options.hostname,
         Domainname: options.domainname,
         Labels: options.labels,
+        Volumes: options.volumes === undefined ? undefined : Object.fromEntries(options.volumes.map((place) => [place, {}])),
         StopSignal: options.stopSignal,
         StopTimeout: options.stopTimeoutS,
       }),
@@ -89,6 +91,7 @@ function hostConfigOf(
     Ulimits: options.ulimits?.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
     ShmSize: options.shmSizeBytes,
     Tmpfs: options.tmpfs,
+    ...mountConfigOf(options),
     OomScoreAdj: options.oomScoreAdjust,
     ExtraHosts: listOf(options.extraHosts),
     SecurityOpt: securityOf(options),

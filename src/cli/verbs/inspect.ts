@@ -19,6 +19,8 @@ export const inspectImages: Verb = (invocation) => inspectAll(invocation, 'image
 
 export const inspectNetworks: Verb = (invocation) => inspectAll(invocation, 'network');
 
+export const inspectVolumes: Verb = (invocation) => inspectAll(invocation, 'volume');
+
 /** What was found is shown even when something else was not. */
 async function inspectAll({ args, io, client }: Invocation, type: string): Promise<number> {
   const format = args.text('format');
@@ -45,6 +47,7 @@ const looks: Readonly<Record<string, (engine: Client, ref: string) => Promise<un
   container: (engine, ref) => engine.containers.inspect(ref),
   image: (engine, ref) => engine.images.inspect(ref),
   network: (engine, ref) => engine.networks.inspect(ref),
+  volume: (engine, ref) => engine.volumes.inspect(ref),
 };
 
 async function inspectOne(engine: Client, ref: string, type: string): Promise<unknown> {

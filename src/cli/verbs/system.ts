@@ -21,7 +21,7 @@ export const diskUsage: Verb = async ({ args, io, client }) => {
 };
 
 /** One row for each kind of thing; the rows add up to what the data root takes. */
-export function summaryOf({ images, containers, store }: DiskBody): Record<string, string>[] {
+export function summaryOf({ images, containers, volumes, store }: DiskBody): Record<string, string>[] {
   const stopped = containers.filter(({ running }) => !running);
   const reclaimable = stopped.reduce((sum, { writableBytes }) => sum + writableBytes, 0);
   const unused = images.filter(({ used }) => !used).reduce((sum, { sizeBytes, sharedBytes }) => sum + sizeBytes - sharedBytes, 0);
@@ -36,9 +36,20 @@ export function summaryOf({ images, containers, store }: DiskBody): Record<strin
     row('Images', String(images.length), String(images.filter(({ used }) => used).length), store.layers.bytes, unused),
     row('Packed layers', String(store.blobs.count), '', store.blobs.bytes, store.garbage.bytes),
     row('Containers', String(containers.length), String(containers.length - stopped.length), store.containers.bytes, reclaimable),
+    row(
+      'Local Volumes',
+      String(volumes.length),
+      String(volumes.filter((volume) => volume.containers > 0).length),
+      sumOf(volumes),
+      sumOf(volumes.filter((volume) => volume.containers === 0)),
+    ),
     row('Unfinished', String(store.unfinished.count), '', store.unfinished.bytes, 0),
     row('Database', '1', '', store.database.bytes, 0),
   ];
+}
+
+function sumOf(volumes: DiskBody['volumes']): number {
+  return volumes.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 function formatVerbose(usage: DiskBody): string {
@@ -59,11 +70,14 @@ function formatVerbose(usage: DiskBody): string {
     formatBytes(writableBytes),
     running ? 'running' : 'stopped',
   ]);
+  const volumes = usage.volumes.map(({ name, containers: links, bytes }) => [name, String(links), formatBytes(bytes)]);
   return [
     'Images\n\n',
     formatTable([['NAME', 'IMAGE ID', 'SIZE', 'SHARED SIZE', 'UNIQUE SIZE', 'PACKED', 'CONTAINERS'], ...images]),
     '\nContainers\n\n',
     formatTable([['CONTAINER ID', 'NAME', 'IMAGE', 'SIZE', 'STATE'], ...containers]),
+    '\nLocal Volumes\n\n',
+    formatTable([['VOLUME NAME', 'LINKS', 'SIZE'], ...volumes]),
     '\nOn disk\n\n',
     formatList(summaryOf(usage), { format: undefined, columns, headers }),
   ].join('');
@@ -74,14 +88,17 @@ export const pruneSystem: Verb = async ({ args, io, client }) => {
   const what = `all stopped containers, ${all ? 'all images that no container uses' : 'all images without a name'} and all content that nothing needs`;
   if (!args.flag('force') && !(await confirm(io, `This removes ${what}. Go on?`))) return exitCodes.failure;
   const filters = parseFilters(args.list('filter'));
-  const { disk } = await client();
+  const { disk, volumes } = await client();
   const containers = await disk.pruneContainers(filters);
   const images = await disk.pruneImages({ named: all, filters });
+  const { until: _until, ...labels } = filters;
+  const emptied = args.flag('volumes') ? await volumes.prune(labels) : { deleted: [], freedBytes: 0 };
   const lines = [
     ...containers.deleted.map((id) => `deleted container ${id}`),
+    ...emptied.deleted.map((name) => `deleted volume ${name}`),
     ...images.untagged.map((name) => `untagged ${name}`),
     ...images.deleted.map((id) => `deleted ${id}`),
-    `Total reclaimed space: ${formatBytes(containers.freedBytes + images.freedBytes)}`,
+    `Total reclaimed space: ${formatBytes(containers.freedBytes + images.freedBytes + emptied.freedBytes)}`,
   ];
   await write(io.stdout, `${lines.join('\n')}\n`);
   return exitCodes.ok;

@@ -69,7 +69,7 @@ export async function commitContainer(context: EngineContext, ref: string, reque
 }
 
 /** What containers of the new image start with: what this one started with. */
-function configOf({ process, labels, exposedPorts }: ContainerRecord): ContainerConfig {
+function configOf({ process, labels, exposedPorts, request }: ContainerRecord): ContainerConfig {
   return {
     User: process.user,
     Env: process.env,
@@ -79,5 +79,6 @@ function configOf({ process, labels, exposedPorts }: ContainerRecord): Container
     Labels: labels,
     ExposedPorts: Object.fromEntries(exposedPorts.map((port) => [port, {}])),
     StopSignal: process.stopSignal,
+    ...(request.volumes === undefined ? {} : { Volumes: Object.fromEntries(request.volumes.map((place) => [place, {}])) }),
   };
 }

@@ -10,6 +10,7 @@ import { resolveImageForUse } from '../image/images.ts';
 import type { InitSystem } from '#system';
 import { initOf, stopSignalOf } from '../system/init.ts';
 import { prepareFirstBoot } from '../system/prepare.ts';
+import { makeMounts, planMountsOf, withMounts } from '../volume/make-mounts.ts';
 import { createLive } from './live.ts';
 import { resolveProcess } from './effective.ts';
 import { diskSizeOf } from './disk-limit.ts';
@@ -26,7 +27,9 @@ export async function createContainer(context: EngineContext, request: CreateReq
   const init = request.kind === 'system' ? await initOf(context, image) : null;
   const asked = request.kind === 'system' && view.config.stopSignal === '' ? { stopSignal: stopSignalOf(init), ...request } : request;
   const networks = planNetworks(request, context.networks, (ref) => context.table.find(ref).record.id);
-  const record = planRecord(context, asked, view, { manifest: image.target, chain: image.chain }, networks);
+  const mounts = await planMountsOf(context, request, view);
+  const bare = planRecord(context, asked, view, { manifest: image.target, chain: image.chain }, networks);
+  const record = withMounts(bare, mounts, view);
   // In the container's own queue from the first moment that others can see it: a start waits until it is whole.
   await context.queues.run(record.id, () => makeContainer(context, record, init, networks));
   return { id: record.id, warnings: [...networks.warnings] };
@@ -57,6 +60,7 @@ async function makeContainer(
     });
   }
   await reservePlaces(context, record, networks.places);
+  await makeMounts(context, container, snapshot, undo);
   undo.move();
   publishContainerEvent(context, container, 'create');
 }

@@ -5,6 +5,7 @@ import { requestOf } from '#system';
 import { nowNs, passState, publishContainerEvent, type EngineContext } from '../context.ts';
 import { detachPlaces } from '../network/attachment.ts';
 import { publishPlaces } from '../network/places.ts';
+import { releaseMounts } from '../volume/start-mounts.ts';
 import { removeWhole } from './remove.ts';
 import { notify, type LiveContainer } from './table.ts';
 
@@ -72,6 +73,7 @@ export async function recordExit(context: EngineContext, container: LiveContaine
 export async function releaseRun(context: EngineContext, container: LiveContainer): Promise<void> {
   const { run, name } = container.record;
   await detachPlaces(context, container);
+  await releaseMounts(context, container.record);
   if (run === null) return;
   const cgroup = openCgroup(context.cgroups, run.cgroup);
   try {

@@ -42,12 +42,14 @@ function predicateOf(name: string, values: Filters[string], all: readonly Contai
       return publishesPort(values);
     case 'expose':
       return exposesPort(values);
+    case 'volume':
+      return (view) => view.mounts.some(({ name, source, target }) => values.includes(name ?? source) || values.includes(target));
     case 'before':
     case 'since':
       return aroundContainer(name, values, all);
     default:
       throw new OrlopError('invalid-argument', 'ENGINE_FILTER_UNKNOWN', `invalid filter '${name}'`, {
-        hint: 'filters are: ancestor, before, exited, expose, id, kind, label, name, network, publish, since, status',
+        hint: 'filters are: ancestor, before, exited, expose, id, kind, label, name, network, publish, since, status, volume',
       });
   }
 }

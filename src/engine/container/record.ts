@@ -25,6 +25,8 @@ export interface ContainerState {
   readonly startedAtNs: bigint;
   readonly finishedAtNs: bigint;
   readonly restartCount: number;
+  /** It is being removed, and its anonymous volumes with it. */
+  readonly removesVolumes?: boolean;
 }
 
 /** What a started container holds on the host: written before its process runs, so that a new engine can find or clear all of it. */

@@ -1,25 +1,26 @@
 import { OrlopError } from '#errors';
 import { passState, publishContainerEvent, type EngineContext } from '../context.ts';
+import { removeAnonymousVolumes } from '../volume/anonymous.ts';
 import { isActive } from './record.ts';
 import { endNow } from './stop.ts';
 import { notify, type LiveContainer } from './table.ts';
 
 /** Removes a container; a running one only by force, which kills it first. */
-export async function removeContainer(context: EngineContext, ref: string, options: { force?: boolean }): Promise<void> {
+export async function removeContainer(context: EngineContext, ref: string, options: { force?: boolean; volumes?: boolean }): Promise<void> {
   const container = context.table.find(ref);
-  while (!(await removeIfEnded(context, container))) {
+  while (!(await removeIfEnded(context, container, options.volumes === true))) {
     if (options.force !== true) throw isRunning(container.record.name);
     await endNow(context, container);
   }
 }
 
 /** false: it has a process, perhaps from a start that was under way before. */
-function removeIfEnded(context: EngineContext, container: LiveContainer): Promise<boolean> {
+function removeIfEnded(context: EngineContext, container: LiveContainer, volumes: boolean): Promise<boolean> {
   const { id } = container.record;
   return context.queues.run(id, async () => {
     if (isActive(container.record.state.status)) return false;
     // An auto-removed container may be gone by the time its end is settled.
-    if (context.table.get(id) === container) await removeWhole(context, container);
+    if (context.table.get(id) === container) await removeWhole(context, container, volumes);
     return true;
   });
 }
@@ -30,13 +31,18 @@ function isRunning(name: string): OrlopError {
   });
 }
 
-/** Takes away all of a container that is not running. Inside the container's queue. Can be repeated after a crash at any step. */
-export async function removeWhole(context: EngineContext, container: LiveContainer): Promise<void> {
+/**
+ * Takes away all of a container that is not running, with `volumes` also those that were made for it without a name, as for one that goes at its end. Inside the
+ * container's queue. Can be repeated after a crash at any step.
+ */
+export async function removeWhole(context: EngineContext, container: LiveContainer, volumes = false): Promise<void> {
   const { id } = container.record;
-  passState(context, container, { status: 'removing' });
+  passState(context, container, { status: 'removing', ...(volumes ? { removesVolumes: true } : {}) });
   for (const client of container.waitingClients.splice(0)) context.addon.close(client.socket);
   await context.networks.release(id);
   await context.store.snapshots.remove(id);
+  const { state, request } = container.record;
+  if (state.removesVolumes === true || request.autoRemove === true) await removeAnonymousVolumes(context, container.record);
   context.store.metadata.containers.remove(id);
   context.table.drop(id);
   publishContainerEvent(context, container, 'destroy');

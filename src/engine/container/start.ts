@@ -17,6 +17,7 @@ import { limitsToResources } from '../spec/resources.ts';
 import { seccompFilter } from '../spec/seccomp.ts';
 import { planSkeleton } from '../spec/skeleton.ts';
 import { exitCodeOfFailure } from '../exec/exit-code.ts';
+import { openMounts, releaseMounts } from '../volume/start-mounts.ts';
 import { followExit } from './exit.ts';
 import { writeHostFiles } from './host-files.ts';
 import type { ContainerRecord, ContainerState } from './record.ts';
@@ -49,6 +50,7 @@ export async function startContainer(context: EngineContext, ref: string): Promi
 
 async function settleFailure(context: EngineContext, container: LiveContainer, error: unknown): Promise<void> {
   await detachPlaces(context, container);
+  await releaseMounts(context, container.record);
   for (const client of container.waitingClients.splice(0)) context.addon.close(client.socket);
   saveState(context, container, { error: toOrlopError(error).message, exitCode: exitCodeOfFailure(error), pid: 0 }, null);
   if (container.record.request.autoRemove === true) await removeWhole(context, container);
@@ -94,6 +96,7 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   const mounts = mountHostFiles(context, filesOwner?.record ?? record, ready, borrow);
   const filter = seccompFilter(record, boundingSet(record, context.cgroups, shape === 'own'), context.seccomp);
   const [root] = await beginnings;
+  const asked = await openMounts(context, record, ready, borrow);
 
   const user = resolveUser(context.addon, root, record.process.user, record.request.groupAdd);
   const spec = buildSpec(record, {
@@ -108,7 +111,7 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   const started = await startProcess(ready.sandbox, {
     spec,
     root: { mount: root },
-    mounts,
+    mounts: new Map([...mounts, ...asked]),
     stdio: stdioOf(record),
     monitorDirectory: borrow(openDirectory(files.monitor)),
     log: borrow(openLog(files.log)),

@@ -44,7 +44,7 @@ export async function resolveImageForUse(context: EngineContext, ref: string): P
 function usersOf(context: EngineContext, image: Image): ImageUser[] {
   return context.table
     .all()
-    .filter(({ record }) => record.image.id === image.id)
+    .filter(({ record }) => record.image.id === image.id || record.mounts.some((mount) => mount.image?.id === image.id))
     .map(({ record }) => ({ name: record.name, running: isActive(record.state.status) }));
 }
 

@@ -31,7 +31,7 @@ export function buildSpec(record: ContainerRecord, facts: SpecFacts): Spec {
     hostname: record.hostname,
     ...(request.domainname === undefined || request.domainname === '' ? {} : { domainname: request.domainname }),
     root: { path: 'rootfs', readonly: request.readOnlyRoot === true },
-    mounts: [...planMounts(record.kind, request), ...init],
+    mounts: [...planMounts(record.kind, request, record.mounts), ...init],
     process: planProcess(record, facts),
     annotations: { 'org.opencontainers.image.stopSignal': record.process.stopSignal },
     linux: {

@@ -1,6 +1,8 @@
 import { posix } from 'node:path';
 import type { SpecMount } from '#oci';
 import type { CreateRequest, Kind } from '../model.ts';
+import type { ResolvedMount } from '../volume/resolved-mount.ts';
+import { specMountOf } from '../volume/spec-mounts.ts';
 
 /** Where the files that the engine writes for a container are bound, and their names in its directory. */
 const hostFileTargets: Readonly<Record<string, string>> = {
@@ -18,7 +20,7 @@ export function hostFilesOf(kind: Kind): Readonly<Record<string, string>> {
 }
 
 /** The file systems of a container, in the order in which they are mounted. What is asked for takes the place of ours. */
-export function planMounts(kind: Kind, request: CreateRequest): SpecMount[] {
+export function planMounts(kind: Kind, request: CreateRequest, own: readonly ResolvedMount[] = []): SpecMount[] {
   const mounts = kind === 'system' ? systemMounts(request) : appMounts(request);
   const hostFiles = Object.keys(hostFilesOf(kind)).map((destination) => ({
     destination,
@@ -26,9 +28,18 @@ export function planMounts(kind: Kind, request: CreateRequest): SpecMount[] {
     source: destination,
     options: ['bind', 'rprivate'],
   }));
-  const asked = temporaryMounts(request.tmpfs ?? {});
+  // By depth, so that none hides another.
+  const asked = [...temporaryMounts(request.tmpfs ?? {}), ...own.map((mount) => specMountOf(mount, quiet))].toSorted(
+    (one, other) => depthOf(one) - depthOf(other),
+  );
   const places = new Set(asked.map(({ destination }) => posix.resolve('/', destination)));
-  return [...mounts.filter(({ destination }) => !places.has(destination)), ...asked, ...hostFiles];
+  const isFree = ({ destination }: SpecMount): boolean =>
+    !places.has(destination) && !(places.has('/dev') && destination.startsWith('/dev/'));
+  return [...mounts.filter(isFree), ...asked, ...hostFiles.filter(isFree)];
+}
+
+function depthOf({ destination }: SpecMount): number {
+  return posix.resolve('/', destination).split('/').length;
 }
 
 function appMounts(request: CreateRequest): SpecMount[] {

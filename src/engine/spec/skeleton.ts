@@ -2,6 +2,7 @@ import type { Linux, LinuxDevice } from '#oci';
 import { maskedPaths, readonlyPaths, skeletonOf, type Skeleton } from '#runtime';
 import type { ContainerRecord } from '../container/record.ts';
 import { joinedId } from '../network/mode.ts';
+import type { ResolvedMount } from '../volume/resolved-mount.ts';
 import { planMounts } from './mounts.ts';
 
 /** What a container's file systems depend on before its root is known. */
@@ -10,13 +11,14 @@ export type SkeletonFacts = Pick<ContainerRecord, 'kind' | 'request' | 'network'
   readonly ownUsers: boolean;
   /** Beyond those that every container has. */
   readonly devices?: readonly LinuxDevice[];
+  readonly mounts?: readonly ResolvedMount[];
 };
 
 /** What a sandbox can have ready for a container: its file systems but for the root and what is bound into it. Pure. */
 export function planSkeleton(facts: SkeletonFacts): Skeleton {
   return skeletonOf({
     ociVersion: '1.2.0',
-    mounts: planMounts(facts.kind, facts.request),
+    mounts: planMounts(facts.kind, facts.request, facts.mounts),
     linux: { ...planVisibility(facts), sysctl: defaultSysctls(facts), devices: [...(facts.devices ?? [])] },
   });
 }

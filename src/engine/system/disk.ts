@@ -3,6 +3,7 @@ import { familiarReference, parseReference } from '#oci';
 import { isActive, type ContainerRecord } from '../container/record.ts';
 import { removeContainer } from '../container/remove.ts';
 import type { EngineContext } from '../context.ts';
+import { volumeUsage } from '../volume/volumes.ts';
 import { hasLabel } from '../labels.ts';
 import type { DiskView, PruneFilter, Pruned } from '../model.ts';
 
@@ -37,6 +38,7 @@ export async function diskView(context: EngineContext): Promise<DiskView> {
       used: used.has(image.id),
     })),
     containers,
+    volumes: await volumeUsage(context),
     store: await store.diskUsage(),
   };
 }

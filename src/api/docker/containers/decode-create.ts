@@ -3,6 +3,7 @@ import type { JsonReader } from '#api/http';
 import type { CreateRequest, Limits } from '#wire';
 import { decodeNetworkPart } from './decode-network.ts';
 import { refuseUnsupported } from './refused-fields.ts';
+import { decodeMounts } from './decode-mounts.ts';
 import { parseSecurityOptions } from './security-options.ts';
 
 /** `POST /containers/create`: Docker's Config with HostConfig and NetworkingConfig. What Orlop cannot do is unimplemented, by name. */
@@ -20,6 +21,7 @@ export function decodeCreate(config: JsonReader, name: string, apiVersion: strin
     ...decodeStreams(config, host),
     ...decodeSecurity(host),
     ...decodeFiles(host),
+    ...decodeMounts(config, host, apiVersion),
     ...decodeNetworkPart(config, host, apiVersion),
     limits: decodeLimits(host),
     labels: nonEmptyMap(config.textMap('Labels')),

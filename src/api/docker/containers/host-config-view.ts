@@ -1,19 +1,18 @@
 import type { ContainerView, DockerHostConfig } from '#wire';
+import { mountConfigOf } from './mount-view.ts';
 import { portBindingsOf } from './network-settings.ts';
 
 /** What was asked for, in Docker's fields; what Orlop does not have yet shows its default. */
 export function hostConfigOf({ request, networkMode }: ContainerView): DockerHostConfig {
   const limits = request.limits ?? {};
   return {
-    Binds: null,
+    ...mountConfigOf(request),
     ContainerIDFile: '',
     LogConfig: { Type: 'json-file', Config: {} },
     NetworkMode: networkMode,
     PortBindings: portBindingsOf(request.ports ?? []),
     RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
     AutoRemove: request.autoRemove ?? false,
-    VolumeDriver: '',
-    VolumesFrom: null,
     ConsoleSize: [request.consoleSize?.[0] ?? 0, request.consoleSize?.[1] ?? 0],
     CapAdd: listOf(request.capAdd),
     CapDrop: listOf(request.capDrop),

@@ -8,10 +8,6 @@ interface RefusedField {
 }
 
 const hostFields: Readonly<Record<string, RefusedField>> = {
-  Binds: { words: 'bind mounts and volumes' },
-  Mounts: { words: 'mounts' },
-  VolumesFrom: { words: 'volumes of other containers' },
-  VolumeDriver: { words: 'volume drivers', harmless: ['local'] },
   RestartPolicy: { words: 'restart policies' },
   LogConfig: { words: 'log drivers and their options' },
   Links: { words: 'links' },
@@ -51,7 +47,6 @@ const hostFields: Readonly<Record<string, RefusedField>> = {
 const pathFields = ['MaskedPaths', 'ReadonlyPaths'] as const;
 
 const configFields: Readonly<Record<string, RefusedField>> = {
-  Volumes: { words: 'anonymous volumes' },
   Healthcheck: { words: 'health checks' },
   OnBuild: { words: 'build triggers' },
   Shell: { words: 'a shell for the shell form' },

@@ -95,7 +95,7 @@ function configOf(view: ContainerView): DockerContainerConfig {
     Env: [...view.env],
     Cmd: view.command.length === 0 ? null : [...view.command],
     Image: view.imageName,
-    Volumes: null,
+    Volumes: request.volumes === undefined ? null : Object.fromEntries(request.volumes.map((place) => [place, {}])),
     WorkingDir: view.workingDirectory,
     Entrypoint: view.entrypoint.length === 0 ? null : [...view.entrypoint],
     ...(request.mac === undefined ? {} : { MacAddress: request.mac }),

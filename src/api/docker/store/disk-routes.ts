@@ -3,6 +3,7 @@ import type { DockerDiskUsage, Pruned } from '#wire';
 import { summaryOf } from '../containers/view.ts';
 import { imageSummaryOf } from '../images/view.ts';
 import { decodePruneFilter } from '../prune-filter.ts';
+import { usedVolumeOf } from '../volumes/view.ts';
 import type { StoreBackend } from './backend.ts';
 
 /** `/system/df`, `/images/prune`, `/containers/prune`. */
@@ -27,7 +28,7 @@ async function diskUsage({ containers, disk, images }: StoreBackend): Promise<Do
       const { writableBytes = 0, imageId = '' } = containerSizes.get(view.id) ?? {};
       return { ...summaryOf(view, now), SizeRw: writableBytes, SizeRootFs: writableBytes + (imageSizes.get(imageId)?.sizeBytes ?? 0) };
     }),
-    Volumes: [],
+    Volumes: usage.volumes.map(usedVolumeOf),
     BuildCache: [],
     BuilderSize: 0,
   };

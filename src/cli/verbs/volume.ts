@@ -1,0 +1,80 @@
+import type { DockerVolume } from '#wire';
+import { usageError } from '../arguments/usage-error.ts';
+import { exitCodes } from '../exit-codes.ts';
+import type { Verb } from '../invocation.ts';
+import { write } from '../io.ts';
+import { formatList } from '../render/list.ts';
+import { parseFilters, parsePairs } from '../values/pairs.ts';
+import { formatBytes } from '../values/size.ts';
+import { forEach } from './each.ts';
+import { confirm } from './prune.ts';
+
+const columns = ['Driver', 'Name'];
+const headers = { Name: 'VOLUME NAME', Mountpoint: 'MOUNTPOINT' };
+
+export const createVolume: Verb = async ({ args, io, client, command }) => {
+  const named = args.text('name');
+  const [name = named] = args.positionals;
+  if (named !== undefined && args.positionals.length > 0)
+    throw usageError('conflicting options: cannot specify a volume-name through both --name and as a positional arg', command);
+  const driver = args.text('driver');
+  const volume = await (await client()).volumes.create({
+    ...(name === undefined ? {} : { Name: name }),
+    ...(driver === undefined ? {} : { Driver: driver }),
+    DriverOpts: parsePairs('opt', args.list('opt')),
+    Labels: parsePairs('label', args.list('label'), { bare: true }),
+  });
+  await write(io.stdout, `${volume.Name}\n`);
+  return exitCodes.ok;
+};
+
+export const listVolumes: Verb = async ({ args, io, client }) => {
+  const volumes = await (await client()).volumes.list({ filters: parseFilters(args.list('filter')) });
+  const format = args.text('format');
+  const rows = volumes.map(rowOf);
+  const text =
+    args.flag('quiet') && format === undefined
+      ? volumes.map(({ Name }) => `${Name}\n`).join('')
+      : formatList(rows, { format, columns, headers });
+  await write(io.stdout, text);
+  return exitCodes.ok;
+};
+
+function rowOf({ Name, Driver, Labels, Mountpoint, Scope }: DockerVolume): Record<string, string> {
+  const labels = Object.entries(Labels ?? {}).map(([name, value]) => `${name}=${value}`);
+  return {
+    Driver,
+    Name,
+    Labels: labels.join(','),
+    Mountpoint,
+    Scope,
+    Availability: 'N/A',
+    Group: 'N/A',
+    Links: 'N/A',
+    Size: 'N/A',
+    Status: 'N/A',
+  };
+}
+
+export const removeVolumes: Verb = async (invocation) => {
+  const engine = await invocation.client();
+  const force = invocation.args.flag('force');
+  return forEach(invocation, async (name) => {
+    await engine.volumes.remove(name, { force });
+    return name;
+  });
+};
+
+export const pruneVolumes: Verb = async ({ args, io, client, command }) => {
+  const filters = parseFilters(args.list('filter'));
+  if (args.flag('all') && filters['all'] !== undefined)
+    throw usageError('conflicting options: cannot specify both --all and --filter all=1', command);
+  if (args.flag('all')) filters['all'] = ['true'];
+  const which = args.flag('all') ? 'all volumes' : 'all volumes without a name';
+  if (!args.flag('force') && !(await confirm(io, `This removes ${which} that no container uses, with what they hold. Go on?`)))
+    return exitCodes.failure;
+  const { deleted, freedBytes } = await (await client()).volumes.prune(filters);
+  const list = deleted.length === 0 ? '' : `Deleted Volumes:\n${deleted.join('\n')}\n\n`;
+  await write(io.stdout, `${list}Total reclaimed space: ${formatBytes(freedBytes)}\n`);
+  return exitCodes.ok;
+};

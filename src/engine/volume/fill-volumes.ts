@@ -1,0 +1,52 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { isErrno, OrlopError } from '#errors';
+import { copyTree, type Snapshot } from '#store';
+import * as k from '#sys';
+import { mountOverlayRoot, openInRoot } from '#sys';
+import type { EngineContext } from '../context.ts';
+import type { ResolvedMount } from './resolved-mount.ts';
+
+/**
+ * Gives empty volumes what the container's root has at their places, with owners, modes, attributes and times, as Docker does. The volumes must be acquired. What a root
+ * holds at such a place is only read when a volume is empty. Failed-precondition when it is no directory.
+ */
+export async function fillVolumes(context: EngineContext, mounts: readonly ResolvedMount[], snapshot: Snapshot): Promise<void> {
+  await using open = new AsyncDisposableStack();
+  let root: number | null = null;
+  for (const { source, target } of mounts) {
+    await context.volumes.fill(source, async (path) => {
+      root ??= open.adopt(await openRoot(context, snapshot), (descriptor) => context.addon.close(descriptor));
+      await copyFrom(context, root, target, path);
+    });
+  }
+}
+
+/** What the container will see, read-only and in no mount table. */
+function openRoot({ addon, store, dataRoot, dataRootDescriptor, overlayWay }: EngineContext, snapshot: Snapshot): number | Promise<number> {
+  if (snapshot.driver === 'native') return addon.openTree(k.AT_FDCWD, join(dataRoot, snapshot.upper), k.OPEN_TREE_CLONE);
+  // A writable layer with a disk of its own is not below the data root; nothing but first-boot files is in a new one. overlayfs wants two layers.
+  const upper = existsSync(join(dataRoot, snapshot.upper)) ? snapshot.upper : (store.snapshots.view(null).lower[0] ?? '');
+  const lower = [...new Set([upper, ...snapshot.lower])];
+  return mountOverlayRoot(addon, { base: dataRootDescriptor, lower, fsuid: 0, fsgid: 0, way: overlayWay, attributes: k.MOUNT_ATTR_RDONLY });
+}
+
+async function copyFrom({ addon }: EngineContext, root: number, target: string, path: string): Promise<void> {
+  let directory: number;
+  try {
+    directory = openInRoot(addon, root, target, k.O_PATH | k.O_DIRECTORY);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return;
+    throw isErrno(error, 'ENOTDIR') ? overFile(target, error) : error;
+  }
+  try {
+    await copyTree(addon, [`/proc/self/fd/${directory}/.`], path);
+  } finally {
+    addon.close(directory);
+  }
+}
+
+function overFile(target: string, cause: unknown): OrlopError {
+  const message = `cannot mount volume over existing file, file exists ${target}`;
+  return new OrlopError('failed-precondition', 'ENGINE_VOLUME_OVER_FILE', message, { hint: 'choose a directory as target', cause });
+}

@@ -1,0 +1,78 @@
+import { isErrno, OrlopError } from '#errors';
+import type { Lease } from '#store';
+import * as k from '#sys';
+import { mountOverlayRoot, openInRoot } from '#sys';
+import type { ContainerRecord } from '../container/record.ts';
+import type { EngineContext } from '../context.ts';
+import { resolveImageForUse } from '../image/images.ts';
+import type { MountWish } from '#wire';
+import type { ResolvedMount } from './resolved-mount.ts';
+
+/** What images of mounts stand for, by the reference that asks for them. Not-found for one that is not here. */
+export async function resolveMountImages(
+  context: EngineContext,
+  wishes: readonly MountWish[],
+): Promise<ReadonlyMap<string, NonNullable<ResolvedMount['image']>>> {
+  const found = new Map<string, NonNullable<ResolvedMount['image']>>();
+  for (const { type, source } of wishes) {
+    if (type !== 'image' || source === undefined) continue;
+    const { image } = await resolveImageForUse(context, source);
+    found.set(source, { id: image.id, manifest: image.target, chain: image.chain });
+  }
+  return found;
+}
+
+/** Keeps the content of mounted images as long as the lease lives; null when there is nothing to keep. */
+export function leaseImages({ store }: EngineContext, { mounts }: ContainerRecord): Lease | null {
+  const manifests = mounts.flatMap(({ image }) => (image === undefined ? [] : [image.manifest]));
+  if (manifests.length === 0) return null;
+  const lease = store.leases.create();
+  for (const manifest of manifests) lease.hold({ image: manifest });
+  return lease;
+}
+
+/** A read-only view of an image's layers as a detached mount. `base` is the data root as the container's ids see it. The caller closes it. */
+export async function openImageMount(context: EngineContext, { image, source, subpath }: ResolvedMount, base: number): Promise<number> {
+  const { addon, store, overlayWay } = context;
+  const { lower } = store.snapshots.view(image?.chain ?? null);
+  // overlayfs without a writable directory wants two layers; an empty one changes nothing.
+  const [empty = ''] = store.snapshots.view(null).lower;
+  const layers = lower.length > 1 ? lower : [...lower, empty];
+  const whole = await mountOverlayRoot(addon, {
+    base,
+    lower: [...new Set(layers)],
+    fsuid: 0,
+    fsgid: 0,
+    way: overlayWay,
+    attributes: k.MOUNT_ATTR_RDONLY,
+  });
+  if (subpath === undefined) return whole;
+  try {
+    const inside = openInRoot(addon, whole, subpath, k.O_PATH);
+    try {
+      return addon.openTree(inside, '', k.AT_EMPTY_PATH | k.OPEN_TREE_CLONE);
+    } finally {
+      addon.close(inside);
+    }
+  } catch (error) {
+    throw subpathFailed(source, subpath, error);
+  } finally {
+    addon.close(whole);
+  }
+}
+
+function subpathFailed(image: string, subpath: string, cause: unknown): unknown {
+  if (isErrno(cause, 'ENOENT', 'ENOTDIR', 'ELOOP'))
+    return new OrlopError(
+      'not-found',
+      'ENGINE_MOUNT_SOURCE',
+      `cannot access ${subpath} in image ${image}: there is no such file or directory`,
+      { cause },
+    );
+  // What is mounted nowhere can be cloned since Linux 6.15.
+  if (!isErrno(cause, 'EINVAL')) return cause;
+  return new OrlopError('unimplemented', 'ENGINE_IMAGE_SUBPATH', `a part of image ${image} cannot be mounted on this kernel`, {
+    hint: 'mount the whole image, or take Linux 6.15 or newer',
+    cause,
+  });
+}
