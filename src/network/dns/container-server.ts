@@ -8,7 +8,7 @@ const address = '127.0.0.11';
 const addressBytes = Uint8Array.of(127, 0, 0, 11);
 const port = 53;
 const SOCK_STREAM = 1;
-const SOCK_DGRAM = 2;
+export const SOCK_DGRAM = 2;
 
 /**
  * Listens inside a network namespace, on ports that nobody else wants, which look like port 53 from within; where the kernel cannot do that, on port 53 itself.

@@ -17,10 +17,10 @@ function open(t: TestContext) {
   return {
     path,
     said,
-    servers: () => resolvers().servers,
+    servers: () => resolvers().servers.map(({ address }) => address),
     later() {
       time += 1000;
-      return resolvers().servers;
+      return this.servers();
     },
   };
 }

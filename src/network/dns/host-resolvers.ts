@@ -75,5 +75,5 @@ export function parseResolvers(text: string): { resolvers: Resolvers; rotates: b
   const timeoutMs = seconds === undefined ? usualPatience.timeoutMs : Math.min(Math.max(seconds, 1) * 1000, longest.timeoutMs);
   const attempts = Math.min(Math.max(number('attempts') ?? usualPatience.attempts, 1), longest.attempts);
   const servers = parseNameservers(text).filter((server) => parseAddress(server.replace(/%.*$/, '')) !== null);
-  return { resolvers: { servers, timeoutMs, attempts }, rotates: options.includes('rotate') };
+  return { resolvers: { servers: servers.map((address) => ({ address })), timeoutMs, attempts }, rotates: options.includes('rotate') };
 }

@@ -127,9 +127,12 @@ export function formatRejection({ id, flags, code }: Rejected): Buffer {
 export function formatAnswer(query: Query, code: number, records: readonly AnswerRecord[] = [], limit = sizeLimit(query)): Buffer {
   const sizes = records.map((record) => 12 + record.data.length);
   const room = limit - query.end - (query.edns === undefined ? 0 : optBytes);
-  let used = 0;
-  const count = sizes.findIndex((size) => (used += size) > room);
-  const fitting = count < 0 ? records : records.slice(0, count);
+  let [used, count] = [0, 0];
+  for (const size of sizes) {
+    used += size;
+    if (used <= room) count += 1;
+  }
+  const fitting = records.slice(0, count);
   const parts = [head(query, code, fitting.length, fitting.length < records.length), ...fitting.map((record) => formatRecord(record))];
   return Buffer.concat(query.edns === undefined ? parts : [...parts, formatOpt(code, query.edns.flags)]);
 }

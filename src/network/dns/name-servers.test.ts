@@ -5,6 +5,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
+import { decode } from 'dns-packet';
 import { isOrlopError } from '#errors';
 import { createLogger } from '#log';
 import { loadAddon } from '#sys';
@@ -24,7 +25,7 @@ if (!isInOwnNetwork()) {
   const addon = loadAddon();
   {
     using host = openRouteSocket(addon);
-    host.change(setLink({ name: 'lo' }, { up: true }));
+    host.change(setLink({ name: 'lo' }, { up: true }), addAddress(1, ip('198.51.100.54'), 32));
   }
   const directory = createDirectory(
     place('web', 'back', { names: ['web', 'www'], address: '172.18.0.2', address6: 'fd00::2' }),
@@ -121,6 +122,7 @@ if (!isInOwnNetwork()) {
       const { namespace, servers } = await serve(t);
       await servers.serve('web', namespace.fd);
       assert.equal(await dig(namespace, '+short', 'db'), '172.18.0.3\n');
+      assert.equal((await runInside(namespace, 'nft', 'list', 'tables')).trim().split('\n').length, 1, 'the one that is there goes on');
       // What another engine serves in the same namespace stands for the one that was killed and is still going.
       const next = openNameServers({ addon, directory, logger: createLogger({ level: 'error', sink: () => {} }) });
       await next.serve('web', namespace.fd);
@@ -176,8 +178,19 @@ if (!isInOwnNetwork()) {
 
     test("is asked of the container's own servers when it names some", async (t) => {
       await using host = await upstream(() => [a('www.example', '198.51.100.1')]);
-      await using _own = await openFakeServer({ address: '127.0.0.54', port: 53, answer: () => [a('www.example', '198.51.100.2')] });
-      const { namespace } = await serve(t, { servers: ['127.0.0.55', '127.0.0.54'] });
+      await using _own = await openFakeServer({ address: '198.51.100.54', port: 53, answer: () => [a('www.example', '198.51.100.2')] });
+      const { namespace } = await serve(t, { servers: ['198.51.100.55', '198.51.100.54'] });
+      assert.equal(await dig(namespace, '+short', 'www.example'), '198.51.100.2\n');
+      assert.deepEqual(host.asked, []);
+    });
+
+    test('is asked inside the container of a server on its own loopback', async (t) => {
+      await using host = await openFakeServer({ address: '127.0.0.1', port: 53, answer: () => [a('www.example', '198.51.100.1')] });
+      const { namespace } = await serve(t, { servers: ['127.0.0.11', '127.0.0.1'] });
+      const own = createSocket('udp4');
+      t.after(() => own.close());
+      own.bind({ fd: addon.bindInNamespace(namespace.fd, 2, '127.0.0.1', 53) });
+      own.on('message', (message, from) => own.send(respond(decode(message), [a('www.example', '198.51.100.2')]), from.port, from.address));
       assert.equal(await dig(namespace, '+short', 'www.example'), '198.51.100.2\n');
       assert.deepEqual(host.asked, []);
     });
@@ -274,7 +287,7 @@ if (!isInOwnNetwork()) {
     using servers = openNameServers({ addon, directory, logger: createLogger({ level: 'error', sink: () => {} }) });
     const before = descriptors();
     for (let round = 0; round < 20; round += 1) await servers.serve(`c${round}`, namespace.fd);
-    assert.ok(descriptors() >= before + 60);
+    assert.ok(descriptors() >= before + 80);
     for (let round = 0; round < 20; round += 1) servers.stop(`c${round}`);
     const deadline = Date.now() + 20_000;
     while (descriptors() > before) {

@@ -1,13 +1,12 @@
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import type { Logger } from '#log';
 import type { NetworkCalls } from '../types.ts';
-import { openContainerServer } from './container-server.ts';
-import { createHostResolvers, usualPatience } from './host-resolvers.ts';
-import type { Handler } from './listener.ts';
-import { answerLocally } from './local-answers.ts';
-import { formatAnswer, formatRejection, isRejected, parseQuery, passOn, responseCode, sizeLimit, type Query } from './message.ts';
+import { openContainerServer, SOCK_DGRAM } from './container-server.ts';
+import { createHostResolvers } from './host-resolvers.ts';
 import { createNameIndex, type NameIndex } from './name-index.ts';
+import { createQuestions } from './questions.ts';
 import type { Directory, NameServers, ServeOptions } from './types.ts';
-import { askServers, type Resolvers } from './upstream.ts';
+import type { Resolvers } from './upstream.ts';
 
 export interface NameServersOptions {
   readonly addon: NetworkCalls;
@@ -22,27 +21,31 @@ interface Context extends NameServersOptions {
   readonly hostResolvers: () => Resolvers;
 }
 
-/** Questions that wait for somebody else's answer, of one container; more are refused, as each takes a socket. */
-const longestQueue = 256;
-const longestMessage = 0xffff;
+/** The server of one container, in the namespace of this number. */
+interface Served extends Disposable {
+  readonly namespace: bigint;
+  options: ServeOptions;
+}
 
 /** Opens the name servers of an engine; nothing listens until a container is served. */
 export function openNameServers(options: NameServersOptions): NameServers {
-  const { addon, directory, logger, resolvConf } = options;
+  const { directory, logger, resolvConf } = options;
   const hostResolvers = createHostResolvers({ logger, ...(resolvConf === undefined ? {} : { path: resolvConf }) });
   const context: Context = { ...options, index: createNameIndex(directory), hostResolvers };
-  const served = new Map<string, Disposable>();
+  const served = new Map<string, Served>();
   const stop = (containerId: string): void => {
     served.get(containerId)?.[Symbol.dispose]();
     served.delete(containerId);
   };
   return {
     async serve(containerId, netnsFd, how = {}) {
+      const current = served.get(containerId);
+      if (current?.namespace === namespaceOf(netnsFd)) {
+        current.options = how;
+        return;
+      }
       stop(containerId);
-      using stack = new DisposableStack();
-      const handler = stack.use(createHandler(context, containerId, how));
-      stack.use(openContainerServer(addon, netnsFd, handler.handle));
-      served.set(containerId, stack.move());
+      served.set(containerId, openServed(context, containerId, netnsFd, how));
     },
     stop,
     [Symbol.dispose]() {
@@ -52,43 +55,20 @@ export function openNameServers(options: NameServersOptions): NameServers {
   };
 }
 
-/** Answers a container's questions: of its neighbours at once, of anybody else with what the servers say. */
-function createHandler(context: Context, containerId: string, options: ServeOptions): { handle: Handler } & Disposable {
-  const waiting = new Set<AbortController>();
-  const forward = async (query: Query, isStream: boolean): Promise<Buffer> => {
-    const limit = isStream ? longestMessage : sizeLimit(query, longestMessage);
-    const failed = (code: number): Buffer => formatAnswer(query, code, [], limit);
-    const resolvers = options.servers === undefined ? context.hostResolvers() : { servers: options.servers, ...usualPatience };
-    if (resolvers.servers.length === 0 || options.isInternal?.() === true) return failed(responseCode.FAILED);
-    if (waiting.size >= longestQueue) return failed(responseCode.REFUSED);
-    const abort = new AbortController();
-    waiting.add(abort);
-    try {
-      const answer = await askServers(query, { ...resolvers, isStream, signal: abort.signal });
-      return answer === null ? failed(responseCode.FAILED) : passOn(query, answer, limit);
-    } finally {
-      waiting.delete(abort);
-      abort.abort();
-    }
-  };
-  const answer = async (message: Uint8Array, isStream: boolean): Promise<Buffer | null> => {
-    const query = parseQuery(message);
-    if (query === null) return null;
-    if (isRejected(query)) return formatRejection(query);
-    const own = answerLocally(context.index, containerId, query, isStream ? longestMessage : sizeLimit(query));
-    return own ?? forward(query, isStream);
-  };
-  const handle: Handler = (message, isStream, reply) => {
-    answer(message, isStream).then(reply, (error: unknown) => {
-      // A question must never end the engine, whatever is wrong with it or with us.
-      context.logger.error('a question of a container could not be answered', { container: containerId, error });
-      reply(null);
-    });
-  };
-  return {
-    handle,
-    [Symbol.dispose]() {
-      for (const abort of waiting) abort.abort();
-    },
-  };
+function openServed(context: Context, containerId: string, netnsFd: number, how: ServeOptions): Served {
+  const { addon } = context;
+  using stack = new DisposableStack();
+  // The caller closes his descriptor; its sockets keep the namespace alive all the same.
+  const namespace = stack.adopt(openSync(`/proc/self/fd/${netnsFd}`, 'r'), closeSync);
+  const bindInside = (address: string): number => addon.bindInNamespace(namespace, SOCK_DGRAM, address, 0);
+  const questions = stack.use(createQuestions({ ...context, containerId, serveOptions: () => server.options, bindInside }));
+  stack.use(openContainerServer(addon, netnsFd, questions.handle));
+  const resources = stack.move();
+  const server: Served = { namespace: namespaceOf(netnsFd), options: how, [Symbol.dispose]: () => resources.dispose() };
+  return server;
+}
+
+/** What tells a namespace from others that there are (namespaces(7)). */
+function namespaceOf(netnsFd: number): bigint {
+  return fstatSync(netnsFd, { bigint: true }).ino;
 }

@@ -20,7 +20,7 @@ export interface Directory {
 }
 
 export interface ServeOptions {
-  /** Whom to ask what no container is called (`--dns`); without any, the host's own servers. */
+  /** Whom to ask what no container is called (`--dns`), a loopback address being the container's own; absent: the host's own servers. */
   readonly servers?: readonly string[];
   /** Whether the container is only in internal networks at this moment: then nothing is asked outside. */
   readonly isInternal?: () => boolean;
@@ -29,7 +29,7 @@ export interface ServeOptions {
 /** The name servers of an engine's containers. Disposing ends all of them. */
 export interface NameServers extends Disposable {
   /**
-   * Serves 127.0.0.11 (UDP and TCP, port 53) inside a container's network namespace, in the place of a server that it has already. The descriptor stays the caller's.
+   * Serves 127.0.0.11 (UDP and TCP, port 53) inside a container's network namespace, or changes the options of the server that is there. The descriptor stays the caller's.
    * The sockets keep the namespace alive: `stop` when the container ends. Fails with `failed-precondition` when 127.0.0.11 cannot be listened on.
    */
   serve(containerId: string, netnsFd: number, options?: ServeOptions): Promise<void>;

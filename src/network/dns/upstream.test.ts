@@ -18,7 +18,13 @@ async function ask(servers: readonly string[], port: number, change: Partial<Ask
   const abort = new AbortController();
   try {
     const patience = { timeoutMs: 10_000, attempts: 1, isStream: false };
-    const message = await askServers(question('example.org'), { servers, port, signal: abort.signal, ...patience, ...change });
+    const message = await askServers(question('example.org'), {
+      servers: servers.map((address) => ({ address })),
+      port,
+      signal: abort.signal,
+      ...patience,
+      ...change,
+    });
     if (message === null) return null;
     const data = (decode(message).answers ?? []).map((answer) => ('data' in answer ? answer.data : null));
     return data.length > 0 ? data : message.readUInt16BE(2) & 0xf;
@@ -170,7 +176,7 @@ test('a question that is given up leaves no socket behind', async () => {
   const before = sockets();
   const abort = new AbortController();
   const asking = askServers(question('example.org'), {
-    servers: [first],
+    servers: [{ address: first }],
     port: silent.port,
     timeoutMs: 10_000,
     attempts: 1,

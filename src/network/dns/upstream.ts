@@ -2,10 +2,16 @@ import { createSocket } from 'node:dgram';
 import { connect, isIPv6 } from 'node:net';
 import { codeOf, isAnswer, isTruncated, newId, responseCode, withId, type Query } from './message.ts';
 
+export interface Server {
+  /** An IPv6 one may have a zone. */
+  readonly address: string;
+  /** Gives the descriptor of a bound datagram socket to ask from, where this address means another machine than ours. Such a server is not asked over TCP. */
+  readonly bind?: () => number;
+}
+
 /** Whom to ask what no container is called, and how patiently. */
 export interface Resolvers {
-  /** IP addresses; an IPv6 one may have a zone. */
-  readonly servers: readonly string[];
+  readonly servers: readonly Server[];
   /** How long a server is waited for before the next is asked as well. */
   readonly timeoutMs: number;
   /** How often the list is gone through. */
@@ -34,11 +40,11 @@ export async function askServers(query: Query, options: AskOptions): Promise<Buf
   const tries = Array.from({ length: attempts }, () => servers).flat();
   const answer = await race(tries, options, (server) => askByDatagram(query, server, options));
   if (answer === null || !isStream || !isTruncated(answer.message)) return answer?.message ?? null;
-  return askByStream(query, answer.server, options);
+  return answer.server.bind === undefined ? askByStream(query, answer.server.address, options) : null;
 }
 
 interface Answer {
-  readonly server: string;
+  readonly server: Server;
   readonly message: Buffer;
 }
 
@@ -47,13 +53,13 @@ type Outcome = Buffer | 'unreachable' | null;
 
 /** Begins the next try when the last one has taken too long or failed; a server that said that it cannot help is not asked again. */
 async function race(
-  tries: readonly string[],
+  tries: readonly Server[],
   { timeoutMs, signal }: AskOptions,
-  ask: (server: string) => Promise<Outcome>,
+  ask: (server: Server) => Promise<Outcome>,
 ): Promise<Answer | null> {
   const { promise, resolve } = Promise.withResolvers<Answer | null>();
   const left = [...tries];
-  const useless = new Set<string>();
+  const useless = new Set<Server>();
   let poor: Answer | null = null;
   let pending = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -66,7 +72,7 @@ async function race(
     if (server !== undefined || pending > 0) timer = setTimeout(left.length > 0 ? next : () => resolve(poor), timeoutMs);
     else resolve(poor);
   };
-  const attempt = async (server: string): Promise<void> => {
+  const attempt = async (server: Server): Promise<void> => {
     pending += 1;
     const outcome = await ask(server);
     pending -= 1;
@@ -85,10 +91,10 @@ async function race(
 }
 
 /** Connected, so that the kernel takes answers from this server's address and port only; others are told from answers by their id and question. */
-function askByDatagram(query: Query, server: string, { signal, port = dnsPort }: AskOptions): Promise<Outcome> {
+function askByDatagram(query: Query, { address, bind }: Server, { signal, port = dnsPort }: AskOptions): Promise<Outcome> {
   const id = newId();
   return new Promise((resolve) => {
-    const socket = createSocket({ type: isIPv6(server) ? 'udp6' : 'udp4', signal });
+    const socket = createSocket({ type: isIPv6(address) ? 'udp6' : 'udp4', signal });
     let outcome: Outcome = null;
     let isOpen = true;
     const end = (result: Outcome): void => {
@@ -105,7 +111,8 @@ function askByDatagram(query: Query, server: string, { signal, port = dnsPort }:
     socket.on('message', (message) => {
       if (isAnswer(query, id, message)) end(message);
     });
-    socket.connect(port, server, () => {
+    if (bind !== undefined) socket.bind({ fd: bind(), exclusive: true });
+    socket.connect(port, address, () => {
       if (isOpen) socket.send(withId(query.message, id));
     });
   });
