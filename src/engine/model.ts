@@ -33,8 +33,6 @@ import type {
   TemplateView,
   VolumeRequest,
   VolumeView,
-  VolumeRequest,
-  VolumeView,
   WaitCondition,
 } from '#wire';
 
