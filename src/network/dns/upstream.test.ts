@@ -70,6 +70,8 @@ describe('other servers', () => {
     await using next = await openFakeServer({ address: second, answer: () => [a('example.org', '10.0.0.2')] });
     assert.deepEqual(await ask([first, second], next.port), ['10.0.0.2']);
     assert.equal(await ask([first], next.port, { attempts: 3 }), null);
+    // An address that has no place on the Internet cannot even be sent to.
+    assert.deepEqual(await ask(['ff02::1%lo9', '255.255.255.255', second], next.port), ['10.0.0.2']);
   });
 
   test('that answer late are still heard', async () => {

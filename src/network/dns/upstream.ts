@@ -112,9 +112,11 @@ function askByDatagram(query: Query, { address, bind }: Server, { signal, port =
       if (isAnswer(query, id, message)) end(message);
     });
     if (bind !== undefined) socket.bind({ fd: bind(), exclusive: true });
-    socket.connect(port, address, () => {
+    // Without a callback of its own: that would be told of a failure instead of the error's listener.
+    socket.on('connect', () => {
       if (isOpen) socket.send(withId(query.message, id));
     });
+    socket.connect(port, address);
   });
 }
 
