@@ -63,6 +63,8 @@ export interface ContainersClient {
   pause(ref: string): Promise<void>;
   unpause(ref: string): Promise<void>;
   rename(ref: string, name: string): Promise<void>;
+  /** Changes what the container may write, in bytes, while it runs or not. */
+  resizeDisk(ref: string, sizeBytes: number): Promise<void>;
   remove(ref: string, options?: { force?: boolean; volumes?: boolean }): Promise<void>;
   list(options?: ListOptions): Promise<DockerContainerSummary[]>;
   inspect(ref: string): Promise<DockerContainer>;
@@ -110,6 +112,9 @@ export function createContainersClient(transport: Transport): ContainersClient {
     pause: async (ref) => void (await act(ref, 'pause')),
     unpause: async (ref) => void (await act(ref, 'unpause')),
     rename: async (ref, name) => void (await act(ref, 'rename', { name })),
+    resizeDisk: async (ref, sizeBytes) => {
+      await readText(await transport.request({ method: 'POST', path: `/orlop/v1${at(ref, '/disk')}`, json: { sizeBytes } }));
+    },
     remove: async (ref, options = {}) => {
       await readText(await transport.request({ method: 'DELETE', path: at(ref), query: { force: options.force, v: options.volumes } }));
     },

@@ -67,6 +67,7 @@ export interface DockerHostConfig {
   ReadonlyRootfs: boolean;
   SecurityOpt: string[] | null;
   Tmpfs?: Record<string, string>;
+  StorageOpt?: Record<string, string>;
   Sysctls?: Record<string, string>;
   UTSMode: string;
   UsernsMode: string;

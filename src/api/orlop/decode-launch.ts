@@ -52,6 +52,7 @@ const fields: Readonly<Record<string, Decoder>> = {
   dnsSearch: texts,
   dnsOptions: texts,
   readOnlyRoot: flag,
+  storageOptions: textMap,
   capAdd: texts,
   capDrop: texts,
   seccompProfile: text,

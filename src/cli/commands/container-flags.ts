@@ -35,6 +35,7 @@ export const sharedFlags: readonly FlagSpec[] = [
   { name: 'stop-signal', kind: 'text', help: 'Signal to stop the container' },
   { name: 'stop-timeout', kind: 'integer', help: 'Seconds before a stop kills' },
   { name: 'sysctl', kind: 'list', help: 'Kernel parameters (name=value)' },
+  { name: 'storage-opt', kind: 'list', help: 'Limit what the container may write (size=10G)' },
   { name: 'tmpfs', kind: 'list', help: 'Mount a tmpfs directory (path[:options])' },
   { name: 'ulimit', kind: 'list', help: 'Resource limits (name=soft[:hard])' },
   { name: 'volume', short: 'v', kind: 'list', help: 'Mount a directory of the host or a volume (source:target[:options])' },
@@ -102,7 +103,6 @@ export const refusedFlags: readonly FlagSpec[] = [
     'platform',
     'restart',
     'runtime',
-    'storage-opt',
     'uts',
   ].map((name): FlagSpec => ({ name, kind: 'list', help: '', refused: true })),
 ];

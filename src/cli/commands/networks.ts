@@ -111,11 +111,12 @@ export const networkCommands: readonly CommandSpec[] = [
   },
   {
     name: 'update',
-    summary: 'Publish further ports of containers, running or not, and give others up',
+    summary: 'Change ports and the size of the disk of containers, running or not',
     usage: '[OPTIONS] CONTAINER [CONTAINER...]',
     flags: [
       { name: 'publish-add', kind: 'list', help: 'Publish a port on the host ([address:][port:]port[/protocol])' },
       { name: 'publish-rm', kind: 'list', help: 'Give up a port of the host ([address:]port[/protocol])' },
+      { name: 'storage-opt', kind: 'list', help: 'Change what the container may write (size=20G)' },
       ...['blkio-weight', 'cpu-period', 'cpu-quota', 'cpu-rt-period', 'cpu-rt-runtime', 'cpus', 'cpuset-cpus', 'cpuset-mems'].map((name) =>
         refused(name, 'text'),
       ),

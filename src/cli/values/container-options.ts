@@ -33,6 +33,7 @@ export async function readContainerOptions(args: Arguments, environment: Environ
     sysctls: args.has('sysctl') ? parsePairs('sysctl', args.list('sysctl')) : undefined,
     ulimits: args.has('ulimit') ? parseUlimits(args.list('ulimit')) : undefined,
     shmSizeBytes: shmSize === undefined ? undefined : parseBytes('shm-size', shmSize),
+    storageOptions: args.has('storage-opt') ? parsePairs('storage-opt', args.list('storage-opt')) : undefined,
     tmpfs: args.has('tmpfs') ? parseTmpfs(args.list('tmpfs')) : undefined,
     ...readMountOptions(args),
     oomScoreAdjust: args.integer('oom-score-adj'),

@@ -91,6 +91,7 @@ function hostConfigOf(
     Ulimits: options.ulimits?.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
     ShmSize: options.shmSizeBytes,
     Tmpfs: options.tmpfs,
+    StorageOpt: options.storageOptions,
     ...mountConfigOf(options),
     OomScoreAdj: options.oomScoreAdjust,
     ExtraHosts: listOf(options.extraHosts),

@@ -128,7 +128,7 @@ describe('a create request', () => {
         ...'--read-only --cap-add NET_ADMIN --cap-drop ALL --security-opt no-new-privileges --group-add 7 --sysctl a.b=1 --ulimit nofile=1:2'.split(
           ' ',
         ),
-        ...`--security-opt seccomp=${profile} --shm-size 1m --tmpfs /t:size=1m --oom-score-adj 5 -m 64m --memory-swap -1 --memory-reservation 32m`.split(
+        ...`--security-opt seccomp=${profile} --shm-size 1m --tmpfs /t:size=1m --storage-opt size=10G --oom-score-adj 5 -m 64m --memory-swap -1 --memory-reservation 32m`.split(
           ' ',
         ),
         ...'--cpus 0.5 -c 10 --cpuset-cpus 0 --cpuset-mems 0 --pids-limit 9 --stop-signal INT --stop-timeout 3 --add-host a:1.2.3.4 img cmd -x'.split(
@@ -168,6 +168,7 @@ describe('a create request', () => {
           Ulimits: [{ Name: 'nofile', Soft: 1, Hard: 2 }],
           ShmSize: 2 ** 20,
           Tmpfs: { '/t': 'size=1m' },
+          StorageOpt: { size: '10G' },
           OomScoreAdj: 5,
           ExtraHosts: ['a:1.2.3.4'],
           SecurityOpt: ['no-new-privileges=true', 'seccomp={"defaultAction":"SCMP_ACT_ALLOW"}'],

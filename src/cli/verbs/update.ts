@@ -1,17 +1,40 @@
+import type { Client } from '#client';
+import type { Arguments } from '../arguments/parse.ts';
 import { usageError } from '../arguments/usage-error.ts';
 import type { Verb } from '../invocation.ts';
 import { parsePublish, parsePublished } from '../values/ports.ts';
+import { parsePairs } from '../values/pairs.ts';
+import { parseBytes } from '../values/size.ts';
 import { forEach } from './each.ts';
+
+type Change = (engine: Client, ref: string) => Promise<unknown>;
+
+/** What can be changed: each reads its own flags; null: they were not given. */
+const readers: readonly ((args: Arguments) => Change | null)[] = [readPorts, readDisk];
 
 /** Changes containers that may be running. */
 export const update: Verb = async (invocation) => {
   const { args, command } = invocation;
-  const change = { add: parsePublish(args.list('publish-add')).ports, remove: parsePublished(args.list('publish-rm')) };
-  if (change.add.length + change.remove.length === 0)
-    throw usageError('you must provide one or more flags when using this command', command);
+  const changes = readers.map((read) => read(args)).filter((change) => change !== null);
+  if (changes.length === 0) throw usageError('you must provide one or more flags when using this command', command);
   const engine = await invocation.client();
   return forEach(invocation, async (ref) => {
-    await engine.networks.changePorts(ref, change);
+    for (const change of changes) await change(engine, ref);
     return ref;
   });
 };
+
+function readPorts(args: Arguments): Change | null {
+  const change = { add: parsePublish(args.list('publish-add')).ports, remove: parsePublished(args.list('publish-rm')) };
+  return change.add.length + change.remove.length === 0 ? null : (engine, ref) => engine.networks.changePorts(ref, change);
+}
+
+function readDisk(args: Arguments): Change | null {
+  if (!args.has('storage-opt')) return null;
+  const { size, ...others } = parsePairs('storage-opt', args.list('storage-opt'));
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) throw usageError(`unknown storage option ${unknown}: what can be changed is size`);
+  if (size === undefined) throw usageError('"--storage-opt" needs a size, such as size=20G');
+  const sizeBytes = parseBytes('storage-opt', size);
+  return (engine, ref) => engine.containers.resizeDisk(ref, sizeBytes);
+}

@@ -82,6 +82,7 @@ function decodeFiles(host: JsonReader): Partial<Draft> {
   return {
     readOnlyRoot: host.flag('ReadonlyRootfs'),
     tmpfs: nonEmptyMap(host.textMap('Tmpfs')),
+    storageOptions: nonEmptyMap(host.textMap('StorageOpt')),
     shmSizeBytes: shmSizeBytes === 0 ? undefined : shmSizeBytes,
     ulimits: ulimits.length === 0 ? undefined : ulimits,
   };

@@ -32,6 +32,7 @@ export function hostConfigOf({ request, networkMode }: ContainerView): DockerHos
     ReadonlyRootfs: request.readOnlyRoot ?? false,
     SecurityOpt: securityOptionsOf(request),
     ...(request.tmpfs === undefined ? {} : { Tmpfs: { ...request.tmpfs } }),
+    ...(request.storageOptions === undefined ? {} : { StorageOpt: { ...request.storageOptions } }),
     ...(request.sysctls === undefined ? {} : { Sysctls: { ...request.sysctls } }),
     UTSMode: '',
     UsernsMode: request.userNamespace === 'host' ? 'host' : '',

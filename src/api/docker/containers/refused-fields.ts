@@ -20,7 +20,6 @@ const hostFields: Readonly<Record<string, RefusedField>> = {
   Isolation: { words: 'isolation technologies', harmless: ['default'] },
   Runtime: { words: 'other runtimes', harmless: ['orlop'] },
   Annotations: { words: 'annotations' },
-  StorageOpt: { words: 'storage options' },
   DiskQuota: { words: 'disk quotas' },
   BlkioWeight: { words: 'block I/O weights' },
   BlkioWeightDevice: { words: 'block I/O weights' },
