@@ -26,6 +26,7 @@ import { createImageVerbs } from './image/images.ts';
 import { createLxdVerbs } from './image/lxd.ts';
 import { createRegistryVerbs } from './image/registries.ts';
 import { createTemplateVerbs } from './image/templates.ts';
+import { createFileVerbs } from './files/verbs.ts';
 import { engineInfo } from './info.ts';
 import { hostFilesOwner } from './network/joining.ts';
 import { createNetworkVerbs } from './network/networks.ts';
@@ -56,6 +57,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     volumes: createVolumeVerbs(context),
     execs: createExecs(context),
     images: createImageVerbs(context),
+    files: createFileVerbs(context),
     archives: {
       ...createArchiveVerbs(context),
       export: (ref) => exportContainer(context, ref),

@@ -36,6 +36,8 @@ import type {
   WaitCondition,
 } from '#wire';
 
+import type { FileVerbs } from './files/verbs.ts';
+
 export type {
   CommitRequest,
   ContainerFilter,
@@ -225,6 +227,7 @@ export interface Engine extends AsyncDisposable {
       options: { progress: (step: Progress) => void; signal: AbortSignal },
     ): Promise<{ id: string; name: string; isNew: boolean }>;
   };
+  readonly files: FileVerbs;
   /** Images as archives, and what containers have changed. */
   readonly archives: {
     /** An archive of images, each under the name that it is asked for by; not-found before the first byte. */

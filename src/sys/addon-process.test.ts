@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { ErrnoError, isErrno } from '#errors';
 import type { Addon } from './addon.ts';
@@ -204,4 +206,27 @@ test('limits, umask and process control are those of this process', () => {
     () => addon.prctl(123_456, 0),
     (error) => isErrno(error, 'EINVAL'),
   );
+});
+
+test('what is made with other ids belongs to them, with our rights, and afterwards all is as before', {
+  skip: process.getuid?.() === 0 ? false : 'needs root',
+}, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'orlop-ids-'));
+  const before = readFileSync('/proc/thread-self/status', 'utf8');
+  try {
+    const value = addon.withFsIds(1234, 5678, () => {
+      // Root's directory, which only root's rights let others write to.
+      writeFileSync(join(folder, 'made'), '');
+      return 'value';
+    });
+    assert.equal(value, 'value');
+    const { uid, gid } = statSync(join(folder, 'made'));
+    assert.deepEqual([uid, gid], [1234, 5678]);
+    assert.throws(() => addon.withFsIds(1, 1, () => assert.fail('told')), /told/);
+    const marks = (text: string): string[] => text.split('\n').filter((line) => /^(Uid|Gid|Cap\w+):/.test(line));
+    assert.deepEqual(marks(readFileSync('/proc/thread-self/status', 'utf8')), marks(before));
+    assert.equal(addon.prctl(27, 0), 0, 'securebits (PR_GET_SECUREBITS) are as they were');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

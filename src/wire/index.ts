@@ -14,4 +14,5 @@ export { formatLogTime, formatTime, parseDuration, parseTime, toSeconds, zeroTim
 export { createDetachScanner, defaultDetachKeys, parseDetachKeys, type DetachScanner } from './detach-keys.ts';
 export type * from './moves.ts';
 export type * from './registry.ts';
+export type * from './files.ts';
 export type * from './stats.ts';

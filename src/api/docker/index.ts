@@ -15,6 +15,7 @@ import type { SystemBackend } from './system/backend.ts';
 import { systemRoutes } from './system/routes.ts';
 
 export type { ContainerBackend, ExecBackend, ImageBackend, NetworkBackend, RegistryBackend, StoreBackend, SystemBackend };
+export { type FileBackend, fileRoutes } from './files/routes.ts';
 export { networkRoutes } from './networks/routes.ts';
 export { storeRoutes } from './store/routes.ts';
 export type { VolumeBackend } from './volumes/backend.ts';

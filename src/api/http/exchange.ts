@@ -29,9 +29,9 @@ export interface Exchange {
 
   json(status: number, value: unknown): void;
   text(status: number, value: string): void;
-  empty(status: number): void;
+  empty(status: number, headers?: Readonly<Record<string, string>>): void;
   /** Sends the headers at once. The stream ends when the handler returns. */
-  stream(status: number, contentType: string): AnswerStream;
+  stream(status: number, contentType: string, headers?: Readonly<Record<string, string>>): AnswerStream;
   /** Takes the connection over; only on routes that say so. */
   hijack(contentType: string): Socket;
 }
@@ -70,11 +70,12 @@ export function createExchange(request: IncomingMessage, response: ServerRespons
     readObject: async () => createJsonReader(await readJson(body), 'body'),
     json: (status, value) => send(status, 'application/json', `${JSON.stringify(value)}\n`),
     text: (status, value) => send(status, 'text/plain; charset=utf-8', value),
-    empty: (status) => {
-      response.writeHead(status);
+    empty: (status, headers = {}) => {
+      response.writeHead(status, headers);
       response.end();
     },
-    stream: (status, contentType) => openAnswerStream(response, status, contentType, facts.signal),
+    stream: (status, contentType, headers = {}) =>
+      openAnswerStream(response, status, { ...headers, 'Content-Type': contentType }, facts.signal),
     hijack: (contentType) => {
       if (response.headersSent || hijacked)
         throw new OrlopError('internal', 'HTTP_ANSWERED_TWICE', 'the request has been answered already');
@@ -92,8 +93,13 @@ export function createExchange(request: IncomingMessage, response: ServerRespons
   };
 }
 
-function openAnswerStream(response: ServerResponse, status: number, contentType: string, signal: AbortSignal): AnswerStream {
-  response.writeHead(status, { 'Content-Type': contentType });
+function openAnswerStream(
+  response: ServerResponse,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): AnswerStream {
+  response.writeHead(status, headers);
   response.flushHeaders();
   const write = async (chunk: string | Uint8Array): Promise<void> => {
     if (signal.aborted || response.destroyed) return;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, constants, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { createHttpServer } from '#api/http';
-import { dockerHeaders, dockerRoutes, dockerVersions, networkRoutes, storeRoutes, volumeRoutes } from '#api/docker';
+import { dockerHeaders, dockerRoutes, dockerVersions, fileRoutes, networkRoutes, storeRoutes, volumeRoutes } from '#api/docker';
 import { orlopDiskLimitRoutes, orlopLxdRoutes, orlopPortRoutes, orlopRoutes, orlopStoreRoutes } from '#api/orlop';
 import { openEngine } from '#engine';
 import { isOrlopError, OrlopError } from '#errors';
@@ -95,6 +95,7 @@ export async function openParts(options: EngineArguments & { version: string; bu
   const server = undo.use(
     createHttpServer({
       routes: [
+        ...fileRoutes(engine),
         ...storeRoutes(engine),
         ...volumeRoutes(engine),
         ...networkRoutes(engine),

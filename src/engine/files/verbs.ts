@@ -1,0 +1,107 @@
+import { isErrno, OrlopError } from '#errors';
+import { resolveUser } from '#runtime';
+import { AT_EMPTY_PATH, O_PATH, openInRoot } from '#sys';
+import type { PathFacts, WriteFilesOptions } from '#wire';
+import { isActive } from '../container/record.ts';
+import type { LiveContainer } from '../container/table.ts';
+import { publishContainerEvent, type EngineContext } from '../context.ts';
+import { packTree } from './pack.ts';
+import { describePath, missing, openAsked, parseAskedPath } from './paths.ts';
+import { isDirectory, isMissing, openContainerRoot, type ContainerRoot } from './root.ts';
+import { unpackTree } from './unpack.ts';
+
+/** Files of containers, running or stopped, as Docker's archive calls give and take them. */
+export interface FileVerbs {
+  /** Fails with not-found when the path does not exist. */
+  stat(ref: string, path: string): Promise<PathFacts>;
+  /** A tar of what is there; of a directory with all below it. A start of a stopped container waits until it is read or left. */
+  read(ref: string, path: string): AsyncGenerator<Buffer>;
+  /** Unpacks a tar into a directory that exists. What was unpacked before a failure stays. */
+  write(ref: string, path: string, source: AsyncIterable<Uint8Array>, options: WriteFilesOptions): Promise<void>;
+}
+
+export function createFileVerbs(context: EngineContext): FileVerbs {
+  return {
+    async stat(ref, path) {
+      const container = context.table.find(ref);
+      await using held = await holdRoot(context, container);
+      return describePath(context.addon, held.root, parseAskedPath(path), container.record.name);
+    },
+    async *read(ref, path) {
+      const container = context.table.find(ref);
+      await using held = await holdRoot(context, container);
+      const asked = parseAskedPath(path);
+      const descriptor = openAsked(context.addon, held.root, asked, container.record.name);
+      try {
+        yield* packTree(context.addon, held.root, descriptor, asked.name);
+      } finally {
+        context.addon.close(descriptor);
+      }
+      publishContainerEvent(context, container, 'archive-path');
+    },
+    async write(ref, path, source, options) {
+      const container = context.table.find(ref);
+      await using held = await holdRoot(context, container);
+      const target = parseAskedPath(path).path;
+      checkTarget(context, container, held.root, target);
+      // As with Docker: a container that names no user has none of its own.
+      const own = options.ownUser && container.record.process.user !== '';
+      const owner = own ? { owner: ownerOf(context, container, held.root) } : {};
+      try {
+        await unpackTree(context.addon, held.root, source, { target, keepKinds: options.keepKinds, ...owner });
+      } catch (error) {
+        throw isErrno(error, 'EROFS') ? readOnly(container, error) : error;
+      }
+      publishContainerEvent(context, container, 'extract-to-dir');
+    },
+  };
+}
+
+interface HeldRoot extends AsyncDisposable {
+  readonly root: ContainerRoot;
+}
+
+/** A stopped container cannot start while its layers are mounted here as well. */
+async function holdRoot(context: EngineContext, container: LiveContainer): Promise<HeldRoot> {
+  await using undo = new AsyncDisposableStack();
+  if (!isActive(container.record.state.status)) undo.defer(await takeTurn(context, container));
+  const root = undo.use(await openContainerRoot(context, container));
+  const parts = undo.move();
+  return { root, [Symbol.asyncDispose]: () => parts.disposeAsync() };
+}
+
+/** Resolves when it is our turn in the container's queue; the others wait until the function that it gives is called. */
+async function takeTurn({ queues }: EngineContext, { record }: LiveContainer): Promise<() => void> {
+  const { promise, resolve } = Promise.withResolvers<() => void>();
+  void queues.run(record.id, () => new Promise<void>((release) => resolve(release)));
+  return promise;
+}
+
+function checkTarget({ addon }: EngineContext, container: LiveContainer, root: ContainerRoot, target: string): void {
+  const { record } = container;
+  if (record.request.readOnlyRoot === true && !isActive(record.state.status)) throw readOnly(container);
+  let descriptor: number;
+  try {
+    descriptor = openInRoot(addon, root.descriptor, target, O_PATH);
+  } catch (error) {
+    throw isMissing(error) ? missing(target, record.name) : error;
+  }
+  try {
+    if (isDirectory(addon.fstatat(descriptor, '', AT_EMPTY_PATH))) return;
+  } finally {
+    addon.close(descriptor);
+  }
+  throw new OrlopError('invalid-argument', 'ENGINE_NOT_A_DIRECTORY', `extraction point is not a directory: ${target}`);
+}
+
+function readOnly({ record }: LiveContainer, cause?: unknown): OrlopError {
+  return new OrlopError('permission-denied', 'ENGINE_ROOT_READ_ONLY', 'container rootfs is marked read-only', {
+    hint: `write to a volume of ${record.name}, or make it without --read-only`,
+    cause,
+  });
+}
+
+function ownerOf({ addon }: EngineContext, { record }: LiveContainer, root: ContainerRoot): { uid: number; gid: number } {
+  const { uid, gid } = resolveUser(addon, root.descriptor, record.process.user, record.request.groupAdd);
+  return { uid, gid };
+}
