@@ -52,12 +52,16 @@ async function makeContainer(
   if (record.kind === 'system') {
     await using disk = await context.store.snapshots.openDisk(snapshot);
     const upper = disk === null ? snapshot.upper : join(disk.path, snapshot.upper);
-    prepareFirstBoot(context.dataRoot, { ...snapshot, upper }, {
-      init,
-      hostname: record.hostname,
-      resolvConf: await machineResolvConf(record),
-      files: firstBootFiles(record.labels, record.name),
-    });
+    prepareFirstBoot(
+      context.dataRoot,
+      { ...snapshot, upper },
+      {
+        init,
+        hostname: record.hostname,
+        resolvConf: await machineResolvConf(record),
+        files: firstBootFiles(record.labels, record.name),
+      },
+    );
   }
   await reservePlaces(context, record, networks.places);
   await makeMounts(context, container, snapshot, undo);
