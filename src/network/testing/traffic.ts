@@ -18,8 +18,9 @@ export interface Speaker extends AsyncDisposable {
   receive(): Promise<{ message: string; from: string }>;
 }
 
-export function openSpeaker(addon: Addon, namespace: TestNamespace, address: string, port: number): Speaker {
-  const socket: Socket = createSocket('udp4');
+/** Of our own network when the namespace is -1. */
+export function openSpeaker(addon: Addon, namespace: Pick<TestNamespace, 'fd'>, address: string, port: number): Speaker {
+  const socket: Socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
   // An adopted descriptor listens at once, so there is no event to wait for.
   socket.bind({ fd: addon.bindInNamespace(namespace.fd, SOCK_DGRAM, address, port) });
   const arrived: { message: string; from: string }[] = [];
