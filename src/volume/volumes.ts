@@ -7,6 +7,7 @@ import { type Addon, AT_FDCWD, O_DIRECTORY, O_RDONLY, removeTree, syncDirectory,
 import { contentOf, fillingMark, readVolumes, recordFile, temporaryName } from './directory.ts';
 import { createLocalDriver, localDriverName } from './local-driver.ts';
 import { checkVolumeName, createVolumeName } from './names.ts';
+import { createVolumeSizes } from './sized.ts';
 import type { VolumeDriver, VolumeRecord, VolumeRequest, Volumes, VolumeSizes } from './types.ts';
 
 export interface OpenVolumesOptions {
@@ -14,8 +15,8 @@ export interface OpenVolumesOptions {
   /** Made when it is missing. */
   readonly root: string;
   readonly logger: Logger;
-  /** Absent: no volume can have a limited size. */
-  readonly sizes?: VolumeSizes;
+  /** How sizes are limited; by default as the file system of the root can. null: no volume can have a limited size. */
+  readonly sizes?: VolumeSizes | null;
   /** Absent: `local` alone. */
   readonly drivers?: readonly VolumeDriver[];
 }
@@ -42,8 +43,9 @@ interface Keeping {
 
 /** Volumes below a directory, each with its record beside its content. Clears what an interrupted change left; disposing waits for deletions. */
 export async function openVolumes(options: OpenVolumesOptions): Promise<Volumes> {
-  const { addon, root, logger, sizes = null } = options;
+  const { addon, root, logger } = options;
   mkdirSync(root, { recursive: true, mode: 0o700 });
+  const sizes = options.sizes === undefined ? createVolumeSizes(addon, root) : options.sizes;
   const drivers = options.drivers ?? [createLocalDriver(addon, sizes)];
   const byName = new Map(drivers.map((driver) => [driver.name, driver]));
   const keeping: Keeping = { addon, root, drivers: byName, live: new Map(), making: new Map(), background: new Set(), logger };
@@ -54,7 +56,10 @@ export async function openVolumes(options: OpenVolumesOptions): Promise<Volumes>
     else keeping.live.set(record.name, createLive(keeping, record, driver));
   }
   for (const [volume, error] of broken) logger.error('a volume is left out', { volume, error });
-  for (const path of leftovers) removeLater(keeping, path);
+  for (const path of leftovers) {
+    await sizes?.free(path);
+    removeLater(keeping, path);
+  }
   return volumesOf(keeping);
 }
 
