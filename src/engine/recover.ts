@@ -37,7 +37,12 @@ export async function recoverContainers(context: EngineContext): Promise<void> {
 /** A host that has lost what bridges need (nft, say) still runs containers without them. */
 async function reconcileNetworks(context: EngineContext): Promise<void> {
   try {
-    await context.networks.reconcile(context.table.all().map((container) => container.record.id));
+    const records = context.table.all().map((container) => container.record);
+    const running = records.filter(({ state }) => isActive(state.status) && state.pid > 0);
+    await context.networks.reconcile(
+      records.map(({ id }) => id),
+      running.map(({ id, state }) => ({ containerId: id, netns: `/proc/${state.pid}/ns/net` })),
+    );
   } catch (error) {
     if (!isOrlopError(error, 'failed-precondition')) throw error;
     context.logger.warn('the networks could not be put right', { error });
