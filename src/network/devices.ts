@@ -7,7 +7,7 @@ import { applyBridges } from './bridges.ts';
 import { parseDriverOptions } from './driver-options.ts';
 import type { Firewall } from './firewall/firewall.ts';
 import type { FirewalledNetwork } from './firewall/ruleset.ts';
-import { enableForwarding, enableForwarding6, routeLoopback } from './forwarding.ts';
+import { enableForwarding, enableForwarding6, routeLoopback, routeLoopback6 } from './forwarding.ts';
 import { outgoingMtu, usedSubnets, type HostFacts } from './host-facts.ts';
 import { jointLinks } from './naming.ts';
 import { deleteLink } from './netlink/requests.ts';
@@ -76,9 +76,13 @@ export function firewalled(networks: Iterable<NetworkRecord>): FirewalledNetwork
     });
 }
 
-export async function allowLoopback(network: NetworkRecord, logger: Logger): Promise<void> {
+/** Lets ports that are published on the host's loopback addresses lead to containers of the network. The firewall's table has to stand already. */
+export async function allowLoopback({ socket, logger }: Pick<DeviceTools, 'socket' | 'logger'>, network: NetworkRecord): Promise<void> {
   const [link] = network.links;
-  if (network.driver === 'bridge' && network.ipv4 && link !== undefined) await routeLoopback(link, logger);
+  if (network.driver !== 'bridge' || link === undefined) return;
+  if (network.ipv4) await routeLoopback(link, logger);
+  const index = network.ipv6 && hasBridgeAddress(network)[6] ? socket.link({ name: link })?.index : undefined;
+  if (index !== undefined) routeLoopback6(socket, index);
 }
 
 export function subnetsOf(network: Pick<NetworkRecord, 'pools'>): Subnet[] {

@@ -1,6 +1,8 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { isErrno, OrlopError } from '#errors';
 import type { Logger } from '#log';
+import { setLocalRoute } from './netlink/requests.ts';
+import type { RouteSocket } from './netlink/socket.ts';
 
 const forwardingPath = '/proc/sys/net/ipv4/ip_forward';
 
@@ -68,4 +70,12 @@ export async function routeLoopback(link: string, logger: Logger): Promise<void>
   } catch (error) {
     logger.warn('published ports cannot be reached by 127.0.0.1 from this host', { link, path, error });
   }
+}
+
+/**
+ * The same for ::1. The kernel takes packets for it in only by a link that has a route for it, and answers to the host's own connections come in by the bridge.
+ * What was sent to ::1 by others it drops before that (RFC 4291, 2.5.3).
+ */
+export function routeLoopback6(socket: Pick<RouteSocket, 'change'>, bridge: number): void {
+  socket.change(setLocalRoute(bridge, { family: 6, value: 1n }));
 }

@@ -36,8 +36,7 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
   const socket = opened.use(openRouteSocket(addon));
   const firewall = opened.use(openFirewall({ addon, table: tableName(prefix) }));
   const registry = createRegistry({ ...options, socket, firewall, endpoints }, records);
-  const hostAddresses = () => socket.addresses().map(({ address }) => address);
-  const ports = opened.use(openPorts({ ...options, firewall, endpoints: endpoints.ofContainer, hostAddresses }));
+  const ports = opened.use(openPorts({ ...options, firewall, endpoints: endpoints.ofContainer, socket }));
   const names = opened.use(openNameServers({ ...options, directory: directoryOf(endpoints, registry) }));
   const sweeper = opened.use(createSweeper(() => sweepBuried(socket, prefix), logger));
   const ipv6 = existsSync('/proc/sys/net/ipv6/conf');

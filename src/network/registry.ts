@@ -115,7 +115,7 @@ async function makeReady(context: Context, network: NetworkRecord | undefined, n
   if (network.links.every((link) => socket.link({ name: link }) === null)) undo.defer(() => removeDevices(context, network));
   const ready = network.pools.length === 0 ? await claimFirst(context, network) : { network, ...(await applyDevices(context, network)) };
   await applyFirewall(context, [...context.networks.values()]);
-  await allowLoopback(network, logger);
+  await allowLoopback(context, network);
   undo.move();
   logger.debug('network is ready', { network: name, links: network.links, mtu: ready.mtu });
   return ready;
@@ -130,7 +130,7 @@ async function claimFirst(context: Context, draft: NetworkRecord): Promise<Ready
 }
 
 async function create(context: Context, request: NetworkRequest): ReturnType<Registry['create']> {
-  const { socket, prefix, networks, logger } = context;
+  const { socket, prefix, networks } = context;
   const { draft, warnings } = planNetwork(request, { prefix, networks: [...networks.values()], nowMs: Date.now() });
   await using undo = new AsyncDisposableStack();
   const [link] = draft.links;
@@ -145,7 +145,7 @@ async function create(context: Context, request: NetworkRequest): ReturnType<Reg
   }
   await applyFirewall(context, [...networks.values(), network]);
   undo.defer(() => applyFirewall(context, [...networks.values()]));
-  await allowLoopback(network, logger);
+  await allowLoopback(context, network);
   await save(context, network);
   undo.move();
   context.made.set(network.id, Promise.resolve({ network, ...plan.ready }));

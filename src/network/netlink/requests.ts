@@ -140,6 +140,12 @@ export function isolatePort(port: number, isolated: boolean): Request {
   return { type: n.RTM_SETLINK, flags: change, body, purpose: `isolate bridge port ${port}` };
 }
 
+/** A port of a bridge that gets its own packets back when they are for itself (bridge(8), `hairpin`). */
+export function reflectPort(port: number): Request {
+  const body = linkBody({ index: port, family: n.AF_BRIDGE }, [nested(n.IFLA_PROTINFO, u8(n.IFLA_BRPORT_MODE, 1))]);
+  return { type: n.RTM_SETLINK, flags: change, body, purpose: `reflect packets at bridge port ${port}` };
+}
+
 export function setLink(link: LinkRef, changes: LinkChanges): Request {
   const attributes: Uint8Array[] = [];
   if ('name' in link) attributes.push(text(n.IFLA_IFNAME, link.name));
@@ -217,6 +223,34 @@ export function deleteDefaultRoute(index: number, family: 4 | 6): Request {
   const body = routeBody(family, family === 4 ? n.RT_SCOPE_NOWHERE : n.RT_SCOPE_UNIVERSE, [u32(n.RTA_OIF, index)]);
   return { type: n.RTM_DELROUTE, flags: change, body, purpose: 'remove the default route' };
 }
+
+/** Takes packets for an address in by the link although another link has it. Behind whatever else there is for the address. */
+export function setLocalRoute(index: number, address: Address): Request {
+  const head = Uint8Array.of(
+    familyNumber(address.family),
+    address.family === 4 ? 32 : 128,
+    0,
+    0,
+    n.RT_TABLE_LOCAL,
+    n.RTPROT_STATIC,
+    n.RT_SCOPE_UNIVERSE,
+    n.RTN_LOCAL,
+    0,
+    0,
+    0,
+    0,
+  );
+  const body = concatenate([
+    head,
+    attribute(n.RTA_DST, addressToBytes(address)),
+    u32(n.RTA_OIF, index),
+    u32(n.RTA_PRIORITY, lastResort + index),
+  ]);
+  return { type: n.RTM_NEWROUTE, flags: change | n.NLM_F_CREATE | n.NLM_F_REPLACE, body, purpose: `take packets in by link ${index}` };
+}
+
+/** The kernel's own routes have 0, 256 and 1024. One that has the same as another takes its place. */
+const lastResort = 4096;
 
 /** All routes of all tables, both families. */
 export function dumpRoutes(): Request {

@@ -1,9 +1,12 @@
-import { OrlopError } from '#errors';
+import { readFileSync } from 'node:fs';
+import { isErrno, OrlopError } from '#errors';
 import type { Logger } from '#log';
 import { formatAddress, parseAddress, type Address } from '../addresses.ts';
 import { createConntrack } from '../firewall/conntrack.ts';
 import type { Firewall } from '../firewall/firewall.ts';
 import type { Forward } from '../firewall/forwards.ts';
+import { reflectPort } from '../netlink/requests.ts';
+import type { RouteSocket } from '../netlink/socket.ts';
 import type { Endpoint, NetworkCalls } from '../types.ts';
 import { choosePorts } from './choice.ts';
 import { createFreePorts } from './free-ports.ts';
@@ -15,8 +18,7 @@ export interface PortsOptions {
   readonly firewall: Firewall;
   /** The endpoints of a container. */
   readonly endpoints: (containerId: string) => readonly Endpoint[];
-  /** The host's addresses. */
-  readonly hostAddresses: () => readonly Address[];
+  readonly socket: Pick<RouteSocket, 'addresses' | 'change' | 'link'>;
   /** Where to publish what names no address; default everywhere. */
   readonly publishAddresses?: readonly string[];
   readonly logger: Logger;
@@ -24,10 +26,10 @@ export interface PortsOptions {
 
 /** Disposing gives the host's ports up and leaves what leads to running containers. Fails with `invalid-argument` on a publish address that is none. */
 export function openPorts(options: PortsOptions): Ports & Disposable {
-  const { addon, firewall, logger } = options;
+  const { addon, firewall, socket, logger } = options;
   const hostPorts = openHostPorts(addon);
   const freePorts = createFreePorts();
-  const conntrack = createConntrack(addon, options.hostAddresses);
+  const conntrack = createConntrack(addon, () => socket.addresses().map(({ address }) => address));
   const defaults = (options.publishAddresses ?? ['0.0.0.0', '::']).map(parsePublishAddress);
   const insist = (containerId: string, wanted: ReadonlyMap<string, HostPort>): void => {
     const own = keyed(hostPorts.of(containerId));
@@ -55,6 +57,7 @@ export function openPorts(options: PortsOptions): Ports & Disposable {
       insist(containerId, wanted);
       const forwards = ports.flatMap((port) => planForward(port, endpoint) ?? []);
       forget(await firewall.forward(containerId, forwards));
+      if (forwards.length > 0 && filtersBridges()) reflect(socket, endpoint);
       const surplus = [...keyed(hostPorts.of(containerId))].filter(([key]) => !wanted.has(key));
       hostPorts.release(
         containerId,
@@ -98,4 +101,24 @@ function planForward(published: PublishedPort, endpoint: Endpoint): Forward | nu
   const target = parseAddress((address.family === 4 ? endpoint.address : endpoint.address6) ?? '');
   if (target === null) return null;
   return { protocol, hostAddress: address.value === 0n ? null : address, hostPort: port, target, targetPort: published.containerPort };
+}
+
+/**
+ * Whether the kernel shows bridged packets to the firewall (br_netfilter). Then what a container sends to its own published port is turned round within the bridge,
+ * which sends nothing back to where it came from unless it is told to; else it goes through the host like everything else.
+ */
+function filtersBridges(): boolean {
+  return ['iptables', 'ip6tables'].some((name) => {
+    try {
+      return readFileSync(`/proc/sys/net/bridge/bridge-nf-call-${name}`, 'utf8').startsWith('1');
+    } catch (error) {
+      if (isErrno(error, 'ENOENT', 'EACCES')) return false;
+      throw error;
+    }
+  });
+}
+
+function reflect(socket: PortsOptions['socket'], endpoint: Endpoint): void {
+  const port = endpoint.hostLink === undefined ? null : socket.link({ name: endpoint.hostLink });
+  if (port !== null && port.master !== 0) socket.change(reflectPort(port.index));
 }
