@@ -104,7 +104,7 @@ export interface Snapshot {
   readonly lower: readonly string[];
   readonly upper: string;
   readonly work: string;
-  /** Where the image file is that holds upper and work: to be mounted by `Snapshotter.openDisk`. null: they are in the store itself. */
+  /** Where the image file is that holds upper and work: to be mounted by `Snapshotter.openDisk`. A whole copy is its root. null: they are in the store itself. */
   readonly disk: string | null;
 }
 

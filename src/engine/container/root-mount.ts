@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { isErrno, OrlopError } from '#errors';
 import type { Snapshot } from '#store';
 import { AT_EMPTY_PATH, AT_FDCWD, idmappedView, MOUNT_ATTR_IDMAP, mountOverlayRoot, OPEN_TREE_CLONE, type OpenDisk } from '#sys';
 import type { EngineContext } from '../context.ts';
@@ -18,7 +17,8 @@ export async function mountRoot(context: EngineContext, { record, ready, snapsho
   if (record.request.storageOptions !== undefined) await settleDiskSize(context, record);
   await using disk = await context.store.snapshots.openDisk(snapshot);
   if (disk !== null) mapDisk(context, ready, disk);
-  if (snapshot.driver === 'native') return disk === null ? bindWholeCopy(context, ready, snapshot) : bindFromDisk(context, disk, snapshot);
+  // In a disk of its own a whole copy is the disk's root.
+  if (snapshot.driver === 'native') return disk === null ? bindWholeCopy(context, ready, snapshot) : context.addon.dup(disk.descriptor);
   const first = ready.idRange?.first ?? 0;
   return await mountOverlayRoot(context.addon, {
     base: ready.view ?? context.dataRootDescriptor,
@@ -44,18 +44,6 @@ function bindWholeCopy(context: EngineContext, ready: ReadySandbox, { upper }: S
   if (ready.idRange === null) return context.addon.openTree(AT_FDCWD, path, OPEN_TREE_CLONE);
   using users = openUsers(context, ready);
   return idmappedView(context.addon, path, users.descriptor);
-}
-
-function bindFromDisk(context: EngineContext, disk: OpenDisk, { upper }: Snapshot): number {
-  try {
-    return context.addon.openTree(disk.descriptor, upper, OPEN_TREE_CLONE);
-  } catch (cause) {
-    if (!isErrno(cause, 'EINVAL')) throw cause;
-    throw new OrlopError('failed-precondition', 'ENGINE_DISK_NATIVE', 'a whole copy in a disk of limited size needs Linux 6.15 or later', {
-      hint: 'use the storage driver overlay2, or a data root on ext4 or xfs mounted with prjquota',
-      cause,
-    });
-  }
 }
 
 export function openUsers(context: EngineContext, ready: ReadySandbox): Disposable & { readonly descriptor: number } {

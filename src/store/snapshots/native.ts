@@ -10,7 +10,7 @@ export function createNativeSnapshotter(parts: SnapshotterParts): OwnedSnapshott
   const { addon } = parts;
   return createSnapshotter(parts, {
     name: 'native',
-    fillsSlowly: true,
+    isWhole: true,
     fill: (upper, chain) => copyTree(addon, chain, upper),
     stack: (upper) => [upper],
     changes: (upper, chain, options) => changesBetween(addon, chain, [upper], options),

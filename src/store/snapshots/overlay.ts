@@ -9,7 +9,7 @@ export function createOverlaySnapshotter(parts: SnapshotterParts): OwnedSnapshot
   const { addon } = parts;
   return createSnapshotter(parts, {
     name: 'overlay',
-    fillsSlowly: false,
+    isWhole: false,
     // The writable directory is the root that the container sees, so it looks like the root below it.
     fill(upper, chain) {
       const facts = statSync(chain[0] ?? '');

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { isErrno, OrlopError } from '#errors';
@@ -30,8 +30,8 @@ export interface OwnedSnapshotter extends Snapshotter {
 /** In what the drivers differ. Paths are absolute, stacks top first. */
 export interface Driver {
   readonly name: SnapshotDriver;
-  /** Whether filling takes so long that the directory gets its name only when it is whole. */
-  readonly fillsSlowly: boolean;
+  /** Whether the writable directory is the whole root: then it gets its name when it is filled, and in a disk of its own it is that disk's root. */
+  readonly isWhole: boolean;
   /** Makes of an empty directory what a container's writable directory is at first. */
   fill(upper: string, chain: readonly string[]): Promise<void> | void;
   /** What a container with this writable directory sees. */
@@ -57,7 +57,10 @@ export function createSnapshotter(parts: SnapshotterParts, driver: Driver): Owne
     if (existsSync(upper)) return { upper, [Symbol.asyncDispose]: async () => undefined };
     const disk = await limits.open(directory);
     if (disk === null) throw snapshotNotFound(containerId);
-    return { upper: join(disk.path, 'upper'), [Symbol.asyncDispose]: () => disk[Symbol.asyncDispose]() };
+    return {
+      upper: driver.isWhole ? rootOf(disk.path) : join(disk.path, 'upper'),
+      [Symbol.asyncDispose]: () => disk[Symbol.asyncDispose](),
+    };
   };
   const openStack = async ({ containerId, chain }: SnapshotKey): Promise<AsyncDisposable & { readonly stack: readonly string[] }> => {
     if (containerId === undefined) return { stack: absolute(chain), [Symbol.asyncDispose]: async () => undefined };
@@ -69,7 +72,7 @@ export function createSnapshotter(parts: SnapshotterParts, driver: Driver): Owne
     const directory = relative(layout.root, path);
     const stack = { driver: driver.name, lower: lowerOf(chain) };
     return limits.hasImage(path)
-      ? { ...stack, upper: 'upper', work: 'work', disk: directory }
+      ? { ...stack, upper: driver.isWhole ? '.' : 'upper', work: 'work', disk: directory }
       : { ...stack, upper: join(directory, 'upper'), work: join(directory, 'work'), disk: null };
   };
   return {
@@ -166,6 +169,11 @@ interface OpenUpper extends AsyncDisposable {
 /** What a limit counts. */
 const writableParts = ['upper', 'work'] as const;
 
+/** A link in /proc leads to a mount: what is behind it is not a link any more. */
+function rootOf(mount: string): string {
+  return `${mount}/.`;
+}
+
 /** Before a container's directory is taken away: it is known by the directory what the kernel keeps for it. */
 export function releaseLimit(limits: DiskLimits, directory: string): void {
   limits.release(directory, writableParts);
@@ -177,10 +185,14 @@ async function fillWritable(
   { root, isHidden, limit }: Making,
   chain: readonly string[],
 ): Promise<void> {
+  if (driver.isWhole && isHidden) {
+    rmdirSync(join(root, 'lost+found'));
+    return driver.fill(rootOf(root), chain);
+  }
   const [upper, work] = [join(root, 'upper'), join(root, 'work')];
   mkdirSync(work, { mode: 0o700 });
   limit(work);
-  const made = driver.fillsSlowly && !isHidden ? layout.temporary('snapshot') : upper;
+  const made = driver.isWhole ? layout.temporary('snapshot') : upper;
   mkdirSync(made, { mode: 0o700 });
   try {
     limit(made);

@@ -37,7 +37,7 @@ export async function openSnapshotterBench(
         return look(mounted);
       };
       await using disk = await store.snapshots.openDisk(snapshot);
-      if (snapshot.driver === 'native') return lookAround(join(disk?.path ?? root, snapshot.upper));
+      if (snapshot.driver === 'native') return lookAround(disk === null ? inRoot(snapshot.upper) : disk.path);
       if (disk !== null) return await throughOwnDisk(addon, { root, snapshot, disk: disk.descriptor }, lookAround);
       return throughOverlay(snapshot.lower.map(inRoot), { upper: inRoot(snapshot.upper), work: inRoot(snapshot.work) }, lookAround);
     },
