@@ -10,7 +10,9 @@ test('what is promised is on disk before it is answered; what ends with the host
     return Promise.resolve(name);
   };
   const group = (name: string): unknown => new Proxy({}, { get: (_none, key) => verb(`${name}.${String(key)}`) });
-  const groups = Object.fromEntries(['images', 'archives', 'registries', 'lxd', 'templates'].map((name) => [name, group(name)]));
+  const groups = Object.fromEntries(
+    ['networks', 'images', 'archives', 'registries', 'lxd', 'templates'].map((name) => [name, group(name)]),
+  );
   const containers = { create: verb('create'), start: verb('start'), remove: verb('remove'), rename: verb('rename') };
   const engine = withLastingChanges({ ...groups, containers, launch: verb('launch') } as unknown as Engine, async () => {
     await new Promise((resolve) => setImmediate(resolve));
@@ -20,8 +22,13 @@ test('what is promised is on disk before it is answered; what ends with the host
   assert.equal(await engine.containers.create(nothing), 'create');
   await engine.images.tag('a', 'b');
   await engine.archives.load(nothing, nothing);
+  await engine.networks.remove('a');
   await engine.launch('a', nothing, nothing);
-  assert.deepEqual(said.splice(0), ['create', 'on disk', 'images.tag', 'on disk', 'archives.load', 'on disk', 'launch', 'on disk']);
+  const verbs = ['create', 'images.tag', 'archives.load', 'networks.remove', 'launch'];
+  assert.deepEqual(
+    said.splice(0),
+    verbs.flatMap((one) => [one, 'on disk']),
+  );
   await engine.containers.start('a');
   assert.deepEqual(said, ['start']);
 });

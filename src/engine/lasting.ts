@@ -4,7 +4,7 @@ type Verb<Arguments extends readonly unknown[], Result> = (...args: Arguments) =
 
 /**
  * Verbs whose answer promises that something is there, or is gone, answer when that is on disk (`flushed`). The others have nothing that a power cut leaves
- * standing: what runs has ended by then.
+ * standing: what runs has ended by then. Volumes bring their records to disk themselves.
  */
 export function withLastingChanges(engine: Engine, flushed: () => Promise<void>): Engine {
   const lasting =
@@ -14,7 +14,7 @@ export function withLastingChanges(engine: Engine, flushed: () => Promise<void>)
       await flushed();
       return result;
     };
-  const { containers, images, archives, registries, lxd, templates } = engine;
+  const { containers, networks, images, archives, registries, lxd, templates } = engine;
   return {
     ...engine,
     containers: {
@@ -22,6 +22,15 @@ export function withLastingChanges(engine: Engine, flushed: () => Promise<void>)
       create: lasting(containers.create),
       rename: lasting(containers.rename),
       remove: lasting(containers.remove),
+      changePorts: lasting(containers.changePorts),
+      resizeDisk: lasting(containers.resizeDisk),
+    },
+    networks: {
+      ...networks,
+      create: lasting(networks.create),
+      remove: lasting(networks.remove),
+      connect: lasting(networks.connect),
+      disconnect: lasting(networks.disconnect),
     },
     images: { ...images, remove: lasting(images.remove), tag: lasting(images.tag), importRoot: lasting(images.importRoot) },
     archives: { ...archives, load: lasting(archives.load), commit: lasting(archives.commit) },

@@ -112,7 +112,7 @@ type Awaitable<T> = T | Promise<T>;
 
 /**
  * Where networks and endpoints are remembered. The store implements it; records are JSON-safe and opaque to it.
- * A save replaces the record with the same key (a network's name; an endpoint's container and network) and is durable when it returns.
+ * A save replaces the record with the same key (a network's name; an endpoint's container and network) and survives the end of the process when it returns.
  */
 export interface NetworkState {
   loadNetworks(): Awaitable<readonly NetworkRecord[]>;
