@@ -5,7 +5,7 @@ import type { LinuxDevice } from '#oci';
 import { resolveUser, startContainer as startProcess, type Started, type Stdio } from '#runtime';
 import { AT_FDCWD, idmappedView, OPEN_TREE_CLONE, prepareMonitorDirectory } from '#sys';
 import { nowNs, publishContainerEvent, saveRecord, saveState, type EngineContext } from '../context.ts';
-import { attachPlaces, detachPlaces } from '../network/attachment.ts';
+import { attachPlaces, detachPlaces, serveNames } from '../network/attachment.ts';
 import { hostFilesOwner, openJoining } from '../network/joining.ts';
 import { placesForStart, publishPlaces } from '../network/places.ts';
 import { portWishesOf, reservePorts } from '../network/ports.ts';
@@ -92,10 +92,11 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   if (record.kind === 'system' && ready.idRange !== null) ready.cgroup.delegate(ready.idRange.first, ready.idRange.first);
   prepareMonitorDirectory(files.monitor);
   const filesOwner = hostFilesOwner(context, record);
-  if (filesOwner === null) await writeHostFiles(files, record, places);
+  const service = filesOwner === null ? await writeHostFiles(files, record, places) : null;
   const mounts = mountHostFiles(context, filesOwner?.record ?? record, ready, borrow);
   const filter = seccompFilter(record, boundingSet(record, context.cgroups, shape === 'own'), context.seccomp);
   const [root] = await beginnings;
+  if (service !== null) await serveNames(context, record, service, () => ready.sandbox.openNamespace('net'));
   const asked = await openMounts(context, record, ready, borrow);
 
   const user = resolveUser(context.addon, root, record.process.user, record.request.groupAdd);

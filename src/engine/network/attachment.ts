@@ -1,5 +1,7 @@
 import type { Endpoint } from '#network';
-import { updateHostFiles } from '../container/host-files.ts';
+import { openNamespace } from '#sys';
+import { updateHostFiles, type NameService } from '../container/host-files.ts';
+import type { ContainerRecord } from '../container/record.ts';
 import type { LiveContainer } from '../container/table.ts';
 import type { EngineContext } from '../context.ts';
 import { joinedId } from './mode.ts';
@@ -27,16 +29,38 @@ export async function attachPlaces(
 /** Gives back all that a run has of the network; its places stay reserved. */
 export async function detachPlaces(context: EngineContext, container: LiveContainer): Promise<void> {
   const { id, ports } = container.record;
+  context.networks.names.stop(id);
   if (ports.length > 0) await closePorts(context, container);
   for (const place of context.networks.endpoints(id)) await context.networks.detach(place);
 }
 
-/** Brings a running container's files in line with the places that it has now. */
+/** Answers the container's questions for names at 127.0.0.11, in the place of a server that it has already. */
+export async function serveNames(
+  context: EngineContext,
+  { id }: Pick<ContainerRecord, 'id'>,
+  service: NameService,
+  openNetwork: () => number,
+): Promise<void> {
+  const namespace = openNetwork();
+  try {
+    await context.networks.names.serve(id, namespace, { ...service, isInternal: () => isOnlyInternal(context, id) });
+  } finally {
+    context.addon.close(namespace);
+  }
+}
+
+function isOnlyInternal({ networks }: EngineContext, id: string): boolean {
+  return networks.endpoints(id).every((place) => networks.find(place.networkId).internal);
+}
+
+/** Brings a running container's files and name server in line with the places that it has now. */
 export async function refreshNames(context: EngineContext, container: LiveContainer): Promise<void> {
   const { record, files } = container;
   const places = context.networks.endpoints(record.id);
   if (joinedId(record.network) !== null) return;
-  await updateHostFiles(files, record, places);
+  const service = await updateHostFiles(files, record, places);
+  if (service === null) context.networks.names.stop(record.id);
+  else await serveNames(context, record, service, () => openNamespace(record.state.pid, 'net'));
 }
 
 /** Takes up what an earlier engine did for a running container: links and table go on by themselves. */

@@ -1,5 +1,5 @@
 import { OrlopError } from '#errors';
-import type { Networks } from '#network';
+import type { NetworkRecord, Networks } from '#network';
 import type { CreateRequest, EndpointWishes, NetworkMode } from '../model.ts';
 
 /** Where a container is to be: what its mode is called from now on, and its places in networks, the mode's first. */
@@ -45,8 +45,20 @@ export function planNetworks(request: CreateRequest, networks: Pick<Networks, 'f
   return {
     mode: main.name,
     places: [...places].map(([network, wishes]) => ({ network, wishes })),
-    warnings: isClosed(main.name) && publishes(request) ? [`Published ports are discarded when using ${main.name} network mode`] : [],
+    warnings: publishes(request)
+      ? warningsOf(
+          main.name,
+          [...places.keys()].map((name) => networks.find(name)),
+        )
+      : [],
   };
+}
+
+/** What becomes of ports that nothing can lead to. */
+function warningsOf(mode: NetworkMode, networks: readonly NetworkRecord[]): string[] {
+  if (isClosed(mode)) return [`Published ports are discarded when using ${mode} network mode`];
+  const isWayIn = networks.some(({ driver, internal }) => driver === 'bridge' && !internal);
+  return isWayIn ? [] : ['Published ports are discarded while the container is in no bridge network that leads out'];
 }
 
 /** A container in one of these is in no other network. */

@@ -50,10 +50,11 @@ export async function closePorts(context: EngineContext, container: LiveContaine
  * chooses. An internal network leads nowhere.
  */
 export function gatewayOf(context: Pick<EngineContext, 'networks'>, places: readonly Endpoint[]): Endpoint | null {
-  const open = places.filter((place) => isWired(place) && !context.networks.find(place.network).internal);
+  const open = places.filter((place) => isWired(place) && !context.networks.find(place.networkId).internal);
   const priority = ({ wishes }: Endpoint): number => wishes.priority ?? 0;
   const [first = null] = open.toSorted((a, b) => priority(b) - priority(a) || (a.network < b.network ? -1 : 1));
-  return first;
+  // What answers would leave through a link of macvlan or ipvlan, beside the host's table.
+  return first?.driver === 'bridge' ? first : null;
 }
 
 /** Publishes further ports of a container, running or not, and gives others up. Kept for the next start. All or nothing. */
