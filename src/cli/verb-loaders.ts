@@ -7,6 +7,7 @@ export const verbLoaders: Readonly<Record<string, () => Promise<Verb>>> = {
   completion: async () => (await import('./verbs/completion.ts')).completion,
   'container inspect': async () => (await import('./verbs/inspect.ts')).inspectContainers,
   'container prune': async () => (await import('./verbs/prune.ts')).pruneContainers,
+  cp: async () => (await import('./verbs/cp.ts')).cp,
   create: async () => (await import('./verbs/create.ts')).create,
   diff: async () => (await import('./verbs/diff.ts')).diff,
   events: async () => (await import('./verbs/events.ts')).events,

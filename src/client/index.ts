@@ -1,4 +1,5 @@
 import { createContainersClient, type ContainersClient } from './containers.ts';
+import { createFilesClient, type FilesClient } from './files.ts';
 import { createExecsClient, type ExecsClient } from './execs.ts';
 import { defaultHost, parseHost } from './host.ts';
 import { createImagesClient, type ImagesClient } from './images.ts';
@@ -11,6 +12,7 @@ import { createVolumesClient, type VolumesClient } from './volumes.ts';
 
 export type { AttachOptions, ContainersClient, ExpectedExit, ListOptions, LogOptions, StopOptions } from './containers.ts';
 export type { ExecsClient } from './execs.ts';
+export type { FilesClient, PathStat } from './files.ts';
 export type { ImagesClient, ImportOptions } from './images.ts';
 export type { PulledImage, PullOptions, PushedImage, RegistryOptions } from './registries.ts';
 export type { ProcessStream } from './process-stream.ts';
@@ -24,6 +26,7 @@ export interface Client extends SystemClient, LxdClient, Disposable {
   readonly host: string;
   readonly containers: ContainersClient;
   readonly execs: ExecsClient;
+  readonly files: FilesClient;
   readonly images: ImagesClient;
   readonly networks: NetworksClient;
   readonly archives: ArchivesClient;
@@ -50,6 +53,7 @@ export function connect(options: ConnectOptions = {}): Client {
     host,
     containers: createContainersClient(transport),
     execs: createExecsClient(transport),
+    files: createFilesClient(transport),
     images: createImagesClient(transport),
     networks: createNetworksClient(transport),
     archives: createArchivesClient(transport),

@@ -138,6 +138,82 @@ describe('docker cp', { skip: whyNot() || dockerMissing() }, () => {
     assert.ok(lstatSync(here('as-file')).isFile());
   });
 
+  const shape = (path: string): string =>
+    execFileSync('find', ['.', '-printf', '%P %y %m %s %l\\n'], { cwd: path, encoding: 'utf8' }).split('\n').sort().join('\n');
+  const lay = (path: string): string => {
+    mkdirSync(join(path, 'there/tree'), { recursive: true });
+    writeFileSync(join(path, 'file'), 'old');
+    return path;
+  };
+
+  describe('and orlop cp land in the same places', () => {
+    const outs: [from: string, to: string, ...flags: string[]][] = [
+      ['up:/etc/tree', 'new'],
+      ['up:/etc/tree/', 'new'],
+      ['up:/etc/tree/.', 'new'],
+      ['up:/etc/tree', 'there'],
+      ['up:/etc/tree/.', 'there'],
+      ['up:/etc/tree', 'file'],
+      ['up:/etc/tree/deep/file', 'file'],
+      ['up:/etc/tree/deep/file', 'new-file'],
+      ['up:/etc/tree/deep/file', 'new-file/'],
+      ['up:/etc/tree/deep/file', 'there'],
+      ['up:/etc/tree/deep/file', 'no/where'],
+      ['up:/etc/tree/link', 'there'],
+      ['up:/etc/tree/link', 'there', '-L'],
+      ['up:/etc/nothing', 'there'],
+    ];
+    for (const [from, to, ...flags] of outs)
+      test(['out', ...flags, from, to].join(' '), async () => {
+        const [theirs, ours] = [lay(mkdtempSync(here('out-'))), lay(mkdtempSync(here('out-')))];
+        const one = await docker('cp', ...flags, from, `${theirs}/${to}`);
+        const other = await engine.orlop('cp', ...flags, from, `${ours}/${to}`);
+        assert.equal(other.code === 0, one.code === 0, `${one.stderr}${other.stderr}`);
+        assert.equal(shape(ours), shape(theirs));
+      });
+
+    const ins: [from: string, to: string, ...flags: string[]][] = [
+      ['tree', 'new'],
+      ['tree/', 'new'],
+      ['tree/.', 'new'],
+      ['tree', 'there'],
+      ['tree/.', 'there'],
+      ['tree', 'file'],
+      ['tree/deep/file', 'file'],
+      ['tree/deep/file', 'new-file'],
+      ['tree/deep/file', 'new-file/'],
+      ['tree/deep/file', 'there/'],
+      ['tree/deep/file', 'way'],
+      ['tree/deep/file', 'no/where/'],
+      ['tree/link', 'there'],
+      ['tree/link', 'there', '-L'],
+      ['nothing', 'there'],
+    ];
+    for (const [from, to, ...flags] of ins)
+      test(['in', ...flags, from, to].join(' '), async () => {
+        await inside(
+          'up',
+          'rm -rf /lay; for w in theirs ours; do mkdir -p /lay/$w/there/tree; echo old >/lay/$w/file; ln -s there /lay/$w/way; done',
+        );
+        const one = await docker('cp', ...flags, here(from), `up:/lay/theirs/${to}`);
+        const other = await engine.orlop('cp', ...flags, here(from), `up:/lay/ours/${to}`);
+        assert.equal(other.code === 0, one.code === 0, `${one.stderr}${other.stderr}`);
+        const list = (whose: string): Promise<string> => inside('up', `cd /lay/${whose} && find . | sort | xargs stat -c '%n %F %a %s'`);
+        assert.equal(await list('ours'), await list('theirs'));
+      });
+
+    test('archives come from and go to standard streams', async () => {
+      const { stdout } = await engine.orlop('cp', 'up:/etc/tree/deep', '-');
+      assert.match(stdout, /deep\/file/);
+      const input = execFileSync('tar', ['-c', '-C', here('tree'), 'deep'], { encoding: 'latin1' });
+      assert.equal((await engine.orlopWith({ input }, 'cp', '-', 'up:/scratch')).code, 0);
+      assert.equal(await inside('up', 'cat /scratch/deep/file'), 'text');
+      assert.match((await engine.orlopWith({ input }, 'cp', '-', 'up:/etc/passwd')).stderr, /must be a directory/);
+      assert.match((await engine.orlop('cp', here('one'), 'nobody:/x')).stderr, /No such container/);
+      assert.match((await engine.orlop('cp', 'up:/a', 'down:/b')).stderr, /copying between containers is not supported/);
+    });
+  });
+
   const call = (
     method: string,
     path: string,

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 
 export interface RequestOptions {
-  readonly method: 'GET' | 'HEAD' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
   /** Left out where undefined. */
   readonly query?: Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;

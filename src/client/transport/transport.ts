@@ -10,6 +10,8 @@ import { formatRequest, sendUpload, type RequestOptions } from './request.ts';
 export interface Answer {
   readonly status: number;
   readonly contentType: string;
+  /** By name in small letters. */
+  readonly headers: ReadonlyMap<string, string>;
   /** To be read to its end, or left: then the connection is closed. */
   readonly body: AsyncGenerator<Buffer>;
 }
@@ -52,7 +54,7 @@ export function createTransport(host: string, path: string): Transport {
     const head = await converse({ host, connection: first, options, upgrade, upload });
     if (head !== null) return { connection: first, head, upload };
     // A resting connection was closed just when it was needed. Whether the engine saw the request is unknown, so only what changes nothing is asked again.
-    if (used === undefined || options.method === 'POST' || options.method === 'DELETE') throw engineGone(host);
+    if (used === undefined || ['POST', 'PUT', 'DELETE'].includes(options.method)) throw engineGone(host);
     const second = await openConnection(host, path);
     const again = await converse({ host, connection: second, options, upgrade, upload: null });
     if (again === null) throw engineGone(host);
@@ -63,7 +65,7 @@ export function createTransport(host: string, path: string): Transport {
     const { head } = exchanged;
     const body = deliver({ ...exchanged, host, options, keep });
     if (head.status >= 400) throw parseErrorBody(head.status, await collect(body));
-    return { status: head.status, contentType: head.headers.get('content-type') ?? '', body };
+    return { status: head.status, contentType: head.headers.get('content-type') ?? '', headers: head.headers, body };
   };
   const hijack = async (options: RequestOptions): Promise<Hijacked> => {
     const exchanged = await exchange(options, true);

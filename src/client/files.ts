@@ -1,0 +1,65 @@
+import { isOrlopError, OrlopError } from '#errors';
+import { parseTime, type PathFacts } from '#wire';
+import { readText } from './answers.ts';
+import type { Answer, Transport } from './transport/transport.ts';
+
+/** What a path in a container is; `mode` is Go's fs.FileMode, as Docker's API gives it. */
+export interface PathStat extends PathFacts {
+  readonly isDirectory: boolean;
+  readonly isLink: boolean;
+}
+
+/** Files of containers, running or stopped. A path is not followed at its end, unless `/` or `/.` stands behind it. */
+export interface FilesClient {
+  stat(ref: string, path: string): Promise<PathStat>;
+  /** A tar of what is there. Leaving the loop closes the connection. */
+  read(ref: string, path: string, options?: { signal?: AbortSignal }): AsyncGenerator<Buffer>;
+  /** Unpacks a tar into a directory that exists; a directory is not replaced by anything else. `ownUser`: all of it becomes the container's user's. */
+  write(ref: string, path: string, tar: AsyncIterable<Uint8Array>, options?: { ownUser?: boolean; signal?: AbortSignal }): Promise<void>;
+}
+
+export function createFilesClient(transport: Transport): FilesClient {
+  const at = (ref: string): string => `/containers/${encodeURIComponent(ref)}/archive`;
+  return {
+    stat: async (ref, path) => {
+      const answer = await transport.request({ method: 'HEAD', path: at(ref), query: { path } }).catch((error: unknown) => {
+        // An answer to HEAD has no body to say so in.
+        throw isOrlopError(error, 'not-found') ? missing(ref, path) : error;
+      });
+      await readText(answer);
+      return parseStat(answer, path);
+    },
+    read: (ref, path, options = {}) => download(transport, at(ref), path, options),
+    write: async (ref, path, tar, { ownUser, signal } = {}) => {
+      const query = { path, noOverwriteDirNonDir: true, copyUIDGID: ownUser };
+      const rest = signal === undefined ? {} : { signal };
+      await readText(await transport.request({ method: 'PUT', path: at(ref), query, upload: tar, ...rest }));
+    },
+  };
+}
+
+function missing(ref: string, path: string): OrlopError {
+  return new OrlopError('not-found', 'ENGINE_PATH_NOT_FOUND', `No such container:path: ${ref}:${path}`);
+}
+
+async function* download(transport: Transport, at: string, path: string, { signal }: { signal?: AbortSignal }): AsyncGenerator<Buffer> {
+  const answer = await transport.request({ method: 'GET', path: at, query: { path }, ...(signal === undefined ? {} : { signal }) });
+  yield* answer.body;
+}
+
+function parseStat({ headers }: Answer, path: string): PathStat {
+  try {
+    const text = Buffer.from(headers.get('x-docker-container-path-stat') ?? '', 'base64').toString();
+    const { name, size, mode, mtime, linkTarget } = JSON.parse(text) as {
+      name: string;
+      size: number;
+      mode: number;
+      mtime: string;
+      linkTarget: string;
+    };
+    const has = (bit: number): boolean => Math.floor(mode / bit) % 2 === 1;
+    return { name, sizeBytes: size, mode, mtimeNs: parseTime(mtime), linkTarget, isDirectory: has(2 ** 31), isLink: has(2 ** 27) };
+  } catch (cause) {
+    throw new OrlopError('internal', 'CLIENT_BAD_STAT', `the engine did not say what ${path} is`, { cause });
+  }
+}
