@@ -35,6 +35,18 @@ export const storeCommands: readonly CommandSpec[] = [
     completes: 'container',
   },
   {
+    name: 'cp',
+    summary: 'Copy files between a container and this machine',
+    usage: '[OPTIONS] CONTAINER:SOURCE DESTINATION|-\n       orlop cp [OPTIONS] SOURCE|- CONTAINER:DESTINATION',
+    flags: [
+      { name: 'archive', short: 'a', kind: 'flag', help: "Keep owners on the way out; on the way in all becomes the container's user's" },
+      { name: 'follow-link', short: 'L', kind: 'flag', help: 'Copy what a link leads to' },
+      { name: 'quiet', short: 'q', kind: 'flag', help: 'Say nothing of what was copied' },
+    ],
+    positionals: { min: 2, max: 2 },
+    completes: 'container',
+  },
+  {
     name: 'diff',
     summary: 'Show what a container has added (A), changed (C) and deleted (D)',
     usage: 'CONTAINER',
