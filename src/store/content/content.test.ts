@@ -72,6 +72,22 @@ test('two ingests of one blob at once both succeed', async (t) => {
   assert.deepEqual(readdirSync(join(root, 'ingest')), []);
 });
 
+test('a source may use one buffer for all its chunks', async (t) => {
+  const { store } = await openTemporaryStore(t);
+  using lease = store.leases.create();
+  const big = Buffer.alloc(3_000_001, 'cargo, ballast, ');
+  const reusing = async function* (): AsyncIterable<Uint8Array> {
+    const buffer = Buffer.alloc(700_000);
+    for (let at = 0; at < big.length; at += buffer.length) {
+      yield buffer.subarray(0, big.copy(buffer, 0, at));
+      buffer.fill(0);
+    }
+  };
+  const { digest: stored, size } = await store.content.ingest(lease, reusing());
+  assert.equal(size, big.length);
+  assert.deepEqual(await store.content.readBytes(stored), big);
+});
+
 test('damage on disk is noticed when a blob is read whole', async (t) => {
   const { store } = await openTemporaryStore(t);
   using lease = store.leases.create();

@@ -6,12 +6,13 @@ import { syncDirectory } from '#sys';
 import { diskError } from '../disk-errors.ts';
 import type { Layout } from '../layout.ts';
 import type { Blob, IngestOptions, Lease } from '../types.ts';
+import { createBlockWriter } from './block-writer.ts';
 import { createRunningHash } from './hash.ts';
 
 type Source = AsyncIterable<Uint8Array> | Uint8Array | string;
 
 /**
- * Writes a blob to a temporary file while hashing it, then fsync, rename, fsync of the directory. Two ingests of one blob do not disturb each
+ * Writes a blob to a temporary file while hashing it, then fdatasync, rename, fsync of the directory. Two ingests of one blob do not disturb each
  * other: the later rename replaces equal bytes by equal bytes.
  */
 export async function ingestBlob(layout: Layout, lease: Lease, source: Source, options: IngestOptions): Promise<Blob> {
@@ -54,27 +55,21 @@ async function writeVerified(temporary: string, source: Source, options: IngestO
   const { digest: wanted, size: wantedSize, signal } = options;
   const hash = createRunningHash(wanted === undefined ? 'sha256' : digestAlgorithm(wanted));
   await using file = await open(temporary, 'wx', 0o600);
+  const blocks = createBlockWriter(file);
   let size = 0;
   for await (const chunk of chunksOf(source)) {
     throwIfAborted(signal, what);
     size += chunk.length;
     if (wantedSize !== undefined && size > wantedSize) throw corrupt(what, `more than the ${wantedSize} bytes announced`);
     hash.update(chunk);
-    await writeAll(file, chunk);
+    await blocks.write(chunk);
   }
   throwIfAborted(signal, what);
   if (wantedSize !== undefined && size !== wantedSize) throw corrupt(what, `${size} bytes, not the ${wantedSize} announced`);
   const digest = hash.finish();
   if (wanted !== undefined && digest !== wanted) throw corrupt(what, `the content's digest is ${digest}`);
-  await file.sync();
+  await blocks.finish();
   return { digest, size };
-}
-
-async function writeAll(
-  file: { write(data: Uint8Array, offset: number): Promise<{ bytesWritten: number }> },
-  chunk: Uint8Array,
-): Promise<void> {
-  for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
 }
 
 function isIterable(source: Source): source is AsyncIterable<Uint8Array> {
