@@ -6,6 +6,7 @@ import { type Addon, createDiskLimits } from '#sys';
 import { createBackgroundTasks } from './background.ts';
 import { checkStore } from './check.ts';
 import { createContentStore } from './content/content.ts';
+import { createVerifiedBlobs } from './content/verified.ts';
 import { measureStore } from './disk-usage.ts';
 import { createCollector } from './gc/collect.ts';
 import { createLayerStore } from './layers/layers.ts';
@@ -66,11 +67,13 @@ export async function openStore({
   const limits = createDiskLimits(addon, layout.root);
   const reconciled = await reconcile({ layout, addon, limits, metadata, layerRows, background, logger });
 
-  const content = createContentStore(layout);
+  const verified = createVerifiedBlobs();
+  const content = createContentStore(layout, verified);
   const layers = createLayerStore({
     layout,
     addon,
     rows: layerRows,
+    verified,
     pool,
     logger,
     ...(unpackLimits === undefined ? {} : { limits: unpackLimits }),

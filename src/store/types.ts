@@ -71,7 +71,10 @@ export type LayerSource = AsyncIterable<Uint8Array> | { readonly blob: Digest } 
 export interface ApplyLayerOptions {
   /** The chain it goes on top of; null for a base layer. Not-found `STORE_LAYER_NOT_FOUND`. */
   readonly parent: ChainId | null;
-  /** Checked: anything else fails with data-loss `STORE_LAYER_CORRUPT` and leaves nothing. An existing layer is returned at once. */
+  /**
+   * Checked: anything else fails with data-loss `STORE_LAYER_CORRUPT` and leaves nothing. A plain blob that was ingested under this lease has been. An existing
+   * layer is returned at once.
+   */
   readonly diffId?: Digest;
   readonly signal?: AbortSignal;
   /** Bytes read of the packed source so far. */

@@ -7,10 +7,11 @@ import type { Layout } from '../layout.ts';
 import type { Blob, ContentStore } from '../types.ts';
 import { hash } from './hash.ts';
 import { ingestBlob } from './ingest.ts';
+import type { VerifiedBlobs } from './verified.ts';
 
 const smallBlobBytes = 16 * 1024 * 1024;
 
-export function createContentStore(layout: Layout): ContentStore {
+export function createContentStore(layout: Layout, verified: VerifiedBlobs): ContentStore {
   const size = async (digest: Digest): Promise<number> => {
     try {
       return (await stat(layout.blob(digest))).size;
@@ -19,7 +20,7 @@ export function createContentStore(layout: Layout): ContentStore {
     }
   };
   return {
-    ingest: (lease, source, options = {}) => ingestBlob(layout, lease, source, options),
+    ingest: (lease, source, options = {}) => ingestBlob({ layout, verified }, lease, source, options),
     async has(digest) {
       try {
         await stat(layout.blob(digest));

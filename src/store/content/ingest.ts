@@ -8,6 +8,12 @@ import type { Layout } from '../layout.ts';
 import type { Blob, IngestOptions, Lease } from '../types.ts';
 import { createBlockWriter } from './block-writer.ts';
 import { createRunningHash } from './hash.ts';
+import type { VerifiedBlobs } from './verified.ts';
+
+interface IngestParts {
+  readonly layout: Layout;
+  readonly verified: VerifiedBlobs;
+}
 
 type Source = AsyncIterable<Uint8Array> | Uint8Array | string;
 
@@ -15,7 +21,7 @@ type Source = AsyncIterable<Uint8Array> | Uint8Array | string;
  * Writes a blob to a temporary file while hashing it, then fdatasync, rename, fsync of the directory. Two ingests of one blob do not disturb each
  * other: the later rename replaces equal bytes by equal bytes.
  */
-export async function ingestBlob(layout: Layout, lease: Lease, source: Source, options: IngestOptions): Promise<Blob> {
+export async function ingestBlob({ layout, verified }: IngestParts, lease: Lease, source: Source, options: IngestOptions): Promise<Blob> {
   const known = options.digest === undefined ? null : await findBlob(layout, lease, options.digest);
   if (known !== null) {
     if (isIterable(source))
@@ -34,6 +40,7 @@ export async function ingestBlob(layout: Layout, lease: Lease, source: Source, o
     lease.hold({ blob: blob.digest });
     await rename(temporary, path);
     await syncDirectory(dirname(path));
+    verified.add(lease, blob.digest);
     return blob;
   } catch (error) {
     await rm(temporary, { force: true });

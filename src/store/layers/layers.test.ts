@@ -164,6 +164,25 @@ test('what is packed from a layer unpacks to the same layer', asRoot, async (t) 
   assert.deepEqual(repacked, packed);
 });
 
+test('a plain blob that was verified under the lease is not read for that again, any other is', asRoot, async (t) => {
+  const { store } = await openTemporaryStore(t);
+  using lease = store.leases.create();
+  using later = store.leases.create();
+  const { digest: diffId } = await store.content.ingest(lease, archive(file('a', 'before')));
+  // Only so can be seen who looks.
+  writeFileSync(store.content.path(diffId), archive(file('a', 'damage')));
+  const isDamage = (error: unknown): boolean => isOrlopError(error, 'data-loss') && error.code === 'STORE_LAYER_CORRUPT';
+  await assert.rejects(store.layers.apply(later, { blob: diffId }, { parent: null, diffId }), isDamage);
+  await store.content.ingest(later, inPieces(base), { digest: diffId });
+  await assert.rejects(store.layers.apply(later, { blob: diffId }, { parent: null, diffId }), isDamage, 'it was here already');
+  await assert.rejects(
+    store.layers.apply(lease, { blob: diffId }, { parent: null, diffId: digestOf(base) }),
+    isDamage,
+    'of another digest',
+  );
+  assert.equal((await store.layers.apply(lease, { blob: diffId }, { parent: null, diffId })).diffId, diffId);
+});
+
 test('a full disk is said so naming the layer, and nothing stays', asRoot, async (t) => {
   const addon = loadAddon();
   const disk = mountSmallDisk(t, addon, 3072);

@@ -6,6 +6,7 @@ import type { Logger } from '#log';
 import type { Digest } from '#oci';
 import { type Addon, removeTree, syncDirectory } from '#sys';
 import { blobNotFound } from '../content/content.ts';
+import type { VerifiedBlobs } from '../content/verified.ts';
 import { diskError } from '../disk-errors.ts';
 import { layerName, layerTree, type Layout } from '../layout.ts';
 import type { LayerRows } from '../metadata/layer-rows.ts';
@@ -19,6 +20,7 @@ export interface LayerStoreParts {
   readonly layout: Layout;
   readonly addon: Addon;
   readonly rows: LayerRows;
+  readonly verified: VerifiedBlobs;
   readonly pool: UnpackPool;
   readonly logger: Logger | undefined;
   readonly limits?: UnpackLimits;
@@ -92,6 +94,7 @@ async function applyLayer(
         directory: temporary,
         lower: lower.map((path) => join(layout.root, path)),
         diffId: options.diffId ?? null,
+        isVerified: 'blob' in source && source.blob === options.diffId && parts.verified.has(lease, source.blob),
         ...(parts.limits === undefined ? {} : { limits: parts.limits }),
       },
       source: sourceOf(layout, source),
