@@ -3,6 +3,7 @@ import { openNameServers } from './dns/name-servers.ts';
 import type { Directory } from './dns/types.ts';
 import { attach, detach, isAttachable, type AttachmentTools } from './attachment.ts';
 import { usualPortLimit } from './bridges.ts';
+import { parseDriverOptions } from './driver-options.ts';
 import { createEndpointTable, type EndpointTable } from './endpoint-table.ts';
 import { planEndpoint } from './endpoints.ts';
 import { openFirewall } from './firewall/firewall.ts';
@@ -36,7 +37,8 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
   const socket = opened.use(openRouteSocket(addon));
   const firewall = opened.use(openFirewall({ addon, table: tableName(prefix) }));
   const registry = createRegistry({ ...options, socket, firewall, endpoints }, records);
-  const ports = opened.use(openPorts({ ...options, firewall, endpoints: endpoints.ofContainer, socket }));
+  const bindingOf = ({ networkId }: Endpoint) => bindingOfNetwork(registry.byId(networkId));
+  const ports = opened.use(openPorts({ ...options, firewall, endpoints: endpoints.ofContainer, bindingOf, socket }));
   const names = opened.use(openNameServers({ ...options, directory: directoryOf(endpoints, registry) }));
   const sweeper = opened.use(createSweeper(() => sweepBuried(socket, prefix), logger));
   const ipv6 = existsSync('/proc/sys/net/ipv6/conf');
@@ -60,6 +62,10 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
     removeAll: () => removeAll(context),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
+}
+
+function bindingOfNetwork(network: NetworkRecord | undefined): string | undefined {
+  return network === undefined ? undefined : parseDriverOptions(network.driver, network.options).hostBinding;
 }
 
 async function reserve(

@@ -18,6 +18,8 @@ export interface PortsOptions {
   readonly firewall: Firewall;
   /** The endpoints of a container. */
   readonly endpoints: (containerId: string) => readonly Endpoint[];
+  /** Where the endpoint's network publishes what names no address, if it says so. */
+  readonly bindingOf?: (endpoint: Endpoint) => string | undefined;
   readonly socket: Pick<RouteSocket, 'addresses' | 'change' | 'link'>;
   /** Where to publish what names no address; default everywhere. */
   readonly publishAddresses?: readonly string[];
@@ -49,7 +51,8 @@ export function openPorts(options: PortsOptions): Ports & Disposable {
     async reserve(containerId, wishes) {
       if (wishes.length === 0) return [];
       const endpoints = options.endpoints(containerId);
-      return choosePorts({ hostPorts, freePorts, endpoints, defaults }, containerId, wishes);
+      const bindings = endpoints.flatMap((endpoint) => parseAddress(options.bindingOf?.(endpoint) ?? '') ?? []);
+      return choosePorts({ hostPorts, freePorts, endpoints, defaults: bindings.length > 0 ? bindings : defaults }, containerId, wishes);
     },
     hold: (containerId, ports) => insist(containerId, keyed(ports.map(hostPortOf))),
     async open(containerId, endpoint, ports) {
