@@ -16,6 +16,7 @@ const defaults: EngineArguments = {
   remotesFile: null,
   templatesDirectory: '/etc/orlop/templates',
   storageDriver: 'overlay',
+  publishAddresses: ['0.0.0.0', '::'],
   show: null,
 };
 
@@ -35,6 +36,7 @@ describe('the command line of the engine', () => {
     [['--remotes', '/srv/r.json'], { remotesFile: '/srv/r.json' }],
     [['--templates', '/srv/templates/'], { templatesDirectory: '/srv/templates' }],
     [['--storage-driver', 'native'], { storageDriver: 'native' }],
+    [['--publish-address', '127.0.0.1', '--publish-address=::1'], { publishAddresses: ['127.0.0.1', '::1'] }],
     [['-h'], { show: 'help' }],
     [['--help', '--version'], { show: 'help' }],
     [['-v'], { show: 'version' }],
@@ -57,6 +59,7 @@ describe('the command line of the engine', () => {
     [['--sandboxes', ''], '--sandboxes'],
     [['--dataroot', '/x'], '--dataroot'],
     [['--storage-driver', 'zfs'], '--storage-driver zfs'],
+    [['--publish-address', 'localhost'], '--publish-address localhost'],
     [['-x'], '-x'],
     [['serve'], 'serve'],
     [['--help=yes'], '--help'],

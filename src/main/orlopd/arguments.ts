@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { parseArgs } from 'node:util';
 import { OrlopError } from '#errors';
 import type { LogLevel } from '#log';
@@ -20,6 +21,8 @@ export interface EngineArguments {
   readonly templatesDirectory: string;
   /** How containers' roots are made: overlay mounts, or whole copies for file systems that overlayfs cannot stand on. */
   readonly storageDriver: 'overlay' | 'native';
+  /** Where ports are published that name no address. */
+  readonly publishAddresses: readonly string[];
   /** What to print instead of serving. */
   readonly show: 'help' | 'version' | null;
 }
@@ -39,6 +42,7 @@ The engine: serves the Docker Engine API and Orlop's own on unix sockets, and ke
       --remotes FILE        servers of images for LXD and Incus (default /etc/orlop/remotes.json)
       --templates DIR       recipes for base images, *.json (default /etc/orlop/templates)
       --storage-driver NAME overlay, or native: a whole copy of the image for each container (default overlay)
+      --publish-address IP  where ports are published that name no address; may be given several times (default 0.0.0.0 and ::)
   -h, --help
   -v, --version
 `;
@@ -68,6 +72,7 @@ export function parseEngineArguments(argv: readonly string[]): EngineArguments {
     remotesFile: values.remotes === undefined ? null : absolute('--remotes', values.remotes),
     templatesDirectory: absolute('--templates', values.templates ?? '/etc/orlop/templates'),
     storageDriver,
+    publishAddresses: publishAddressesOf(values['publish-address']),
     show: values.help === true ? 'help' : values.version === true ? 'version' : null,
   };
 }
@@ -89,6 +94,7 @@ function parseFlags(argv: readonly string[]) {
         remotes: { type: 'string' },
         templates: { type: 'string' },
         'storage-driver': { type: 'string' },
+        'publish-address': { type: 'string', multiple: true },
         help: { type: 'boolean', short: 'h' },
         version: { type: 'boolean', short: 'v' },
       },
@@ -97,6 +103,12 @@ function parseFlags(argv: readonly string[]) {
     // Node explains at length how to pass such a value; the first sentence names it.
     throw invalid(cause instanceof Error ? (cause.message.split('. ')[0] ?? cause.message) : String(cause));
   }
+}
+
+function publishAddressesOf(given: readonly string[] = ['0.0.0.0', '::']): readonly string[] {
+  const wrong = given.find((text) => isIP(text) === 0);
+  if (wrong !== undefined) throw invalid(`--publish-address ${wrong} is not an IP address`);
+  return given;
 }
 
 function absolute(flag: string, path: string): string {

@@ -39,7 +39,13 @@ export async function openParts(options: EngineArguments & { version: string; bu
   const store = undo.use(await openStore({ root: options.dataRoot, addon, logger, snapshots: options.storageDriver }));
   const mark = markOf(options.dataRoot);
   const networks = undo.use(
-    await openNetworks({ addon, prefix: `orl${mark.slice(0, 6)}`, state: createNetworkState(store.metadata), logger }),
+    await openNetworks({
+      addon,
+      prefix: `orl${mark.slice(0, 6)}`,
+      state: createNetworkState(store.metadata),
+      logger,
+      publishAddresses: options.publishAddresses,
+    }),
   );
   const volumes = undo.use(await openVolumes({ addon, root: join(options.dataRoot, 'volumes'), logger }));
   const images = createImages(store, { logger });
