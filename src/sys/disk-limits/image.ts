@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { closeSync, ftruncateSync, openSync, statSync, truncateSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, readSync, statSync, truncateSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { isErrno, OrlopError } from '#errors';
@@ -70,36 +70,56 @@ export async function openImage(addon: Addon, file: string): Promise<OpenDisk> {
   };
 }
 
-/** Bytes of the file system, asked of the file. */
+/** Bytes of the file system as its superblock has them: what is mounted may have grown since (ext4(5), Documentation/filesystems/ext4/super.rst). */
 export function imageSize(file: string): number {
-  return withErrno(file, () => statSync(file)).size;
+  const superblock = Buffer.alloc(1024);
+  const descriptor = withErrno(file, () => openSync(file, 'r'));
+  try {
+    withErrno(file, () => readSync(descriptor, superblock, 0, superblock.length, 1024));
+  } finally {
+    closeSync(descriptor);
+  }
+  const blocks = superblock.readUInt32LE(0x4) + superblock.readUInt32LE(0x150) * 2 ** 32;
+  return blocks * 1024 * 2 ** superblock.readUInt32LE(0x18);
 }
 
-/** Grows file, device and file system, mounted elsewhere or not; each step can be repeated. To the size that it has: finishes what was cut off. */
+/**
+ * Grows file, device and file system, mounted elsewhere or not; what was cut off is finished the next time. Fails with failed-precondition `SYS_DISK_SHRINK` or
+ * `SYS_DISK_NOT_GROWN`.
+ */
 export async function growImage(addon: Addon, file: string, sizeBytes: number): Promise<void> {
   const size = wholeBlocks(sizeBytes);
-  withErrno(file, () => truncateSync(file, size));
+  await using disk = await openImage(addon, file);
+  // Thanks to `minixdf` this is all of it.
+  const present = addon.statfs(disk.path).blocks * blockSize;
+  if (size < present) throw cannotShrink();
+  if (size === present) return;
+  if (statSync(file).size < size) withErrno(file, () => truncateSync(file, size));
   using device = openLoopDevice(addon, file);
   addon.refreshLoopSize(device.descriptor);
-  await using disk = await openImage(addon, file);
   // fsmount(2) gives a descriptor that only names the mount.
   const root = withDescriptor(addon, `${disk.path}/.`, (descriptor) => addon.dup(descriptor));
   try {
     await addon.resizeExt4(root, size / blockSize);
   } catch (cause) {
-    if (!isErrno(cause, 'EPERM')) throw cause;
-    throw new OrlopError(
-      'failed-precondition',
-      'SYS_DISK_NOT_GROWN',
-      'the disk cannot grow: the kernel refuses that to this engine, or to a file system that has errors',
-      {
-        hint: 'run the engine with CAP_SYS_RESOURCE, and look at the kernel log',
-        cause,
-      },
-    );
+    throw isErrno(cause, 'EPERM') ? mayNotGrow(cause) : cause;
   } finally {
     addon.close(root);
   }
+}
+
+function cannotShrink(): OrlopError {
+  return new OrlopError('failed-precondition', 'SYS_DISK_SHRINK', 'a disk that is an image file cannot be made smaller', {
+    hint: 'make a smaller one and copy; on ext4 or xfs mounted with prjquota limits can shrink',
+  });
+}
+
+function mayNotGrow(cause: unknown): OrlopError {
+  const message = 'the disk cannot grow: the kernel refuses that to this engine, or to a file system that has errors';
+  return new OrlopError('failed-precondition', 'SYS_DISK_NOT_GROWN', message, {
+    hint: 'run the engine with CAP_SYS_RESOURCE, and look at the kernel log',
+    cause,
+  });
 }
 
 function wholeBlocks(sizeBytes: number): number {

@@ -43,7 +43,7 @@ export function createDiskLimits(addon: Addon, root: string): DiskLimits {
     },
     async resize(place, parts, sizeBytes) {
       checkSize(sizeBytes);
-      if (hasImage(place)) return resizeDisk(limiting, place, sizeBytes);
+      if (hasImage(place)) return growImage(addon, imageOf(place), sizeBytes);
       if (way === 'image-file') throw limitedFromTheStart();
       await resizeProject(addon, place, parts, sizeBytes);
     },
@@ -92,16 +92,6 @@ async function makeDisk({ addon, imageOf }: Limiting, place: string, { temporary
     await rm(temporary, { force: true });
     throw error;
   }
-}
-
-async function resizeDisk({ addon, imageOf }: Limiting, place: string, sizeBytes: number): Promise<void> {
-  const image = imageOf(place);
-  if (sizeBytes < imageSize(image)) {
-    throw new OrlopError('failed-precondition', 'SYS_DISK_SHRINK', 'a disk that is an image file cannot be made smaller', {
-      hint: 'commit the container and make a smaller one; on ext4 or xfs mounted with prjquota limits can shrink',
-    });
-  }
-  await growImage(addon, image, sizeBytes);
 }
 
 function limitedFromTheStart(): OrlopError {
