@@ -2,6 +2,8 @@ import { OrlopError } from '#errors';
 import type { DockerMount, MountType, MountWish, Propagation, RecursiveReadOnly } from './volumes.ts';
 
 const propagations: ReadonlySet<string> = new Set(['private', 'rprivate', 'slave', 'rslave', 'shared', 'rshared']);
+/** One more means "none". */
+const highestId = 0xffff_fffe;
 const tmpfsWords: ReadonlySet<string> = new Set(['exec', 'noexec']);
 
 /** Which of Docker's groups of options belongs to which type. */
@@ -64,6 +66,8 @@ function problemOf(mount: DockerMount): string | null {
   if (type === 'tmpfs' && source !== '') return 'field Source must not be specified';
   if ((type === 'bind' || type === 'image') && source === '') return 'field Source must not be empty';
   if ((mount.Uid ?? mount.Gid) !== undefined && type !== 'bind' && type !== 'volume') return 'uid and gid are for binds and volumes';
+  if ([mount.Uid, mount.Gid].some((id) => id !== undefined && (id < 0 || id > highestId)))
+    return 'uid and gid are numbers below 4294967295';
   return bindProblem(mount) ?? volumeProblem(mount) ?? tmpfsProblem(mount.TmpfsOptions);
 }
 

@@ -56,7 +56,6 @@ describe("docker's own command line works with our API", { skip: missing }, () =
 
   test('what cannot be done is refused by name', async () => {
     const cases: [string[], RegExp][] = [
-      [['-v', '/a:/b'], /bind mounts and volumes \(HostConfig\.Binds\)/],
       [['--restart', 'always'], /HostConfig\.RestartPolicy/],
       [['--device', '/dev/null'], /devices \(HostConfig\.Devices\)/],
       [['--health-cmd', 'true'], /health checks/],

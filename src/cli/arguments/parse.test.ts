@@ -67,7 +67,7 @@ describe('the flag grammar', () => {
       ['stop', ['-t', 'soon'], 'invalid argument "soon" for "-t, --timeout" flag: it must be a whole number'],
       ['run', ['--link', 'a:b'], '--link is not supported yet'],
       ['run', ['--gpus=all'], '--gpus is not supported yet'],
-      ['launch', ['-v', '/a:/b'], '--volume is not supported yet'],
+      ['launch', ['--device', '/dev/x'], '--device is not supported yet'],
     ];
     for (const [name, words, message] of mistakes) assert.throws(() => parse(name, ...words), { code: 'CLI_USAGE', message }, message);
   });

@@ -16,7 +16,16 @@ const views = [
     endpoints: [{ id: 'e', network: 'none', networkId: 'n0', names: [], wishes: {} }],
   }),
   view('b2', 2n, { status: 'exited', exitCode: 3, labels: { tier: 'back' } }),
-  view('c3', 3n, { status: 'created', kind: 'system', imageName: 'debian:trixie', imageId: `sha256:${'ab'.repeat(32)}` }),
+  view('c3', 3n, {
+    status: 'created',
+    kind: 'system',
+    imageName: 'debian:trixie',
+    imageId: `sha256:${'ab'.repeat(32)}`,
+    mounts: [
+      { type: 'volume', name: 'data', source: '/volumes/data', target: '/anonymous', mode: '', writable: true, propagation: '' },
+      { type: 'bind', source: '/host', target: '/b', mode: '', writable: true, propagation: '' },
+    ],
+  }),
   view('d4', 4n, { status: 'paused', imageName: 'registry.example:5000/team/app' }),
   view('b5', 5n, { status: 'exited', exitCode: 0, labels: { tier: 'back', 'com.example/a=b': 'c' } }),
 ];
@@ -56,6 +65,9 @@ describe('filters', () => {
     ['id', ['b5'], ['b5']],
     ['id', ['b5', 'a1'], ['b5', 'a1']],
     ['id', ['5'], []],
+    ['volume', ['data'], ['c3']],
+    ['volume', ['/host', '/anonymous'], ['c3']],
+    ['volume', ['dat'], []],
     ['name', ['b'], ['b5', 'b2']],
     ['name', ['^/b2$'], ['b2']],
     ['name', ['^b2$', '^a'], ['b2', 'a1']],
@@ -104,7 +116,6 @@ describe('filters', () => {
 describe('filters that cannot be', () => {
   const cases: readonly [filters: Record<string, string[]>, kind: 'invalid-argument' | 'not-found', message: RegExp][] = [
     [{ colour: ['red'] }, 'invalid-argument', /^invalid filter 'colour'$/],
-    [{ volume: ['data'] }, 'invalid-argument', /^invalid filter 'volume'$/],
     [{ constructor: ['x'] }, 'invalid-argument', /^invalid filter 'constructor'$/],
     [{ status: ['running', 'asleep'] }, 'invalid-argument', /^invalid filter 'status=asleep'$/],
     [{ name: ['('] }, 'invalid-argument', /^invalid name filter '\('$/],

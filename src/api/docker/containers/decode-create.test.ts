@@ -216,13 +216,10 @@ describe('a create request', () => {
 
   test('what Orlop cannot do is refused by the field’s name, never dropped', () => {
     const refused: [string, unknown][] = [
-      ['Binds', ['/a:/b']],
-      ['Mounts', [{ Type: 'bind' }]],
       ['RestartPolicy', { Name: 'always' }],
       ['LogConfig', { Type: 'syslog' }],
       ['LogConfig', { Type: 'json-file', Config: { 'max-size': '1m' } }],
       ['Links', ['a:b']],
-      ['VolumesFrom', ['x']],
       ['Devices', [{ PathOnHost: '/dev/x' }]],
       ['DeviceRequests', [{ Count: -1 }]],
       ['PidMode', 'host'],
@@ -237,7 +234,6 @@ describe('a create request', () => {
       ['MaskedPaths', []],
       ['ReadonlyPaths', ['/x']],
       ['CpuRealtimeRuntime', 1],
-      ['VolumeDriver', 'nfs'],
       ['Annotations', { a: 'b' }],
     ];
     for (const [field, value] of refused) {
@@ -247,12 +243,7 @@ describe('a create request', () => {
         field,
       );
     }
-    for (const [field, value] of [
-      ['Volumes', { '/v': {} }],
-      ['Healthcheck', { Test: ['CMD', 'x'] }],
-    ] as const) {
-      assert.throws(() => decode({ Image: 'x', [field]: value }), { kind: 'unimplemented', message: new RegExp(field) }, field);
-    }
+    assert.throws(() => decode({ Image: 'x', Healthcheck: { Test: ['CMD', 'x'] } }), { kind: 'unimplemented', message: /Healthcheck/ });
     const endpoint = (name: string, wish: unknown): unknown => ({ Image: 'x', NetworkingConfig: { EndpointsConfig: { [name]: wish } } });
     assert.throws(() => decode(endpoint('mine', { Links: ['db:d'] })), { kind: 'unimplemented', message: /mine\.Links/ });
   });
