@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test';
 import { loadAddon } from '#sys';
 import { temporaryDirectory } from './temporary-store.ts';
 
-export type FileSystem = 'btrfs' | 'xfs' | 'ext4 with project quotas' | 'xfs with project quotas';
+export type FileSystem = 'btrfs' | 'xfs' | 'ext4' | 'ext4 with project quotas' | 'xfs with project quotas';
 
 interface Making {
   readonly type: string;
@@ -19,6 +19,7 @@ interface Making {
 const makings: Readonly<Record<FileSystem, Making>> = {
   btrfs: { type: 'btrfs', megabytes: 192, mkfs: [], options: 'loop' },
   xfs: { type: 'xfs', megabytes: 320, mkfs: [], options: 'loop' },
+  ext4: { type: 'ext4', megabytes: 32, mkfs: [], options: 'loop' },
   'ext4 with project quotas': {
     type: 'ext4',
     megabytes: 320,
