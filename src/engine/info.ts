@@ -26,6 +26,7 @@ export function engineInfo(context: EngineContext): EngineInfo {
     hostname: context.hostname,
     // Docker's word for what overlayfs does; it has none for whole copies that may share blocks.
     storageDriver: context.store.snapshots.driver === 'overlay' ? 'overlay2' : context.store.snapshots.driver,
+    diskLimits: context.store.snapshots.limitedBy,
     warnings: context.warnings,
   };
 }

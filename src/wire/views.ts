@@ -251,5 +251,7 @@ export interface EngineInfo {
   readonly memoryBytes: number;
   readonly hostname: string;
   readonly storageDriver: string;
+  /** How `--storage-opt size` and volumes of limited size are made on the data root's file system. */
+  readonly diskLimits: 'project-quota' | 'image-file';
   readonly warnings: readonly string[];
 }

@@ -25,7 +25,7 @@ function formatInfo(facts: InfoBody): string {
     ['Images', String(facts.images)],
     ['Data root', facts.dataRoot],
     ['Exec root', facts.execRoot],
-    ['Storage', facts.storageDriver],
+    ['Storage', `${facts.storageDriver}, disk limits by ${facts.diskLimits === 'project-quota' ? 'project quotas' : 'image files'}`],
     ['Cgroups', `${facts.cgroupVersion}, ${facts.cgroupDriver}`],
     ['Host', facts.hostname],
     ['Operating system', facts.operatingSystem],

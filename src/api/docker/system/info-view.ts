@@ -36,7 +36,7 @@ export function infoOf(info: EngineInfo, nowIso: string): DockerInfo {
     ContainersStopped: containers.stopped,
     Images: info.images,
     Driver: info.storageDriver,
-    DriverStatus: [],
+    DriverStatus: [['Disk limits', info.diskLimits === 'project-quota' ? 'project quotas' : 'image files']],
     Plugins: { Volume: [], Network: ['bridge', 'host', 'null'], Authorization: null, Log: ['json-file'] },
     MemoryLimit: true,
     SwapLimit: true,

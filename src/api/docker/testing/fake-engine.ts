@@ -288,6 +288,7 @@ export function createFakeEngine(): FakeEngine {
       memoryBytes: 8_000_000_000,
       hostname: 'host',
       storageDriver: 'overlay2',
+      diskLimits: 'image-file',
       warnings: [],
     }),
     events: ({ untilNs }, signal) => streamEvents(bus, untilNs, signal),
