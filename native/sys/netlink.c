@@ -188,6 +188,37 @@ static napi_value set_in_namespace(napi_env env, napi_callback_info info) {
   return done(&call, 0, NULL);
 }
 
+struct opening_request {
+  struct setting_request setting;
+  struct socket_request socket;
+};
+
+static void *run_opening(void *argument) {
+  struct opening_request *request = argument;
+  run_setting(&request->setting);
+  // The thread is in the namespace already.
+  return request->setting.error == 0 ? run_request(&request->socket) : NULL;
+}
+
+static napi_value netlink_open_setting(napi_env env, napi_callback_info info) {
+  struct call call = call_begin(env, info, "socket", 4);
+  struct path path;
+  struct opening_request request = {.setting = {.netns = fd_at(&call, 1)}};
+  request.socket = (struct socket_request){.domain = AF_NETLINK, .type = SOCK_RAW, .protocol = (int)integer_at(&call, 0), .netns = -1, .fd = -1};
+  path_at(&call, 2, &path);
+  request.setting.value = bytes_at(&call, 3);
+  if (call.failed) return NULL;
+  request.setting.path = path.text;
+  pthread_t thread;
+  int error = start_thread(&thread, run_opening, &request);
+  if (error != 0) return throw_errno(&call, error, NULL);
+  pthread_join(thread, NULL);
+  if (request.socket.fd >= 0) return from_integer(env, request.socket.fd);
+  bool set = request.setting.error == 0;
+  call.syscall = set ? request.socket.syscall : request.setting.syscall;
+  return throw_errno(&call, set ? request.socket.error : request.setting.error, set ? NULL : path.text);
+}
+
 static napi_value netlink_send(napi_env env, napi_callback_info info) {
   struct call call = call_begin(env, info, "sendto", 2);
   int fd = fd_at(&call, 0);
@@ -225,5 +256,6 @@ const struct method netlink_methods[] = {{"netlinkOpen", netlink_open},
                                          {"netlinkReceive", netlink_receive},
                                          {"bindInNamespace", bind_in_namespace},
                                          {"setInNamespace", set_in_namespace},
+                                         {"netlinkOpenSetting", netlink_open_setting},
                                          {"holdPort", hold_port},
                                          {NULL, NULL}};

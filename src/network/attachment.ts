@@ -32,13 +32,13 @@ export function isAttachable(network: NetworkRecord): boolean {
 /** See `Networks.attach`. */
 export async function attach(tools: AttachmentTools, endpoint: Endpoint, netnsFd: number): Promise<void> {
   if (!isLinked(endpoint)) return;
-  const { addon, endpoints } = tools;
+  const { addon, endpoints, ipv6 } = tools;
   const ready = await readyFor(tools, endpoint);
   checkHeld(tools, endpoint);
   using undo = new DisposableStack();
   undo.defer(() => cutOff(tools, endpoint, netnsFd));
   connect(tools, endpoint, ready, netnsFd);
-  configureInside(addon, netnsFd, endpoint, exitsOf(tools, endpoint.containerId, endpoint));
+  configureInside(addon, { netnsFd, endpoint, exits: exitsOf(tools, endpoint.containerId, endpoint), ipv6 });
   undo.move();
   endpoints.setAttached(endpoint, true);
 }

@@ -38,12 +38,22 @@ function leadsOut({ endpoint, isRoutedByLink, internal }: Exit, family: 4 | 6): 
   return !internal && (has !== undefined || (isRoutedByLink && address !== undefined));
 }
 
+/** What a link inside a container is given. */
+export interface InsidePlace {
+  readonly netnsFd: number;
+  readonly endpoint: LinkedEndpoint;
+  readonly exits: readonly Exit[];
+  /** Whether the kernel has IPv6. */
+  readonly ipv6: boolean;
+}
+
 /**
  * Gives a link inside a container its addresses and settings, takes it up, and sets the container's default routes. One datagram for a link of IPv4.
  * Fails with `internal` when the link is gone.
  */
-export function configureInside(addon: NetworkCalls, netnsFd: number, endpoint: LinkedEndpoint, exits: readonly Exit[]): void {
-  using inside = openRouteSocket(addon, netnsFd);
+export function configureInside(addon: NetworkCalls, { netnsFd, endpoint, exits, ipv6 }: InsidePlace): void {
+  const disabling = { path: `/proc/sys/net/ipv6/conf/${endpoint.link}/disable_ipv6`, value: '1' };
+  using inside = openRouteSocket(addon, netnsFd, ipv6 && !hasIpv6(endpoint) ? disabling : undefined);
   const link = inside.link({ name: endpoint.link });
   if (link === null) {
     const words = `link ${endpoint.link} of container ${endpoint.containerId} disappeared`;
@@ -67,15 +77,17 @@ export function rerouteInside(addon: NetworkCalls, netnsFd: number, exits: reado
   inside.change(...planRoutes(inside, exits));
 }
 
-/**
- * IPv6 is off on a link without an address of the family: it would only let neighbours fake router advertisements, which no link of ours believes. Pure.
- */
+/** IPv6 is off on a link without an address of the family: it would only let neighbours fake router advertisements. */
+function hasIpv6({ address6, wishes }: LinkedEndpoint): boolean {
+  return address6 !== undefined || (wishes.linkLocal ?? []).some((text) => text.includes(':'));
+}
+
+/** No link of ours believes router advertisements. Pure. */
 function planSettings(link: Link, endpoint: LinkedEndpoint, wished: readonly LinkSetting[]): LinkSetting[] {
   const settings: LinkSetting[] = [];
   const six = `net/ipv6/conf/${link.name}`;
-  const wanted = endpoint.address6 !== undefined || (endpoint.wishes.linkLocal ?? []).some((text) => text.includes(':'));
-  if (link.ipv6 !== null && link.ipv6.disabled === wanted) settings.push({ name: `${six}/disable_ipv6`, value: wanted ? '0' : '1' });
-  if (link.ipv6?.acceptsAdvertisements === true && wanted) settings.push({ name: `${six}/accept_ra`, value: '0' });
+  if (hasIpv6(endpoint) && link.ipv6?.disabled === true) settings.push({ name: `${six}/disable_ipv6`, value: '0' });
+  if (hasIpv6(endpoint) && link.ipv6?.acceptsAdvertisements === true) settings.push({ name: `${six}/accept_ra`, value: '0' });
   for (const { name, value } of wished) {
     // A link's name may have dots, which are no steps of the path.
     settings.push({ name: name.replaceAll('.', '/').replace('/IFNAME/', `/${link.name}/`), value });

@@ -47,6 +47,10 @@ function dyingAddon(nth: number): NetworkCalls & { readonly died: () => boolean 
       count();
       addon.setInNamespace(netns, path, value);
     },
+    netlinkOpenSetting(protocol, netns, path, value) {
+      count();
+      return addon.netlinkOpenSetting(protocol, netns, path, value);
+    },
     memfd(name, data) {
       count();
       return addon.memfd(name, data);

@@ -197,6 +197,8 @@ export interface NetworkCalls {
   holdPort(protocol: number, address: string, port: number): number;
   /** Writes a setting of the network namespace `netns`: a file below /proc/sys/net. */
   setInNamespace(netns: number, path: string, value: Uint8Array): void;
+  /** Both, the setting first. */
+  netlinkOpenSetting(protocol: number, netns: number, path: string, value: Uint8Array): number;
   memfd(name: string, data: Uint8Array): number;
   close(descriptor: number): void;
 }

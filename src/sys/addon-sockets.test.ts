@@ -158,10 +158,14 @@ test('sockets are made inside a network namespace and used from here', async (t)
   addon.setInNamespace(netns, setting, Buffer.from('77'));
   assert.equal(execFileSync('nsenter', [`--net=/proc/${guest.pid}/ns/net`, 'cat', setting], { encoding: 'utf8' }), '77\n');
   assert.equal(readFileSync(setting, 'utf8'), ours);
-  assert.throws(
-    () => addon.setInNamespace(netns, setting, Buffer.from('none')),
-    (error) => isErrno(error, 'EINVAL'),
-  );
+  addon.close(addon.netlinkOpenSetting(NETLINK_ROUTE, netns, setting, Buffer.from('78')));
+  assert.equal(execFileSync('nsenter', [`--net=/proc/${guest.pid}/ns/net`, 'cat', setting], { encoding: 'utf8' }), '78\n');
+  for (const set of [addon.setInNamespace, addon.netlinkOpenSetting.bind(addon, NETLINK_ROUTE)]) {
+    assert.throws(
+      () => set(netns, setting, Buffer.from('none')),
+      (error) => isErrno(error, 'EINVAL'),
+    );
+  }
 
   for (const [address, family] of [
     ['127.0.0.1', 'udp4'],

@@ -202,6 +202,8 @@ export interface Addon {
   bindInNamespace(netns: number, type: number, address: string, port: number): number;
   /** Writes a setting of a network namespace: a file below /proc/sys/net, which shows each reader those of its own. */
   setInNamespace(netns: number, path: string, value: Uint8Array): void;
+  /** setInNamespace, then netlinkOpen, for the price of one. */
+  netlinkOpenSetting(protocol: number, netns: number, path: string, value: Uint8Array): number;
   /**
    * A socket of our own namespace that keeps everybody from serving this port and serves nothing itself: connections are refused, datagrams dropped.
    * protocol: IPPROTO_TCP (6), IPPROTO_UDP (17) or IPPROTO_SCTP (132). EADDRINUSE: somebody serves it, or holds it likewise.

@@ -26,9 +26,18 @@ const requestsAtOnce = 64;
 /** How often a listing that changed under our eyes is begun again before it is taken as it is. */
 const dumpAttempts = 5;
 
-/** Opens a socket in the namespace of the descriptor; -1 is ours. The descriptor may be closed afterwards. */
-export function openConversation(addon: NetworkCalls, protocol: number, netnsFd = -1): Conversation {
-  const socket = addon.netlinkOpen(protocol, netnsFd);
+/** A setting of a namespace: a file below /proc/sys. */
+export interface Setting {
+  readonly path: string;
+  readonly value: string;
+}
+
+/** Opens a socket in the namespace of the descriptor; -1 is ours. The descriptor may be closed afterwards. The setting is made on the way in. */
+export function openConversation(addon: NetworkCalls, protocol: number, netnsFd = -1, setting?: Setting): Conversation {
+  const socket =
+    setting === undefined
+      ? addon.netlinkOpen(protocol, netnsFd)
+      : addon.netlinkOpenSetting(protocol, netnsFd, setting.path, Buffer.from(setting.value));
   let sequence = 0;
   let open = true;
   const send = (requests: readonly Request[]): number => {

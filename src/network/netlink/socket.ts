@@ -1,6 +1,6 @@
 import type { NetworkCalls } from '../types.ts';
 import * as n from './constants.ts';
-import { openConversation, type Conversation } from './conversation.ts';
+import { openConversation, type Conversation, type Setting } from './conversation.ts';
 import { parseLink, parseLinkAddress, parseRoute, type Link, type LinkAddress, type Route } from './replies.ts';
 import { dumpAddresses, dumpLinks, dumpRoutes, getLink, type LinkRef } from './requests.ts';
 
@@ -15,9 +15,9 @@ export interface RouteSocket extends Pick<Conversation, 'change'>, Disposable {
   routes(): Route[];
 }
 
-/** Opens a socket in the namespace of the descriptor; -1 is ours. The descriptor may be closed afterwards. */
-export function openRouteSocket(addon: NetworkCalls, netnsFd = -1): RouteSocket {
-  const conversation = openConversation(addon, n.NETLINK_ROUTE, netnsFd);
+/** Opens a socket in the namespace of the descriptor; -1 is ours. The descriptor may be closed afterwards. The setting is made on the way in. */
+export function openRouteSocket(addon: NetworkCalls, netnsFd = -1, setting?: Setting): RouteSocket {
+  const conversation = openConversation(addon, n.NETLINK_ROUTE, netnsFd, setting);
   return {
     change: conversation.change,
     link(ref) {
