@@ -4,7 +4,7 @@ import { firstBootFiles } from '#image';
 import { parseSignal } from '#sys';
 import { nowNs, publishContainerEvent, type EngineContext } from '../context.ts';
 import type { ContainerId, CreateRequest, ImageView } from '../model.ts';
-import { joinedId, planNetworks, type NetworkPlan } from '../network/mode.ts';
+import { joinedId, knownPlaces, planNetworks, type NetworkPlan } from '../network/mode.ts';
 import { reservePlaces } from '../network/places.ts';
 import { resolveImageForUse } from '../image/images.ts';
 import type { InitSystem } from '#system';
@@ -26,7 +26,10 @@ export async function createContainer(context: EngineContext, request: CreateReq
   const { image, view } = await resolveImageForUse(context, request.image);
   const init = request.kind === 'system' ? await initOf(context, image) : null;
   const asked = request.kind === 'system' && view.config.stopSignal === '' ? { stopSignal: stopSignalOf(init), ...request } : request;
-  const networks = planNetworks(request, context.networks, (ref) => context.table.find(ref).record.id);
+  const networks = planNetworks(
+    request,
+    knownPlaces(context.networks, (ref) => context.table.find(ref).record.id),
+  );
   const mounts = await planMountsOf(context, request, view);
   const bare = planRecord(context, asked, view, { manifest: image.target, chain: image.chain }, networks);
   const record = withMounts(bare, mounts, view);

@@ -1,4 +1,4 @@
-import { OrlopError } from '#errors';
+import { isOrlopError, OrlopError } from '#errors';
 import type { NetworkRecord, Networks } from '#network';
 import type { CreateRequest, EndpointWishes, NetworkMode } from '../model.ts';
 
@@ -20,23 +20,45 @@ export function joinedId(mode: NetworkMode): string | null {
   return mode.startsWith('container:') ? mode.slice('container:'.length) : null;
 }
 
+/** What a request's names are looked up in. */
+export interface KnownPlaces extends Pick<Networks, 'find'> {
+  /** The id of the container with this name, id or start of one. */
+  containerId(ref: string): string;
+}
+
+/** The networks and containers that there are. That one is missing is no `not-found`: of a creation, clients take that for a missing image and pull it. */
+export function knownPlaces(networks: Pick<Networks, 'find'>, containerId: (ref: string) => string): KnownPlaces {
+  const needed = <Found>(find: () => Found): Found => {
+    try {
+      return find();
+    } catch (error) {
+      if (!isOrlopError(error, 'not-found')) throw error;
+      throw new OrlopError('failed-precondition', error.code, error.message, {
+        cause: error,
+        ...(error.hint === undefined ? {} : { hint: error.hint }),
+      });
+    }
+  };
+  return { find: (ref) => needed(() => networks.find(ref)), containerId: (ref) => needed(() => containerId(ref)) };
+}
+
 /**
- * Which networks a request means, by their names. A container that shares another's network has no places. Fails with `not-found` for what does not
- * exist and with Docker's words for what cannot be combined.
+ * Which networks a request means, by their names. A container that shares another's network has no places. Fails with
+ * Docker's words for what cannot be combined.
  */
-export function planNetworks(request: CreateRequest, networks: Pick<Networks, 'find'>, idOf: (container: string) => string): NetworkPlan {
+export function planNetworks(request: CreateRequest, known: KnownPlaces): NetworkPlan {
   const asked = request.network ?? 'bridge';
   const mode = asked === 'default' || asked === '' ? 'bridge' : asked;
   const wanted = Object.entries(request.endpoints ?? {}).map(([name, wishes]) => ({ name: name === 'default' ? 'bridge' : name, wishes }));
   const other = joinedId(mode);
   if (other !== null) {
     checkJoining(request, wanted.length > 0);
-    return { mode: `container:${idOf(other)}`, places: [], warnings: [] };
+    return { mode: `container:${known.containerId(other)}`, places: [], warnings: [] };
   }
-  const main = networks.find(mode);
+  const main = known.find(mode);
   const places = new Map<string, EndpointWishes>([[main.name, {}]]);
   for (const { name, wishes } of wanted) {
-    const network = networks.find(name);
+    const network = known.find(name);
     if (isClosed(network.name) !== isClosed(main.name) || (isClosed(network.name) && network.name !== main.name)) throw mixedModes();
     checkWishes(network, wishes);
     places.set(network.name, { ...places.get(network.name), ...wishes });
@@ -48,7 +70,7 @@ export function planNetworks(request: CreateRequest, networks: Pick<Networks, 'f
     warnings: publishes(request)
       ? warningsOf(
           main.name,
-          [...places.keys()].map((name) => networks.find(name)),
+          [...places.keys()].map((name) => known.find(name)),
         )
       : [],
   };

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { createJsonReader } from '#api/http';
+import type { NetworkView } from '#wire';
+import { decodeNetworkCreate } from './decode-create.ts';
+import { networkOf } from './view.ts';
+
+const decode = (body: object) => decodeNetworkCreate(createJsonReader(body, 'body'));
+
+describe('a request for a network', () => {
+  test('of a name alone leaves the rest to be chosen', () => {
+    assert.deepEqual(decode({ Name: 'mine', CheckDuplicate: true, Driver: 'default', IPAM: null, Options: null, Labels: null }), {
+      name: 'mine',
+      labels: {},
+      options: {},
+      internal: false,
+      attachable: false,
+    });
+  });
+
+  test('carries all that there is to ask', () => {
+    const Config = [
+      { Subnet: '10.0.0.0/8', IPRange: '10.1.0.0/16', Gateway: '10.0.0.1', AuxiliaryAddresses: { a: '10.0.0.2' } },
+      { Subnet: 'fd00::/64' },
+    ];
+    assert.deepEqual(
+      decode({
+        Name: 'mine',
+        Driver: 'macvlan',
+        Internal: true,
+        Attachable: true,
+        EnableIPv4: false,
+        EnableIPv6: true,
+        IPAM: { Driver: 'default', Options: {}, Config },
+        Options: { parent: 'eth0' },
+        Labels: { a: 'b' },
+      }),
+      {
+        name: 'mine',
+        driver: 'macvlan',
+        internal: true,
+        attachable: true,
+        ipv4: false,
+        ipv6: true,
+        pools: [{ subnet: '10.0.0.0/8', range: '10.1.0.0/16', gateway: '10.0.0.1', auxiliary: { a: '10.0.0.2' } }, { subnet: 'fd00::/64' }],
+        options: { parent: 'eth0' },
+        labels: { a: 'b' },
+      },
+    );
+  });
+
+  const refused: readonly [body: object, kind: string, message: RegExp][] = [
+    [{}, 'invalid-argument', /network name cannot be blank/],
+    [{ Name: 'a', Ingress: true }, 'unimplemented', /Ingress/],
+    [{ Name: 'a', ConfigOnly: true }, 'unimplemented', /ConfigOnly/],
+    [{ Name: 'a', ConfigFrom: { Network: 'b' } }, 'unimplemented', /ConfigFrom/],
+    [{ Name: 'a', Scope: 'swarm' }, 'unimplemented', /Scope/],
+    [{ Name: 'a', IPAM: { Driver: 'dhcp' } }, 'unimplemented', /IPAM\.Driver/],
+    [{ Name: 'a', IPAM: { Options: { x: 'y' } } }, 'unimplemented', /IPAM\.Options/],
+  ];
+  for (const [body, kind, message] of refused)
+    test(`${JSON.stringify(body)} is refused`, () => assert.throws(() => decode(body), { kind, message }));
+});
+
+describe('a network', () => {
+  const view: NetworkView = {
+    id: 'n',
+    name: 'mine',
+    driver: 'bridge',
+    createdAtMs: 1_700_000_000_000,
+    isBuiltIn: false,
+    labels: { a: 'b' },
+    options: { 'com.docker.network.driver.mtu': '1400' },
+    internal: false,
+    attachable: true,
+    ipv4: true,
+    ipv6: true,
+    pools: [{ subnet: '10.0.0.0/8', gateway: '10.0.0.1', range: '10.1.0.0/16', auxiliary: { a: '10.0.0.2' } }],
+    links: ['br'],
+    members: [
+      {
+        id: 'e',
+        containerId: 'c',
+        containerName: 'web',
+        address: '10.1.0.2',
+        prefixLength: 8,
+        address6: 'fd00::2',
+        prefixLength6: 64,
+        mac: '02:00:00:00:00:01',
+      },
+    ],
+  };
+
+  test('is shown in the fields of Docker, its containers only by itself', () => {
+    const shown = networkOf(view, { containers: true });
+    assert.deepEqual(shown.IPAM, {
+      Driver: 'default',
+      Options: {},
+      Config: [{ Subnet: '10.0.0.0/8', IPRange: '10.1.0.0/16', Gateway: '10.0.0.1', AuxiliaryAddresses: { a: '10.0.0.2' } }],
+    });
+    assert.deepEqual(shown.Containers, {
+      c: { Name: 'web', EndpointID: 'e', MacAddress: '02:00:00:00:00:01', IPv4Address: '10.1.0.2/8', IPv6Address: 'fd00::2/64' },
+    });
+    assert.deepEqual([shown.Created, shown.Scope, shown.Driver, shown.Options], ['2023-11-14T22:13:20Z', 'local', 'bridge', view.options]);
+    assert.deepEqual(networkOf(view, { containers: false }).Containers, {});
+  });
+
+  test('that always exists is known by its options or its driver', () => {
+    const bridge = networkOf({ ...view, name: 'bridge', isBuiltIn: true, pools: [], options: {} }, { containers: false });
+    assert.equal(bridge.Options['com.docker.network.bridge.default_bridge'], 'true');
+    assert.equal(bridge.Options['com.docker.network.bridge.name'], 'br');
+    assert.deepEqual(bridge.IPAM, { Driver: 'default', Options: null, Config: [] });
+    assert.equal(networkOf({ ...view, driver: 'none', isBuiltIn: true }, { containers: false }).Driver, 'null');
+  });
+});
