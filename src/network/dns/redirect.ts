@@ -40,7 +40,7 @@ export function openRedirect(addon: NetworkCalls, netnsFd: number, options: Redi
   const refused = converse(addon, socket, planRedirect(table, options));
   if (refused === null) return { [Symbol.dispose]: () => closeRedirect(addon, socket, table) };
   addon.close(socket);
-  if (['EOPNOTSUPP', 'ENOENT', 'EINVAL'].includes(refused)) return null;
+  if (['ENOTSUP', 'EOPNOTSUPP', 'ENOENT', 'EINVAL'].includes(refused)) return null;
   throw new OrlopError('internal', 'NETWORK_NAMES_REDIRECT', `the kernel refused the redirection of port 53: ${refused}`);
 }
 
