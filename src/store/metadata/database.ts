@@ -34,8 +34,9 @@ export function openDatabase(path: string, onError: (error: unknown) => void = (
   const db = translating(path, () => new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: true }));
   try {
     const log = translating(path, () => {
-      requireVersion(db);
+      // First of all: then nothing needs the file -shm, for which a full disk has no space.
       db.exec('PRAGMA locking_mode = EXCLUSIVE');
+      requireVersion(db);
       db.exec('PRAGMA journal_mode = WAL');
       db.exec('BEGIN EXCLUSIVE; COMMIT');
       checkIntegrity(db, path);

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { statSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, statSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test, type TestContext } from 'node:test';
 import { isOrlopError } from '#errors';
 import { parseDigest } from '#oci';
 import { loadAddon } from '#sys';
+import { mountSmallDisk } from '../testing/small-disk.ts';
 import { asRoot, openTemporaryStore, temporaryDirectory } from '../testing/temporary-store.ts';
 import { openDatabase } from './database.ts';
 import { createContainers } from './containers.ts';
@@ -209,6 +210,30 @@ test('the log is moved when it is long and the disk is quick, or when it is too 
     [10_000, 5000, true],
   ];
   for (const [frames, flushMs, isTime] of cases) assert.equal(isTimeToCheckpoint(frames, flushMs), isTime, `${frames} ${flushMs}`);
+});
+
+test('a full disk keeps nobody from reading the database', asRoot, (t) => {
+  const addon = loadAddon();
+  const disk = mountSmallDisk(t, addon, 1024);
+  if (disk === null) return t.skip('no tmpfs');
+  const path = join(disk, 'orlop.db');
+  const first = openDatabase(path);
+  createSettings(first).set('k', 'v');
+  first[Symbol.dispose]();
+  const filler = openSync(join(disk, 'filler'), 'w');
+  assert.throws(() => {
+    for (;;) writeSync(filler, Buffer.alloc(4096));
+  }, /ENOSPC/);
+  closeSync(filler);
+  using second = openDatabase(path);
+  assert.equal(createSettings(second).get('k'), 'v');
+  assert.throws(
+    () => createSettings(second).set('k', 'w'),
+    (error) => isOrlopError(error, 'resource-exhausted'),
+  );
+  unlinkSync(join(disk, 'filler'));
+  createSettings(second).set('k', 'w');
+  assert.equal(createSettings(second).get('k'), 'w');
 });
 
 test('a newer schema and a damaged file are refused, each by name', (t) => {

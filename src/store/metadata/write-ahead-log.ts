@@ -9,6 +9,8 @@ export interface WriteAheadLog extends Flusher {
   close(): void;
 }
 
+/** sqlite.org/rescode.html */
+const sqliteFull = 13;
 /** Pages: SQLite's own measure for a log that should go into the database. */
 const longFrames = 1000;
 /** Pages (40 MB) from which on it goes in even if all have to wait. */
@@ -31,7 +33,7 @@ export function isTimeToCheckpoint(frames: number, flushMs: number): boolean {
 export function openWriteAheadLog(db: DatabaseSync, path: string, onError: (error: unknown) => void): WriteAheadLog {
   db.exec('PRAGMA synchronous = NORMAL');
   db.exec('PRAGMA wal_autocheckpoint = 0');
-  beginLog(db);
+  tryToBeginLog(db);
   const log = openSync(`${path}-wal`, 'r');
   // NOOP tells the length and moves nothing.
   const length = db.prepare('PRAGMA wal_checkpoint(NOOP)');
@@ -55,6 +57,15 @@ export function openWriteAheadLog(db: DatabaseSync, path: string, onError: (erro
 
   function close(): void {
     closeSync(log);
+  }
+}
+
+/** On a full disk it is left to the first commit: what is in the database can be read, and what takes the space removed. */
+function tryToBeginLog(db: DatabaseSync): void {
+  try {
+    beginLog(db);
+  } catch (error) {
+    if ((error as { errcode?: number }).errcode !== sqliteFull) throw error;
   }
 }
 
