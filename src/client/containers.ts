@@ -9,7 +9,7 @@ import type {
   Frame,
   WaitCondition,
 } from '#wire';
-import { readJson, readText } from './answers.ts';
+import { readJson, readLines, readText } from './answers.ts';
 import { openProcessStream, readFrames, type ProcessStream } from './process-stream.ts';
 import type { Transport } from './transport/transport.ts';
 
