@@ -135,7 +135,7 @@ export interface SnapshotKey {
   readonly chain: ChainId | null;
 }
 
-/** Makes what a container's root is mounted from. Nothing is mounted here. */
+/** Makes what a container's root is mounted from. */
 export interface Snapshotter {
   readonly driver: SnapshotDriver;
   /** How the size of new snapshots is limited. */

@@ -62,8 +62,17 @@ function named({ record }: LiveContainer, error: unknown): unknown {
   return new OrlopError(kind, code, `container ${record.name}: ${message}`, { ...(hint === undefined ? {} : { hint }), cause: error });
 }
 
-/** Before a start: the limit is what the record says, also when an engine was killed while it changed. */
-export async function settleDiskSize(context: EngineContext, { id, request }: ContainerRecord): Promise<void> {
+/**
+ * Before a start: the limit is what the record says, also when an engine was killed, or the host went down, while it changed. What cannot be done any more keeps no container
+ * from starting.
+ */
+export async function settleDiskSize(context: EngineContext, { id, name, request }: ContainerRecord): Promise<void> {
   const size = diskSizeOf(request);
-  if (size !== undefined && context.store.snapshots.limitOf(id) !== size) await context.store.snapshots.resize(id, size);
+  if (size === undefined || context.store.snapshots.limitOf(id) === size) return;
+  try {
+    await context.store.snapshots.resize(id, size);
+  } catch (error) {
+    if (!isOrlopError(error, 'failed-precondition') && !isOrlopError(error, 'conflict')) throw error;
+    context.logger.warn('the disk of a container has another size than it should', { container: name, sizeBytes: size, error });
+  }
 }
