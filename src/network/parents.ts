@@ -44,7 +44,7 @@ export function describeRefusal(network: NetworkRecord, cause: unknown): unknown
   const parent = network.links[0] ?? '';
   const fail = (message: string, hint: string): OrlopError =>
     new OrlopError('failed-precondition', 'NETWORK_DRIVER_REFUSED', message, { hint, cause });
-  if (isRefusal(cause, 'EOPNOTSUPP')) {
+  if (isRefusal(cause, 'ENOTSUP')) {
     return fail(`the kernel has no ${network.driver} links`, `load the module ${network.driver}, or use a bridge network`);
   }
   if (isRefusal(cause, 'EBUSY', 'EINVAL')) {
@@ -88,7 +88,7 @@ function makeVlan(socket: RouteSocket, name: string, group: number): void {
   try {
     socket.change(addVlan({ name, parent: parent.index, vlanId, group }));
   } catch (cause) {
-    if (!isRefusal(cause, 'EOPNOTSUPP')) throw cause;
+    if (!isRefusal(cause, 'ENOTSUP')) throw cause;
     throw new OrlopError('failed-precondition', 'NETWORK_DRIVER_REFUSED', `the kernel has no VLANs, which ${name} would be`, {
       hint: 'load the module 8021q',
       cause,

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ErrorKind } from '#errors';
+import { loadAddon } from '#sys';
+import { openRouteSocket } from './netlink/socket.ts';
+import { connect, openBox, openUserNetworks, refuses, traces } from './testing/boxes.ts';
+import { isInOwnNetwork, openOutside, rerunInOwnNetwork, whyNoNetworks } from './testing/own-network.ts';
+import type { NetworkRequest } from './types.ts';
+
+if (!isInOwnNetwork()) {
+  test('requests for networks are checked in a network of their own', { skip: whyNoNetworks() }, () =>
+    rerunInOwnNetwork(import.meta.filename),
+  );
+} else {
+  const addon = loadAddon();
+  const outside = await openOutside(addon, 1400);
+  test.after(() => outside[Symbol.asyncDispose]());
+
+  test('a request that cannot be is refused with words that clients know, and leaves nothing', async () => {
+    await using networks = await openUserNetworks();
+    await networks.create({ name: 'there', pools: [{ subnet: '10.50.0.0/16' }] });
+    const before = traces();
+    const cases: readonly [request: NetworkRequest, kind: ErrorKind, words: RegExp][] = [
+      [{ name: 'there' }, 'conflict', /^network with name there already exists$/],
+      [{ name: 'bridge' }, 'permission-denied', /^operation is not permitted on predefined bridge network$/],
+      [{ name: 'a b' }, 'invalid-argument', /a b/],
+      [{ name: '' }, 'invalid-argument', /name/],
+      [{ name: 'x', driver: 'host' }, 'permission-denied', /^only one instance of "host" network is allowed$/],
+      [{ name: 'x', driver: 'null' }, 'permission-denied', /^only one instance of "null" network is allowed$/],
+      [{ name: 'x', driver: 'overlay' }, 'not-found', /^plugin "overlay" not found$/],
+      [{ name: 'x', ipv4: false }, 'invalid-argument', /neither IPv4 nor IPv6/],
+      [{ name: 'x', pools: [{ subnet: '10.50.9.0/24' }] }, 'conflict', /Pool overlaps with other one on this address space/],
+      [{ name: 'x', pools: [{ subnet: '10.60.0.1/16' }] }, 'invalid-argument', /it should be 10\.60\.0\.0\/16/],
+      [{ name: 'x', pools: [{ subnet: 'nonsense' }] }, 'invalid-argument', /invalid CIDR block notation/],
+      [{ name: 'x', pools: [{ subnet: '10.60.0.0/16', gateway: '10.61.0.1' }] }, 'invalid-argument', /doesn't contain this address/],
+      [{ name: 'x', pools: [{ subnet: '10.60.0.0/16', gateway: '10.60.255.255' }] }, 'invalid-argument', /broadcast/],
+      [{ name: 'x', pools: [{ subnet: '10.60.0.0/16', range: '10.61.0.0/24' }] }, 'invalid-argument', /doesn't contain ip-range/],
+      [{ name: 'x', pools: [{ subnet: '10.60.0.0/16', range: '10.0.0.0/8' }] }, 'invalid-argument', /bigger than its parent subnet/],
+      [{ name: 'x', pools: [{ gateway: '10.60.0.1' }] }, 'invalid-argument', /no matching subnet for gateway/],
+      [{ name: 'x', pools: [{ subnet: '127.0.0.0/8' }] }, 'invalid-argument', /127\.0\.0\.0/],
+      [{ name: 'x', pools: [{ subnet: '10.60.0.0/16' }, { subnet: '10.61.0.0/16' }] }, 'invalid-argument', /multiple subnets/],
+      [{ name: 'x', options: { 'com.docker.network.driver.mtu': 'big' } }, 'invalid-argument', /mtu/],
+      [{ name: 'x', options: { 'com.docker.network.bridge.inhibit_ipv4': '1' } }, 'unimplemented', /inhibit_ipv4/],
+      [{ name: 'x', options: { 'com.docker.network.bridge.gateway_mode_ipv4': 'routed' } }, 'unimplemented', /gateway_mode_ipv4=routed/],
+      [{ name: 'x', options: { 'com.docker.network.bridge.gateway_mode_ipv4': 'isolated' } }, 'invalid-argument', /isolated/],
+      [{ name: 'x', options: { 'com.docker.network.bridge.name': 'up0' } }, 'conflict', /up0/],
+      [{ name: 'x', driver: 'macvlan', options: { parent: 'lo' } }, 'invalid-argument', /loopback/],
+      [{ name: 'x', driver: 'macvlan', options: { parent: 'nothing9' } }, 'not-found', /nothing9/],
+      [{ name: 'x', driver: 'macvlan', options: { parent: 'up0', macvlan_mode: 'odd' } }, 'invalid-argument', /macvlan_mode/],
+    ];
+    for (const [request, kind, words] of cases)
+      await assert.rejects(networks.create(request), refuses(kind, words), JSON.stringify(request));
+    for (const name of ['bridge', 'none'])
+      await assert.rejects(networks.remove(name), refuses('permission-denied', /is a pre-defined network and cannot be removed/));
+    await assert.rejects(networks.remove('nothing'), refuses('not-found', /network nothing not found/));
+    assert.deepEqual([networks.list().length, traces()], [4, before]);
+    await networks.removeAll();
+    assert.deepEqual(traces(), []);
+  });
+
+  test('options: the name of the bridge, the MTU, the names of interfaces; what nobody knows is kept and said', async () => {
+    await using networks = await openUserNetworks();
+    const options = {
+      'com.docker.network.bridge.name': 'custom0',
+      'com.docker.network.driver.mtu': '1300',
+      'com.docker.network.container_iface_prefix': 'net',
+      'org.example.note': 'mine',
+    };
+    const { network, warnings } = await networks.create({ name: 'odd', options });
+    assert.deepEqual([network.options, network.links, warnings.length], [options, ['custom0'], 1]);
+    await using box = await openBox('box');
+    assert.equal((await connect(networks, box, 'odd')).link, 'net0');
+    using host = openRouteSocket(addon);
+    assert.deepEqual([host.link({ name: 'custom0' })?.mtu, host.link({ name: 'custom0' })?.up], [1300, true]);
+    await networks.removeAll();
+    assert.deepEqual(traces(), []);
+  });
+}
