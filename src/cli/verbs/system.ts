@@ -1,4 +1,5 @@
 import type { DiskBody } from '#wire';
+import { usageError } from '../arguments/usage-error.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { write } from '../io.ts';
@@ -83,22 +84,24 @@ function formatVerbose(usage: DiskBody): string {
   ].join('');
 }
 
-export const pruneSystem: Verb = async ({ args, io, client }) => {
+export const pruneSystem: Verb = async ({ args, io, client, command }) => {
   const all = args.flag('all');
-  const what = `all stopped containers, ${all ? 'all images that no container uses' : 'all images without a name'} and all content that nothing needs`;
-  if (!args.flag('force') && !(await confirm(io, `This removes ${what}. Go on?`))) return exitCodes.failure;
+  const withVolumes = args.flag('volumes');
+  const images = all ? 'all images that no container uses' : 'all images without a name';
+  const what = `all stopped containers, ${withVolumes ? 'all volumes without a name that no container uses, ' : ''}${images} and all content that nothing needs`;
   const filters = parseFilters(args.list('filter'));
+  if (withVolumes && filters['until'] !== undefined) throw usageError('the filter "until" is not supported with --volumes', command);
+  if (!args.flag('force') && !(await confirm(io, `This removes ${what}. Go on?`))) return exitCodes.failure;
   const { disk, volumes } = await client();
   const containers = await disk.pruneContainers(filters);
-  const images = await disk.pruneImages({ named: all, filters });
-  const { until: _until, ...labels } = filters;
-  const emptied = args.flag('volumes') ? await volumes.prune(labels) : { deleted: [], freedBytes: 0 };
+  const emptied = withVolumes ? await volumes.prune(filters) : { deleted: [], freedBytes: 0 };
+  const pruned = await disk.pruneImages({ named: all, filters });
   const lines = [
     ...containers.deleted.map((id) => `deleted container ${id}`),
     ...emptied.deleted.map((name) => `deleted volume ${name}`),
-    ...images.untagged.map((name) => `untagged ${name}`),
-    ...images.deleted.map((id) => `deleted ${id}`),
-    `Total reclaimed space: ${formatBytes(containers.freedBytes + images.freedBytes + emptied.freedBytes)}`,
+    ...pruned.untagged.map((name) => `untagged ${name}`),
+    ...pruned.deleted.map((id) => `deleted ${id}`),
+    `Total reclaimed space: ${formatBytes(containers.freedBytes + pruned.freedBytes + emptied.freedBytes)}`,
   ];
   await write(io.stdout, `${lines.join('\n')}\n`);
   return exitCodes.ok;

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { isErrno, isOrlopError } from '#errors';
 import { measureTree } from '#store';
 import type { VolumeRecord } from '#volume';
@@ -89,10 +90,10 @@ export async function volumeUsage(context: EngineContext): Promise<DiskView['vol
   return usage;
 }
 
-/** 0 of one that goes meanwhile. */
+/** All that lies in its directory: content, or the image file of one with a limited size. 0 of one that goes meanwhile. */
 async function sizeOf({ addon, volumes }: EngineContext, name: string): Promise<number> {
   try {
-    return (await measureTree(addon, volumes.pathOf(name))).bytes;
+    return (await measureTree(addon, dirname(volumes.pathOf(name)))).bytes;
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return 0;
     throw error;
