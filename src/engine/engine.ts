@@ -18,6 +18,7 @@ import { containerTop } from './container/top.ts';
 import { viewOf } from './container/view.ts';
 import { waitFor } from './container/wait.ts';
 import { nowNs, publishContainerEvent, saveRecord, type EngineContext, type EngineOptions } from './context.ts';
+import { filterEvents } from './event-filter.ts';
 import { createEventBus } from './events.ts';
 import { createExecs } from './exec/sessions.ts';
 import { createIdRanges } from './id-ranges.ts';
@@ -75,7 +76,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     templates: createTemplateVerbs(context),
     launch: (source, request, follow) => launchSystem(context, source, request, follow),
     info: () => engineInfo(context),
-    events: (window, signal) => context.events.subscribe(window, signal),
+    events: ({ filters = {}, ...window }, signal) => filterEvents(context.events.subscribe(window, signal), filters),
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };
   return withLastingChanges(engine, () => context.store.metadata.flushed());

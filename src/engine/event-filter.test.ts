@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { filterEvents } from './event-filter.ts';
+import type { EngineEvent } from './model.ts';
+
+const events: readonly EngineEvent[] = [
+  { type: 'container', action: 'start', id: 'c0ffee', attributes: { name: 'web', image: 'busybox', tier: 'front' } },
+  { type: 'network', action: 'connect', id: 'beef', attributes: { name: 'mine', container: 'c0ffee' } },
+  { type: 'image', action: 'tag', id: 'sha256:1', attributes: { name: 'busybox' } },
+].map((event, index) => ({ ...event, timeNs: BigInt(index) }) as EngineEvent);
+
+async function* all(): AsyncGenerator<EngineEvent> {
+  yield* events;
+}
+
+describe('filters of events', () => {
+  const cases: readonly [filters: Record<string, string[]>, actions: string[]][] = [
+    [{}, ['start', 'connect', 'tag']],
+    [{ type: ['network', 'image'] }, ['connect', 'tag']],
+    [{ event: ['start'] }, ['start']],
+    [{ container: ['c0f'] }, ['start']],
+    [{ container: ['web', 'other'] }, ['start']],
+    [{ network: ['mine'] }, ['connect']],
+    [{ image: ['busybox'] }, ['start', 'tag']],
+    [{ label: ['tier=front'] }, ['start']],
+    [{ label: ['tier', 'other'] }, []],
+    [{ scope: ['local'], type: ['image'] }, ['tag']],
+    [{ scope: ['swarm'] }, []],
+    [{ type: ['container'], event: ['connect'] }, []],
+  ];
+  for (const [filters, actions] of cases) {
+    test(`${JSON.stringify(filters)} lets through ${actions.join(' ')}`, async () => {
+      const seen = await Array.fromAsync(filterEvents(all(), filters));
+      assert.deepEqual(
+        seen.map(({ action }) => action),
+        actions,
+      );
+    });
+  }
+
+  test('that are none fail before anything is read', () => {
+    assert.throws(() => filterEvents(all(), { colour: ['red'] }), { kind: 'invalid-argument', message: "invalid filter 'colour'" });
+  });
+});
