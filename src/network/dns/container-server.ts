@@ -14,11 +14,11 @@ export const SOCK_DGRAM = 2;
  * Listens inside a network namespace, on ports that nobody else wants, which look like port 53 from within; where the kernel cannot do that, on port 53 itself.
  * Fails with `failed-precondition` when a server of the container's is there already.
  */
-export function openContainerServer(addon: NetworkCalls, netnsFd: number, handle: Handler): Disposable {
+export async function openContainerServer(addon: NetworkCalls, netnsFd: number, handle: Handler): Promise<Disposable> {
   using stack = new DisposableStack();
   const udp = stack.use(serveDatagrams(bind(addon, netnsFd, SOCK_DGRAM, 0), handle));
   const tcp = stack.use(serveStreams(bind(addon, netnsFd, SOCK_STREAM, 0), handle));
-  const redirect = openRedirect(addon, netnsFd, { address: addressBytes, port, to: { udp: udp.port, tcp: tcp.port } });
+  const redirect = await openRedirect(addon, netnsFd, { address: addressBytes, port, to: { udp: udp.port, tcp: tcp.port } });
   if (redirect !== null) {
     stack.use(redirect);
     return stack.move();

@@ -25,6 +25,7 @@ interface Context extends NameServersOptions {
 interface Served extends Disposable {
   readonly namespace: bigint;
   options: ServeOptions;
+  open(): Promise<void>;
 }
 
 /** Opens the name servers of an engine; nothing listens until a container is served. */
@@ -45,7 +46,14 @@ export function openNameServers(options: NameServersOptions): NameServers {
         return;
       }
       stop(containerId);
-      served.set(containerId, openServed(context, containerId, netnsFd, how));
+      const server = createServed(context, containerId, netnsFd, how);
+      served.set(containerId, server);
+      try {
+        await server.open();
+      } catch (error) {
+        if (served.get(containerId) === server) stop(containerId);
+        throw error;
+      }
     },
     stop,
     [Symbol.dispose]() {
@@ -55,16 +63,24 @@ export function openNameServers(options: NameServersOptions): NameServers {
   };
 }
 
-function openServed(context: Context, containerId: string, netnsFd: number, how: ServeOptions): Served {
+/** Nothing is open yet; what is disposed of while it opens is closed as soon as it is open. */
+function createServed(context: Context, containerId: string, netnsFd: number, how: ServeOptions): Served {
   const { addon } = context;
-  using stack = new DisposableStack();
-  // The caller closes his descriptor; its sockets keep the namespace alive all the same.
-  const namespace = stack.adopt(openSync(`/proc/self/fd/${netnsFd}`, 'r'), closeSync);
+  const resources = new DisposableStack();
+  // The caller closes his descriptor; the server keeps the namespace alive.
+  const namespace = resources.adopt(openSync(`/proc/self/fd/${netnsFd}`, 'r'), closeSync);
   const bindInside = (address: string): number => addon.bindInNamespace(namespace, SOCK_DGRAM, address, 0);
-  const questions = stack.use(createQuestions({ ...context, containerId, serveOptions: () => server.options, bindInside }));
-  stack.use(openContainerServer(addon, netnsFd, questions.handle));
-  const resources = stack.move();
-  const server: Served = { namespace: namespaceOf(netnsFd), options: how, [Symbol.dispose]: () => resources.dispose() };
+  const questions = resources.use(createQuestions({ ...context, containerId, serveOptions: () => server.options, bindInside }));
+  const server: Served = {
+    namespace: namespaceOf(netnsFd),
+    options: how,
+    async open() {
+      const listening = await openContainerServer(addon, namespace, questions.handle);
+      if (resources.disposed) listening[Symbol.dispose]();
+      else resources.use(listening);
+    },
+    [Symbol.dispose]: () => resources.dispose(),
+  };
   return server;
 }
 

@@ -10,8 +10,10 @@ const NFPROTO_IPV4 = 2;
 const NLM_F_APPEND = 0x800;
 
 const message = { newTable: 0, deleteTable: 2, newChain: 3, newRule: 6 } as const;
-/** The table goes with the socket that made it, and nobody else changes it: not even `flush ruleset`. */
+/** Only the socket that made the table changes it, which not even `flush ruleset` does (Linux 5.12). */
 const NFT_TABLE_F_OWNER = 2;
+/** It does not go with that socket, but waits for the next that claims it (Linux 6.9). */
+const NFT_TABLE_F_PERSIST = 4;
 const NF_INET_LOCAL_OUT = 3;
 /** Before connection tracking, which begins at -200. */
 const NF_IP_PRI_RAW = -300;
@@ -30,8 +32,9 @@ export function batch(...requests: readonly Message[]): Message[] {
   return [mark(NFNL_MSG_BATCH_BEGIN), ...numbered, mark(NFNL_MSG_BATCH_END)];
 }
 
-export function addOwnedTable(table: string): Message {
-  return request(message.newTable, NLM_F_CREATE, text(1, table), be32(2, NFT_TABLE_F_OWNER));
+/** A table that belongs to the socket; a lasting one that nobody owns any more is taken over. */
+export function addOwnedTable(table: string, isLasting: boolean): Message {
+  return request(message.newTable, NLM_F_CREATE, text(1, table), be32(2, NFT_TABLE_F_OWNER | (isLasting ? NFT_TABLE_F_PERSIST : 0)));
 }
 
 export function deleteTable(table: string): Message {

@@ -32,9 +32,9 @@ if (!isInOwnNetwork()) {
     );
   };
 
-  test('the rules are those that nft would have made, down to the last byte', () => {
+  test('the rules are those that nft would have made, down to the last byte', async () => {
     nft(`table ip judge {\n chain output {\n type filter hook output priority raw; policy accept; ${rules}\n }\n }`);
-    using redirect = openRedirect(addon, -1, options);
+    using redirect = await openRedirect(addon, -1, options);
     assert.ok(redirect !== null);
     const [own = ''] = tables().filter((table) => !table.endsWith('judge'));
     const name = own.split(' ').at(-1) ?? '';
@@ -52,31 +52,63 @@ if (!isInOwnNetwork()) {
     await using namespace = await openTestNamespace(addon);
     const inside = (...args: string[]): string =>
       execFileSync('nsenter', [`--net=/proc/${namespace.pid}/ns/net`, 'nft', ...args], { encoding: 'utf8' }).trim();
-    const redirect = openRedirect(addon, namespace.fd, options);
+    const redirect = await openRedirect(addon, namespace.fd, options);
     assert.ok(redirect !== null);
     inside('flush', 'ruleset');
-    assert.match(inside('list', 'tables'), /^table ip orlop-dns-\w+$/);
+    assert.match(inside('list', 'tables'), /^table ip orlop-dns(-\w+)?$/);
     redirect[Symbol.dispose]();
     assert.equal(inside('list', 'tables'), '');
   });
 
-  test('a kernel that refuses them is told from one that fails', () => {
-    const answering = (errno: number) => ({
-      ...addon,
-      netlinkSend: () => undefined,
-      netlinkReceive: createAnswers(errno),
-    });
-    for (const errno of [2, 22, 95]) assert.equal(openRedirect(answering(errno), -1, options), null, `errno ${errno}`);
-    assert.throws(() => openRedirect(answering(12), -1, options), /refused the redirection of port 53: ENOMEM/);
+  test('wait for the next engine when one was killed, which takes them over as soon as it is gone', async () => {
+    await using namespace = await openTestNamespace(addon);
+    const inside = (): string =>
+      execFileSync('nsenter', [`--net=/proc/${namespace.pid}/ns/net`, 'nft', 'list', 'ruleset'], { encoding: 'utf8' });
+    // The socket of an engine that is killed is closed, and nothing else happens.
+    const sockets: number[] = [];
+    const netlinkOpen = (protocol: number, netns: number): number => {
+      const socket = addon.netlinkOpen(protocol, netns);
+      sockets.push(socket);
+      return socket;
+    };
+    await openRedirect({ ...addon, netlinkOpen }, namespace.fd, options);
+    const next = openRedirect(addon, namespace.fd, { ...options, to: { udp: 40_003, tcp: 40_004 } });
+    for (const socket of sockets) addon.close(socket);
+    using redirect = await next;
+    assert.ok(redirect !== null);
+    assert.match(inside(), /udp dport set 40003/);
   });
+
+  test('go with their socket on kernels where tables cannot last', async () => {
+    await using namespace = await openTestNamespace(addon);
+    let isFirst = true;
+    const netlinkReceive = (socket: number): Uint8Array | null => {
+      const datagram = addon.netlinkReceive(socket);
+      if (!isFirst || datagram === null) return datagram;
+      isFirst = false;
+      return refusal(95);
+    };
+    using redirect = await openRedirect({ ...addon, netlinkReceive }, namespace.fd, options);
+    assert.ok(redirect !== null);
+  });
+
+  test('a kernel that refuses them is told from one that fails', async () => {
+    for (const errno of [2, 22, 95]) assert.equal(await openRedirect(refusing(errno), -1, options), null, `errno ${errno}`);
+    await assert.rejects(openRedirect(refusing(12), -1, options), /refused the redirection of port 53: ENOMEM/);
+  });
+
+  /** A kernel that answers everything with this error. */
+  const refusing = (errno: number) => {
+    const waiting: Uint8Array[] = [];
+    return { ...addon, netlinkSend: () => void waiting.push(refusal(errno)), netlinkReceive: () => waiting.shift() ?? null };
+  };
 }
 
-/** One netlink message of the kernel's that refuses, then silence. */
-function createAnswers(errno: number): () => Uint8Array | null {
+/** One netlink message of the kernel's that refuses. */
+function refusal(errno: number): Buffer {
   const message = Buffer.alloc(36);
   message.writeUInt32LE(36, 0);
   message.writeUInt16LE(2, 4);
   message.writeInt32LE(-errno, 16);
-  const waiting = [message];
-  return () => waiting.shift() ?? null;
+  return message;
 }

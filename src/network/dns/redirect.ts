@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { close } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { isErrno, OrlopError } from '#errors';
 import { addOutputChain, addOwnedTable, addRule, batch, deleteTable, setBytes, whenBytes, whenProtocol } from './nf-tables.ts';
 import { NLMSG_ERROR } from '../netlink/constants.ts';
@@ -11,6 +12,8 @@ const NETLINK_NETFILTER = 12;
 const chain = 'output';
 /** How long the kernel may take to forget a removed table: whoever closes its socket earlier waits for that. */
 const forgottenMs = 200;
+const claimEveryMs = 20;
+const claimForMs = 5000;
 
 /** Where the source and the destination stand in the IPv4 header (RFC 791), and the ports behind it (RFC 768, RFC 9293). */
 const addressOffset = { source: 12, destination: 16 } as const;
@@ -29,19 +32,34 @@ export interface RedirectOptions {
 /**
  * Makes a server that listens on another port appear on this one, to whoever asks from the same network namespace, so that the port stays free for a server of the
  * container's own: the destination port is rewritten on the way out and the source port on the way back, without connection tracking.
- * The table belongs to a socket that is kept open: nobody else can change it, and it goes with the engine as the server does. null: the kernel has no nf_tables,
- * or none whose tables have owners (Linux 5.12).
+ * The table belongs to a socket that is kept open: nobody else can change it. When the engine is killed, it waits for the next one; before Linux 6.9 it goes with
+ * the socket. null: the kernel has no nf_tables, or none whose tables have owners (Linux 5.12). Fails with `conflict` when another engine does not let go of it.
  */
-export function openRedirect(addon: NetworkCalls, netnsFd: number, options: RedirectOptions): Disposable | null {
+export async function openRedirect(addon: NetworkCalls, netnsFd: number, options: RedirectOptions): Promise<Disposable | null> {
   const socket = openSocket(addon, netnsFd);
   if (socket === null) return null;
-  // The table of an engine that was killed may still be there, another's, about to go: no two have one name.
-  const table = `orlop-dns-${randomBytes(4).toString('hex')}`;
-  const refused = converse(addon, socket, planRedirect(table, options));
+  const lasting = 'orlop-dns';
+  // One that goes with its socket may still be there, of an engine that was killed, about to go: no two have one name.
+  const passing = `${lasting}-${randomBytes(4).toString('hex')}`;
+  let refused = await claim(addon, socket, planRedirect(lasting, true, options));
+  const table = refused !== null && unsupported.has(refused) ? passing : lasting;
+  if (table === passing) refused = converse(addon, socket, planRedirect(passing, false, options));
   if (refused === null) return { [Symbol.dispose]: () => closeRedirect(addon, socket, table) };
   addon.close(socket);
-  if (['ENOTSUP', 'EOPNOTSUPP', 'ENOENT', 'EINVAL'].includes(refused)) return null;
+  if (unsupported.has(refused)) return null;
+  if (refused === 'EPERM') throw new OrlopError('conflict', 'NETWORK_NAMES_SERVED', 'another engine serves the names of this container');
   throw new OrlopError('internal', 'NETWORK_NAMES_REDIRECT', `the kernel refused the redirection of port 53: ${refused}`);
+}
+
+const unsupported: ReadonlySet<string> = new Set(['ENOTSUP', 'EOPNOTSUPP', 'ENOENT', 'EINVAL']);
+
+/** Waits for an engine that was killed to be gone: until then the table is its own. */
+async function claim(addon: NetworkCalls, socket: number, plan: readonly Message[]): Promise<string | null> {
+  for (let waitedMs = 0; ; waitedMs += claimEveryMs) {
+    const refused = converse(addon, socket, plan);
+    if (refused !== 'EPERM' || waitedMs >= claimForMs) return refused;
+    await delay(claimEveryMs);
+  }
 }
 
 /** Closing the socket of a table that is there, or has just been, blocks for many milliseconds: it is done later, and in a thread. */
@@ -59,8 +77,8 @@ function openSocket(addon: NetworkCalls, netnsFd: number): number | null {
   }
 }
 
-/** Two rules a protocol. Pure. */
-export function planRedirect(table: string, { address, port, to }: RedirectOptions): Message[] {
+/** The table anew, with two rules a protocol. Pure. */
+function planRedirect(table: string, isLasting: boolean, { address, port, to }: RedirectOptions): Message[] {
   const rules = (Object.keys(protocols) as Protocol[]).flatMap((protocol) => {
     const { number, checksumOffset } = protocols[protocol];
     const rewrite = (side: 'source' | 'destination', from: number, into: number): Message =>
@@ -74,7 +92,8 @@ export function planRedirect(table: string, { address, port, to }: RedirectOptio
       );
     return [rewrite('destination', port, to[protocol]), rewrite('source', to[protocol], port)];
   });
-  return batch(addOwnedTable(table), addOutputChain(table, chain), ...rules);
+  const made = addOwnedTable(table, isLasting);
+  return batch(made, deleteTable(table), made, addOutputChain(table, chain), ...rules);
 }
 
 /** Sends a transaction; the name of the first error, or null. The kernel answers within send(2). */
