@@ -10,6 +10,7 @@ export const verbLoaders: Readonly<Record<string, () => Promise<Verb>>> = {
   cp: async () => (await import('./verbs/cp.ts')).cp,
   create: async () => (await import('./verbs/create.ts')).create,
   diff: async () => (await import('./verbs/diff.ts')).diff,
+  doctor: async () => (await import('./verbs/doctor.ts')).doctor,
   events: async () => (await import('./verbs/events.ts')).events,
   exec: async () => (await import('./verbs/exec.ts')).exec,
   export: async () => (await import('./verbs/export.ts')).exportContainer,

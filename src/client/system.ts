@@ -3,6 +3,7 @@ import type {
   DockerEvent,
   DockerInfo,
   DockerVersion,
+  DoctorBody,
   InfoBody,
   LaunchBody,
   LaunchResult,
@@ -29,6 +30,8 @@ export interface EventOptions {
 
 export interface SystemClient {
   ping(): Promise<PingBody>;
+  /** What of its host helps or hinders containers. */
+  doctor(): Promise<DoctorBody>;
   /** What the engine says of itself, in Orlop's words. */
   info(): Promise<InfoBody>;
   /** The same in Docker's words. */
@@ -55,6 +58,7 @@ export function createSystemClient(transport: Transport): SystemClient {
   return {
     ping: () => get('/orlop/v1/ping'),
     info: () => get('/orlop/v1/info'),
+    doctor: () => get('/orlop/v1/doctor'),
     dockerVersion: () => get('/version'),
     dockerInfo: () => get('/info'),
     events: (options = {}) => streamEvents(transport, options),

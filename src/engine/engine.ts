@@ -34,6 +34,7 @@ import { createNetworkVerbs } from './network/networks.ts';
 import { changePorts } from './network/ports.ts';
 import { endpointViewsOf } from './network/view.ts';
 import { diskView, pruneContainers, pruneImages } from './system/disk.ts';
+import { examineHost } from './system/doctor.ts';
 import { launchSystem } from './system/launch.ts';
 import { withLastingChanges } from './lasting.ts';
 import type { ContainerView, Engine } from './model.ts';
@@ -76,6 +77,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     templates: createTemplateVerbs(context),
     launch: (source, request, follow) => launchSystem(context, source, request, follow),
     info: () => engineInfo(context),
+    doctor: () => examineHost(context),
     events: ({ filters = {}, ...window }, signal) => filterEvents(context.events.subscribe(window, signal), filters),
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };

@@ -12,6 +12,7 @@ import type {
   EngineInfo,
   ExecRequest,
   ExecView as PlainExecView,
+  Finding,
   ImageView,
   Kind,
   LoadedImage,
@@ -48,6 +49,7 @@ export type {
   EngineEvent,
   EngineInfo,
   ExecRequest,
+  Finding,
   ImageView,
   Kind,
   Limits,
@@ -265,6 +267,8 @@ export interface Engine extends AsyncDisposable {
     options: { progress: (step: Progress) => void; signal: AbortSignal },
   ): Promise<{ id: ContainerId; name: string }>;
   info(): EngineInfo;
+  /** What of this host helps or hinders containers. */
+  doctor(): Promise<readonly Finding[]>;
   events(
     options: { sinceNs?: bigint; untilNs?: bigint; filters?: Readonly<Record<string, readonly string[]>> },
     signal: AbortSignal,

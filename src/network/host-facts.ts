@@ -19,11 +19,16 @@ const shortestTelling = 8;
  * route leaves, 1500 when there is none. Pure.
  */
 export function outgoingMtu(facts: HostFacts): number {
+  return outgoingLink(facts)?.mtu ?? usualMtu;
+}
+
+/** The link by which the host's best IPv4 default route leaves. Pure. */
+export function outgoingLink(facts: HostFacts): Link | undefined {
   const defaults = facts.routes.filter(
     ({ table, destination }) => table === mainTable && destination.family === 4 && destination.prefixLength === 0,
   );
   const best = defaults.toSorted((a, b) => a.metric - b.metric)[0];
-  return facts.links.find((link) => link.index === best?.index)?.mtu ?? usualMtu;
+  return facts.links.find((link) => link.index === best?.index);
 }
 
 /** The subnets that the host uses other than by the link `except`: its routes, its addresses, and the nameservers it asks. Pure. */

@@ -6,6 +6,7 @@ import { usualPortLimit } from './bridges.ts';
 import { parseDriverOptions } from './driver-options.ts';
 import { createEndpointTable, type EndpointTable } from './endpoint-table.ts';
 import { planEndpoint } from './endpoints.ts';
+import { inspectHost } from './firewall/inspect-host.ts';
 import { openFirewall } from './firewall/firewall.ts';
 import { checkPrefix, tableName } from './naming.ts';
 import { openRouteSocket } from './netlink/socket.ts';
@@ -50,6 +51,7 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
     create: registry.create,
     remove: registry.remove,
     ports,
+    inspectFirewall: () => inspectHost({ firewall, socket, table: tableName(prefix) }),
     names,
     endpoints: (containerId) => (containerId === undefined ? endpoints.all() : endpoints.ofContainer(containerId)),
     isAttached: endpoints.isAttached,

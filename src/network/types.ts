@@ -1,5 +1,6 @@
 import type { Logger } from '#log';
 import type { NameServers } from './dns/types.ts';
+import type { Finding } from './firewall/inspection.ts';
 import type { Ports } from './ports/types.ts';
 
 /** The network every container joins unless it says otherwise. */
@@ -149,6 +150,8 @@ export interface Networks extends AsyncDisposable {
   create(request: NetworkRequest): Promise<{ readonly network: NetworkRecord; readonly warnings: readonly string[] }>;
   /** Fails with `not-found`, `permission-denied` (built in) or `conflict` (a container has a place in it). Returns what it was. */
   remove(ref: string): Promise<NetworkRecord>;
+  /** What other tables and settings of the host do, or may do, to containers' conversations. Looks, and changes nothing. */
+  inspectFirewall(): Promise<Finding[]>;
   /** The endpoints of one container, or of all. */
   endpoints(containerId?: string): Endpoint[];
   /** Whether a running container has the endpoint's link. */

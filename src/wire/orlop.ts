@@ -8,6 +8,19 @@ export interface PingBody {
 
 export type InfoBody = EngineInfo;
 
+/** One thing that was looked at on the host. */
+export interface Finding {
+  readonly name: string;
+  readonly state: 'ok' | 'warn' | 'fail';
+  readonly text: string;
+  /** What to do, mostly a command. */
+  readonly advice?: string;
+}
+
+export interface DoctorBody {
+  readonly findings: readonly Finding[];
+}
+
 export interface TemplatesBody {
   readonly templates: readonly TemplateView[];
   /** Recipes that cannot be used, one sentence each. */

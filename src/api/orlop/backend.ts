@@ -1,4 +1,4 @@
-import type { BuildOverrides, CreateRequest, EngineInfo, Progress, TemplateView } from '#wire';
+import type { BuildOverrides, CreateRequest, EngineInfo, Finding, Progress, TemplateView } from '#wire';
 
 type Steps = { progress: (step: Progress) => void; signal: AbortSignal };
 
@@ -11,4 +11,5 @@ export interface OrlopBackend {
   };
   launch(source: string, request: Omit<CreateRequest, 'image' | 'kind'>, options: Steps): Promise<{ id: string; name: string }>;
   info(): EngineInfo;
+  doctor(): Promise<readonly Finding[]>;
 }

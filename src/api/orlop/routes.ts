@@ -1,6 +1,6 @@
 import { OrlopError } from '#errors';
 import type { Exchange, Route } from '#api/http';
-import type { InfoBody, LaunchResult, PingBody, TemplateBuildResult, TemplatesBody } from '#wire';
+import type { DoctorBody, InfoBody, LaunchResult, PingBody, TemplateBuildResult, TemplatesBody } from '#wire';
 import type { OrlopBackend } from './backend.ts';
 import { decodeLaunch } from './decode-launch.ts';
 import { streamProgress } from './progress-stream.ts';
@@ -10,6 +10,7 @@ export function orlopRoutes(backend: OrlopBackend): Route[] {
   return [
     { method: 'GET', path: '/orlop/v1/ping', handle: (exchange) => ping(backend, exchange) },
     { method: 'GET', path: '/orlop/v1/info', handle: (exchange) => exchange.json(200, backend.info() satisfies InfoBody) },
+    { method: 'GET', path: '/orlop/v1/doctor', handle: (exchange) => doctor(backend, exchange) },
     { method: 'GET', path: '/orlop/v1/templates', handle: (exchange) => templates(backend, exchange) },
     { method: 'POST', path: '/orlop/v1/templates/build', handle: (exchange) => build(backend, exchange) },
     { method: 'POST', path: '/orlop/v1/launch', handle: (exchange) => launch(backend, exchange) },
@@ -19,6 +20,10 @@ export function orlopRoutes(backend: OrlopBackend): Route[] {
 function ping(backend: OrlopBackend, exchange: Exchange): void {
   const { version, buildId } = backend.info();
   exchange.json(200, { version, buildId } satisfies PingBody);
+}
+
+async function doctor(backend: OrlopBackend, exchange: Exchange): Promise<void> {
+  exchange.json(200, { findings: await backend.doctor() } satisfies DoctorBody);
 }
 
 function templates(backend: OrlopBackend, exchange: Exchange): void {

@@ -110,6 +110,16 @@ export const otherCommands: readonly CommandSpec[] = [
     positionals: { min: 0, max: 0 },
   },
   {
+    name: 'doctor',
+    summary: 'Look for what is in the way of containers on this host: kernel, firewall',
+    usage: '[OPTIONS]',
+    flags: [
+      { name: 'all', short: 'a', kind: 'flag', help: 'Show also what is as it should be' },
+      { name: 'format', kind: 'text', help: 'json' },
+    ],
+    positionals: { min: 0, max: 0 },
+  },
+  {
     name: 'info',
     summary: 'Show what the engine and its host are like',
     usage: '[OPTIONS]',

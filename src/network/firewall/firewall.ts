@@ -17,6 +17,8 @@ export interface Firewall extends Disposable {
    * went; nothing while there is no table.
    */
   forward(containerId: string, forwards: readonly Forward[]): Promise<Forward[]>;
+  /** What it was told, whatever the kernel has; no networks while there is no table. */
+  state(): { readonly networks: readonly FirewalledNetwork[] | null; readonly forwards: readonly Forward[] };
   /** Removes the table, if it is there; what was to be forwarded is kept for the next `apply`. */
   remove(): Promise<void>;
 }
@@ -44,6 +46,7 @@ export function openFirewall(options: FirewallOptions): Firewall {
   return {
     apply: (networks) => serial(() => makeTable(state, networks)),
     forward: (containerId, forwards) => serial(() => setForwards(state, containerId, forwards)),
+    state: () => ({ networks: state.networks, forwards: [...state.byContainer.values()].flat() }),
     remove: () => serial(() => removeTable(state)),
     [Symbol.dispose]: () => state.conversation?.[Symbol.dispose](),
   };

@@ -30,17 +30,26 @@ export async function applyRuleset(
   // nft opens /dev/stdin by name, which works for a file but not for the socket pairs that Node makes of its pipes.
   const input = addon.memfd('orlop-nft', Buffer.from(commands));
   try {
-    const outcome = await runNft(input, options);
-    if (outcome.code !== 0) throw describeFailure(outcome);
+    await runNft(['-f', '-'], input, options);
   } finally {
     addon.close(input);
   }
 }
 
-async function runNft(input: number, options: NftOptions): Promise<NftOutcome> {
+/** All tables of the host, as libnftables-json(5) has them. Fails as `applyRuleset`. */
+export async function listRuleset(options: NftOptions = {}): Promise<unknown> {
+  const printed = await runNft(['-j', 'list', 'ruleset'], 'ignore', options);
+  try {
+    return JSON.parse(printed);
+  } catch (cause) {
+    throw new OrlopError('internal', 'NETWORK_NFT_FAILED', 'nft printed something that is not JSON', { cause });
+  }
+}
+
+async function runNft(words: readonly string[], input: number | 'ignore', options: NftOptions): Promise<string> {
   const { searchPath = defaultSearchPath(), timeoutMs = 20_000 } = options;
-  const child = spawn('nft', ['-f', '-'], {
-    stdio: [input, 'ignore', 'pipe'],
+  const child = spawn('nft', words, {
+    stdio: [input, 'pipe', 'pipe'],
     env: { ...process.env, PATH: searchPath, LC_ALL: 'C' },
     signal: AbortSignal.timeout(timeoutMs),
     killSignal: 'SIGKILL',
@@ -49,8 +58,12 @@ async function runNft(input: number, options: NftOptions): Promise<NftOutcome> {
     child.once('error', (error) => reject(describeSpawnFailure(error, timeoutMs)));
     child.once('close', resolve);
   });
-  const [code, stderr] = await Promise.all([ended, child.stderr === null ? '' : text(child.stderr)]);
-  return { code, stderr };
+  const [code, stdout, stderr] = await Promise.all([
+    ended,
+    ...[child.stdout, child.stderr].map((stream) => (stream === null ? '' : text(stream))),
+  ]);
+  if (code !== 0) throw describeFailure({ code: code ?? null, stderr: stderr ?? '' });
+  return stdout ?? '';
 }
 
 /** A service's PATH may lack the directories of system programs. */

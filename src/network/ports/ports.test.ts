@@ -54,6 +54,7 @@ function createRig(options: { others?: readonly string[]; publishAddresses?: rea
   const firewall: Firewall = {
     apply: async () => {},
     remove: async () => {},
+    state: () => ({ networks: null, forwards: [] }),
     async forward(containerId, wanted) {
       forwards.set(containerId, wanted);
       return [];

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { EventEmitter, on, once } from 'node:events';
 import { constants } from 'node:os';
 import { OrlopError } from '#errors';
-import type { ContainerView, CreateRequest, EngineEvent, ExecRequest, ImageView, Progress } from '#wire';
+import type { ContainerView, CreateRequest, EngineEvent, ExecRequest, Finding, ImageView, Progress } from '#wire';
 import type { ContainerBackend, LogRecord } from '../containers/backend.ts';
 import type { DockerBackend } from '../index.ts';
 import { fakeContainerView, fakeImage, fakeSample, familiar, nowNs } from './fake-views.ts';
@@ -27,6 +27,7 @@ type Steps = { progress: (step: Progress) => void; signal: AbortSignal };
 /** An engine in memory that keeps the promises which the APIs rely on; its processes are those of fake-process.ts. */
 export interface FakeEngine extends DockerBackend {
   launch(source: string, request: Omit<CreateRequest, 'image' | 'kind'>, options: Steps): Promise<{ id: string; name: string }>;
+  doctor(): Promise<readonly Finding[]>;
   readonly templates: {
     list(): { name: string; description: string; variants: { name: string; kind: 'app' | 'system'; image: string; built: boolean }[] }[];
     problems(): string[];
@@ -271,6 +272,7 @@ export function createFakeEngine(): FakeEngine {
       await start(id);
       return { id, name: find(id).view.name };
     },
+    doctor: async () => [{ name: 'kernel', state: 'warn', text: 'is old', advice: 'boot a newer one' }],
     info: () => ({
       id: 'a1b2',
       version: '0.1.0',
