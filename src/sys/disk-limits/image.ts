@@ -46,7 +46,8 @@ async function mkfs(file: string): Promise<void> {
     await promisify(execFile)('mkfs.ext4', [...mkfsArguments, file], { env: { PATH: path, LC_ALL: 'C' } });
   } catch (cause) {
     if (isErrno(cause, 'ENOENT')) throw imagesUnavailable('there is no mkfs.ext4', 'install e2fsprogs', cause);
-    const said = String((cause as { stderr?: unknown }).stderr ?? '').trim();
+    const { stderr = '' } = cause as { stderr?: string };
+    const said = stderr.trim();
     throw new OrlopError('internal', 'SYS_MKFS_FAILED', `mkfs.ext4 made no file system in ${file}: ${said.split('\n').at(-1) ?? ''}`, {
       cause,
     });

@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statfsSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { isErrno } from '#errors';
 import type { Addon } from '../addon.ts';
 import { loadAddon } from '../load-addon.ts';
@@ -15,6 +16,7 @@ import { enforcesProjects, findProject, parseProjects } from './projects.ts';
 
 const addon = loadAddon();
 const mib = 1024 * 1024;
+const openDisk = fileURLToPath(new URL('./testing/open-disk.ts', import.meta.url));
 const asRoot = process.getuid?.() === 0 ? {} : { skip: 'needs root: mounts' };
 
 test('projects that somebody has named are read from both files', () => {
@@ -143,7 +145,7 @@ test('what cannot be is refused, and a failure leaves nothing', asRoot, async (t
 test('whoever is killed with a disk open leaves no mount and no device', asRoot, async (t) => {
   const { root, place, limits } = openPlace(t);
   await limits.make(place, { temporary: join(root, 'new'), sizeBytes: 32 * mib, fill });
-  const child = fork(join(import.meta.dirname, 'testing/open-disk.ts'), [root, place], { stdio: 'inherit' });
+  const child = fork(openDisk, [root, place], { stdio: 'inherit' });
   await once(child, 'message');
   assert.equal(devicesOf(root).length, 1);
   child.kill('SIGKILL');
