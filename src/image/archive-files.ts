@@ -25,10 +25,11 @@ export async function readArchiveFiles(
   signal: AbortSignal | undefined,
 ): Promise<ArchiveFiles> {
   const texts = new Map<string, Buffer>();
-  const blobs = new Map<string, Blob>();
+  const storing = createStoring(store, lease, signal);
   const links = new Map<string, string>();
   let files = 0;
   let textBytes = 0;
+  await using _ = storing;
   for await (const { entry, content } of readTarMembers(source)) {
     signal?.throwIfAborted();
     if (++files > maxFiles) throw badArchive(`it has more than ${maxFiles} files`);
@@ -39,16 +40,56 @@ export async function readArchiveFiles(
       textBytes += entry.size;
       if (entry.size > maxTextBytes || textBytes > maxAllTextBytes) throw badArchive(`${path} is too long`);
       texts.set(path, await collect(content));
-    } else if (entry.type === 'file') {
-      const digest = digestOfPath(path);
-      const expected = digest === null ? {} : { digest };
-      blobs.set(
-        path,
-        await store.content.ingest(lease, content, { ...expected, size: entry.size, ...(signal === undefined ? {} : { signal }) }),
-      );
-    } else if (entry.type !== 'directory') throw badArchive(`${path} is a ${entry.type}`);
+    } else if (entry.type === 'file') await storing.add(path, content, entry.size);
+    else if (entry.type !== 'directory') throw badArchive(`${path} is a ${entry.type}`);
   }
+  const blobs = await storing.finish();
   return { texts, blob: (path) => follow(path, blobs, links) };
+}
+
+/** What is read is stored while the archive goes on: no blob waits for those before it to be on disk. */
+interface Storing extends AsyncDisposable {
+  /** Resolves when the content has been read. A failure of one comes with this or a later call. */
+  add(path: string, content: AsyncIterable<Buffer>, sizeBytes: number): Promise<void>;
+  finish(): Promise<ReadonlyMap<string, Blob>>;
+}
+
+/** That many blobs may be on their way to the disk. */
+const maxUnfinished = 4;
+
+function createStoring(store: Store, lease: Lease, signal: AbortSignal | undefined): Storing {
+  const blobs = new Map<string, Promise<Blob>>();
+  const unfinished = new Set<Promise<unknown>>();
+  return {
+    async add(path, content, size) {
+      const digest = digestOfPath(path);
+      const options = { size, ...(digest === null ? {} : { digest }), ...(signal === undefined ? {} : { signal }) };
+      const read = Promise.withResolvers<void>();
+      const blob = store.content.ingest(lease, withEnd(content, read.resolve), options);
+      blobs.set(path, blob);
+      unfinished.add(blob);
+      // One that fails stays, and is met by whoever waits next.
+      blob.then(
+        () => unfinished.delete(blob),
+        () => undefined,
+      );
+      await Promise.race([read.promise, blob]);
+      if (unfinished.size > maxUnfinished) await Promise.race(unfinished);
+    },
+    async finish() {
+      const whole = new Map<string, Blob>();
+      for (const [path, blob] of blobs) whole.set(path, await blob);
+      return whole;
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.allSettled(unfinished);
+    },
+  };
+}
+
+async function* withEnd(content: AsyncIterable<Buffer>, onEnd: () => void): AsyncIterable<Buffer> {
+  yield* content;
+  onEnd();
 }
 
 /** The documents that say what the rest is: those of Docker's archives, old and new, and of OCI's layout. */

@@ -5,6 +5,7 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { isOrlopError } from '#errors';
 import { createTarEntry, endOfArchive, formatTarEntry, padding, readTarMembers, type Store, toByteText } from '#store';
+import { readArchiveFiles } from './archive-files.ts';
 import { asRoot, openTemporaryStore } from './fixtures/temporary-store.ts';
 import { chunksOf, tinyTar } from './fixtures/tiny-tar.ts';
 import { createImages } from './images.ts';
@@ -241,6 +242,47 @@ describe('archives of images', asRoot, () => {
       );
       await load(images, archive);
       assert.equal(images.resolve('x:1').id, wanted);
+    });
+  });
+
+  test('the next blob of an archive is read while those before it are brought to the disk, and the last of equal paths counts', async () => {
+    await withImages(async (_images, store) => {
+      using lease = store.leases.create();
+      const [first, second, last] = ['first', 'second', 'last'].map((text) => Buffer.alloc(5000, text));
+      const begun = Promise.withResolvers<void>();
+      let count = 0;
+      const ingest: Store['content']['ingest'] = async (...args) => {
+        count += 1;
+        const [isFirst, isThird] = [count === 1, count === 3];
+        if (isThird) begun.resolve();
+        const blob = await store.content.ingest(...args);
+        if (isFirst) await begun.promise;
+        return blob;
+      };
+      const archive = Buffer.concat([tarOf({ same: first ?? '', other: second ?? '' }).subarray(0, 2 * 5632), tarOf({ same: last ?? '' })]);
+      const slow = { ...store, content: { ...store.content, ingest } };
+      const files = await readArchiveFiles(slow, lease, chunksOf(archive, 1000), undefined);
+      assert.equal(files.blob('same')?.digest, `sha256:${sha256(last ?? '')}`);
+      assert.equal(files.blob('other')?.digest, `sha256:${sha256(second ?? '')}`);
+    });
+  });
+
+  test('a blob that cannot be stored fails the archive, whatever comes after it, and no other is left under way', async () => {
+    await withImages(async (_images, store) => {
+      using lease = store.leases.create();
+      let underWay = 0;
+      const ingest: Store['content']['ingest'] = async (...args) => {
+        const isBad = underWay++ === 0;
+        const blob = await store.content.ingest(...args);
+        await new Promise((resolve) => setImmediate(resolve));
+        underWay -= 1;
+        if (isBad) throw new Error('the disk is gone');
+        return blob;
+      };
+      const archive = tarOf(Object.fromEntries(Array.from({ length: 20 }, (_, at) => [`file${at}`, Buffer.alloc(3000, `${at},`)])));
+      const failing = { ...store, content: { ...store.content, ingest } };
+      await assert.rejects(readArchiveFiles(failing, lease, chunksOf(archive, 1000), undefined), /the disk is gone/);
+      assert.equal(underWay, 0);
     });
   });
 
