@@ -23,7 +23,7 @@ export interface AddressPlan {
 export type GatewayWishes = Readonly<Record<4 | 6, boolean>>;
 
 /**
- * The pools of a new network: those that were asked for, checked, and one of each family that was not. Pure.
+ * The pools of a new network, IPv4 first: those that were asked for, checked, and one of each family that was not. Pure.
  * Fails with `invalid-argument` (all that is wrong at once), `conflict` (in use by another network), `resource-exhausted`.
  */
 export function planPools(
@@ -49,7 +49,7 @@ export function planPools(
     const subnet = chooseSubnet([...facts.host, ...facts.networks], family === 4 ? undefined : localPool(facts.local));
     pools.push(withGateway({ subnet: formatSubnet(subnet) }, subnet, hasGateway));
   }
-  return { pools, warnings };
+  return { pools: pools.toSorted((a, b) => Number(a.subnet.includes(':')) - Number(b.subnet.includes(':'))), warnings };
 }
 
 function checkFree(subnet: Subnet, others: readonly Subnet[]): void {

@@ -61,8 +61,9 @@ async function readyFor(tools: AttachmentTools, endpoint: LinkedEndpoint): Promi
   const { registry, socket } = tools;
   const network = checkHeld(tools, endpoint);
   const ready = await registry.ready(network);
-  const [name, index] = deviceOf(ready, endpoint);
-  if (index !== undefined && socket.link({ index })?.name === name) return ready;
+  const names = new Set([deviceOf(ready, endpoint)[0], network.links[0] ?? '']);
+  const isThere = (name: string): boolean => socket.link({ index: ready.indexes.get(name) ?? -1 })?.name === name;
+  if ([...names].every((name) => isThere(name))) return ready;
   registry.forget();
   return registry.ready(network);
 }

@@ -71,15 +71,15 @@ function isWanted({ endpoints, socket }: Tools, network: NetworkRecord): boolean
 /** Makes the devices, and puts links back into a bridge that was made anew or lost them. One network that cannot be made whole does not stop the others. */
 async function makeWhole(tools: Tools, network: NetworkRecord): Promise<void> {
   const { registry, endpoints, socket, logger } = tools;
-  if (!network.isBuiltIn) {
-    try {
-      await registry.ready(network);
-    } catch (error) {
-      logger.warn('a network could not be put right', { network: network.name, error });
-      return;
-    }
+  let indexes: ReadonlyMap<string, number>;
+  try {
+    ({ indexes } = await registry.ready(network));
+  } catch (error) {
+    // What the default bridge lacks, every bridge lacks: the caller says so once.
+    if (network.isBuiltIn) throw error;
+    logger.warn('a network could not be put right', { network: network.name, error });
+    return;
   }
-  const { indexes } = await registry.ready(network);
   const wanted = new Map(
     endpoints
       .ofNetwork(network.id)
