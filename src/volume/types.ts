@@ -56,7 +56,7 @@ export interface VolumeDriver {
   mount(directory: string, volume: VolumeRecord): Promise<void>;
   /** Takes it from its place; when it is not there, nothing happens. */
   unmount(directory: string, volume: VolumeRecord): Promise<void>;
-  /** Gives back what is outside of the directory, which is removed next. */
+  /** Gives back what is outside of the directory, which has lost its name and is removed next. */
   unmake(directory: string, volume: VolumeRecord): Promise<void>;
 }
 

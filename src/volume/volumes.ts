@@ -164,11 +164,12 @@ function removeVolume(keeping: Keeping, volume: LiveVolume, users: readonly stri
     const all = [...new Set([...users, ...volume.users])];
     if (all.length > 0) throw inUse(record.name, all);
     await driver.unmount(directory, record);
-    await driver.unmake(directory, record);
     const doomed = temporaryName(keeping.root, 'gone');
     await rename(directory, doomed);
     volume.gone = true;
     keeping.live.delete(record.name);
+    // Only now, or a kill in between would leave a volume without its limit.
+    await driver.unmake(doomed, record);
     removeLater(keeping, doomed);
   });
 }

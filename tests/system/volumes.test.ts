@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { chownSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { readMountinfo } from '#sys';
+import { isAtLeast, kernelRelease, readMountinfo } from '#sys';
 import { startEngine, whyNot, type TestEngine } from './harness.ts';
 
 const image = 'busybox';
@@ -227,6 +227,13 @@ describe('volumes and mounts', { skip: whyNot() }, () => {
     await engine.must('rm', 'shows');
   });
 
+  test('a part of an image is mounted as such', { skip: !isAtLeast(kernelRelease(), 6, 15) && 'needs Linux 6.15' }, async () => {
+    const part = (path: string): string[] => ['--mount', `type=image,source=filled,target=/img,image-subpath=${path}`];
+    assert.equal(await sh(part('data/sub'), 'ls /img; stat -c %u:%g /img'), 'file\n33:44');
+    assert.equal(await sh(part('data/link'), 'cat /img'), 'hello');
+    assert.match(await fails(part('none')), /cannot access none in image filled/);
+  });
+
   describe('mounts below a bind', () => {
     test('come along, unless they are left out, and are read-only with it', async (t) => {
       mkdirSync(join(host, 'below'));
@@ -396,6 +403,10 @@ describe('volumes and mounts', { skip: whyNot() }, () => {
       `${volume}:/one`,
       `${host}:/two:ro`,
     ]);
+    assert.equal(
+      await engine.must('ps', '-a', '--no-trunc', '--filter', 'name=seen', '--format', '{{.Mounts}} {{.LocalVolumes}}'),
+      `${volume},${host}, 1`,
+    );
     assert.match(await engine.must('system', 'df', '--format', '{{.Type}} {{.Active}}'), /^Local Volumes 1$/m);
     await engine.must('rm', 'seen');
   });

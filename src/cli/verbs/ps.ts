@@ -46,6 +46,11 @@ export function rowOf(container: DockerContainerSummary, { whole, nowMs }: { who
       .map(([key, value]) => `${key}=${value}`)
       .join(','),
     Networks: Object.keys(container.NetworkSettings.Networks).join(','),
-    Mounts: '',
+    Mounts: container.Mounts.map(({ Name: name, Source: source }) => shorten(name ?? source, whole)).join(','),
+    LocalVolumes: String(container.Mounts.filter(({ Driver: driver }) => driver === 'local').length),
   };
+}
+
+function shorten(name: string, whole: boolean): string {
+  return whole ? name : truncate(name, 15);
 }
