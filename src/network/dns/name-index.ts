@@ -13,9 +13,10 @@ export interface NameIndex {
   nameOf(containerId: string, address: string): string | undefined;
 }
 
+/** Each listed when somebody asks. */
 interface NetworkNames {
-  readonly byName: ReadonlyMap<string, readonly NamedPlace[]>;
-  readonly byAddress: ReadonlyMap<string, NamedPlace>;
+  byName?: ReadonlyMap<string, readonly NamedPlace[]>;
+  byAddress?: ReadonlyMap<string, NamedPlace>;
 }
 
 /** Looks names up without a walk over all containers; a network's names are listed anew when something has changed since. */
@@ -26,14 +27,16 @@ export function createNameIndex(directory: Directory): NameIndex {
     const current = directory.revision();
     if (current !== revision) networks.clear();
     revision = current;
-    const known = networks.get(network) ?? listNames(directory.membersOf(network));
+    const known = networks.get(network) ?? {};
     networks.set(network, known);
     return known;
   };
+  const byName = (network: string) => (namesOf(network).byName ??= listNames(directory.membersOf(network)));
+  const byAddress = (network: string) => (namesOf(network).byAddress ??= listAddresses(directory.membersOf(network)));
   return {
     holders(containerId, name) {
       const places = directory.placesOf(containerId);
-      const found = (network: string, wanted: string): readonly NamedPlace[] => namesOf(network).byName.get(wanted) ?? [];
+      const found = (network: string, wanted: string): readonly NamedPlace[] => byName(network).get(wanted) ?? [];
       for (const { wanted, network } of splits(name)) {
         const own = places.filter((place) => network === undefined || foldText(place.network) === network);
         const lists = own.map((place) => found(place.network, wanted)).filter((list) => list.length > 0);
@@ -43,7 +46,7 @@ export function createNameIndex(directory: Directory): NameIndex {
     },
     nameOf(containerId, address) {
       for (const { network } of directory.placesOf(containerId)) {
-        const place = namesOf(network).byAddress.get(address);
+        const place = byAddress(network).get(address);
         if (place !== undefined) return `${place.names[0]}.${network}`;
       }
       return undefined;
@@ -61,21 +64,27 @@ function splits(name: string): { wanted: string; network?: string }[] {
   return [{ wanted: name }, ...divided];
 }
 
-function listNames(members: readonly NamedPlace[]): NetworkNames {
+function listNames(members: readonly NamedPlace[]): Map<string, NamedPlace[]> {
   const byName = new Map<string, NamedPlace[]>();
-  const byAddress = new Map<string, NamedPlace>();
   for (const place of members) {
     for (const name of new Set(place.names.map(foldText))) {
       const holders = byName.get(name);
       if (holders === undefined) byName.set(name, [place]);
       else holders.push(place);
     }
+  }
+  return byName;
+}
+
+function listAddresses(members: readonly NamedPlace[]): Map<string, NamedPlace> {
+  const byAddress = new Map<string, NamedPlace>();
+  for (const place of members.filter(({ names }) => names.length > 0)) {
     for (const text of [place.address, place.address6]) {
       const address = text === undefined ? null : parseAddress(text);
-      if (address !== null && place.names.length > 0) byAddress.set(formatAddress(address), place);
+      if (address !== null) byAddress.set(formatAddress(address), place);
     }
   }
-  return { byName, byAddress };
+  return byAddress;
 }
 
 /** Text as the names of queries are: one character a byte. */
