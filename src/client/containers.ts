@@ -3,6 +3,7 @@ import type {
   DockerContainerSummary,
   DockerCreateBody,
   DockerCreated,
+  DockerHostConfig,
   DockerStats,
   DockerTop,
   DockerWait,
@@ -63,6 +64,8 @@ export interface ContainersClient {
   pause(ref: string): Promise<void>;
   unpause(ref: string): Promise<void>;
   rename(ref: string, name: string): Promise<void>;
+  /** Limits and restart policy, in Docker's fields of HostConfig. */
+  update(ref: string, change: Partial<DockerHostConfig>): Promise<void>;
   /** Changes what the container may write, in bytes, while it runs or not. */
   resizeDisk(ref: string, sizeBytes: number): Promise<void>;
   remove(ref: string, options?: { force?: boolean; volumes?: boolean }): Promise<void>;
@@ -112,6 +115,9 @@ export function createContainersClient(transport: Transport): ContainersClient {
     pause: async (ref) => void (await act(ref, 'pause')),
     unpause: async (ref) => void (await act(ref, 'unpause')),
     rename: async (ref, name) => void (await act(ref, 'rename', { name })),
+    update: async (ref, change) => {
+      await readText(await transport.request({ method: 'POST', path: at(ref, '/update'), json: change }));
+    },
     resizeDisk: async (ref, sizeBytes) => {
       await readText(await transport.request({ method: 'POST', path: `/orlop/v1${at(ref, '/disk')}`, json: { sizeBytes } }));
     },

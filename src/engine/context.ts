@@ -57,7 +57,7 @@ export interface EngineContext extends EngineOptions {
   /** One change of a container at a time. */
   readonly queues: SerialQueues;
   readonly dataRootDescriptor: number;
-  /** Starts a machine that has asked for its reboot; a failure is written into its record and logged. */
+  /** Starts a machine that has asked for its reboot, or a container by its restart policy; a failure is written into its record and logged. */
   readonly startAgain: (container: LiveContainer) => void;
   /** Compiled filters by profile. */
   readonly seccomp: SeccompCache;

@@ -10,11 +10,13 @@ import { readLog } from './container/logs.ts';
 import { parseContainerName } from './container/names.ts';
 import { isActive } from './container/record.ts';
 import { removeContainer } from './container/remove.ts';
+import { resumeRestarts } from './container/restart.ts';
 import { startContainer } from './container/start.ts';
 import { killContainer, pauseContainer, requireRunning, stopContainer, unpauseContainer } from './container/stop.ts';
 import { createContainerTable, type LiveContainer } from './container/table.ts';
 import { sampleContainer } from './container/stats.ts';
 import { containerTop } from './container/top.ts';
+import { updateContainer } from './container/update.ts';
 import { viewOf } from './container/view.ts';
 import { waitFor } from './container/wait.ts';
 import { nowNs, publishContainerEvent, saveRecord, type EngineContext, type EngineOptions } from './context.ts';
@@ -52,6 +54,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const context = createContext(options, undo);
   await recoverContainers(context);
   context.pool.fill();
+  resumeRestarts(context);
   const parts = undo.move();
   const engine: Engine = {
     containers: containersOf(context),
@@ -119,6 +122,7 @@ function closeConnections(containers: readonly LiveContainer[]): void {
     const { connection } = container;
     container.connection = null;
     connection?.close();
+    if (container.restartTimer !== null) clearTimeout(container.restartTimer);
   }
 }
 
@@ -166,6 +170,7 @@ function containersOf(context: EngineContext): Engine['containers'] {
       requireRunning(container, 'resize');
       container.connection?.resize(rows, columns);
     },
+    update: (ref, change) => updateContainer(context, ref, change),
     sample: (ref) => sampleContainer(context, ref),
     changePorts: (ref, change) => changePorts(context, ref, change),
     resizeDisk: (ref, sizeBytes) => resizeDisk(context, ref, sizeBytes),
@@ -174,9 +179,9 @@ function containersOf(context: EngineContext): Engine['containers'] {
 }
 
 function startAgain(context: EngineContext, container: LiveContainer): void {
-  const { id, name } = container.record;
-  startContainer(context, id).catch((error: unknown) =>
-    context.logger.error('a machine did not come back from its reboot', { container: name, error }),
+  const { id, name, state } = container.record;
+  startContainer(context, id, { again: state.status === 'restarting' }).catch((error: unknown) =>
+    context.logger.error('a container did not come back', { container: name, error }),
   );
 }
 

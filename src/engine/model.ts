@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import type {
   BuildOverrides,
   CommitRequest,
+  ContainerChange,
   ContainerFilter,
   ContainerSample,
   ContainerView as PlainContainerView,
@@ -41,6 +42,7 @@ import type { FileVerbs } from './files/verbs.ts';
 
 export type {
   CommitRequest,
+  ContainerChange,
   ContainerFilter,
   ContainerStatus,
   CreateRequest,
@@ -132,6 +134,8 @@ export interface Engine extends AsyncDisposable {
     pause(ref: string): Promise<void>;
     unpause(ref: string): Promise<void>;
     rename(ref: string, name: string): Promise<void>;
+    /** Limits hold at once for what runs, all is kept for later starts; what is absent stays. */
+    update(ref: string, change: ContainerChange): Promise<void>;
     /** conflict when it runs and `force` is not set. */
     remove(ref: string, options: { force?: boolean; volumes?: boolean }): Promise<void>;
     wait(ref: string, condition: WaitCondition, signal: AbortSignal): Promise<ExitFacts>;

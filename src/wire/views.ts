@@ -6,7 +6,7 @@ import type { MountView, MountWish } from './volumes.ts';
  * Times are ns since the epoch, sizes bytes. The engine's own model satisfies these structurally.
  */
 export type Kind = 'app' | 'system';
-export type ContainerStatus = 'created' | 'running' | 'paused' | 'exited' | 'removing' | 'dead';
+export type ContainerStatus = 'created' | 'running' | 'paused' | 'restarting' | 'exited' | 'removing' | 'dead';
 export type WaitCondition = 'not-running' | 'next-exit' | 'removed';
 
 export interface Limits {
@@ -24,10 +24,22 @@ export interface Limits {
   readonly pids?: number;
 }
 
+/** What happens when the process ends. `maximumRetries` only with `on-failure`; absent or 0: as often as it takes. */
+export interface RestartPolicy {
+  readonly name: 'no' | 'always' | 'unless-stopped' | 'on-failure';
+  readonly maximumRetries?: number;
+}
+
 export interface Ulimit {
   readonly name: string;
   readonly soft: number;
   readonly hard: number;
+}
+
+/** What can be changed of a container that is there. */
+export interface ContainerChange {
+  readonly limits?: Limits;
+  readonly restartPolicy?: RestartPolicy;
 }
 
 /** What a client asks for. Absent fields take the image's value, then the kind's default. */
@@ -53,6 +65,7 @@ export interface CreateRequest {
   readonly stopSignal?: string;
   readonly stopTimeoutS?: number;
   readonly autoRemove?: boolean;
+  readonly restartPolicy?: RestartPolicy;
   readonly init?: boolean;
   readonly privileged?: boolean;
   readonly userNamespace?: 'auto' | 'host';

@@ -14,7 +14,7 @@ const nouns = {
   configs: 'swarm mode',
 } as const;
 
-const containerVerbs = ['update', 'attach/ws'] as const;
+const containerVerbs = ['attach/ws'] as const;
 
 /** 501 with the noun's name for all of them, so that nobody takes a missing part for a wrong address. */
 export function notYetRoutes(): Route[] {

@@ -1,6 +1,6 @@
 import { OrlopError } from '#errors';
 import type { JsonReader } from '#api/http';
-import type { CreateRequest, Limits } from '#wire';
+import type { CreateRequest, Limits, RestartPolicy } from '#wire';
 import { decodeMountWish } from './decode-mounts.ts';
 import { decodeEndpoints, decodePortWish } from './decode-networks.ts';
 
@@ -40,6 +40,7 @@ const fields: Readonly<Record<string, Decoder>> = {
   stopSignal: text,
   stopTimeoutS: integer,
   autoRemove: flag,
+  restartPolicy: (body, key) => decodeRestart(body.object(key)),
   privileged: flag,
   userNamespace: oneOf('auto', 'host'),
   network: text,
@@ -100,4 +101,13 @@ function oneOf(...values: readonly string[]): Decoder {
     if (values.includes(value)) return value;
     throw new OrlopError('invalid-argument', 'ORLOP_BAD_FIELD', `${key} must be one of ${values.join(', ')}`);
   };
+}
+
+function decodeRestart(policy: JsonReader): RestartPolicy {
+  const known: readonly RestartPolicy['name'][] = ['no', 'always', 'unless-stopped', 'on-failure'];
+  const name = known.find((one) => one === policy.text('name'));
+  if (name === undefined)
+    throw new OrlopError('invalid-argument', 'ORLOP_BAD_RESTART', `restartPolicy.name must be one of ${known.join(', ')}`);
+  const maximumRetries = policy.integer('maximumRetries');
+  return maximumRetries > 0 ? { name, maximumRetries } : { name };
 }

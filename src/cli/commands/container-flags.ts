@@ -30,6 +30,12 @@ export const sharedFlags: readonly FlagSpec[] = [
   { name: 'pids-limit', kind: 'integer', help: 'Limit the number of processes; -1 for unlimited' },
   { name: 'privileged', kind: 'flag', help: 'Give extended privileges' },
   { name: 'read-only', kind: 'flag', help: 'Mount the root file system read-only' },
+  {
+    name: 'restart',
+    kind: 'text',
+    value: 'policy',
+    help: 'Start it again when it ends (no, on-failure[:retries], always, unless-stopped)',
+  },
   { name: 'security-opt', kind: 'list', help: 'Security options: no-new-privileges, seccomp=FILE|unconfined' },
   { name: 'shm-size', kind: 'text', value: 'bytes', help: 'Size of /dev/shm' },
   { name: 'stop-signal', kind: 'text', help: 'Signal to stop the container' },
@@ -43,6 +49,22 @@ export const sharedFlags: readonly FlagSpec[] = [
   { name: 'volumes-from', kind: 'list', help: 'Mount what another container mounts (name[:ro])' },
   { name: 'userns', kind: 'text', help: "User namespace: an own one, or the host's", choices: ['auto', 'host'] },
 ];
+
+const limitFlags = [
+  'cpu-period',
+  'cpu-quota',
+  'cpu-shares',
+  'cpus',
+  'cpuset-cpus',
+  'cpuset-mems',
+  'memory',
+  'memory-reservation',
+  'memory-swap',
+  'pids-limit',
+];
+
+/** Those that `update` takes for containers that are there. */
+export const updatedFlags: readonly FlagSpec[] = sharedFlags.filter(({ name }) => name === 'restart' || limitFlags.includes(name));
 
 /** What `run` and `create` add to them. */
 export const createFlags: readonly FlagSpec[] = [
@@ -101,7 +123,6 @@ export const refusedFlags: readonly FlagSpec[] = [
     'memory-swappiness',
     'pid',
     'platform',
-    'restart',
     'runtime',
     'uts',
   ].map((name): FlagSpec => ({ name, kind: 'list', help: '', refused: true })),

@@ -1,3 +1,4 @@
+import { updatedFlags } from './container-flags.ts';
 import type { CommandSpec, FlagSpec } from '../arguments/spec.ts';
 
 const many = Number.POSITIVE_INFINITY;
@@ -111,18 +112,14 @@ export const networkCommands: readonly CommandSpec[] = [
   },
   {
     name: 'update',
-    summary: 'Change ports and the size of the disk of containers, running or not',
+    summary: 'Change limits, ports, the size of the disk and the restart policy of containers, running or not',
     usage: '[OPTIONS] CONTAINER [CONTAINER...]',
     flags: [
       { name: 'publish-add', kind: 'list', help: 'Publish a port on the host ([address:][port:]port[/protocol])' },
       { name: 'publish-rm', kind: 'list', help: 'Give up a port of the host ([address:]port[/protocol])' },
       { name: 'storage-opt', kind: 'list', help: 'Change what the container may write (size=20G)' },
-      ...['blkio-weight', 'cpu-period', 'cpu-quota', 'cpu-rt-period', 'cpu-rt-runtime', 'cpus', 'cpuset-cpus', 'cpuset-mems'].map((name) =>
-        refused(name, 'text'),
-      ),
-      { name: 'cpu-shares', short: 'c', kind: 'text', help: '', refused: true },
-      { name: 'memory', short: 'm', kind: 'text', help: '', refused: true },
-      ...['memory-reservation', 'memory-swap', 'pids-limit', 'restart'].map((name) => refused(name, 'text')),
+      ...updatedFlags,
+      ...['blkio-weight', 'cpu-rt-period', 'cpu-rt-runtime'].map((name) => refused(name, 'text')),
     ],
     positionals: { min: 1, max: many },
     completes: 'container',

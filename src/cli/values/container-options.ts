@@ -6,6 +6,7 @@ import { readEnvironment, readText, type Environment } from './environment.ts';
 import { readNetworkOptions } from './networks.ts';
 import { readMountOptions } from './mounts.ts';
 import { parseHostEntries, parsePairs, parseTmpfs, parseUlimits } from './pairs.ts';
+import { parseRestartPolicy } from './restart.ts';
 import { parseBytes, parseCpus } from './size.ts';
 
 /** What containers of both kinds can be asked for. */
@@ -38,13 +39,14 @@ export async function readContainerOptions(args: Arguments, environment: Environ
     ...readMountOptions(args),
     oomScoreAdjust: args.integer('oom-score-adj'),
     limits: readLimits(args),
+    restartPolicy: args.has('restart') ? parseRestartPolicy(args.text('restart') ?? '') : undefined,
     extraHosts: args.has('add-host') ? parseHostEntries(args.list('add-host')) : undefined,
     ...readNetworkOptions(args),
     ...(await readSecurityOptions(args.list('security-opt'))),
   });
 }
 
-function readLimits(args: Arguments): Limits | undefined {
+export function readLimits(args: Arguments): Limits | undefined {
   const bytes = (flag: string, unlimited = false): number | undefined => {
     const text = args.text(flag);
     return text === undefined ? undefined : parseBytes(flag, text, { unlimited });

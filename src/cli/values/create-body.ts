@@ -1,4 +1,4 @@
-import type { DockerCreateBody, DockerHostConfig } from '#wire';
+import type { DockerCreateBody, DockerHostConfig, Limits, RestartPolicy } from '#wire';
 import type { Arguments } from '../arguments/parse.ts';
 import { usageError } from '../arguments/usage-error.ts';
 import type { ContainerOptions } from './container-options.ts';
@@ -75,7 +75,6 @@ function hostConfigOf(
   options: ContainerOptions,
   consoleSize: readonly [number, number] | undefined,
 ): Partial<DockerHostConfig> {
-  const limits = options.limits ?? {};
   return definedOf({
     AutoRemove: args.flag('rm') || undefined,
     Init: args.has('init') ? args.flag('init') : undefined,
@@ -96,6 +95,13 @@ function hostConfigOf(
     OomScoreAdj: options.oomScoreAdjust,
     ExtraHosts: listOf(options.extraHosts),
     SecurityOpt: securityOf(options),
+    ...limitsBodyOf(options.limits ?? {}),
+    RestartPolicy: options.restartPolicy === undefined ? undefined : restartBodyOf(options.restartPolicy),
+  });
+}
+
+export function limitsBodyOf(limits: Limits): Partial<DockerHostConfig> {
+  return definedOf({
     Memory: limits.memoryBytes,
     MemorySwap: limits.memorySwapBytes,
     MemoryReservation: limits.memoryReservationBytes,
@@ -107,6 +113,10 @@ function hostConfigOf(
     CpusetMems: limits.cpusetMems,
     PidsLimit: limits.pids,
   });
+}
+
+export function restartBodyOf({ name, maximumRetries = 0 }: RestartPolicy): DockerHostConfig['RestartPolicy'] {
+  return { Name: name, MaximumRetryCount: maximumRetries };
 }
 
 function securityOf({ noNewPrivileges, seccompProfile }: ContainerOptions): string[] | undefined {

@@ -2,15 +2,18 @@ import type { Client } from '#client';
 import type { Arguments } from '../arguments/parse.ts';
 import { usageError } from '../arguments/usage-error.ts';
 import type { Verb } from '../invocation.ts';
+import { readLimits } from '../values/container-options.ts';
+import { limitsBodyOf, restartBodyOf } from '../values/create-body.ts';
 import { parsePublish, parsePublished } from '../values/ports.ts';
 import { parsePairs } from '../values/pairs.ts';
+import { parseRestartPolicy } from '../values/restart.ts';
 import { parseBytes } from '../values/size.ts';
 import { forEach } from './each.ts';
 
 type Change = (engine: Client, ref: string) => Promise<unknown>;
 
 /** What can be changed: each reads its own flags; null: they were not given. */
-const readers: readonly ((args: Arguments) => Change | null)[] = [readPorts, readDisk];
+const readers: readonly ((args: Arguments) => Change | null)[] = [readPorts, readDisk, readResources];
 
 /** Changes containers that may be running. */
 export const update: Verb = async (invocation) => {
@@ -37,4 +40,15 @@ function readDisk(args: Arguments): Change | null {
   if (size === undefined) throw usageError('"--storage-opt" needs a size, such as size=20G');
   const sizeBytes = parseBytes('storage-opt', size);
   return (engine, ref) => engine.containers.resizeDisk(ref, sizeBytes);
+}
+
+function readResources(args: Arguments): Change | null {
+  const limits = readLimits(args);
+  const restart = args.text('restart');
+  if (limits === undefined && restart === undefined) return null;
+  const body = {
+    ...limitsBodyOf(limits ?? {}),
+    ...(restart === undefined ? {} : { RestartPolicy: restartBodyOf(parseRestartPolicy(restart)) }),
+  };
+  return (engine, ref) => engine.containers.update(ref, body);
 }

@@ -7,6 +7,7 @@ import { detachPlaces } from '../network/attachment.ts';
 import { publishPlaces } from '../network/places.ts';
 import { releaseMounts } from '../volume/start-mounts.ts';
 import { removeWhole } from './remove.ts';
+import { startLater, willStartAgain } from './restart.ts';
 import { notify, type LiveContainer } from './table.ts';
 
 /** What is written down when a process's end was seen by nobody: the host went down, or the monitor was killed. */
@@ -38,12 +39,15 @@ async function settleExit(
   const { stopping } = container;
   // A machine that powers off or reboots itself ends well.
   const wish = exit === null || exit.signal === null || container.record.kind !== 'system' ? null : requestOf(exit.signal);
-  await recordExit(context, container, exit === null || wish === null ? exit : { ...exit, exitCode: 0 });
+  const ended = exit === null || wish === null ? exit : { ...exit, exitCode: 0 };
+  const again = wish === null && willStartAgain(container, ended?.exitCode ?? unknownExitCode);
+  await recordExit(context, container, ended, again);
   if (wish === 'reboot' && !stopping) context.startAgain(container);
+  else if (again) startLater(context, container);
 }
 
-/** Writes the end down, gives back what the run held, tells those who wait, and removes a container that was to be removed. */
-export async function recordExit(context: EngineContext, container: LiveContainer, exit: ExitRecord | null): Promise<void> {
+/** Writes the end down, gives back what the run held, tells those who wait, and removes a container that was to be removed. `again`: its policy starts it again. */
+export async function recordExit(context: EngineContext, container: LiveContainer, exit: ExitRecord | null, again = false): Promise<void> {
   // A closed connection takes signals and does nothing: until the end is written down, clients still see a container that runs.
   container.connection?.close();
   await releaseRun(context, container);
@@ -51,7 +55,8 @@ export async function recordExit(context: EngineContext, container: LiveContaine
     context,
     container,
     {
-      status: 'exited',
+      status: again ? 'restarting' : 'exited',
+      stopped: container.stopping,
       pid: 0,
       exitCode: exit?.exitCode ?? unknownExitCode,
       outOfMemory: exit?.outOfMemory ?? false,

@@ -24,7 +24,10 @@ export interface ContainerState {
   readonly error: string;
   readonly startedAtNs: bigint;
   readonly finishedAtNs: bigint;
+  /** How often its policy has started it again since somebody did. */
   readonly restartCount: number;
+  /** Somebody ended it: its policy leaves it alone. */
+  readonly stopped?: boolean;
   /** It is being removed, and its anonymous volumes with it. */
   readonly removesVolumes?: boolean;
 }

@@ -1,32 +1,40 @@
 import { OrlopError } from '#errors';
 import { passState, publishContainerEvent, type EngineContext } from '../context.ts';
 import { removeAnonymousVolumes } from '../volume/anonymous.ts';
-import { isActive } from './record.ts';
+import { isActive, type ContainerRecord } from './record.ts';
+import { giveUpRestart } from './restart.ts';
 import { endNow } from './stop.ts';
 import { notify, type LiveContainer } from './table.ts';
 
 /** Removes a container; a running one only by force, which kills it first. */
 export async function removeContainer(context: EngineContext, ref: string, options: { force?: boolean; volumes?: boolean }): Promise<void> {
   const container = context.table.find(ref);
-  while (!(await removeIfEnded(context, container, options.volumes === true))) {
-    if (options.force !== true) throw isRunning(container.record.name);
+  const force = options.force === true;
+  while (!(await removeIfEnded(context, container, { force, volumes: options.volumes === true }))) {
+    if (!force) throw isRunning(container.record);
     await endNow(context, container);
   }
 }
 
 /** false: it has a process, perhaps from a start that was under way before. */
-function removeIfEnded(context: EngineContext, container: LiveContainer, volumes: boolean): Promise<boolean> {
+function removeIfEnded(
+  context: EngineContext,
+  container: LiveContainer,
+  { force, volumes }: { force: boolean; volumes: boolean },
+): Promise<boolean> {
   const { id } = container.record;
   return context.queues.run(id, async () => {
-    if (isActive(container.record.state.status)) return false;
+    if (isActive(container.record.state.status) || (container.record.state.status === 'restarting' && !force)) return false;
+    giveUpRestart(context, container);
     // An auto-removed container may be gone by the time its end is settled.
     if (context.table.get(id) === container) await removeWhole(context, container, volumes);
     return true;
   });
 }
 
-function isRunning(name: string): OrlopError {
-  return new OrlopError('conflict', 'ENGINE_CONTAINER_RUNNING', `cannot remove container "${name}": container is running`, {
+function isRunning({ name, state }: ContainerRecord): OrlopError {
+  const what = state.status === 'restarting' ? 'restarting' : 'running';
+  return new OrlopError('conflict', 'ENGINE_CONTAINER_RUNNING', `cannot remove container "${name}": container is ${what}`, {
     hint: `stop it before removing it, or force: orlop rm -f ${name}`,
   });
 }

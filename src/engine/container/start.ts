@@ -25,17 +25,21 @@ import { removeWhole } from './remove.ts';
 import { mountRoot, openUsers } from './root-mount.ts';
 import type { LiveContainer } from './table.ts';
 
-/** Starts a container that does not run. false: it runs already. A failure is written into its record and leaves nothing of the run behind. */
-export async function startContainer(context: EngineContext, ref: string): Promise<boolean> {
+/**
+ * Starts a container that does not run. false: it runs already, or its policy is about to start it; `again`: this is that start. A failure is written into its
+ * record and leaves nothing of the run behind.
+ */
+export async function startContainer(context: EngineContext, ref: string, { again = false } = {}): Promise<boolean> {
   const container = context.table.find(ref);
   return context.queues.run(container.record.id, async () => {
     const { status } = container.record.state;
-    if (status === 'running') return false;
-    if (status !== 'created' && status !== 'exited') {
+    if (status === 'running' || (status === 'restarting') !== again) return false;
+    if (!['created', 'exited', 'restarting'].includes(status)) {
       throw new OrlopError('conflict', 'ENGINE_CONTAINER_BUSY', `container ${container.record.name} cannot be started: it is ${status}`, {
         hint: status === 'paused' ? `unpause it with: orlop unpause ${container.record.name}` : 'remove it',
       });
     }
+    container.restartDelayMs = again ? container.restartDelayMs : 0;
     try {
       await launch(context, container);
     } catch (error) {
@@ -52,7 +56,8 @@ async function settleFailure(context: EngineContext, container: LiveContainer, e
   await detachPlaces(context, container);
   await releaseMounts(context, container.record);
   for (const client of container.waitingClients.splice(0)) context.addon.close(client.socket);
-  saveState(context, container, { error: toOrlopError(error).message, exitCode: exitCodeOfFailure(error), pid: 0 }, null);
+  const status = container.record.state.status === 'restarting' ? ({ status: 'exited' } as const) : {};
+  saveState(context, container, { ...status, error: toOrlopError(error).message, exitCode: exitCodeOfFailure(error), pid: 0 }, null);
   if (container.record.request.autoRemove === true) await removeWhole(context, container);
 }
 
@@ -132,6 +137,8 @@ function settleStart(context: EngineContext, container: LiveContainer, started: 
     outOfMemory: false,
     startedAtNs: nowNs(),
     finishedAtNs: 0n,
+    restartCount: record.state.status === 'restarting' ? record.state.restartCount + 1 : 0,
+    stopped: false,
   };
   container.record = { ...record, state: { ...record.state, ...state } };
   followExit(context, container, started.connection);

@@ -2,6 +2,7 @@ import { OrlopError } from '#errors';
 import { openCgroup } from '#runtime';
 import { publishContainerEvent, saveState, type EngineContext } from '../context.ts';
 import { isActive } from './record.ts';
+import { giveUpRestart } from './restart.ts';
 import { parseSignal } from '#sys';
 import type { LiveContainer } from './table.ts';
 
@@ -16,6 +17,7 @@ export async function stopContainer(
 ): Promise<boolean> {
   const container = context.table.find(ref);
   const { record } = container;
+  if (giveUpRestart(context, container)) return true;
   if (!isActive(record.state.status)) return false;
   const signal = parseSignal(options.signal ?? record.process.stopSignal);
   const timeoutS = options.timeoutS ?? record.request.stopTimeoutS ?? defaultStopTimeoutS[record.kind];
@@ -35,6 +37,8 @@ export async function killContainer(context: EngineContext, ref: string, signalT
   const container = context.table.find(ref);
   const signal = parseSignal(signalText);
   requireRunning(container, 'kill');
+  // Who asks a process to end does not want it back.
+  if (signal === sigkill || signal === parseSignal(container.record.process.stopSignal)) container.stopping = true;
   if (signal === sigkill) {
     const frozen = container.record.state.status === 'paused';
     sendSignal(context, container, signal);

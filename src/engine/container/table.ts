@@ -25,6 +25,10 @@ export interface LiveContainer {
   readonly onRemove: Set<() => void>;
   /** A stop was asked for: the end that follows is no failure. */
   stopping: boolean;
+  /** Its policy starts it again when this fires. */
+  restartTimer: NodeJS.Timeout | null;
+  /** The last wait before such a start, ms; 0: there was none. */
+  restartDelayMs: number;
 }
 
 export interface ContainerTable {

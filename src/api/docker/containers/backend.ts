@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { ContainerFilter, ContainerSample, ContainerView, CreateRequest, WaitCondition } from '#wire';
+import type { ContainerChange, ContainerFilter, ContainerSample, ContainerView, CreateRequest, WaitCondition } from '#wire';
 
 export interface LogRequest {
   readonly follow: boolean;
@@ -33,6 +33,7 @@ export interface ContainerBackend {
     pause(ref: string): Promise<void>;
     unpause(ref: string): Promise<void>;
     rename(ref: string, name: string): Promise<void>;
+    update(ref: string, change: ContainerChange): Promise<void>;
     remove(ref: string, options: { force?: boolean; volumes?: boolean }): Promise<void>;
     wait(ref: string, condition: WaitCondition, signal: AbortSignal): Promise<{ exitCode: number; error?: string }>;
     list(filter: ContainerFilter): ContainerView[];

@@ -11,7 +11,7 @@ export function hostConfigOf({ request, networkMode }: ContainerView): DockerHos
     LogConfig: { Type: 'json-file', Config: {} },
     NetworkMode: networkMode,
     PortBindings: portBindingsOf(request.ports ?? []),
-    RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
+    RestartPolicy: { Name: request.restartPolicy?.name ?? 'no', MaximumRetryCount: request.restartPolicy?.maximumRetries ?? 0 },
     AutoRemove: request.autoRemove ?? false,
     ConsoleSize: [request.consoleSize?.[0] ?? 0, request.consoleSize?.[1] ?? 0],
     CapAdd: listOf(request.capAdd),

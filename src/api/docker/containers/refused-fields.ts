@@ -8,7 +8,6 @@ interface RefusedField {
 }
 
 const hostFields: Readonly<Record<string, RefusedField>> = {
-  RestartPolicy: { words: 'restart policies' },
   LogConfig: { words: 'log drivers and their options' },
   Links: { words: 'links' },
   Cgroup: { words: 'sharing a cgroup' },
@@ -53,14 +52,19 @@ const configFields: Readonly<Record<string, RefusedField>> = {
 
 /** unimplemented, naming the first field that asks for what Orlop cannot do. Fields that Docker does not know either are ignored, as Docker does. */
 export function refuseUnsupported(config: JsonReader, host: JsonReader): void {
+  refuseHostFields(host);
+  for (const [field, facts] of Object.entries(configFields)) {
+    if (!isHarmless(field, config.raw(field), facts)) throw refused(facts.words, field);
+  }
+}
+
+/** The same for what is a HostConfig, or a part of one. */
+export function refuseHostFields(host: JsonReader): void {
   for (const [field, facts] of Object.entries(hostFields)) {
     if (!isHarmless(field, host.raw(field), facts)) throw refused(facts.words, `HostConfig.${field}`);
   }
   for (const field of pathFields) {
     if ((host.raw(field) ?? null) !== null) throw refused('a choice of masked or read-only paths', `HostConfig.${field}`);
-  }
-  for (const [field, facts] of Object.entries(configFields)) {
-    if (!isHarmless(field, config.raw(field), facts)) throw refused(facts.words, field);
   }
 }
 
@@ -68,7 +72,6 @@ function isHarmless(field: string, value: unknown, { harmless }: RefusedField): 
   if (isEmpty(value) || harmless?.includes(value) === true) return true;
   if (typeof value !== 'object' || value === null) return false;
   const record = value as Record<string, unknown>;
-  if (field === 'RestartPolicy') return isEmpty(record['Name']) || record['Name'] === 'no';
   if (field === 'LogConfig') return (isEmpty(record['Type']) || record['Type'] === 'json-file') && isEmpty(record['Config']);
   if (field === 'Healthcheck') return isEmpty(record['Test']) || (Array.isArray(record['Test']) && record['Test'][0] === 'NONE');
   return false;

@@ -7,6 +7,7 @@ import type { ContainerBackend } from './backend.ts';
 import { decodeCreate } from './decode-create.ts';
 import { sendLogs } from './logs.ts';
 import { sendStats } from './stats.ts';
+import { updateContainer } from './update.ts';
 import { inspectionOf, summaryOf } from './view.ts';
 import { waitForContainer } from './wait.ts';
 
@@ -31,6 +32,7 @@ export function containerRoutes(backend: ContainerBackend, storageDriver: string
     { method: 'POST', path: '/containers/{id}/pause', handle: (exchange) => done(exchange, containers.pause(idOf(exchange))) },
     { method: 'POST', path: '/containers/{id}/unpause', handle: (exchange) => done(exchange, containers.unpause(idOf(exchange))) },
     { method: 'POST', path: '/containers/{id}/rename', handle: (exchange) => rename(backend, exchange) },
+    { method: 'POST', path: '/containers/{id}/update', handle: (exchange) => updateContainer(backend, exchange) },
     { method: 'POST', path: '/containers/{id}/resize', handle: (exchange) => resize(backend, exchange) },
     { method: 'POST', path: '/containers/{id}/wait', handle: (exchange) => waitForContainer(backend, exchange) },
     { method: 'POST', path: '/containers/{id}/attach', hijacks: true, handle: (exchange) => attachContainer(backend, exchange) },

@@ -10,6 +10,8 @@ export function formatStatus(view: ContainerView, nowNs: bigint): string {
       return `Up ${since(view.startedAtNs)}`;
     case 'paused':
       return `Up ${since(view.startedAtNs)} (Paused)`;
+    case 'restarting':
+      return `Restarting (${view.exitCode}) ${since(view.finishedAtNs)} ago`;
     case 'removing':
       return 'Removal In Progress';
     case 'dead':

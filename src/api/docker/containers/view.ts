@@ -66,9 +66,10 @@ export function inspectionOf(view: ContainerView, storageDriver: string): Docker
 function stateOf(view: ContainerView): DockerContainerState {
   return {
     Status: view.status,
-    Running: view.status === 'running' || view.status === 'paused',
+    // As Docker: who waits for a start by policy counts as running.
+    Running: ['running', 'paused', 'restarting'].includes(view.status),
     Paused: view.status === 'paused',
-    Restarting: false,
+    Restarting: view.status === 'restarting',
     OOMKilled: view.outOfMemory,
     Dead: view.status === 'dead',
     Pid: view.pid,

@@ -1,0 +1,50 @@
+import { OrlopError } from '#errors';
+import { openCgroup } from '#runtime';
+import { publishContainerEvent, saveRecord, type EngineContext } from '../context.ts';
+import type { ContainerChange, CreateRequest, Limits } from '../model.ts';
+import { limitsToResources } from '../spec/resources.ts';
+import { isActive } from './record.ts';
+
+/** Changes limits and restart policy, in Docker's words when that cannot be. The kernel is asked first: what it refuses is not written down. */
+export async function updateContainer(context: EngineContext, ref: string, change: ContainerChange): Promise<void> {
+  const container = context.table.find(ref);
+  await context.queues.run(container.record.id, async () => {
+    const { record } = container;
+    if (record.request.autoRemove === true && change.restartPolicy !== undefined)
+      throw invalid('Restart policy cannot be updated because AutoRemove is enabled for the container');
+    const limits = mergeLimits(record.request, change.limits ?? {});
+    if (isActive(record.state.status) && record.run !== null && change.limits !== undefined)
+      openCgroup(context.cgroups, record.run.cgroup).apply(limitsToResources(limits.changed));
+    const request: CreateRequest = {
+      ...record.request,
+      ...(Object.keys(limits.whole).length === 0 ? {} : { limits: limits.whole }),
+      ...(change.restartPolicy === undefined ? {} : { restartPolicy: change.restartPolicy }),
+    };
+    saveRecord(context, container, { ...record, request });
+    publishContainerEvent(context, container, 'update');
+  });
+}
+
+/** `changed`: what the kernel is told, memory always with its swap, since one bounds the other. */
+function mergeLimits({ limits: before = {} }: CreateRequest, change: Limits): { whole: Limits; changed: Limits } {
+  const whole = { ...before, ...change };
+  const { memoryBytes = 0, memorySwapBytes = 0 } = whole;
+  if (memorySwapBytes > 0 && memoryBytes > memorySwapBytes)
+    throw invalid('Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time');
+  const nano = change.nanoCpus !== undefined;
+  const other = change.cpuQuotaUs !== undefined || change.cpuPeriodUs !== undefined;
+  if (nano && (before.cpuQuotaUs !== undefined || before.cpuPeriodUs !== undefined))
+    throw invalid('Conflicting options: CPU Period or Quota and Nano CPUs cannot both be set');
+  if (other && before.nanoCpus !== undefined)
+    throw invalid('Conflicting options: CPU Quota or Period cannot be updated as NanoCPUs has already been set');
+  const memory =
+    change.memoryBytes !== undefined || change.memorySwapBytes !== undefined
+      ? { memoryBytes: whole.memoryBytes, memorySwapBytes: whole.memorySwapBytes }
+      : {};
+  const changed = Object.fromEntries(Object.entries({ ...change, ...memory }).filter(([, value]) => value !== undefined)) as Limits;
+  return { whole, changed };
+}
+
+function invalid(message: string): OrlopError {
+  return new OrlopError('invalid-argument', 'ENGINE_BAD_UPDATE', message);
+}
