@@ -175,6 +175,48 @@ describe('networks', { skip: whyNot() }, () => {
     await engine.must('network', 'rm', 'shared');
   });
 
+  test('a container that shares the network of a machine finds the machine’s neighbours', async () => {
+    await engine.must('network', 'create', 'ward');
+    await engine.must('run', '-d', '--name', 'web', '--network', 'ward', ...server('neighbour'));
+    await engine.must('launch', '--network', 'ward', 'busybox', 'machine');
+    await engine.must('run', '-d', '--name', 'guest', '--network', 'container:machine', image, 'sleep', '1000');
+    await hears(() => ask('guest', 'web'), 'neighbour');
+    await hears(() => ask('machine', 'web'), 'neighbour');
+    const address = await inspect('machine', '{{.NetworkSettings.Networks.ward.IPAddress}}');
+    assert.match(
+      await engine.must('exec', 'guest', 'cat', '/etc/hosts'),
+      new RegExp(`^${address.replaceAll('.', String.raw`\.`)}\\smachine$`, 'm'),
+    );
+  });
+
+  test('containers that share a network outlive the engine, and then the owner, with their ids', async () => {
+    await engine.must('run', '-d', '--name', 'owner', ...server('still'));
+    await engine.must('run', '-d', '--name', 'guest', '--network', 'container:owner', image, 'sleep', '1000');
+    await engine.kill();
+    await engine.start();
+    await hears(() => ask('guest', '127.0.0.1'), 'still');
+    await engine.must('stop', '-t', '0', 'owner');
+    const ids = await engine.must('exec', 'guest', 'cat', '/proc/self/uid_map');
+    await engine.must('run', '-d', '--name', 'next', image, 'sleep', '1000');
+    assert.notEqual(await engine.must('exec', 'next', 'cat', '/proc/self/uid_map'), ids);
+  });
+
+  test('a privileged container shares a network with the ids of the host', async () => {
+    await engine.must('run', '-d', '--name', 'owner', ...server('owner'));
+    const told = await engine.must(
+      'run',
+      '--rm',
+      '--privileged',
+      '--network',
+      'container:owner',
+      image,
+      'sh',
+      '-c',
+      'cat /proc/self/uid_map; ls /sys/class/net',
+    );
+    assert.match(told, /^\s*0\s+0\s+4294967295\neth0\nlo$/);
+  });
+
   test('what cannot be is refused in words that programs know, and leaves nothing', async () => {
     await engine.must('run', '-d', '--name', 'owner', image, 'sleep', '1000');
     const cases: readonly [args: string[], message: RegExp][] = [

@@ -1,9 +1,10 @@
 import type { Endpoint } from '#network';
 import { openNamespace } from '#sys';
-import { updateHostFiles, type NameService } from '../container/host-files.ts';
+import { updateHostFiles, writeHostFiles, type NameService } from '../container/host-files.ts';
 import type { ContainerRecord } from '../container/record.ts';
 import type { LiveContainer } from '../container/table.ts';
 import type { EngineContext } from '../context.ts';
+import { networkOwner } from './joining.ts';
 import { joinedId } from './mode.ts';
 import { isWired } from './places.ts';
 import { closePorts, openPorts } from './ports.ts';
@@ -32,6 +33,20 @@ export async function detachPlaces(context: EngineContext, container: LiveContai
   context.networks.names.stop(id);
   if (ports.length > 0) await closePorts(context, container);
   for (const place of context.networks.endpoints(id)) await context.networks.detach(place);
+}
+
+/** Writes what a container finds about hosts and names in its /etc, for a start. `filesOwner`: whose files these are; `service`: what is to be served then. */
+export async function prepareNames(
+  context: EngineContext,
+  { record, files }: LiveContainer,
+  places: readonly Endpoint[],
+): Promise<{ readonly filesOwner: ContainerRecord; readonly service: NameService | null }> {
+  const owner = networkOwner(context, record);
+  if (owner === null) return { filesOwner: record, service: await writeHostFiles(files, record, places) };
+  if (owner.record.kind === 'app') return { filesOwner: owner.record, service: null };
+  // A machine keeps its files to itself; its name server answers in the network that both have.
+  await writeHostFiles(files, record, context.networks.endpoints(owner.record.id));
+  return { filesOwner: record, service: null };
 }
 
 /** Answers the container's questions for names at 127.0.0.11, in the place of a server that it has already. */

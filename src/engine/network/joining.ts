@@ -58,16 +58,21 @@ function notRunning(other: LiveContainer): OrlopError {
   });
 }
 
-/** The container whose files for /etc a container uses: its own, or those of the one at the end of the chain of shared networks, if that one has any. */
-export function hostFilesOwner(context: Pick<EngineContext, 'table'>, record: ContainerRecord): LiveContainer | null {
+/** The container at the end of the chain of shared networks, whose places and files in /etc these are; null: its own, or nobody's any more. */
+export function networkOwner(context: Pick<EngineContext, 'table'>, record: ContainerRecord): LiveContainer | null {
   const seen = new Set<string>();
-  let at: ContainerRecord = record;
-  for (let id = joinedId(at.network); id !== null; id = joinedId(at.network)) {
+  let owner: LiveContainer | null = null;
+  for (let id = joinedId(record.network); id !== null; id = joinedId(owner.record.network)) {
     const next = context.table.get(id as ContainerId);
     if (next === undefined || seen.has(id)) return null;
     seen.add(id);
-    at = next.record;
+    owner = next;
   }
-  const owner = at === record ? null : context.table.get(at.id);
+  return owner;
+}
+
+/** Whose files are bound over those in a container's /etc; null: its own. A machine's are its own business. */
+export function hostFilesOwner(context: Pick<EngineContext, 'table'>, record: ContainerRecord): LiveContainer | null {
+  const owner = networkOwner(context, record);
   return owner?.record.kind === 'app' ? owner : null;
 }
