@@ -1,8 +1,7 @@
 import { randomInt } from 'node:crypto';
-import { addressFromBytes, addressToBytes, formatAddress, parseAddress } from '../addresses.ts';
+import { addressFromBytes, formatAddress, parseAddress } from '../addresses.ts';
 import { formatAnswer, formatName, recordType, responseCode, type AnswerRecord, type Query } from './message.ts';
-import type { NameIndex } from './name-index.ts';
-import type { NamedPlace } from './types.ts';
+import type { Holder, NameIndex } from './name-index.ts';
 
 /** What to tell a container of its neighbours; null when the question is about somebody else. */
 export function answerLocally(index: NameIndex, containerId: string, query: Query, limit: number): Buffer | null {
@@ -17,23 +16,17 @@ export function answerLocally(index: NameIndex, containerId: string, query: Quer
  * The addresses of the first network in which anybody has one of that family, in a random order so that load spreads. Empty when the name is known but has nothing
  * of that type: somebody else must not be asked then, as he would say that there is no such name. null: nobody is called so.
  */
-function addresses(networks: readonly (readonly NamedPlace[])[], type: number): AnswerRecord[] | null {
+function addresses(networks: readonly (readonly Holder[])[], type: number): AnswerRecord[] | null {
   if (networks.length === 0) return null;
   // Of "any" one kind is enough (RFC 8482).
   const types = type === recordType.ANY ? [recordType.A, recordType.AAAA] : [type];
   for (const wanted of types) {
     for (const holders of networks) {
-      const records = holders.flatMap((place) => addressRecord(place, wanted) ?? []);
+      const records = holders.flatMap((holder) => holder(wanted) ?? []);
       if (records.length > 0) return shuffle(records);
     }
   }
   return [];
-}
-
-function addressRecord(place: NamedPlace, type: number): AnswerRecord | null {
-  const text = type === recordType.A ? place.address : type === recordType.AAAA ? place.address6 : undefined;
-  const address = text === undefined ? null : parseAddress(text);
-  return address === null ? null : { type, data: addressToBytes(address) };
 }
 
 function pointer(index: NameIndex, containerId: string, name: string): AnswerRecord[] | null {

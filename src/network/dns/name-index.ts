@@ -1,6 +1,9 @@
-import { formatAddress, parseAddress } from '../addresses.ts';
-import { foldName } from './message.ts';
+import { addressToBytes, formatAddress, parseAddress } from '../addresses.ts';
+import { foldName, recordType, type AnswerRecord } from './message.ts';
 import type { Directory, NamedPlace } from './types.ts';
+
+/** Somebody who has a name: his address as a record of this type, or null when he has none. */
+export type Holder = (type: number) => AnswerRecord | null;
 
 /** What containers are called, as one of them sees it. */
 export interface NameIndex {
@@ -8,14 +11,14 @@ export interface NameIndex {
    * Who has this name (folded, without a trailing dot): `name` in any of the container's networks, or `name.network`; dots may be part of both. One list per
    * network, in the order in which they are to be tried; empty when nobody has it.
    */
-  holders(containerId: string, name: string): readonly (readonly NamedPlace[])[];
+  holders(containerId: string, name: string): readonly (readonly Holder[])[];
   /** `name.network` of whoever has this address in one of the container's networks. */
   nameOf(containerId: string, address: string): string | undefined;
 }
 
 /** Each listed when somebody asks. */
 interface NetworkNames {
-  byName?: ReadonlyMap<string, readonly NamedPlace[]>;
+  byName?: ReadonlyMap<string, readonly Holder[]>;
   byAddress?: ReadonlyMap<string, NamedPlace>;
 }
 
@@ -36,7 +39,7 @@ export function createNameIndex(directory: Directory): NameIndex {
   return {
     holders(containerId, name) {
       const places = directory.placesOf(containerId);
-      const found = (network: string, wanted: string): readonly NamedPlace[] => byName(network).get(wanted) ?? [];
+      const found = (network: string, wanted: string): readonly Holder[] => byName(network).get(wanted) ?? [];
       for (const { wanted, network } of splits(name)) {
         const own = places.filter((place) => network === undefined || foldText(place.network) === network);
         const lists = own.map((place) => found(place.network, wanted)).filter((list) => list.length > 0);
@@ -64,16 +67,32 @@ function splits(name: string): { wanted: string; network?: string }[] {
   return [{ wanted: name }, ...divided];
 }
 
-function listNames(members: readonly NamedPlace[]): Map<string, NamedPlace[]> {
-  const byName = new Map<string, NamedPlace[]>();
+function listNames(members: readonly NamedPlace[]): Map<string, Holder[]> {
+  const byName = new Map<string, Holder[]>();
   for (const place of members) {
+    const holder = createHolder(place);
     for (const name of new Set(place.names.map(foldText))) {
       const holders = byName.get(name);
-      if (holders === undefined) byName.set(name, [place]);
-      else holders.push(place);
+      if (holders === undefined) byName.set(name, [holder]);
+      else holders.push(holder);
     }
   }
   return byName;
+}
+
+/** Its records are made once: a name may have a thousand holders. */
+function createHolder(place: NamedPlace): Holder {
+  const made = new Map<number, AnswerRecord | null>();
+  return (type) => {
+    const known = made.get(type);
+    if (known !== undefined) return known;
+    const text = type === recordType.A ? place.address : type === recordType.AAAA ? place.address6 : undefined;
+    const address = text === undefined ? null : parseAddress(text);
+    const record = address === null ? null : { type, data: addressToBytes(address) };
+    // Of the other types, which anybody may make up, nothing is remembered.
+    if (text !== undefined) made.set(type, record);
+    return record;
+  };
 }
 
 function listAddresses(members: readonly NamedPlace[]): Map<string, NamedPlace> {
