@@ -161,10 +161,18 @@ for (const snapshots of ['overlay', 'native'] as const satisfies TestEngineOptio
         await bench.engine.containers.start(id);
         await bench.exitCode(id);
         assert.equal(await bench.output(id), 'line\nline\nline\n');
+        assert.equal((await bench.engine.files.stat(id, '/kept')).sizeBytes, 10);
         await bench.engine.archives.commit(id, { name: 'limited:1' });
         const next = await bench.run(['cat', '/kept'], { image: 'limited:1' });
         await bench.exitCode(next);
         assert.equal(await bench.output(next), 'line\nline\n');
+      });
+
+      test('a new volume gets what the image has at its place', async () => {
+        const mounts = [{ type: 'volume', source: `filled-${snapshots}`, target: '/etc' }] as const;
+        const id = await bench.run(['sh', '-c', 'ls /etc | grep passwd'], { storageOptions, mounts });
+        assert.equal(await bench.exitCode(id), 0, await bench.output(id));
+        await bench.engine.containers.remove(id, {});
       });
 
       test('another engine finds a running container and its disk, and removes both', async () => {

@@ -1,8 +1,8 @@
 import { constants, openSync } from 'node:fs';
-import { join } from 'node:path';
 import { isErrno } from '#errors';
-import { AT_FDCWD, mountOverlayRoot, OPEN_TREE_CLONE, S_IFDIR, S_IFMT, withErrno, type FileFacts } from '#sys';
+import { S_IFDIR, S_IFMT, withErrno, type FileFacts } from '#sys';
 import { isActive } from '../container/record.ts';
+import { mountUnmapped } from '../container/root-mount.ts';
 import type { LiveContainer } from '../container/table.ts';
 import type { EngineContext } from '../context.ts';
 
@@ -29,18 +29,7 @@ export async function openContainerRoot(context: EngineContext, { record }: Live
     return range === null ? opened(descriptor, 0, 2 ** 32 - 1) : opened(descriptor, range.first, range.count);
   }
   const snapshot = await context.store.snapshots.locate(record.id, record.image.chain);
-  if (snapshot.driver === 'native')
-    return opened(addon.openTree(AT_FDCWD, join(context.dataRoot, snapshot.upper), OPEN_TREE_CLONE), 0, 2 ** 32 - 1);
-  const mount = await mountOverlayRoot(addon, {
-    base: context.dataRootDescriptor,
-    lower: snapshot.lower,
-    upper: { directory: snapshot.upper, work: snapshot.work },
-    volatile: false,
-    fsuid: 0,
-    fsgid: 0,
-    way: context.overlayWay,
-  });
-  return opened(mount, 0, 2 ** 32 - 1);
+  return opened(await mountUnmapped(context, snapshot), 0, 2 ** 32 - 1);
 }
 
 /** The owner as the container sees it; one that it does not know is nobody. */

@@ -1,9 +1,8 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { isErrno, OrlopError } from '#errors';
 import { copyTree, type Snapshot } from '#store';
 import * as k from '#sys';
 import { mountOverlayRoot, openInRoot } from '#sys';
+import { mountUnmapped } from '../container/root-mount.ts';
 import type { EngineContext } from '../context.ts';
 import type { ResolvedMount } from './resolved-mount.ts';
 
@@ -22,13 +21,18 @@ export async function fillVolumes(context: EngineContext, mounts: readonly Resol
   }
 }
 
-/** What the container will see, read-only and in no mount table. */
-function openRoot({ addon, store, dataRoot, dataRootDescriptor, overlayWay }: EngineContext, snapshot: Snapshot): number | Promise<number> {
-  if (snapshot.driver === 'native') return addon.openTree(k.AT_FDCWD, join(dataRoot, snapshot.upper), k.OPEN_TREE_CLONE);
-  // A writable layer with a disk of its own is not below the data root; nothing but first-boot files is in a new one. overlayfs wants two layers.
-  const upper = existsSync(join(dataRoot, snapshot.upper)) ? snapshot.upper : (store.snapshots.view(null).lower[0] ?? '');
-  const lower = [...new Set([upper, ...snapshot.lower])];
-  return mountOverlayRoot(addon, { base: dataRootDescriptor, lower, fsuid: 0, fsgid: 0, way: overlayWay, attributes: k.MOUNT_ATTR_RDONLY });
+/** What the container will see, in no mount table; it is only read. */
+function openRoot(context: EngineContext, snapshot: Snapshot): Promise<number> {
+  if (snapshot.driver === 'native' || snapshot.disk !== null) return mountUnmapped(context, snapshot);
+  const { addon, dataRootDescriptor: base, overlayWay: way } = context;
+  return mountOverlayRoot(addon, {
+    base,
+    lower: [snapshot.upper, ...snapshot.lower],
+    fsuid: 0,
+    fsgid: 0,
+    way,
+    attributes: k.MOUNT_ATTR_RDONLY,
+  });
 }
 
 async function copyFrom({ addon }: EngineContext, root: number, target: string, path: string): Promise<void> {
