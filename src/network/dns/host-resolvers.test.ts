@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -66,6 +66,8 @@ test('a file that is gone or says nothing names nobody, which is told once', (t)
   unlinkSync(host.path);
   assert.deepEqual(host.later(), []);
   assert.equal(host.said.length, 2);
+  mkdirSync(host.path);
+  assert.deepEqual(host.later(), []);
 });
 
 test('options say how patient to be, within reason', () => {

@@ -36,8 +36,7 @@ export function createHostResolvers({
     const mark = markOf(path);
     if (mark === seen) return;
     seen = mark;
-    const text = mark === '' ? '' : readFileSync(path, 'utf8');
-    ({ resolvers, rotates } = parseResolvers(text));
+    ({ resolvers, rotates } = parseResolvers(mark === '' ? '' : readText(path)));
     const hasServers = resolvers.servers.length > 0;
     if (!hasServers && !hasWarned) logger.warn('the host names no name server: containers find each other and nobody else', { path });
     hasWarned = !hasServers;
@@ -55,11 +54,21 @@ export function createHostResolvers({
 
 /** Tells one state of the file from another, also when a link leads elsewhere now; '' when there is none. */
 function markOf(path: string): string {
-  try {
+  return unlessMissing(() => {
     const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
     return [dev, ino, size, mtimeNs, ctimeNs].join(' ');
+  });
+}
+
+function readText(path: string): string {
+  return unlessMissing(() => readFileSync(path, 'utf8'));
+}
+
+function unlessMissing(work: () => string): string {
+  try {
+    return work();
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES')) return '';
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'EISDIR')) return '';
     throw error;
   }
 }
