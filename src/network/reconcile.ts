@@ -2,7 +2,7 @@ import { closeSync, openSync } from 'node:fs';
 import { isErrno } from '#errors';
 import type { Logger } from '#log';
 import { attach, isAttachable, type AttachmentTools } from './attachment.ts';
-import { isLinked } from './inside.ts';
+import { isLinked, type LinkedEndpoint } from './inside.ts';
 import { buriedGroup, isHostLink, jointLinks, networkGroup } from './naming.ts';
 import type { Link } from './netlink/replies.ts';
 import { deleteLink, setLink } from './netlink/requests.ts';
@@ -103,9 +103,9 @@ async function wire(tools: Tools, { containerId, netns }: RunningContainer): Pro
   const descriptor = openNamespace(netns);
   if (descriptor === null) return;
   try {
-    const up = linksInside(addon, descriptor);
+    const inside = lookInside(addon, descriptor);
     for (const endpoint of linked) {
-      const isThere = up.has(endpoint.link) && (endpoint.hostLink === undefined || endpoints.isAttached(endpoint));
+      const isThere = isWired(tools, endpoint, inside);
       endpoints.setAttached(endpoint, isThere);
       if (!isThere) await attach(tools, endpoint, descriptor);
     }
@@ -126,13 +126,27 @@ function openNamespace(path: string): number | null {
   }
 }
 
-/** Names of the links that are up: a link that is down was made and not configured. */
-function linksInside(addon: Tools['addon'], netnsFd: number): Set<string> {
+interface Inside {
+  readonly links: readonly Link[];
+  /** Indexes of links that have an address. */
+  readonly addressed: ReadonlySet<number>;
+}
+
+function lookInside(addon: Tools['addon'], netnsFd: number): Inside {
   using inside = openRouteSocket(addon, netnsFd);
-  return new Set(
-    inside
-      .links()
-      .filter((link) => link.up)
-      .map((link) => link.name),
-  );
+  return { links: inside.links(), addressed: new Set(inside.addresses().map(({ index }) => index)) };
+}
+
+/**
+ * Whether the container has the endpoint's link. What its root has made of it since (another name, taken down, other addresses) is its own affair; one that still has
+ * its first name, is down and has no address was never finished.
+ */
+function isWired({ socket }: Tools, endpoint: LinkedEndpoint, inside: Inside): boolean {
+  const host = endpoint.hostLink === undefined ? null : socket.link({ name: endpoint.hostLink });
+  if (host === null && endpoint.hostLink !== undefined) return false;
+  const isIt = (link: Link): boolean =>
+    host === null ? link.name === endpoint.link || link.kind === endpoint.driver : link.index === host.parent;
+  const found = inside.links.find((link) => isIt(link));
+  if (found === undefined) return host !== null;
+  return found.name !== endpoint.link || found.up || inside.addressed.has(found.index);
 }

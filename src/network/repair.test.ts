@@ -250,6 +250,30 @@ if (!isInOwnNetwork()) {
     socket.change(deleteLink({ name: 'foreign7' }));
   });
 
+  test("what a container's root has made of its link is left to it when an engine starts", async () => {
+    const state = createMemoryState();
+    await using box = await openTestNamespace(addon);
+    await using networks = await open(state);
+    await networks.create({ name: 'net', driver: 'macvlan' });
+    for (const name of ['bridge', 'net']) await networks.attach(await networks.reserve('box', name), box.fd);
+    const run = (line: string): string =>
+      execFileSync('nsenter', [`--net=/proc/${box.pid}/ns/net`, 'ip', ...line.split(' ')], { encoding: 'utf8' });
+    for (const line of [
+      'link set eth0 down',
+      'address flush dev eth0',
+      'link set eth0 name lan0',
+      'address add 10.9.9.9/24 dev eth1',
+      'link set eth1 down',
+    ])
+      run(line);
+    const before = inside(box);
+    await using next = await open(state);
+    await next.reconcile(['box'], [{ containerId: 'box', netns: netnsOf(box) }]);
+    assert.deepEqual([inside(box), before.links], [before, ['eth1', 'lan0']]);
+    assert.ok(next.endpoints().every((endpoint) => next.isAttached(endpoint)));
+    await next.removeAll();
+  });
+
   test('endpoints of forty containers live at random, and kernel, state and answers agree all the time', async (t) => {
     const seed = Number(process.env['ORLOP_SEED'] ?? Date.now() % 1_000_000);
     t.diagnostic(`ORLOP_SEED=${seed}`);
