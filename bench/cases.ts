@@ -7,6 +7,7 @@ import { compare, throughput, timeCommand, type Contender } from './measure.ts';
 import { familyOf, parentOf, proportionalKb, residentKb } from './memory.ts';
 import { runInside } from './inside.ts';
 import { names } from './names.ts';
+import { network } from './network.ts';
 import type { Engine, Work } from './peers.ts';
 import { registry } from './registry.ts';
 import type { Row, Series } from './samples.ts';
@@ -176,5 +177,6 @@ export const cases: Readonly<Record<string, (bench: Bench) => Row[] | Promise<Ro
   // Each round moves four gigabytes.
   registry: ({ scratch, rounds }) => registry(scratch, Math.min(rounds, 5)),
   names: ({ scratch, rounds }) => names(scratch, Math.min(rounds, 10)),
+  network: ({ rounds }) => network(Math.min(rounds, 5)),
   after: afterWork,
 };
