@@ -5,6 +5,7 @@ import { openContainerServer, SOCK_DGRAM } from './container-server.ts';
 import { createHostResolvers } from './host-resolvers.ts';
 import { createNameIndex, type NameIndex } from './name-index.ts';
 import { createQuestions } from './questions.ts';
+import { createServerOrder, type ServerOrder } from './server-order.ts';
 import type { Directory, NameServers, ServeOptions } from './types.ts';
 import type { Resolvers } from './upstream.ts';
 
@@ -19,6 +20,8 @@ export interface NameServersOptions {
 interface Context extends NameServersOptions {
   readonly index: NameIndex;
   readonly hostResolvers: () => Resolvers;
+  readonly serverOrder: ServerOrder;
+  readonly load: { waiting: number };
 }
 
 /** The server of one container, in the namespace of this number. */
@@ -32,7 +35,13 @@ interface Served extends Disposable {
 export function openNameServers(options: NameServersOptions): NameServers {
   const { directory, logger, resolvConf } = options;
   const hostResolvers = createHostResolvers({ logger, ...(resolvConf === undefined ? {} : { path: resolvConf }) });
-  const context: Context = { ...options, index: createNameIndex(directory), hostResolvers };
+  const context: Context = {
+    ...options,
+    index: createNameIndex(directory),
+    hostResolvers,
+    serverOrder: createServerOrder(),
+    load: { waiting: 0 },
+  };
   const served = new Map<string, Served>();
   const stop = (containerId: string): void => {
     served.get(containerId)?.[Symbol.dispose]();

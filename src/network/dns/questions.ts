@@ -6,6 +6,7 @@ import { answerLocally } from './local-answers.ts';
 import { formatAnswer, formatRejection, isRejected, parseQuery, passOn, responseCode, sizeLimit, type Query } from './message.ts';
 import type { NameIndex } from './name-index.ts';
 import type { ServeOptions } from './types.ts';
+import type { ServerOrder } from './server-order.ts';
 import { askServers, type Resolvers } from './upstream.ts';
 
 export interface QuestionsOptions {
@@ -13,14 +14,18 @@ export interface QuestionsOptions {
   readonly index: NameIndex;
   readonly logger: Logger;
   readonly hostResolvers: () => Resolvers;
+  readonly serverOrder: ServerOrder;
+  /** Questions of all containers that wait for somebody else's answer. */
+  readonly load: { waiting: number };
   /** As they are at the moment. */
   readonly serveOptions: () => ServeOptions;
   /** A datagram socket inside the container's namespace, bound to an address of it: its descriptor. */
   readonly bindInside: (address: string) => number;
 }
 
-/** Questions that wait for somebody else's answer, of one container; more are refused, as each takes a socket. */
+/** Questions that wait for somebody else's answer, of one container and of all; more are refused, as each takes sockets. */
 const longestQueue = 256;
+const longestQueueOfAll = 2048;
 const longestMessage = 0xffff;
 
 /** Answers a container's questions: of its neighbours at once, of anybody else with what the servers say. Disposing gives up those that wait. */
@@ -53,13 +58,17 @@ async function forward(options: QuestionsOptions, waiting: Set<AbortController>,
   const failed = (code: number): Buffer => formatAnswer(query, code, [], limit);
   const resolvers = resolversOf(options);
   if (resolvers.servers.length === 0 || options.serveOptions().isInternal?.() === true) return failed(responseCode.FAILED);
-  if (waiting.size >= longestQueue) return failed(responseCode.REFUSED);
+  const { load, serverOrder } = options;
+  if (waiting.size >= longestQueue || load.waiting >= longestQueueOfAll) return failed(responseCode.REFUSED);
   const abort = new AbortController();
   waiting.add(abort);
+  load.waiting += 1;
   try {
-    const answer = await askServers(query, { ...resolvers, isStream, signal: abort.signal });
+    const servers = serverOrder.order(resolvers.servers);
+    const answer = await askServers(query, { ...resolvers, servers, isStream, signal: abort.signal, onSilent: serverOrder.noteSilent });
     return answer === null ? failed(responseCode.FAILED) : passOn(query, answer, limit);
   } finally {
+    load.waiting -= 1;
     waiting.delete(abort);
     abort.abort();
   }

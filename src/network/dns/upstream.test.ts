@@ -61,7 +61,10 @@ describe('other servers', () => {
   test('that do not answer give way to the next', async () => {
     await using silent = await openFakeServer({ address: first, answer: () => null });
     await using next = await openFakeServer({ address: second, port: silent.port, answer: () => [a('example.org', '10.0.0.2')] });
-    assert.deepEqual(await ask([first, second], silent.port, { timeoutMs: 20 }), ['10.0.0.2']);
+    const noted: string[] = [];
+    const onSilent: AskOptions['onSilent'] = (servers) => noted.push(...[...servers].map(({ address }) => address));
+    assert.deepEqual(await ask([first, second], silent.port, { timeoutMs: 20, onSilent }), ['10.0.0.2']);
+    assert.deepEqual(noted, [first]);
     assert.equal(silent.asked.length, 1);
     assert.equal(next.asked.length, 1);
   });

@@ -23,6 +23,8 @@ export interface AskOptions extends Resolvers {
   readonly signal: AbortSignal;
   /** Whether the client can take an answer of any length. */
   readonly isStream: boolean;
+  /** Hears which servers were asked and had said nothing when another one answered. */
+  readonly onSilent?: (servers: Iterable<Server>) => void;
   /** 53, except in tests. */
   readonly port?: number;
 }
@@ -54,12 +56,13 @@ type Outcome = Buffer | 'unreachable' | null;
 /** Begins the next try when the last one has taken too long or failed; a server that said that it cannot help is not asked again. */
 async function race(
   tries: readonly Server[],
-  { timeoutMs, signal }: AskOptions,
+  { timeoutMs, signal, onSilent }: AskOptions,
   ask: (server: Server) => Promise<Outcome>,
 ): Promise<Answer | null> {
   const { promise, resolve } = Promise.withResolvers<Answer | null>();
   const left = [...tries];
   const useless = new Set<Server>();
+  const silent = new Set<Server>();
   let poor: Answer | null = null;
   let pending = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -74,9 +77,11 @@ async function race(
   };
   const attempt = async (server: Server): Promise<void> => {
     pending += 1;
+    silent.add(server);
     const outcome = await ask(server);
     pending -= 1;
     if (outcome === null) return;
+    silent.delete(server);
     const answer = outcome === 'unreachable' ? null : { server, message: outcome };
     if (answer !== null && !unhelpful.has(codeOf(answer.message))) return resolve(answer);
     poor = answer ?? poor;
@@ -87,6 +92,7 @@ async function race(
   next();
   const answer = await promise;
   clearTimeout(timer);
+  if (answer !== null && silent.size > 0) onSilent?.(silent);
   return answer;
 }
 
