@@ -27,7 +27,8 @@ function mountQuotaDisk(type: string, mkfs: readonly string[]): { root: string; 
   return {
     root,
     close() {
-      execFileSync('umount', [root]);
+      // After a failure something may still be there; what failed is to be told, not this.
+      execFileSync('umount', ['-l', root]);
       rmSync(directory, { recursive: true });
     },
   };
