@@ -52,6 +52,7 @@ async function checkLimit(t: TestContext, root: string): Promise<void> {
     () => execFileSync('sh', ['-c', fill], { cwd: join(path, 'd'), stdio: 'pipe' }),
     /No space left on device|Disk quota exceeded/,
   );
+  rmSync(join(path, 'd'), { recursive: true });
   writeFileSync(join(path, 'kept'), '');
   await volumes.release('small', 'one');
   const again = await volumes.acquire('small', 'two');
