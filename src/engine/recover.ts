@@ -10,7 +10,7 @@ import { removeWhole } from './container/remove.ts';
 import type { LiveContainer } from './container/table.ts';
 import { saveState, type EngineContext } from './context.ts';
 import { recoverVolumes } from './volume/recover-volumes.ts';
-import { resumePlaces } from './network/attachment.ts';
+import { refreshNames, resumePorts } from './network/attachment.ts';
 
 /**
  * Finds what an earlier engine left: takes up running containers, writes down ends that nobody saw, finishes removals, and clears what a
@@ -30,8 +30,10 @@ export async function recoverContainers(context: EngineContext): Promise<void> {
   await Promise.all(containers.map((container) => recoverContainer(context, container)));
   await recoverVolumes(context);
   await sweepCgroups(context);
+  // Before the firewall's table is made anew, so that it has them from the beginning.
+  for (const container of containers) await resumeNetwork(context, container, resumePorts);
   await reconcileNetworks(context);
-  for (const container of containers) await resumeNetwork(context, container);
+  for (const container of containers) await resumeNetwork(context, container, refreshNames);
 }
 
 /** A host that has lost what bridges need (nft, say) still runs containers without them. */
@@ -50,11 +52,11 @@ async function reconcileNetworks(context: EngineContext): Promise<void> {
 }
 
 /** What a running container has of the network goes on, but for what this process does for it. */
-async function resumeNetwork(context: EngineContext, container: LiveContainer): Promise<void> {
+async function resumeNetwork(context: EngineContext, container: LiveContainer, step: typeof resumePorts): Promise<void> {
   await context.queues.run(container.record.id, async () => {
     if (!isActive(container.record.state.status)) return;
     try {
-      await resumePlaces(context, container);
+      await step(context, container);
     } catch (error) {
       context.logger.warn('a container goes on without all of its network', { container: container.record.name, error });
     }

@@ -78,12 +78,10 @@ export async function refreshNames(context: EngineContext, container: LiveContai
   else await serveNames(context, record, service, () => openNamespace(record.state.pid, 'net'));
 }
 
-/** Takes up what an earlier engine did for a running container: links and table go on by themselves. */
-export async function resumePlaces(context: EngineContext, container: LiveContainer): Promise<void> {
+/** Takes up the ports that an earlier engine published for a running container. */
+export async function resumePorts(context: EngineContext, container: LiveContainer): Promise<void> {
   const { id, ports } = container.record;
-  if (ports.length > 0) {
-    context.networks.ports.hold(id, ports);
-    await openPorts(context, container);
-  }
-  await refreshNames(context, container);
+  if (ports.length === 0) return;
+  context.networks.ports.hold(id, ports);
+  await openPorts(context, container);
 }
