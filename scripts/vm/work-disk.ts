@@ -23,6 +23,8 @@ const needed = [
   'build/store-worker.mjs',
   'node_modules/fast-check',
   'node_modules/pure-rand',
+  // What the engine itself stands on.
+  'node_modules/yaml',
   'node_modules/node-api-headers',
 ];
 
