@@ -8,7 +8,7 @@ import { parseDriverOptions } from './driver-options.ts';
 import type { Firewall } from './firewall/firewall.ts';
 import type { FirewalledNetwork } from './firewall/ruleset.ts';
 import { enableForwarding, enableForwarding6, routeLoopback, routeLoopback6 } from './forwarding.ts';
-import { outgoingMtu, usedSubnets, type HostFacts } from './host-facts.ts';
+import { advertisedLinks, outgoingMtu, usedSubnets, type HostFacts } from './host-facts.ts';
 import { jointLinks } from './naming.ts';
 import { deleteLink } from './netlink/requests.ts';
 import { isRefusal, type RouteSocket } from './netlink/socket.ts';
@@ -47,7 +47,7 @@ export async function applyDevices(tools: DeviceTools, network: NetworkRecord): 
   }
   if (!network.internal) {
     await enableForwarding(logger);
-    if (network.ipv6) await enableForwarding6(logger);
+    if (network.ipv6) await enableForwarding6(logger, advertisedLinks({ links: socket.links(), routes: socket.routes() }));
   }
   const mtu = network.mtu ?? outgoingMtu({ links: socket.links(), addresses: [], routes: socket.routes() });
   const { interContainer } = parseDriverOptions('bridge', network.options);

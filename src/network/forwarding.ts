@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { isErrno, OrlopError } from '#errors';
 import type { Logger } from '#log';
 import { setLocalRoute } from './netlink/requests.ts';
@@ -27,21 +27,16 @@ export async function enableForwarding(logger: Logger, path: string = forwarding
 const settings6 = '/proc/sys/net/ipv6/conf';
 
 /**
- * The same for IPv6 (ip-sysctl, `conf/all/forwarding`). A link of a host that forwards takes no router advertisements unless it is told to (`accept_ra` 2); those
- * that took them so far are told to, else the host would lose its own way out.
+ * The same for IPv6 (ip-sysctl, `conf/all/forwarding`). A link of a host that forwards takes no router advertisements unless it is told to (`accept_ra` 2); of
+ * `uplinks`, those that took them so far are told to, else the host would lose its own way out.
  * Fails with `failed-precondition` when it is off and cannot be switched on.
  */
-export async function enableForwarding6(logger: Logger, directory: string = settings6): Promise<void> {
+export async function enableForwarding6(logger: Logger, uplinks: readonly string[], directory: string = settings6): Promise<void> {
   const path = `${directory}/all/forwarding`;
   try {
     if ((await readFile(path, 'utf8')).trim() === '1') return;
     const listeners: string[] = [];
-    for (const link of await readdir(directory)) {
-      const setting = `${directory}/${link}/accept_ra`;
-      if (link === 'all' || link === 'default' || (await readFile(setting, 'utf8')).trim() !== '1') continue;
-      await writeFile(setting, '2\n');
-      listeners.push(link);
-    }
+    for (const link of uplinks) if (await keepListening(`${directory}/${link}/accept_ra`)) listeners.push(link);
     await writeFile(path, '1\n');
     const words = 'switched IPv6 forwarding on: containers of networks with IPv6 reach the outside through it';
     logger.info(words, { sysctl: 'net.ipv6.conf.all.forwarding', stillListening: listeners });
@@ -56,6 +51,18 @@ export async function enableForwarding6(logger: Logger, directory: string = sett
       hint: 'set net.ipv6.conf.all.forwarding=1 on the host, or make the network internal or without IPv6',
       cause,
     });
+  }
+}
+
+/** A link with an MTU below IPv6's least has no settings. */
+async function keepListening(setting: string): Promise<boolean> {
+  try {
+    if ((await readFile(setting, 'utf8')).trim() !== '1') return false;
+    await writeFile(setting, '2\n');
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false;
+    throw error;
   }
 }
 

@@ -1,4 +1,5 @@
 import { subnetOf, type Address, type Subnet } from './addresses.ts';
+import { RTPROT_RA } from './netlink/constants.ts';
 import type { Link, LinkAddress, Route } from './netlink/replies.ts';
 
 /** What the host's own network looks like, as the kernel lists it. */
@@ -29,6 +30,15 @@ export function outgoingLink(facts: HostFacts): Link | undefined {
   );
   const best = defaults.toSorted((a, b) => a.metric - b.metric)[0];
   return facts.links.find((link) => link.index === best?.index);
+}
+
+/**
+ * The links that bring, or may bring, the host its own IPv6 routes by router advertisements: those that have, and network cards. Not what leads to other containers. Pure.
+ */
+export function advertisedLinks({ links, routes }: Pick<HostFacts, 'links' | 'routes'>): string[] {
+  const learned = new Set(routes.filter(({ protocol }) => protocol === RTPROT_RA).map(({ index }) => index));
+  const isCard = ({ kind, name }: Link): boolean => ['', 'vlan', 'bond', 'team'].includes(kind) && name !== 'lo';
+  return links.filter((link) => learned.has(link.index) || isCard(link)).map(({ name }) => name);
 }
 
 /** The subnets that the host uses other than by the link `except`: its routes, its addresses, and the nameservers it asks. Pure. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isOrlopError } from '#errors';
 import { formatSubnet, overlaps, parseAddress, parseCidr, type Subnet } from './addresses.ts';
-import { outgoingMtu, usedSubnets, type HostFacts } from './host-facts.ts';
+import { advertisedLinks, outgoingMtu, usedSubnets, type HostFacts } from './host-facts.ts';
 import type { Link, Route } from './netlink/replies.ts';
 import { chooseSubnet, defaultPool } from './pools.ts';
 
@@ -23,6 +23,7 @@ const route = (destination: string, index: number, metric = 0, table = 254): Rou
   destination: subnet(destination),
   table,
   type: 1,
+  protocol: 4,
   gateway: null,
   index,
   metric,
@@ -75,4 +76,11 @@ test('containers get the MTU of the link of the best default route', () => {
   assert.equal(outgoingMtu(facts({ links, routes })), 1400);
   assert.equal(outgoingMtu(facts({ links })), 1500);
   assert.equal(outgoingMtu(facts({ links, routes: [route('0.0.0.0/0', 77)] })), 1500);
+});
+
+test('network cards, and whatever has taught the host a route, may go on teaching it; what leads to containers may not', () => {
+  const of = (index: number, kind: string): Link => ({ ...link(index, 1500), kind });
+  const links = [{ ...of(1, ''), name: 'lo' }, of(2, ''), of(3, 'bridge'), of(4, 'bridge'), of(5, 'veth'), of(6, 'vlan')];
+  const routes = [{ ...route('::/0', 3), protocol: 9 }, route('fd00::/64', 4)];
+  assert.deepEqual(advertisedLinks({ links, routes }), ['l2', 'l3', 'l6']);
 });

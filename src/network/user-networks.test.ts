@@ -23,6 +23,8 @@ if (!isInOwnNetwork()) {
   {
     using host = openRouteSocket(addon);
     host.change(addAddress(host.link({ name: 'up0' })?.index ?? 0, ip(host6), 64));
+    // As if a router had said so.
+    execFileSync('ip', ['-6', 'route', 'add', '2001:db8::/32', 'via', outside6, 'dev', 'up0', 'proto', 'ra']);
     using far = openRouteSocket(addon, outside.fd);
     far.change(addAddress(far.link({ name: 'eth0' })?.index ?? 0, ip(outside6), 64));
   }

@@ -35,6 +35,8 @@ export interface Route {
   readonly table: number;
   /** RTN_*: unicast, local, broadcast, … */
   readonly type: number;
+  /** RTPROT_*: who made it. */
+  readonly protocol: number;
   readonly gateway: Address | null;
   /** Index of the link it leaves by (of a multipath route the first); 0: none. */
   readonly index: number;
@@ -97,6 +99,7 @@ export function parseRoute(body: Uint8Array): Route | null {
     destination: subnetOf(base, view.getUint8(1)),
     table: readU32(attributes.get(n.RTA_TABLE)) ?? view.getUint8(4),
     type: view.getUint8(7),
+    protocol: view.getUint8(5),
     gateway: gateway === undefined ? null : addressFromBytes(gateway),
     index: readU32(attributes.get(n.RTA_OIF)) ?? firstHop(attributes.get(n.RTA_MULTIPATH)),
     metric: readU32(attributes.get(n.RTA_PRIORITY)) ?? 0,
