@@ -3,7 +3,7 @@ import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OrlopError } from '#errors';
 import type { Logger } from '#log';
-import { type Addon, AT_FDCWD, O_DIRECTORY, O_RDONLY, removeTree, syncDirectory, writeFileAtomic } from '#sys';
+import { type Addon, AT_FDCWD, O_DIRECTORY, O_RDONLY, removeTree, ST_RDONLY, syncDirectory, writeFileAtomic } from '#sys';
 import { contentOf, fillingMark, readVolumes, recordFile, temporaryName } from './directory.ts';
 import { createLocalDriver, localDriverName } from './local-driver.ts';
 import { checkVolumeName, createVolumeName } from './names.ts';
@@ -210,7 +210,8 @@ function fill({ addon }: Keeping, volume: LiveVolume, copy: (path: string) => Pr
   return inTurn(volume, async () => {
     const { directory, users } = volume;
     const path = contentOf(directory);
-    if (readdirSync(path).some((name) => name !== ownedByFileSystem)) return false;
+    const isReadOnly = (addon.statfs(path).flags & ST_RDONLY) !== 0;
+    if (isReadOnly || readdirSync(path).some((name) => name !== ownedByFileSystem)) return false;
     const mark = fillingMark(directory);
     if (users.size === 1) writeFileSync(mark, '');
     await copy(path);

@@ -64,6 +64,11 @@ describe('what a container mounts where', () => {
     ['two wishes for one place', { wishes: ['/1:/a', 'v:/a/'].map(parseShortMount) }, /^Duplicate mount point: \/a$/],
     ['a wish and a tmpfs for one place', { wishes: [parseShortMount('/1:/a')], tmpfs: ['/a'] }, /^Duplicate mount point: \/a$/],
     ['a volume of the image without an absolute place', { volumes: ['a'] }, /mount path must be absolute/],
+    [
+      'more mounts than a start can take along',
+      { wishes: Array.from({ length: 201 }, (_, at) => parseShortMount(`/x:/${at}`)) },
+      /at most 200 mounts, not 201$/,
+    ],
     ['a volume of the image on the root', { volumes: ['/'] }, /destination can't be '\/'/],
   ];
   for (const [name, sources, message] of refused) {

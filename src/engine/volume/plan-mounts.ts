@@ -18,6 +18,9 @@ export interface MountSources {
   readonly pathOf: (volume: string) => string;
 }
 
+/** Each goes to the container's first process as a descriptor, of which a message takes 253 (unix(7)), and the rest of a start needs some. */
+const mostMounts = 200;
+
 /**
  * What a container mounts where, by Docker's rules: what is asked for takes the place of what is inherited, later containers that of earlier ones, and volumes of
  * the image come last, where nothing else is. By depth, so that none hides another. Two wishes for one place are invalid-argument. Pure but for new names.
@@ -40,6 +43,7 @@ export function planContainerMounts(sources: MountSources): ResolvedMount[] {
     const wish: MountWish = { type: 'volume', target, ...(sources.volumeDriver === undefined ? {} : { driver: sources.volumeDriver }) };
     byTarget.set(target, resolveWish(wish, sources));
   }
+  if (byTarget.size > mostMounts) throw invalid(`a container has at most ${mostMounts} mounts, not ${byTarget.size}`);
   return [...byTarget.values()].toSorted((one, other) => depthOf(one.target) - depthOf(other.target));
 }
 

@@ -137,6 +137,10 @@ function cannotMap({ source, target }: ResolvedMount, path: string, culprit: Unm
 }
 
 function sourceMissing({ type, source, subpath }: ResolvedMount, path: string, cause: unknown): OrlopError {
+  if (subpath === undefined && type === 'volume') {
+    const message = `the content of volume ${source} is missing: there is no directory ${path}`;
+    return new OrlopError('data-loss', 'ENGINE_VOLUME_LOST', message, { hint: 'bring it back, or remove the volume', cause });
+  }
   if (subpath === undefined) return bindSourceMissing(path, cause);
   return new OrlopError(
     'not-found',

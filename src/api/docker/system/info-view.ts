@@ -37,7 +37,7 @@ export function infoOf(info: EngineInfo, nowIso: string): DockerInfo {
     Images: info.images,
     Driver: info.storageDriver,
     DriverStatus: [['Disk limits', info.diskLimits === 'project-quota' ? 'project quotas' : 'image files']],
-    Plugins: { Volume: [], Network: ['bridge', 'host', 'ipvlan', 'macvlan', 'null'], Authorization: null, Log: ['json-file'] },
+    Plugins: { Volume: ['local'], Network: ['bridge', 'host', 'ipvlan', 'macvlan', 'null'], Authorization: null, Log: ['json-file'] },
     MemoryLimit: true,
     SwapLimit: true,
     CpuCfsPeriod: true,
