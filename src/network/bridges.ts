@@ -12,6 +12,9 @@ import type { NetworkRecord } from './types.ts';
  */
 export const usualPortLimit = 1_000;
 
+/** How many bridges a network can have: the first has a port left for each further one. */
+export const mostBridges = 1 + 1_023 - usualPortLimit;
+
 export interface BridgesWanted {
   readonly prefix: string;
   readonly network: NetworkRecord;

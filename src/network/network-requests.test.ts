@@ -4,6 +4,7 @@ import type { ErrorKind } from '#errors';
 import { loadAddon } from '#sys';
 import { openRouteSocket } from './netlink/socket.ts';
 import { connect, openBox, openUserNetworks, refuses, traces } from './testing/boxes.ts';
+import { createMemoryState } from './testing/memory-state.ts';
 import { isInOwnNetwork, openOutside, rerunInOwnNetwork, whyNoNetworks } from './testing/own-network.ts';
 import type { NetworkRequest } from './types.ts';
 
@@ -72,6 +73,46 @@ if (!isInOwnNetwork()) {
     assert.equal((await connect(networks, box, 'odd')).link, 'net0');
     using host = openRouteSocket(addon);
     assert.deepEqual([host.link({ name: 'custom0' })?.mtu, host.link({ name: 'custom0' })?.up], [1300, true]);
+    await networks.removeAll();
+    assert.deepEqual(traces(), []);
+  });
+
+  test('networks that are made, used and removed at the same moment are whole or gone', async () => {
+    await using networks = await openUserNetworks();
+    for (let round = 0; round < 5; round += 1) {
+      await networks.create({ name: 'contested' });
+      const id = networks.find('contested').id;
+      const results = await Promise.allSettled([
+        networks.reserve('one', 'contested'),
+        networks.remove('contested'),
+        networks.create({ name: 'contested' }),
+        networks.reserve('two', 'contested'),
+        networks.create({ name: `other${round}` }),
+      ]);
+      const kinds = results.map((result) => (result.status === 'rejected' ? (result.reason as { kind?: string }).kind : 'done'));
+      const left = networks.list().filter(({ name }) => name === 'contested');
+      assert.equal(left.length, 1, kinds.join());
+      assert.ok(
+        networks.endpoints().every(({ networkId }) => networkId === left[0]?.id),
+        `${id} ${kinds.join()}`,
+      );
+      assert.equal(
+        new Set(networks.list().flatMap(({ pools }) => pools.map(({ subnet }) => subnet))).size,
+        networks.list().flatMap(({ pools }) => pools).length,
+      );
+      for (const container of ['one', 'two']) await networks.release(container);
+      await networks.remove('contested');
+    }
+    await networks.removeAll();
+    assert.deepEqual(traces(), []);
+  });
+
+  test('a network whose bridges are all full says so', async () => {
+    await using networks = await openUserNetworks(createMemoryState(), 1);
+    await networks.create({ name: 'full' });
+    for (let index = 0; index < 24; index += 1) await networks.reserve(`box${index}`, 'full');
+    await assert.rejects(networks.reserve('one too many', 'full'), refuses('resource-exhausted', /network full has 24 bridges/));
+    assert.equal(networks.endpoints().length, 24);
     await networks.removeAll();
     assert.deepEqual(traces(), []);
   });

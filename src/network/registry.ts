@@ -11,6 +11,7 @@ import {
   type DeviceTools,
   type ReadyDevices,
 } from './devices.ts';
+import { mostBridges } from './bridges.ts';
 import type { EndpointTable } from './endpoint-table.ts';
 import { newBridgeLink } from './naming.ts';
 import { planNetwork } from './network-plan.ts';
@@ -31,7 +32,7 @@ export interface Registry {
   byId(id: string): NetworkRecord | undefined;
   /** Fails with `failed-precondition`, `resource-exhausted`, `conflict` or `not-found`; devices that were not there before are gone again then. */
   ready(network: NetworkRecord): Promise<ReadyNetwork>;
-  /** One more bridge for a network whose bridges are full, unless somebody was quicker. `known`: how many it had. */
+  /** One more bridge for a network whose bridges are full, unless somebody was quicker. `known`: how many it had. Fails with `resource-exhausted`. */
   grow(network: NetworkRecord, known: number): Promise<void>;
   create(request: NetworkRequest): Promise<{ readonly network: NetworkRecord; readonly warnings: readonly string[] }>;
   remove(ref: string): Promise<NetworkRecord>;
@@ -181,6 +182,11 @@ async function remove(context: Context, ref: string): Promise<NetworkRecord> {
 async function grow(context: Context, network: NetworkRecord | undefined, known: number): Promise<void> {
   if (network === undefined || network.links.length !== known) return;
   const { networks, prefix, logger, made } = context;
+  if (known >= mostBridges) {
+    throw new OrlopError('resource-exhausted', 'NETWORK_BRIDGES_FULL', `network ${network.name} has ${known} bridges, and all are full`, {
+      hint: 'remove containers, or make another network',
+    });
+  }
   const link = newBridgeLink(prefix, new Set([...networks.values()].flatMap((other) => other.links)));
   const grown = { ...network, links: [...network.links, link] };
   // The record first: a device that no record names is a leftover.
