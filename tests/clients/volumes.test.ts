@@ -103,11 +103,8 @@ describe('volumes of Docker’s clients', { skip: whyNot() }, () => {
         RW: boolean;
         Name: string;
       }[];
-      assert.deepEqual(mounts.map(({ Destination, RW, Name }) => [Destination, RW, /^[0-9a-f]{64}$/.test(Name)]).toSorted(), [
-        ['/data', true, true],
-        ['/named', false, false],
-        ['/own', true, true],
-      ]);
+      const shown = mounts.map(({ Destination, RW, Name }) => `${Destination} ${RW} ${/^[0-9a-f]{64}$/.test(Name)}`);
+      assert.deepEqual(new Set(shown), new Set(['/data true true', '/named false false', '/own true true']));
       assert.equal(
         await must('inspect', '-f', '{{json .HostConfig.Binds}} {{json .Config.Volumes}}', 'shown'),
         '["named:/named:ro"] {"/data":{},"/own":{}}',
