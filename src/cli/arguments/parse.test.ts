@@ -139,7 +139,7 @@ describe('the command table', () => {
     const help = formatCommandHelp(commandNamed('run'));
     assert.match(help, /^Usage: {2}orlop run \[OPTIONS\] IMAGE \[COMMAND\] \[ARG\.\.\.\]\n/);
     assert.match(help, / {2}-e, --env list +Set environment variables\n/);
-    assert.doesNotMatch(help, /--restart|--net /);
+    assert.doesNotMatch(help, /--runtime|--net /);
     for (const { name, summary } of listCommands())
       assert.ok(formatOverview(listCommands()).includes(`  ${name} `) && formatOverview(listCommands()).includes(summary), name);
   });

@@ -216,7 +216,6 @@ describe('a create request', () => {
 
   test('what Orlop cannot do is refused by the field’s name, never dropped', () => {
     const refused: [string, unknown][] = [
-      ['RestartPolicy', { Name: 'always' }],
       ['LogConfig', { Type: 'syslog' }],
       ['LogConfig', { Type: 'json-file', Config: { 'max-size': '1m' } }],
       ['Links', ['a:b']],
@@ -293,4 +292,24 @@ describe('a create request', () => {
       }),
     );
   });
+});
+
+test('a restart policy is taken as Docker takes it, or refused in its words', () => {
+  const decode = (RestartPolicy: object, rest: object = {}) =>
+    decodeCreate(createJsonReader({ Image: 'x', HostConfig: { RestartPolicy, ...rest } }, 'body'), '', '1.51').restartPolicy;
+  assert.equal(decode({ Name: '' }), undefined);
+  assert.equal(decode({ Name: 'no' }), undefined);
+  assert.deepEqual(decode({ Name: 'always' }), { name: 'always' });
+  assert.deepEqual(decode({ Name: 'on-failure', MaximumRetryCount: 3 }), { name: 'on-failure', maximumRetries: 3 });
+  const cases: [object, object, RegExp][] = [
+    [
+      { Name: 'often' },
+      {},
+      /^invalid restart policy: unknown policy 'often'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'$/,
+    ],
+    [{ Name: 'always', MaximumRetryCount: 1 }, {}, /can only be used with 'on-failure'/],
+    [{ Name: 'on-failure', MaximumRetryCount: -1 }, {}, /cannot be negative/],
+    [{ Name: 'always' }, { AutoRemove: true }, /can't create 'AutoRemove' container with restart policy/],
+  ];
+  for (const [policy, rest, message] of cases) assert.throws(() => decode(policy, rest), { kind: 'invalid-argument', message });
 });
