@@ -14,13 +14,16 @@ export function withLastingChanges(engine: Engine, flushed: () => Promise<void>)
       await flushed();
       return result;
     };
-  const { containers, networks, images, archives, registries, lxd, templates } = engine;
+  const { containers, networks, images, archives, disk, registries, lxd, templates } = engine;
+  const create = lasting(containers.create);
   return {
     ...engine,
     containers: {
       ...containers,
-      create: lasting(containers.create),
+      // What goes at its end is gone after a power cut, too: nobody waits for its row.
+      create: (request) => (request.autoRemove === true ? containers.create(request) : create(request)),
       rename: lasting(containers.rename),
+      update: lasting(containers.update),
       remove: lasting(containers.remove),
       changePorts: lasting(containers.changePorts),
       resizeDisk: lasting(containers.resizeDisk),
@@ -31,12 +34,14 @@ export function withLastingChanges(engine: Engine, flushed: () => Promise<void>)
       remove: lasting(networks.remove),
       connect: lasting(networks.connect),
       disconnect: lasting(networks.disconnect),
+      prune: lasting(networks.prune),
     },
     images: { ...images, remove: lasting(images.remove), tag: lasting(images.tag), importRoot: lasting(images.importRoot) },
     archives: { ...archives, load: lasting(archives.load), commit: lasting(archives.commit) },
     registries: { ...registries, pull: lasting(registries.pull) },
     lxd: { import: lasting(lxd.import), fetch: lasting(lxd.fetch) },
     templates: { ...templates, build: lasting(templates.build) },
+    disk: { ...disk, pruneContainers: lasting(disk.pruneContainers), pruneImages: lasting(disk.pruneImages) },
     launch: lasting(engine.launch),
   };
 }
