@@ -36,6 +36,11 @@ test('a record is read back as it was written, whatever its labels are called', 
   );
 });
 
+test('a record of an engine that published no ports is one without ports', () => {
+  const { ports: _, ...old } = JSON.parse(formatRecord(recordWith())) as Record<string, unknown>;
+  assert.deepEqual(parseRecord(recordWith().id, JSON.stringify(old)).ports, []);
+});
+
 test('times keep every nanosecond', () => {
   const createdAtNs = 1_790_000_000_123_456_789n;
   assert.equal(parseRecord(recordWith().id, formatRecord(recordWith({ createdAtNs }))).createdAtNs, createdAtNs);

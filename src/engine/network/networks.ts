@@ -3,7 +3,7 @@ import type { NetworkRecord } from '#network';
 import { isActive } from '../container/record.ts';
 import type { EngineContext } from '../context.ts';
 import { hasLabel } from '../labels.ts';
-import type { Engine, NetworkMember, NetworkView, PruneFilter } from '../model.ts';
+import type { ContainerId, Engine, NetworkMember, NetworkView, PruneFilter } from '../model.ts';
 import { connectContainer, disconnectContainer } from './connect.ts';
 import { publishNetworkEvent } from './events.ts';
 import { filterNetworks } from './filter.ts';
@@ -32,7 +32,7 @@ export function createNetworkVerbs(context: EngineContext): Engine['networks'] {
 /** The running containers that have a place in a network. */
 function membersOf({ networks, table }: EngineContext, network: string): NetworkMember[] {
   return networks.endpoints().flatMap((endpoint) => {
-    const container = endpoint.network === network ? table.all().find(({ record }) => record.id === endpoint.containerId) : undefined;
+    const container = endpoint.network === network ? table.get(endpoint.containerId as ContainerId) : undefined;
     if (container === undefined || !isActive(container.record.state.status)) return [];
     const { id, containerId, address, prefixLength, address6, prefixLength6, mac } = endpoint;
     const numbers = { address, prefixLength, address6, prefixLength6, mac };

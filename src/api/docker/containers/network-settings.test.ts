@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { ContainerView, CreateRequest, EndpointView } from '#wire';
 import { fakeContainerView, fakeImage } from '../testing/fake-views.ts';
-import { networkSettingsOf, portBindingsOf, portsOf } from './network-settings.ts';
+import { networkSettingsOf, portBindingsOf, portsOf, withShortIds } from './network-settings.ts';
+import { inspectionOf } from './view.ts';
 
 const endpoint: EndpointView = {
   id: 'e',
@@ -51,6 +52,13 @@ describe('a place in a network', () => {
     const { Networks: shown, SandboxKey: key } = networkSettingsOf(viewWith({ endpoints: [endpoint], status: 'exited' }));
     const { IPAddress: address, EndpointID: id, NetworkID: network, IPAMConfig: asked } = shown['mine'] ?? {};
     assert.deepEqual([address, id, network, asked?.IPv4Address, key], ['', '', 'n', '10.1.0.9', '']);
+  });
+
+  test('has the short id among its aliases for clients of older versions, where there are names', () => {
+    const view = viewWith({ endpoints: [endpoint, { ...endpoint, network: 'bridge', names: [], wishes: {} }] });
+    const { Networks: shown } = withShortIds(inspectionOf(view, 'overlay2')).NetworkSettings;
+    assert.deepEqual(shown['mine']?.Aliases, ['db', view.id.slice(0, 12)]);
+    assert.equal(shown['bridge']?.Aliases, null);
   });
 
   test('that shares another container’s is none', () => assert.deepEqual(networkSettingsOf(viewWith({ endpoints: [] })).Networks, {}));

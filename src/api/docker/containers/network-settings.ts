@@ -78,6 +78,16 @@ export function networkSettingsOf(view: ContainerView): DockerContainer['Network
   };
 }
 
+/** Before version 1.45 of the API, the short id was among the aliases. */
+export function withShortIds(inspection: DockerContainer): DockerContainer {
+  const { NetworkSettings: settings, Id: id } = inspection;
+  const networks = Object.entries(settings.Networks).map(([name, endpoint]): [string, DockerEndpoint] => {
+    if (endpoint.DNSNames === null) return [name, endpoint];
+    return [name, { ...endpoint, Aliases: [...(endpoint.Aliases ?? []), id.slice(0, 12)] }];
+  });
+  return { ...inspection, NetworkSettings: { ...settings, Networks: Object.fromEntries(networks) } };
+}
+
 /** Exposed ports, and where those that are published are found on the host. */
 function portMapOf({ exposedPorts, publishedPorts }: ContainerView): DockerPortMap {
   const map: DockerPortMap = Object.fromEntries(exposedPorts.map((port) => [port, null]));

@@ -1,11 +1,12 @@
 import { OrlopError } from '#errors';
-import type { Exchange, Query, Route } from '#api/http';
+import { compareVersions, type Exchange, type Query, type Route } from '#api/http';
 import type { DockerCreated, DockerTop } from '#wire';
 import { asStartFailure } from '../start-failure.ts';
 import { attachContainer } from './attach.ts';
 import type { ContainerBackend } from './backend.ts';
 import { decodeCreate } from './decode-create.ts';
 import { sendLogs } from './logs.ts';
+import { withShortIds } from './network-settings.ts';
 import { sendStats } from './stats.ts';
 import { updateContainer } from './update.ts';
 import { inspectionOf, summaryOf } from './view.ts';
@@ -20,7 +21,7 @@ export function containerRoutes(backend: ContainerBackend, storageDriver: string
     {
       method: 'GET',
       path: '/containers/{id}/json',
-      handle: (exchange) => exchange.json(200, inspectionOf(containers.inspect(idOf(exchange)), storageDriver)),
+      handle: (exchange) => inspect(backend, exchange, storageDriver),
     },
     { method: 'GET', path: '/containers/{id}/logs', handle: (exchange) => sendLogs(backend, exchange) },
     { method: 'GET', path: '/containers/{id}/stats', handle: (exchange) => sendStats(backend, exchange) },
@@ -79,6 +80,11 @@ function list({ containers }: ContainerBackend, exchange: Exchange): void {
     200,
     views.map((view) => summaryOf(view, nowNs)),
   );
+}
+
+function inspect({ containers }: ContainerBackend, exchange: Exchange, storageDriver: string): void {
+  const inspection = inspectionOf(containers.inspect(idOf(exchange)), storageDriver);
+  exchange.json(200, compareVersions(exchange.apiVersion, '1.45') < 0 ? withShortIds(inspection) : inspection);
 }
 
 async function top({ containers }: ContainerBackend, exchange: Exchange): Promise<void> {
