@@ -10,8 +10,8 @@ describe('--mount', () => {
     ['target=/a', { type: 'volume', target: '/a' }],
     ['src=v,dst=/a,ro', { type: 'volume', source: 'v', target: '/a', readOnly: true }],
     ['type=bind,source=/x,destination=/a,readonly=0', { type: 'bind', source: '/x', target: '/a' }],
-    ['TYPE=BIND,source=./x,target=/a', { type: 'bind', source: '/work/x', target: '/a' }],
-    ['type=bind,source=.,target=/a', { type: 'bind', source: '/work', target: '/a' }],
+    ['TYPE=BIND,source=./x,target=/a', { type: 'bind', source: '/here/x', target: '/a' }],
+    ['type=bind,source=.,target=/a', { type: 'bind', source: '/here', target: '/a' }],
     ['type=bind,"source=/x,y ""z""",target=/a', { type: 'bind', source: '/x,y "z"', target: '/a' }],
     [
       'type=bind,source=/x,target=/a,bind-propagation=rslave,bind-nonrecursive',
@@ -41,7 +41,7 @@ describe('--mount', () => {
     ['type=image,source=busybox,target=/a,image-subpath=bin', { type: 'image', source: 'busybox', target: '/a', subpath: 'bin' }],
     ['target=/a,consistency=cached', { type: 'volume', target: '/a' }],
   ];
-  for (const [text, wish] of understood) test(text, () => assert.deepEqual(parseMountFlag(text, '/work'), wish));
+  for (const [text, wish] of understood) test(text, () => assert.deepEqual(parseMountFlag(text, '/here'), wish));
 
   const refused: readonly [string, RegExp][] = [
     ['', /invalid field '' must be a key=value pair/],
@@ -65,7 +65,7 @@ describe('--mount', () => {
   ];
   for (const [text, message] of refused) {
     test(`${JSON.stringify(text)} is refused`, () =>
-      assert.throws(() => parseMountFlag(text, '/work'), { kind: 'invalid-argument', message }));
+      assert.throws(() => parseMountFlag(text, '/here'), { kind: 'invalid-argument', message }));
   }
 
   test('any text is understood or refused', () => {
@@ -74,7 +74,7 @@ describe('--mount', () => {
         fc.string({ unit: fc.constantFrom('type', 'target', 'src', '=', ',', '"', '/', 'bind', 'a', 'ro', '__proto__') }),
         (text) => {
           try {
-            parseMountFlag(text, '/work');
+            parseMountFlag(text, '/here');
           } catch (error) {
             assert.ok(isOrlopError(error, 'invalid-argument'), String(error));
           }
