@@ -149,6 +149,24 @@ function readStatus(thread: string): ReturnType<typeof parseProcessStatus> | nul
 const ways: readonly OverlayWay[] = isAtLeast(kernelRelease(), 6, 15) ? ['detached', 'attached'] : ['attached'];
 
 for (const way of ways) {
+  test(`the writable side may be a mount of its own, which stays with the overlay, ${way}`, { skip: rootOnly }, async () => {
+    await using undo = new AsyncDisposableStack();
+    const directory = dataRoot(undo);
+    const base = addon.openat2(k.AT_FDCWD, directory, k.O_RDONLY | k.O_DIRECTORY, 0, 0);
+    undo.defer(() => addon.close(base));
+    const disk = addon.mountDetached('tmpfs', [['size', '1m']], 0);
+    for (const part of ['upper', 'work']) addon.mkdirat(disk, part, 0o755);
+    const upper = { directory: 'upper', work: 'work', disk };
+    const mount = await mountOverlayRoot(addon, { base, lower: ['top', 'bottom'], upper, fsuid: 0, fsgid: 0, way });
+    undo.defer(() => addon.close(mount));
+    writeFileSync(`/proc/self/fd/${mount}/made`, 'text');
+    assert.equal(readFileSync(`/proc/self/fd/${disk}/upper/made`, 'utf8'), 'text');
+    addon.close(disk);
+    assert.equal(readFileSync(`/proc/self/fd/${mount}/made`, 'utf8'), 'text');
+    assert.deepEqual(readdirSync(join(directory, 'upper')), []);
+    assert.throws(() => writeFileSync(`/proc/self/fd/${mount}/large`, Buffer.alloc(2_000_000)), { code: 'ENOSPC' });
+  });
+
   describe(`an overlay over a mapped view, ${way}`, () => {
     test('a guest creates, copies up, chowns, deletes and replaces; on disk owners are unshifted', { skip: rootOnly }, async () => {
       await using undo = new AsyncDisposableStack();
