@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { isAtLeast, kernelRelease } from '#sys';
 import { runCommand, startEngine, whyNot, type Outcome, type TestEngine } from '../system/harness.ts';
 
 const image = 'busybox';
@@ -116,6 +117,24 @@ describe('volumes of Docker’s clients', { skip: whyNot() }, () => {
       await must('rm', '-v', 'shown');
       assert.equal(await must('volume', 'ls', '-q'), 'named');
       await must('volume', 'rm', 'named');
+    });
+
+    test('cp reaches the volumes of a container that does not run', {
+      skip: !isAtLeast(kernelRelease(), 6, 15) && 'needs Linux 6.15',
+    }, async () => {
+      const host = join(engine.root, 'reached');
+      mkdirSync(host);
+      await must('create', '--name', 'still', '--read-only', '-v', 'reached:/data', '-v', `${host}:/made/for/it`, 'filled');
+      assert.equal((await must('cp', 'still:/data/file', '-')).includes('hello'), true);
+      writeFileSync(join(host, 'new'), 'new');
+      await must('cp', join(host, 'new'), 'still:/data/copied');
+      await must('cp', 'still:/data/copied', join(host, 'back'));
+      await must('cp', join(host, 'new'), 'still:/made/for/it/second');
+      assert.ok(existsSync(join(host, 'second')));
+      assert.match((await docker('cp', join(host, 'new'), 'still:/etc')).stderr, /marked read-only/);
+      assert.equal(await must('run', '--rm', '-v', 'reached:/d', image, 'cat', '/d/copied'), 'new');
+      await must('rm', 'still');
+      await must('volume', 'rm', 'reached');
     });
 
     test('system df counts volumes', async () => {

@@ -5,6 +5,7 @@ import type { PathFacts, WriteFilesOptions } from '#wire';
 import { isActive } from '../container/record.ts';
 import type { LiveContainer } from '../container/table.ts';
 import { publishContainerEvent, type EngineContext } from '../context.ts';
+import { attachMounts } from '../volume/attach-mounts.ts';
 import { packTree } from './pack.ts';
 import { describePath, missing, openAsked, parseAskedPath } from './paths.ts';
 import { isDirectory, isMissing, openContainerRoot, type ContainerRoot } from './root.ts';
@@ -24,12 +25,12 @@ export function createFileVerbs(context: EngineContext): FileVerbs {
   return {
     async stat(ref, path) {
       const container = context.table.find(ref);
-      await using held = await holdRoot(context, container);
+      await using held = await holdRoot(context, container, path);
       return describePath(context.addon, held.root, parseAskedPath(path), container.record.name);
     },
     async *read(ref, path) {
       const container = context.table.find(ref);
-      await using held = await holdRoot(context, container);
+      await using held = await holdRoot(context, container, path);
       const asked = parseAskedPath(path);
       const descriptor = openAsked(context.addon, held.root, asked, container.record.name);
       try {
@@ -41,7 +42,7 @@ export function createFileVerbs(context: EngineContext): FileVerbs {
     },
     async write(ref, path, source, options) {
       const container = context.table.find(ref);
-      await using held = await holdRoot(context, container);
+      await using held = await holdRoot(context, container, path);
       const target = parseAskedPath(path).path;
       checkTarget(context, container, held.root, target);
       // As with Docker: a container that names no user has none of its own.
@@ -61,11 +62,13 @@ interface HeldRoot extends AsyncDisposable {
   readonly root: ContainerRoot;
 }
 
-/** A stopped container cannot start while its layers are mounted here as well. */
-async function holdRoot(context: EngineContext, container: LiveContainer): Promise<HeldRoot> {
+/** With what is mounted in it. A stopped container cannot start while its layers are mounted here as well. */
+async function holdRoot(context: EngineContext, container: LiveContainer, path: string): Promise<HeldRoot> {
   await using undo = new AsyncDisposableStack();
-  if (!isActive(container.record.state.status)) undo.defer(await takeTurn(context, container));
+  const runs = isActive(container.record.state.status);
+  if (!runs) undo.defer(await takeTurn(context, container));
   const root = undo.use(await openContainerRoot(context, container));
+  if (!runs) await attachMounts(context, container.record, { root: root.descriptor, path }, undo);
   const parts = undo.move();
   return { root, [Symbol.asyncDispose]: () => parts.disposeAsync() };
 }
@@ -79,7 +82,6 @@ async function takeTurn({ queues }: EngineContext, { record }: LiveContainer): P
 
 function checkTarget({ addon }: EngineContext, container: LiveContainer, root: ContainerRoot, target: string): void {
   const { record } = container;
-  if (record.request.readOnlyRoot === true && !isActive(record.state.status)) throw readOnly(container);
   let descriptor: number;
   try {
     descriptor = openInRoot(addon, root.descriptor, target, O_PATH);
@@ -87,7 +89,10 @@ function checkTarget({ addon }: EngineContext, container: LiveContainer, root: C
     throw isMissing(error) ? missing(target, record.name) : error;
   }
   try {
-    if (isDirectory(addon.fstatat(descriptor, '', AT_EMPTY_PATH))) return;
+    const facts = addon.fstatat(descriptor, '', AT_EMPTY_PATH);
+    const isOfRoot = facts.dev === addon.fstatat(root.descriptor, '', AT_EMPTY_PATH).dev;
+    if (isOfRoot && record.request.readOnlyRoot === true && !isActive(record.state.status)) throw readOnly(container);
+    if (isDirectory(facts)) return;
   } finally {
     addon.close(descriptor);
   }
