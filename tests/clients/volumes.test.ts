@@ -47,8 +47,8 @@ describe('volumes of Docker’s clients', { skip: whyNot() }, () => {
     });
 
     test('what is not there, in use or badly named is said in Docker’s words', async () => {
-      assert.match((await docker('volume', 'inspect', 'nothing')).stderr, /get nothing: no such volume/);
-      assert.match((await docker('volume', 'rm', 'nothing')).stderr, /get nothing: no such volume/);
+      assert.match((await docker('volume', 'inspect', 'nothing')).stderr, /no such volume/i);
+      assert.match((await docker('volume', 'rm', 'nothing')).stderr, /no such volume/i);
       assert.equal((await docker('volume', 'rm', '-f', 'nothing')).code, 0);
       assert.match((await docker('volume', 'create', 'a/b')).stderr, /includes invalid characters for a local volume name/);
       assert.match((await docker('volume', 'create', '-d', 'cloud', 'x1')).stderr, /plugin "cloud" not found/);
