@@ -56,7 +56,7 @@ describe("docker's own command line works with our API", { skip: missing }, () =
 
   test('what cannot be done is refused by name', async () => {
     const cases: [string[], RegExp][] = [
-      [['--restart', 'always'], /HostConfig\.RestartPolicy/],
+      [['--link', 'db:d'], /links \(HostConfig\.Links\) are not supported/],
       [['--device', '/dev/null'], /devices \(HostConfig\.Devices\)/],
       [['--health-cmd', 'true'], /health checks/],
     ];

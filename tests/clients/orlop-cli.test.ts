@@ -221,10 +221,10 @@ describe('the command line, against our HTTP edge over an engine in memory', () 
       [['run', '--nope', 'x'], /^orlop: unknown flag: --nope\nhint: usage: orlop run /],
       [['run', '-it', '--detach-keys', 'ctrl-', 'debian:trixie'], /^orlop: invalid detach keys \(ctrl-\)\n/],
       [['run', '-Z'], /^orlop: unknown shorthand flag: 'Z' in -Z\n/],
-      [['run', '--restart', 'always', 'x'], /^orlop: --restart is not supported yet\n/],
+      [['run', '--link', 'db:d', 'x'], /^orlop: --link is not supported yet\n/],
       [['run'], /^orlop: "orlop run" requires at least 1 argument\n/],
       [['frobnicate'], /^orlop: unknown command: frobnicate\n/],
-      [['ps', '--format', '{{range .}}'], /^orlop: the template action \{\{range \.\}\} is not supported\n/],
+      [['ps', '--format', '{{range .}}'], /^orlop: template parsing error: unexpected EOF: \{\{range\}\} has no \{\{end\}\}\n/],
       [['-H', 'tcp://127.0.0.1:1', 'ps'], /^orlop: cannot connect to tcp:/],
     ];
     for (const [words, message] of cases) {

@@ -23,6 +23,7 @@ describe('templates', () => {
 
   test('show fields, paths, JSON and map entries', () => {
     assert.equal(render(String.raw`{{.Name}}\t{{ .State.Status }}\n{{.State.Pid}}`), 'box\tup\n7');
+    assert.equal(render(String.raw`a\tb{{range .List}}{{.}}{{"\n"}}{{end}}`), 'a\tba\nb\n');
     assert.equal(render('{{json .State}} {{json .Name}}'), '{"Status":"up","Pid":7} "box"');
     assert.equal(render('{{index .Labels "x.y"}}'), 'z');
     assert.equal(render('{{.List}} {{.Map}} {{.None}}'), '[a b] map[a:1 b:2] <no value>');

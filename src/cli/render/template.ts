@@ -10,13 +10,18 @@ export interface Template {
   renderTitles(titles: Readonly<Record<string, unknown>>): string;
 }
 
+/** Texts inside of actions have escapes of their own. */
+const actionOrEscape = /(\{\{.*?\}\})|\\([tn])/gs;
+
 /**
  * Go's text/template as Docker's command line has it: fields, variables, pipelines, `if`, `range`, `with`, `break`, `continue`, and the functions of
  * template/functions.ts; without `define`, `template` and `block`. `\t` and `\n` outside of actions are a tab and a line's end.
  * Fails with `invalid-argument` for what is malformed, here, and for fields that do not exist, when rendered.
  */
 export function parseTemplate(text: string): Template {
-  const nodes = parseNodes(text.replaceAll(String.raw`\t`, '\t').replaceAll(String.raw`\n`, '\n'));
+  const nodes = parseNodes(
+    text.replaceAll(actionOrEscape, (_all, action?: string, letter?: string) => action ?? (letter === 't' ? '\t' : '\n')),
+  );
   return {
     fields: fieldsOf(nodes),
     render: (value) => renderNodes(nodes, value),
