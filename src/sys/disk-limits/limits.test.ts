@@ -59,6 +59,22 @@ test('a file system without project quotas is told from one that has them', () =
   assert.throws(() => enforcesProjects(failing('EIO'), '/'), { code: 'EIO' });
 });
 
+test('a limit that nobody enforces any more is none', () => {
+  const noQuotas = (): never => {
+    throw Object.assign(new Error('ESRCH'), { code: 'ESRCH' });
+  };
+  const fake = {
+    openat2: () => 7,
+    close: () => undefined,
+    projectQuotaState: () => ({ accounted: false, enforced: false }),
+    getProject: () => 0x4000_0001,
+    getProjectQuota: noQuotas,
+    setProjectQuota: noQuotas,
+  } as unknown as Addon;
+  assert.equal(createDiskLimits(fake, '/').sizeOf('/nowhere', 'upper'), null);
+  createDiskLimits(fake, '/').release('/nowhere', ['upper']);
+});
+
 /** A root with image files, whatever lies below the temporary directory. */
 function openPlace(t: TestContext): { root: string; place: string; limits: ReturnType<typeof createDiskLimits> } {
   const root = mkdtempSync(join(tmpdir(), 'orlop-limits-'));

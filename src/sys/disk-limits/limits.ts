@@ -35,11 +35,7 @@ export function createDiskLimits(addon: Addon, root: string): DiskLimits {
     open: async (place) => (hasImage(place) ? openImage(addon, imageOf(place)) : null),
     sizeOf(place, part) {
       if (hasImage(place)) return imageSize(imageOf(place));
-      const directory = join(place, part);
-      const project = projectOf(addon, directory);
-      if (project === null) return null;
-      const { limitBytes } = withDescriptor(addon, directory, (descriptor) => addon.getProjectQuota(descriptor, project));
-      return limitBytes === 0 ? null : limitBytes;
+      return projectLimit(addon, join(place, part));
     },
     async resize(place, parts, sizeBytes) {
       checkSize(sizeBytes);
@@ -124,6 +120,19 @@ async function resizeProject(addon: Addon, place: string, parts: readonly string
 
 function hasLimit(addon: Addon, directory: string, project: number): boolean {
   return withDescriptor(addon, directory, (descriptor) => addon.getProjectQuota(descriptor, project)).limitBytes > 0;
+}
+
+function projectLimit(addon: Addon, directory: string): number | null {
+  const project = projectOf(addon, directory);
+  if (project === null) return null;
+  try {
+    const { limitBytes } = withDescriptor(addon, directory, (descriptor) => addon.getProjectQuota(descriptor, project));
+    return limitBytes === 0 ? null : limitBytes;
+  } catch (error) {
+    // The file system has been mounted without quotas since: nothing is limited now.
+    if (isErrno(error, 'ESRCH', 'ENOSYS', 'EINVAL')) return null;
+    throw error;
+  }
 }
 
 function releaseProject(addon: Addon, directory: string): void {
