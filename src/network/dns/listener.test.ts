@@ -84,6 +84,37 @@ test('no more than 32 questions of a connection wait at a time', async () => {
   assert.ok(most <= 32, `${most} waited`);
 });
 
+test('a client that asks without reading is not read from either, until it reads', async () => {
+  const total = 20_000;
+  const answer = Buffer.alloc(8192, 'x');
+  let asked = 0;
+  using server = serve((_message, _isStream, reply) => {
+    asked += 1;
+    reply(answer);
+  });
+  const client = connect({ port: server.port, host: '127.0.0.1' });
+  client.pause();
+  await once(client, 'connect');
+  client.end(Buffer.concat(Array.from({ length: total }, () => frame(Buffer.from('?')))));
+  for (let [last, calm] = [-1, 0]; calm < 10; last = asked) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    calm = asked === last && asked > 0 ? calm + 1 : 0;
+  }
+  assert.ok(asked < total, 'all questions were read');
+  let received = 0;
+  client.on('data', (chunk: Buffer) => (received += chunk.length));
+  client.resume();
+  await once(client, 'close');
+  assert.deepEqual([asked, received], [total, total * (answer.length + 2)]);
+});
+
+test('a connection on which nothing happens is closed', async () => {
+  using server = serveStreams(addon.bindInNamespace(-1, SOCK_STREAM, '127.0.0.1', 0), () => undefined, 20);
+  const client = connect(server.port, '127.0.0.1');
+  client.resume();
+  await once(client, 'close');
+});
+
 test('disposing ends the connections that there are', async () => {
   const { promise: asked, resolve } = Promise.withResolvers<void>();
   const server = serve(() => resolve());

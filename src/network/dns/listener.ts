@@ -30,12 +30,13 @@ export function serveDatagrams(descriptor: number, handle: Handler): { readonly 
 }
 
 /** Answers questions on connections to a listening socket; takes the descriptor. */
-export function serveStreams(descriptor: number, handle: Handler): { readonly port: number } & Disposable {
+export function serveStreams(descriptor: number, handle: Handler, idleMs: number = limits.idleMs): { readonly port: number } & Disposable {
   const connections = new Set<Socket>();
   const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, (connection) => {
     connections.add(connection);
     connection.once('close', () => connections.delete(connection));
     serveConnection(connection, handle);
+    connection.setTimeout(idleMs, () => connection.destroy());
   });
   server.maxConnections = limits.connections;
   server.on('error', ignore);
@@ -85,7 +86,6 @@ function serveConnection(connection: Socket, handle: Handler): void {
     hasEnded = true;
     goOn();
   });
-  connection.setTimeout(limits.idleMs, () => connection.destroy());
   // A client that goes away is no error.
   connection.on('error', ignore);
 }

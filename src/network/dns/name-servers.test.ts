@@ -120,9 +120,10 @@ if (!isInOwnNetwork()) {
 
     test('that is served again has a server again, also where an engine that was killed left one', async (t) => {
       const { namespace, servers } = await serve(t);
+      const rules = await runInside(namespace, 'nft', 'list', 'ruleset');
       await servers.serve('web', namespace.fd);
       assert.equal(await dig(namespace, '+short', 'db'), '172.18.0.3\n');
-      assert.equal((await runInside(namespace, 'nft', 'list', 'tables')).trim().split('\n').length, 1, 'the one that is there goes on');
+      assert.equal(await runInside(namespace, 'nft', 'list', 'ruleset'), rules, 'the one that is there goes on');
       // What another engine serves in the same namespace stands for the one that was killed and is still going.
       const next = openNameServers({ addon, directory, logger: createLogger({ level: 'error', sink: () => {} }) });
       const served = next.serve('web', namespace.fd);
@@ -187,12 +188,19 @@ if (!isInOwnNetwork()) {
 
     test('is asked inside the container of a server on its own loopback', async (t) => {
       await using host = await openFakeServer({ address: '127.0.0.1', port: 53, answer: () => [a('www.example', '198.51.100.1')] });
-      const { namespace } = await serve(t, { servers: ['127.0.0.11', '127.0.0.1'] });
+      const { namespace, servers } = await serve(t, { servers: ['127.0.0.11', '127.0.0.1'] });
       const own = createSocket('udp4');
       t.after(() => own.close());
       own.bind({ fd: addon.bindInNamespace(namespace.fd, 2, '127.0.0.1', 53) });
-      own.on('message', (message, from) => own.send(respond(decode(message), [a('www.example', '198.51.100.2')]), from.port, from.address));
+      let asked = 0;
+      own.on('message', (message, from) => {
+        asked += 1;
+        own.send(respond(decode(message), [a('www.example', '198.51.100.2')]), from.port, from.address);
+      });
       assert.equal(await dig(namespace, '+short', 'www.example'), '198.51.100.2\n');
+      assert.equal(asked, 1);
+      await servers.serve('web', namespace.fd, { servers: ['127.0.0.11'] });
+      assert.match(await dig(namespace, 'www.example'), /SERVFAIL/, 'our own server does not ask itself');
       assert.deepEqual(host.asked, []);
     });
 
@@ -231,28 +239,20 @@ if (!isInOwnNetwork()) {
       servers.stop('web');
     });
 
-    test('has a bounded number of connections, and those that wait for nothing are closed', async (t) => {
+    test('has a bounded number of connections', async (t) => {
       const { namespace } = await serve(t);
+      const question = plainQuestion(1, 'db');
       const script = `
-        const { connect } = require('net'); let closed = 0;
-        for (let i = 0; i < 100; i++) connect(53, '127.0.0.11').on('error', () => {}).on('close', () => ++closed === 36 && (console.log('ok'), process.exit(0)));`;
-      assert.equal(await runInside(namespace, process.execPath, '-e', script), 'ok\n');
-      assert.equal(await dig(namespace, '+short', 'db'), '172.18.0.3\n');
-    });
-
-    test('that asks without reading is not read from either', async (t) => {
-      const { namespace } = await serve(t);
-      const question = plainQuestion(1);
-      const script = `
-        const { connect } = require('net');
+        const { connect } = require('net'); let answered = 0; let over = 0;
         const question = Buffer.from('${Buffer.concat([Buffer.of(0, question.length), question]).toString('hex')}', 'hex');
-        const many = Buffer.concat(Array.from({ length: 2000 }, () => question));
-        const socket = connect(53, '127.0.0.11'); socket.pause();
-        let sent = 0; let last = -1;
-        const more = () => { while (socket.write(many)) sent++; sent++; };
-        socket.on('drain', more); socket.on('connect', more);
-        setInterval(() => { if (sent === last) { console.log('stopped'); process.exit(0); } last = sent; }, 500);`;
-      assert.equal(await runInside(namespace, process.execPath, '-e', script), 'stopped\n');
+        const count = () => ++over === 100 && (console.log(answered), process.exit(0));
+        for (let i = 0; i < 100; i++) {
+          let had = false;
+          connect(53, '127.0.0.11', function () { this.write(question); }).on('error', () => {})
+            .on('data', () => { had = true; answered++; count(); }).on('close', () => had || count());
+        }`;
+      assert.equal(await runInside(namespace, process.execPath, '-e', script), '64\n');
+      assert.equal(await dig(namespace, '+short', 'db'), '172.18.0.3\n');
     });
   });
 
