@@ -13,24 +13,23 @@ const imageName = 'disk.ext4';
 /** An ext4 with a journal wants some room for itself; and whoever asks for less has forgotten a unit. */
 const smallestBytes = 16 * 1024 * 1024;
 
-interface Limiting {
-  readonly addon: Addon;
-  imageOf(place: string): string;
-  hasImage(place: string): boolean;
+function imageOf(place: string): string {
+  return join(place, imageName);
+}
+
+function hasImage(place: string): boolean {
+  return existsSync(imageOf(place));
 }
 
 /** Chooses the way once, by what the file system of `root` can do. */
 export function createDiskLimits(addon: Addon, root: string): DiskLimits {
-  const imageOf = (place: string): string => join(place, imageName);
-  const hasImage = (place: string): boolean => existsSync(imageOf(place));
-  const limiting: Limiting = { addon, imageOf, hasImage };
   const way = enforcesProjects(addon, root) ? 'project-quota' : 'image-file';
   return {
     way,
     hasImage,
     async make(place, making) {
       checkSize(making.sizeBytes);
-      await (way === 'project-quota' ? makeProject(addon, place, making) : makeDisk(limiting, place, making));
+      await (way === 'project-quota' ? makeProject(addon, place, making) : makeDisk(addon, place, making));
     },
     open: async (place) => (hasImage(place) ? openImage(addon, imageOf(place)) : null),
     sizeOf(place, part) {
@@ -76,7 +75,7 @@ function setLimit(addon: Addon, directory: string, project: number, sizeBytes: n
 }
 
 /** The image gets its name when it is whole. */
-async function makeDisk({ addon, imageOf }: Limiting, place: string, { temporary, sizeBytes, fill }: MakeLimited): Promise<void> {
+async function makeDisk(addon: Addon, place: string, { temporary, sizeBytes, fill }: MakeLimited): Promise<void> {
   try {
     await makeImage(temporary, sizeBytes);
     {
