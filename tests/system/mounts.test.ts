@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chownSync, existsSync, lstatSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, lstatSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { isAtLeast, kernelRelease } from '#sys';
@@ -143,6 +143,8 @@ describe('mounts of containers', { skip: whyNot() }, () => {
       );
       assert.match(await bench.sh(['--userns', 'host', '-v', `${bench.host}:/d`], 'ls /d/below'), /self/);
       assert.match(await bench.fails(['-v', `${bench.host}/below:/d`]), /hint: run with --userns host/);
+      symlinkSync(bench.host, `${bench.host}-link`);
+      assert.match(await bench.fails(['-v', `${bench.host}-link:/d`]), new RegExp(`the file system of ${bench.host}/below \\(proc\\)`));
     });
   });
 

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, realpathSync } from 'node:fs';
 import { isErrno, OrlopError } from '#errors';
 import * as k from '#sys';
 import { type Addon, openInRoot, readMountinfo } from '#sys';
@@ -99,7 +99,9 @@ interface Unmappable {
 }
 
 /** Which of the mounts at and below the path refuses. */
-function unmappable(addon: Addon, path: string, map: (target: number, flags: number) => void): Unmappable | null {
+function unmappable(addon: Addon, given: string, map: (target: number, flags: number) => void): Unmappable | null {
+  // The table of mounts knows no links.
+  const path = realpathSync(given);
   const table = readMountinfo();
   const below = table.filter(({ mountPoint }) => mountPoint.startsWith(path === '/' ? '/' : `${path}/`) && mountPoint !== path);
   for (const { mountPoint, fstype } of below) {
