@@ -168,6 +168,7 @@ function removeVolume(keeping: Keeping, volume: LiveVolume, users: readonly stri
     await rename(directory, doomed);
     volume.gone = true;
     keeping.live.delete(record.name);
+    await syncDirectory(keeping.root);
     // Only now, or a kill in between would leave a volume without its limit.
     await driver.unmake(doomed, record);
     removeLater(keeping, doomed);
