@@ -79,6 +79,20 @@ if (!isInOwnNetwork()) {
     assert.match(inside(), /udp dport set 40003/);
   });
 
+  test('are made beside a table of that name that the container has made and holds on to', async () => {
+    await using namespace = await openTestNamespace(addon);
+    const inside = (...args: string[]): string =>
+      execFileSync('nsenter', [`--net=/proc/${namespace.pid}/ns/net`, 'nft', ...args], { encoding: 'utf8' });
+    inside('add', 'table', 'ip', 'orlop-dns');
+    for (const isHeld of [false, true]) {
+      if (isHeld) inside('delete', 'table', 'ip', 'orlop-dns');
+      using _held = isHeld ? await openRedirect(addon, namespace.fd, { ...options, port: 54 }) : null;
+      using redirect = await openRedirect(addon, namespace.fd, options);
+      assert.ok(redirect !== null);
+      assert.match(inside('list', 'ruleset'), /udp dport 53 udp dport set 40001/);
+    }
+  });
+
   test('go with their socket on kernels where tables cannot last', async () => {
     await using namespace = await openTestNamespace(addon);
     let isFirst = true;

@@ -13,7 +13,7 @@ const chain = 'output';
 /** How long the kernel may take to forget a removed table: whoever closes its socket earlier waits for that. */
 const forgottenMs = 200;
 const claimEveryMs = 20;
-const claimForMs = 5000;
+const claimForMs = 1000;
 
 /** Where the source and the destination stand in the IPv4 header (RFC 791), and the ports behind it (RFC 768, RFC 9293). */
 const addressOffset = { source: 12, destination: 16 } as const;
@@ -33,7 +33,7 @@ export interface RedirectOptions {
  * Makes a server that listens on another port appear on this one, to whoever asks from the same network namespace, so that the port stays free for a server of the
  * container's own: the destination port is rewritten on the way out and the source port on the way back, without connection tracking.
  * The table belongs to a socket that is kept open: nobody else can change it. When the engine is killed, it waits for the next one; before Linux 6.9 it goes with
- * the socket. null: the kernel has no nf_tables, or none whose tables have owners (Linux 5.12). Fails with `conflict` when another engine does not let go of it.
+ * the socket. null: the kernel has no nf_tables, or none whose tables have owners (Linux 5.12).
  */
 export async function openRedirect(addon: NetworkCalls, netnsFd: number, options: RedirectOptions): Promise<Disposable | null> {
   const socket = openSocket(addon, netnsFd);
@@ -42,12 +42,12 @@ export async function openRedirect(addon: NetworkCalls, netnsFd: number, options
   // One that goes with its socket may still be there, of an engine that was killed, about to go: no two have one name.
   const passing = `${lasting}-${randomBytes(4).toString('hex')}`;
   let refused = await claim(addon, socket, planRedirect(lasting, true, options));
-  const table = refused !== null && unsupported.has(refused) ? passing : lasting;
+  // Who holds on to the name is in the container, and may not stand in our way.
+  const table = refused !== null && (refused === 'EPERM' || unsupported.has(refused)) ? passing : lasting;
   if (table === passing) refused = converse(addon, socket, planRedirect(passing, false, options));
   if (refused === null) return { [Symbol.dispose]: () => closeRedirect(addon, socket, table) };
   addon.close(socket);
   if (unsupported.has(refused)) return null;
-  if (refused === 'EPERM') throw new OrlopError('conflict', 'NETWORK_NAMES_SERVED', 'another engine serves the names of this container');
   throw new OrlopError('internal', 'NETWORK_NAMES_REDIRECT', `the kernel refused the redirection of port 53: ${refused}`);
 }
 
