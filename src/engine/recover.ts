@@ -33,7 +33,7 @@ export async function recoverContainers(context: EngineContext): Promise<void> {
   // Before the firewall's table is made anew, so that it has them from the beginning.
   for (const container of containers) await resumeNetwork(context, container, resumePorts);
   await reconcileNetworks(context);
-  for (const container of containers) await resumeNetwork(context, container, refreshNames);
+  await Promise.all(containers.map((container) => resumeNetwork(context, container, refreshNames)));
 }
 
 /** A host that has lost what bridges need (nft, say) still runs containers without them. */

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import fc from 'fast-check';
 import { createJsonReader } from '#api/http';
+import { isOrlopError } from '#errors';
 import type { NetworkView } from '#wire';
 import { decodeNetworkCreate } from './decode-create.ts';
+import { decodeEndpoint } from './decode-endpoint.ts';
 import { networkOf } from './view.ts';
 
 const decode = (body: object) => decodeNetworkCreate(createJsonReader(body, 'body'));
@@ -112,4 +115,38 @@ describe('a network', () => {
     assert.deepEqual(bridge.IPAM, { Driver: 'default', Options: null, Config: [] });
     assert.equal(networkOf({ ...view, driver: 'none', isBuiltIn: true }, { containers: false }).Driver, 'null');
   });
+});
+
+describe('hostile input', () => {
+  /** JSON whose keys are often those that are looked for. */
+  const jsonOf = (...keys: string[]) =>
+    fc.letrec((tie) => ({
+      value: fc.oneof({ depthSize: 'small' }, fc.jsonValue({ maxDepth: 1 }), tie('object')),
+      object: fc.dictionary(fc.oneof(fc.constantFrom(...keys), fc.string()), tie('value'), { noNullPrototype: true }),
+    })).object;
+  const decoders: readonly [what: string, input: fc.Arbitrary<unknown>, decode: (body: unknown) => unknown][] = [
+    [
+      'a network',
+      jsonOf('Name', 'Driver', 'IPAM', 'Config', 'Subnet', 'Options', 'Labels', 'EnableIPv6', 'ConfigFrom', 'AuxiliaryAddresses'),
+      (body) => decodeNetworkCreate(createJsonReader(body, 'body')),
+    ],
+    [
+      'a place in one',
+      jsonOf('IPAMConfig', 'IPv4Address', 'LinkLocalIPs', 'Links', 'Aliases', 'MacAddress', 'DriverOpts', 'GwPriority'),
+      (body) => decodeEndpoint(createJsonReader(body, 'body'), 'EndpointConfig'),
+    ],
+  ];
+  for (const [what, input, read] of decoders) {
+    test(`any JSON is ${what}, or refused by name`, () => {
+      fc.assert(
+        fc.property(input, (body) => {
+          try {
+            read(body);
+          } catch (error) {
+            assert.ok(isOrlopError(error, 'invalid-argument') || isOrlopError(error, 'unimplemented'), String(error));
+          }
+        }),
+      );
+    });
+  }
 });
