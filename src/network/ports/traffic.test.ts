@@ -11,6 +11,7 @@ import type { FirewalledNetwork } from '../firewall/ruleset.ts';
 import { openRouteSocket } from '../netlink/socket.ts';
 import { hostAddress, isInOwnNetwork, openOutside, outsideAddress, rerunInOwnNetwork, whyNoNetworks } from '../testing/own-network.ts';
 import { ask, makeBridge, openTestContainer, runIp, runIpIn, serve, type TestContainer } from '../testing/published.ts';
+import { openSpeaker } from '../testing/traffic.ts';
 import { openPorts } from './ports.ts';
 import type { PortWish, PublishedPort } from './types.ts';
 
@@ -42,8 +43,9 @@ if (!isInOwnNetwork()) {
     for (const each of [...servers, ...containers, outside]) await each[Symbol.asyncDispose]();
   });
 
-  /** An engine's firewall and ports, with these networks. */
+  /** An engine's firewall and ports, with these networks; without br_netfilter. */
   async function openEngine(networks: readonly FirewalledNetwork[] = [front.network, back.network], table = 'orlop-t') {
+    setBridgeFilter(false);
     const firewall: Firewall = openFirewall({ addon, table });
     await firewall.apply(networks);
     const socket = openRouteSocket(addon);
@@ -70,8 +72,8 @@ if (!isInOwnNetwork()) {
 
   for (const isFiltered of [false, true]) {
     test(`a port on every address is reached from all sides, and the server sees who asks, ${isFiltered ? 'with' : 'without'} br_netfilter`, async () => {
-      setBridgeFilter(isFiltered);
       await using engine = await openEngine();
+      setBridgeFilter(isFiltered);
       const published = await engine.publish(web);
       const port = published[0]?.hostPort ?? 0;
       assert.deepEqual(
@@ -108,7 +110,6 @@ if (!isInOwnNetwork()) {
   }
 
   test('nobody gets past the published ports', async () => {
-    setBridgeFilter(false);
     await using engine = await openEngine();
     const [published] = await engine.publish(web);
     const port = published?.hostPort ?? 0;
@@ -124,11 +125,33 @@ if (!isInOwnNetwork()) {
     assert.equal(await ask(outside, hostAddress, port + 1), 'ECONNREFUSED');
   });
 
-  test('a port on a loopback address is for the host alone, whatever a neighbour or a container sends', async () => {
+  test('a port on a loopback address is for the host alone', async () => {
     await using engine = await openEngine();
     const [published] = await engine.publish(web, { hostAddress: '127.0.0.1' });
     const port = published?.hostPort ?? 0;
     assert.equal(await ask(null, '127.0.0.1', port), 'web 172.17.0.1');
+    for (const [who, host] of [
+      [outside, hostAddress],
+      [near, '172.17.0.1'],
+      [far, '172.18.0.1'],
+    ] as const) {
+      assert.equal(await ask(who, host, port), 'ECONNREFUSED');
+    }
+    const [v6] = await engine.publish(web, { hostAddress: '::1' });
+    assert.equal(await ask(null, '::1', v6?.hostPort ?? 0), 'web fd00:17::1');
+    assert.equal(await ask(outside, host6, v6?.hostPort ?? 0), 'ECONNREFUSED');
+    assert.equal(await ask(null, '127.0.0.1', port), 'ECONNREFUSED');
+  });
+
+  test('what a neighbour or a container sends to 127.0.0.1 over the wire reaches neither a published port nor the host', async () => {
+    await using engine = await openEngine();
+    const [published] = await engine.publish(web, { hostAddress: '127.0.0.1', protocol: 'udp', containerPort: 82 });
+    const port = published?.hostPort ?? 0;
+    const own = createSocket('udp4').bind(0, '127.0.0.1');
+    await once(own, 'listening');
+    const heard: string[] = [];
+    own.on('message', (bytes) => heard.push(bytes.toString()));
+    await using server = openSpeaker(addon, web, web.endpoint.address, 82);
     for (const [who, gateway] of [
       [outside, hostAddress],
       [near, '172.17.0.1'],
@@ -137,16 +160,25 @@ if (!isInOwnNetwork()) {
       runIpIn(who, 'route', 'del', 'local', '127.0.0.1', 'table', 'local');
       runIpIn(who, 'route', 'del', 'local', '127.0.0.0/8', 'table', 'local');
       runIpIn(who, 'route', 'add', '127.0.0.1', 'via', gateway);
-      assert.equal(await ask(who, '127.0.0.1', port, short), 'silence');
+      const forger = createSocket('udp4').bind({ fd: addon.bindInNamespace(who.fd, 2, '0.0.0.0', 4_000) });
+      for (const to of [port, own.address().port]) await sent(forger, 'forged', to);
+      forger.close();
       runIpIn(who, 'route', 'del', '127.0.0.1');
       runIpIn(who, 'route', 'add', 'local', '127.0.0.0/8', 'dev', 'lo', 'table', 'local');
-      assert.equal(await ask(who, gateway, port), 'ECONNREFUSED');
     }
-    const [v6] = await engine.publish(web, { hostAddress: '::1' });
-    assert.equal(await ask(null, '::1', v6?.hostPort ?? 0), 'web fd00:17::1');
-    assert.equal(await ask(outside, host6, v6?.hostPort ?? 0), 'ECONNREFUSED');
-    assert.equal(await ask(null, '127.0.0.1', port), 'ECONNREFUSED');
+    for (const to of [port, own.address().port]) await sent(own, 'honest', to);
+    assert.deepEqual(await server.receive(), { message: 'honest', from: '172.17.0.1' });
+    if (heard.length === 0) await once(own, 'message');
+    assert.deepEqual(heard, ['honest']);
+    own.close();
   });
+
+  /** Sends to 127.0.0.1; done when the kernel has it, which is when it has arrived or was dropped. */
+  function sent(socket: ReturnType<typeof createSocket>, message: string, port: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      socket.send(message, port, '127.0.0.1', (error) => (error === null ? resolve() : reject(error)));
+    });
+  }
 
   test('ports come and go while the container runs, and the same port on two addresses leads to two containers', async () => {
     await using engine = await openEngine();
@@ -241,7 +273,6 @@ if (!isInOwnNetwork()) {
     // The kernel shows the firewall what stays within a bridge only with br_netfilter.
     setBridgeFilter(true);
     assert.equal(await ask(near, web.endpoint.address, 80, short), 'silence');
-    setBridgeFilter(false);
   });
 
   test('a port of SCTP is reached from outside', { skip: whyNoSctp() }, async () => {
