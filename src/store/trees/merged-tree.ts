@@ -114,5 +114,11 @@ function openDirectory(addon: Addon, parent: number, name: ByteText): number | '
 }
 
 function isOpaque(addon: Addon, descriptor: number): boolean {
-  return addon.getxattr(descriptor, opaqueAttribute)?.toString() === 'y';
+  try {
+    return addon.getxattr(descriptor, opaqueAttribute)?.toString() === 'y';
+  } catch (error) {
+    // A mounted overlay keeps its attributes to itself; before Linux 6.7 it says so in this way.
+    if (isErrno(error, 'EOPNOTSUPP')) return false;
+    throw error;
+  }
 }
