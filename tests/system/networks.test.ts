@@ -100,7 +100,8 @@ describe('networks', { skip: whyNot() }, () => {
     await engine.must('restart', '-t', '0', 'box');
     assert.equal(await inspect('box', '{{.NetworkSettings.Networks.kept.IPAddress}}'), address);
     await remove('box');
-    await engine.must('network', 'rm', 'kept');
+    assert.match(await engine.must('system', 'prune', '-f', '--filter', 'label=none'), /^Total reclaimed space/);
+    assert.match(await engine.must('system', 'prune', '-f'), /^deleted network kept$/m);
   });
 
   test('a published port answers on the host, on its loopback, and to other containers', async () => {

@@ -88,16 +88,18 @@ export const pruneSystem: Verb = async ({ args, io, client, command }) => {
   const all = args.flag('all');
   const withVolumes = args.flag('volumes');
   const images = all ? 'all images that no container uses' : 'all images without a name';
-  const what = `all stopped containers, ${withVolumes ? 'all volumes without a name that no container uses, ' : ''}${images} and all content that nothing needs`;
+  const what = `all stopped containers, all networks that no container is in, ${withVolumes ? 'all volumes without a name that no container uses, ' : ''}${images} and all content that nothing needs`;
   const filters = parseFilters(args.list('filter'));
   if (withVolumes && filters['until'] !== undefined) throw usageError('the filter "until" is not supported with --volumes', command);
   if (!args.flag('force') && !(await confirm(io, `This removes ${what}. Go on?`))) return exitCodes.failure;
-  const { disk, volumes } = await client();
+  const { disk, networks, volumes } = await client();
   const containers = await disk.pruneContainers(filters);
+  const left = await networks.prune(filters);
   const emptied = withVolumes ? await volumes.prune(filters) : { deleted: [], freedBytes: 0 };
   const pruned = await disk.pruneImages({ named: all, filters });
   const lines = [
     ...containers.deleted.map((id) => `deleted container ${id}`),
+    ...left.map((name) => `deleted network ${name}`),
     ...emptied.deleted.map((name) => `deleted volume ${name}`),
     ...pruned.untagged.map((name) => `untagged ${name}`),
     ...pruned.deleted.map((id) => `deleted ${id}`),
