@@ -45,6 +45,19 @@ test('legacy rules are guessed at by their policy', () => {
   assert.deepEqual(inspectLegacyRules('', [network]), []);
 });
 
+test('the advice is in the words of whoever keeps the table', () => {
+  const chain = (table: string, name: string, hook?: string) => ({
+    chain: { family: 'ip', table, name, ...(hook === undefined ? {} : { hook, policy: 'drop' }) },
+  });
+  const advice = (...nftables: object[]): string =>
+    inspectRules({ networks: [network], forwards: [], uplink: 'up0' }, parseForeignRules({ nftables }, 'orlop-t'))[0]?.advice ?? '';
+  assert.match(advice(chain('firewalld', 'filter_FORWARD', 'forward')), /^firewall-cmd .*--add-interface=abr0/);
+  assert.match(advice(chain('filter', 'FORWARD', 'forward'), chain('filter', 'ufw-before-forward')), /^ufw route allow in on abr0 && ufw/);
+  assert.match(advice(chain('filter', 'FORWARD', 'forward'), chain('filter', 'DOCKER-USER')), /^iptables -I DOCKER-USER -i abr0 /);
+  assert.match(advice(chain('filter', 'FORWARD', 'forward')), /^iptables -I FORWARD -i abr0 /);
+  assert.match(advice(chain('mine', 'fw', 'forward')), /^nft insert rule ip mine fw iifname "abr0" accept && /);
+});
+
 if (!isInOwnNetwork()) {
   test('what is in the way of containers is found', { skip: whyNoNetworks() }, () => rerunInOwnNetwork(import.meta.filename));
 } else {

@@ -43,7 +43,7 @@ function inspectWayOut(link: string, family: 4 | 6, uplink: string | null, rules
     port: null,
     isPublished: false,
   };
-  return describe(`IPv${family} from ${link} to the outside`, judge(packet, rules), link);
+  return describe(`IPv${family} from ${link} to the outside`, judge(packet, rules), link, rules);
 }
 
 function inspectForward(forward: Forward, link: string, uplink: string | null, rules: ForeignRules): Finding {
@@ -60,10 +60,10 @@ function inspectForward(forward: Forward, link: string, uplink: string | null, r
     isPublished: true,
   };
   const host = hostAddress ?? { family, value: 0n };
-  return describe(`published port ${bracket(host)}:${hostPort}/${protocol}`, judge(packet, rules), link);
+  return describe(`published port ${bracket(host)}:${hostPort}/${protocol}`, judge(packet, rules), link, rules);
 }
 
-function describe(name: string, judgements: readonly Judgement[], link: string): Finding {
+function describe(name: string, judgements: readonly Judgement[], link: string, rules: ForeignRules): Finding {
   const against = judgements.filter(({ verdict }) => verdict === 'drop');
   const worst = against.find(({ isSure }) => isSure) ?? against[0];
   if (worst === undefined)
@@ -74,16 +74,20 @@ function describe(name: string, judgements: readonly Judgement[], link: string):
     name,
     state: isSure ? 'fail' : 'warn',
     text: isSure ? `${where} drops it` : `${where} may drop it: it has rules that cannot be judged from here`,
-    advice: adviceFor(chain, link),
+    advice: adviceFor(chain, link, rules),
   };
 }
 
-/** The command that opens a chain for a bridge, in the words of whoever keeps the table. Pure. */
-export function adviceFor({ family, table, name }: Pick<ForeignChain, 'family' | 'table' | 'name'>, link: string): string {
+/** The command that opens a chain for a bridge, in the words of whoever keeps the table. */
+function adviceFor({ family, table, name }: Pick<ForeignChain, 'family' | 'table' | 'name'>, link: string, rules: ForeignRules): string {
+  const has = (other: string): boolean => rules.chains.has(`${family} ${table} ${other}`);
   if (table === 'firewalld') return `firewall-cmd --permanent --zone=trusted --add-interface=${link} && firewall-cmd --reload`;
   if (table === 'filter' && name === 'FORWARD') {
+    if (has('ufw-before-forward') || has('ufw6-before-forward')) return `ufw route allow in on ${link} && ufw route allow out on ${link}`;
     const tables = family === 'ip6' ? 'ip6tables' : 'iptables';
-    return `${tables} -I FORWARD -i ${link} -j ACCEPT && ${tables} -I FORWARD -o ${link} -m conntrack --ctstate ESTABLISHED,RELATED,DNAT -j ACCEPT`;
+    // Docker puts its own rules before those of others, but for this chain.
+    const chain = has('DOCKER-USER') ? 'DOCKER-USER' : name;
+    return `${tables} -I ${chain} -i ${link} -j ACCEPT && ${tables} -I ${chain} -o ${link} -m conntrack --ctstate ESTABLISHED,RELATED,DNAT -j ACCEPT`;
   }
   const insert = `nft insert rule ${family} ${table} ${name}`;
   return `${insert} iifname "${link}" accept && ${insert} oifname "${link}" ct state established,related accept && ${insert} oifname "${link}" ct status dnat accept`;
@@ -99,7 +103,10 @@ export function inspectLegacyRules(saved: string, networks: readonly FirewalledN
       name: `legacy iptables and ${link}`,
       state: 'warn',
       text: 'chain FORWARD of the legacy table filter drops what no rule accepts, and none names the bridge',
-      advice: adviceFor({ family: 'ip', table: 'filter', name: 'FORWARD' }, link).replaceAll('iptables ', 'iptables-legacy '),
+      advice: adviceFor({ family: 'ip', table: 'filter', name: 'FORWARD' }, link, { chains: new Map(), sets: new Map() }).replaceAll(
+        'iptables ',
+        'iptables-legacy ',
+      ),
     }));
 }
 
