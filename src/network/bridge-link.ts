@@ -11,8 +11,11 @@ export interface WantedBridge {
   readonly mtu: number;
   readonly mac: Uint8Array;
   readonly group: number;
-  /** Its own, of both families; none for a further bridge of a network. */
+  /** Its own, of both families. */
   readonly addresses: readonly Place[];
+  readonly ipv6: boolean;
+  /** A further bridge of a network, whose addresses the first has. */
+  readonly isFurther: boolean;
 }
 
 interface Place {
@@ -31,7 +34,8 @@ export function planBridge(link: Link, addresses: readonly LinkAddress[], wanted
     .filter((place) => !isIn(wanted.addresses, place))
     .map(({ address, prefixLength }) => deleteAddress(link.index, address, prefixLength));
   for (const place of wanted.addresses) {
-    if (!isIn(present, place)) requests.push(addAddress(link.index, place.address, place.prefixLength));
+    if (isIn(present, place)) continue;
+    requests.push(addAddress(link.index, place.address, place.prefixLength, wanted.isFurther ? 'link' : 'universe'));
   }
   if (link.mtu !== wanted.mtu) requests.push(setLink({ index: link.index }, { mtu: wanted.mtu }));
   if (!link.up) requests.push(setLink({ index: link.index }, { up: true }));
@@ -50,10 +54,8 @@ export function applyBridge(socket: RouteSocket, wanted: WantedBridge): number {
       hint: `remove it with: ip link delete ${wanted.link}`,
     });
   }
-  setIpv6(
-    link,
-    wanted.addresses.some(({ address }) => address.family === 6),
-  );
+  setIpv6(link, wanted.ipv6);
+  if (wanted.isFurther) passOn(link.name);
   socket.change(...planBridge(link, socket.addresses(), wanted));
   return link.index;
 }
@@ -64,13 +66,22 @@ export function applyBridge(socket: RouteSocket, wanted: WantedBridge): number {
  */
 function setIpv6(link: Link, on: boolean): void {
   if (link.ipv6 === null) return;
-  if (link.ipv6.disabled === on) writeSetting(link.name, 'disable_ipv6', on ? '0' : '1');
-  if (on && link.ipv6.acceptsAdvertisements) writeSetting(link.name, 'accept_ra', '0');
+  if (link.ipv6.disabled === on) writeSetting(`ipv6/conf/${link.name}/disable_ipv6`, on ? '0' : '1');
+  if (on && link.ipv6.acceptsAdvertisements) writeSetting(`ipv6/conf/${link.name}/accept_ra`, '0');
 }
 
-function writeSetting(link: string, name: string, value: string): void {
+/**
+ * Where the kernel shows bridged packets to the firewall (br_netfilter), what containers of a further bridge send to published ports comes in there, though the route back
+ * is the first bridge's (ip-sysctl, `rp_filter`); and only the first answers to its addresses (`arp_ignore`).
+ */
+function passOn(link: string): void {
+  writeSetting(`ipv4/conf/${link}/rp_filter`, '2');
+  writeSetting(`ipv4/conf/${link}/arp_ignore`, '1');
+}
+
+function writeSetting(setting: string, value: string): void {
   try {
-    writeFileSync(`/proc/sys/net/ipv6/conf/${link}/${name}`, value);
+    writeFileSync(`/proc/sys/net/${setting}`, value);
   } catch (error) {
     if (!isErrno(error, 'ENOENT', 'EROFS', 'EACCES', 'EPERM')) throw error;
   }

@@ -15,6 +15,9 @@ export const usualPortLimit = 1_000;
 /** How many bridges a network can have: the first has a port left for each further one. */
 export const mostBridges = 1 + 1_023 - usualPortLimit;
 
+/** The address of what has none and needs one (RFC 7600): the kernel takes in nothing by a link without any where it looks at sources. */
+const noAddress = { address: { family: 4, value: 0xc000_0008n }, prefixLength: 32 } as const;
+
 export interface BridgesWanted {
   readonly prefix: string;
   readonly network: NetworkRecord;
@@ -40,12 +43,11 @@ export function applyBridges(socket: RouteSocket, wanted: BridgesWanted): Map<st
   const [first, ...further] = network.links;
   if (first === undefined) return indexes;
   const own = addresses[0];
-  indexes.set(
-    first,
-    applyBridge(socket, { link: first, mtu, mac: own === undefined ? macFor(first) : macOf(own.address), group, addresses }),
-  );
+  const mac = own === undefined ? macFor(first) : macOf(own.address);
+  const ipv6 = addresses.some(({ address }) => address.family === 6);
+  indexes.set(first, applyBridge(socket, { link: first, mtu, mac, group, addresses, ipv6, isFurther: false }));
   for (const link of further) {
-    indexes.set(link, applyBridge(socket, { link, mtu, mac: macFor(link), group, addresses: [] }));
+    indexes.set(link, applyBridge(socket, { link, mtu, mac: macFor(link), group, addresses: [noAddress], ipv6, isFurther: true }));
     joinBridges(socket, wanted, indexes, [first, link]);
   }
   return indexes;

@@ -33,8 +33,12 @@ export function planRemoval(table: string): string {
 function planSets(networks: readonly FirewalledNetwork[]): string {
   const links = networks.flatMap((network) => network.links);
   const internal = networks.filter((network) => network.internal).flatMap((network) => network.links);
+  const further = networks.flatMap((network) => network.links.slice(1));
+  // Within a further bridge the ports themselves keep apart whom they have to; nothing is known there of what was asked for.
+  const verdict = (network: FirewalledNetwork, from: string, to: string): string =>
+    network.interContainer || (from === to && from !== network.links[0]) ? 'accept' : 'goto asked';
   const within = networks.flatMap((network) =>
-    pairs(network.links).map((pair) => `${pair} : ${network.interContainer ? 'accept' : 'goto asked'}`),
+    pairs(network.links).map(([from, to]) => `${quote(from)} . ${quote(to)} : ${verdict(network, from, to)}`),
   );
   const subnets = (family: 4 | 6): string[] => subnetsOf(networks, family);
   const hidden = (family: 4 | 6): string[] =>
@@ -44,6 +48,7 @@ function planSets(networks: readonly FirewalledNetwork[]): string {
     );
   return [
     set('bridges', 'ifname', links.map(quote)),
+    set('further', 'ifname', further.map(quote)),
     set('internal', 'ifname', internal.map(quote)),
     map('within', 'ifname . ifname : verdict', within),
     set('hidden4', 'ipv4_addr', hidden(4), 'interval'),
@@ -65,6 +70,8 @@ const chains = `
     # Bridges let loopback addresses through (route_localnet), but only for the host's own connections.
     iifname @bridges ip daddr 127.0.0.0/8 drop
     iifname @bridges ip saddr 127.0.0.0/8 drop
+    # What only passes a further bridge is looked at on the first: translated once, and not half.
+    iifname @further fib daddr type != local notrack
   }
   chain published {
     dnat ip to ip daddr . meta l4proto . th dport map @ports4
@@ -110,8 +117,8 @@ function subnetsOf(networks: readonly FirewalledNetwork[], family: 4 | 6): strin
   return networks.flatMap((network) => network.subnets.filter((subnet) => subnet.family === family).map(formatSubnet));
 }
 
-function pairs(links: readonly string[]): string[] {
-  return links.flatMap((from) => links.map((to) => `${quote(from)} . ${quote(to)}`));
+function pairs(links: readonly string[]): [from: string, to: string][] {
+  return links.flatMap((from) => links.map((to): [string, string] => [from, to]));
 }
 
 function twice(text: string): string {

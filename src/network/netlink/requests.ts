@@ -188,13 +188,13 @@ export function dumpLinks(): Request {
   return { type: n.RTM_GETLINK, flags: n.NLM_F_REQUEST | n.NLM_F_DUMP, body, purpose: 'list links' };
 }
 
-/** Adds an address to the link with this index; IPv4 gets its subnet's broadcast address. */
-export function addAddress(index: number, address: Address, prefixLength: number): Request {
+/** Adds an address to the link with this index; IPv4 gets its subnet's broadcast address. One of scope `link` is never chosen for what goes elsewhere. */
+export function addAddress(index: number, address: Address, prefixLength: number, scope: 'universe' | 'link' = 'universe'): Request {
   const attributes = addressAttributes(address);
   if (address.family === 4 && prefixLength < 31) {
     attributes.push(attribute(n.IFA_BROADCAST, addressToBytes(lastAddress(subnetOf(address, prefixLength)))));
   }
-  const body = addressBody(index, address, prefixLength, attributes);
+  const body = addressBody(index, address, prefixLength, attributes, scope === 'link' ? n.RT_SCOPE_LINK : n.RT_SCOPE_UNIVERSE);
   return { type: n.RTM_NEWADDR, flags: create, body, purpose: `add an address to link ${index}` };
 }
 
@@ -283,9 +283,15 @@ function routeBody(family: 4 | 6, scope: number, attributes: readonly Uint8Array
 }
 
 /** struct ifaddrmsg and attributes. Nobody else has an address of ours, so an IPv6 one works without asking around first. */
-function addressBody(index: number, address: Address, prefixLength: number, attributes: readonly Uint8Array[]): Uint8Array {
+function addressBody(
+  index: number,
+  address: Address,
+  prefixLength: number,
+  attributes: readonly Uint8Array[],
+  scope: number = n.RT_SCOPE_UNIVERSE,
+): Uint8Array {
   const flags = address.family === 6 ? n.IFA_F_NODAD : 0;
-  const bytes = Uint8Array.of(familyNumber(address.family), prefixLength, flags, n.RT_SCOPE_UNIVERSE, 0, 0, 0, 0);
+  const bytes = Uint8Array.of(familyNumber(address.family), prefixLength, flags, scope, 0, 0, 0, 0);
   new DataView(bytes.buffer).setUint32(4, index, true);
   return concatenate([bytes, ...attributes]);
 }
