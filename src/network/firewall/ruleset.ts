@@ -60,6 +60,7 @@ function planSets(networks: readonly FirewalledNetwork[]): string {
 
 /**
  * within    a bridge and itself, or another of the same network: containers of one network may talk
+ * further   bridges of a network beyond its first
  * hidden    subnets whose packets leave with the host's address
  * same      from a subnet to itself: a container that reached a neighbour, or itself, through a published port must not see the answer come directly
  * ports     published on one address         everywhere  published on every address of the host
