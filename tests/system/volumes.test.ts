@@ -76,18 +76,23 @@ describe('volumes', { skip: whyNot() }, () => {
       );
     });
 
-    test('never leaves its volume while a container swaps it for a link', async () => {
+    test('never leaves its volume while a container swaps it for a link', async (t) => {
       const volume = `race${bench.count}`;
       writeFileSync(join(bench.host, 'secret'), 'secret');
       const swap = `cd /d; while :; do mkdir a; rmdir a; ln -s ${bench.host} a; rm a; done 2>/dev/null`;
+      t.after(() => bench.engine.must('rm', '-f', 'swapper'));
       await bench.engine.must('run', '-d', '--name', 'swapper', '-v', `${volume}:/d`, image, 'sh', '-c', swap);
       for (let round = 0; round < 12; round++) {
         const mount = `type=volume,source=${volume},target=/e,volume-subpath=a`;
         const { code, stdout, stderr } = await bench.engine.orlop('run', '--rm', '--mount', mount, image, 'ls', '/e');
         assert.doesNotMatch(stdout, /secret/);
-        if (code !== 0) assert.match(stderr, /cannot access a in volume/);
+        // It may be gone by any of several steps.
+        if (code !== 0)
+          assert.match(
+            stderr,
+            /^orlop: (?:cannot access a in volume|something that \S+ mounts was removed|nothing can be mounted on \/e: no such)/,
+          );
       }
-      await bench.engine.must('rm', '-f', 'swapper');
     });
 
     test('never leaves its volume by links that a container made', async () => {

@@ -1,3 +1,4 @@
+import { isErrno, OrlopError } from '#errors';
 import type { ContainerRecord } from '../container/record.ts';
 import type { EngineContext } from '../context.ts';
 import type { ReadySandbox } from '../sandbox-pool.ts';
@@ -20,7 +21,12 @@ export async function openMounts(
   for (const mount of record.mounts) {
     if (mount.type !== 'tmpfs') opened.set(mount.target, borrow(await openMount(context, record, mount, ready)));
   }
-  return ready.idRange === null || opened.size === 0 ? opened : lockAll(context, opened, borrow);
+  if (ready.idRange === null || opened.size === 0) return opened;
+  try {
+    return lockAll(context, opened, borrow);
+  } catch (error) {
+    throw isErrno(error, 'ENOENT') ? removedMeanwhile(record, error) : error;
+  }
 }
 
 async function openMount(context: EngineContext, record: ContainerRecord, mount: ResolvedMount, ready: ReadySandbox): Promise<number> {
@@ -60,4 +66,12 @@ export async function releaseMounts(context: EngineContext, record: ContainerRec
       context.logger.warn('a volume could not be unmounted', { container: record.name, volume: name, error });
     }
   }
+}
+
+/** A directory that has lost its last name cannot be mounted any more. */
+function removedMeanwhile({ name }: ContainerRecord, cause: unknown): OrlopError {
+  return new OrlopError('not-found', 'ENGINE_MOUNT_SOURCE', `something that ${name} mounts was removed while it was being mounted`, {
+    hint: `start it again: orlop start ${name}`,
+    cause,
+  });
 }
