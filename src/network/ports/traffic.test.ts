@@ -9,8 +9,16 @@ import { loadAddon } from '#sys';
 import { openFirewall, type Firewall } from '../firewall/firewall.ts';
 import type { FirewalledNetwork } from '../firewall/ruleset.ts';
 import { openRouteSocket } from '../netlink/socket.ts';
-import { hostAddress, isInOwnNetwork, openOutside, outsideAddress, rerunInOwnNetwork, whyNoNetworks } from '../testing/own-network.ts';
-import { ask, makeBridge, openTestContainer, runIp, runIpIn, serve, type TestContainer } from '../testing/published.ts';
+import {
+  hostAddress,
+  isInOwnNetwork,
+  openOutside,
+  outsideAddress,
+  rerunInOwnNetwork,
+  whyNoNetworks,
+  type TestNamespace,
+} from '../testing/own-network.ts';
+import { makeBridge, openClient, openTestContainer, runIp, runIpIn, serve, type TestContainer } from '../testing/published.ts';
 import { openSpeaker } from '../testing/traffic.ts';
 import { openPorts } from './ports.ts';
 import type { PortWish, PublishedPort } from './types.ts';
@@ -38,9 +46,12 @@ if (!isInOwnNetwork()) {
   const far = await openTestContainer(addon, 'far', back, 2);
   const containers = [web, near, far];
   const servers = containers.map((container) => serve(addon, container, 80));
+  const clients = new Map([outside, ...containers, null].map((place) => [place, openClient(place)]));
+  const ask = (from: TestNamespace | null, address: string, port: number, patienceMs?: number): Promise<string> =>
+    clients.get(from)?.ask(address, port, patienceMs) ?? assert.fail('nobody to ask');
 
   test.after(async () => {
-    for (const each of [...servers, ...containers, outside]) await each[Symbol.asyncDispose]();
+    for (const each of [...clients.values(), ...servers, ...containers, outside]) await each[Symbol.asyncDispose]();
   });
 
   /** An engine's firewall and ports, with these networks; without br_netfilter. */

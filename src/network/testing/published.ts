@@ -1,8 +1,9 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
-import { text } from 'node:stream/consumers';
+import { createInterface } from 'node:readline';
 import type { Addon } from '#sys';
 import { subnetOf } from '../addresses.ts';
 import type { FirewalledNetwork } from '../firewall/ruleset.ts';
@@ -77,16 +78,52 @@ export function serve(addon: Addon, container: TestContainer, port: number): Asy
   };
 }
 
-/**
- * What a server says to somebody who connects from the namespace, or from here (null); `ECONNREFUSED` and the like, or `silence` when its patience ends: an answer
- * may take long on a busy machine.
- */
-export async function ask(from: TestNamespace | null, address: string, port: number, patienceMs = 20_000): Promise<string> {
-  if (from === null) return conversation(connect(port, address), patienceMs);
+/** Asks servers from a network namespace. */
+export interface Client extends AsyncDisposable {
+  /**
+   * What a server says to somebody who connects; `ECONNREFUSED` and the like, or `silence` when its patience ends: an answer may take long on a busy
+   * machine.
+   */
+  ask(address: string, port: number, patienceMs?: number): Promise<string>;
+}
+
+const patience = 20_000;
+
+/** One process in the namespace for all questions; for our own (null), none. */
+export function openClient(namespace: TestNamespace | null): Client {
+  if (namespace === null) {
+    return {
+      ask: (address, port, patienceMs = patience) => conversation(connect(port, address), patienceMs),
+      async [Symbol.asyncDispose]() {},
+    };
+  }
   const script = `const { connect } = require('node:net');
-    (${conversation.toString()})(connect(${port}, '${address}'), ${patienceMs}).then((said) => process.stdout.write(said));`;
-  const child = spawn('nsenter', [netOf(from), process.execPath, '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
-  return text(child.stdout);
+    const conversation = ${conversation.toString()};
+    require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
+      const { id, address, port, patienceMs } = JSON.parse(line);
+      conversation(connect(port, address), patienceMs).then((said) => console.log(JSON.stringify({ id, said })));
+    });`;
+  const child = spawn('nsenter', [netOf(namespace), process.execPath, '-e', script], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const waiting = new Map<number, (said: string) => void>();
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    const { id, said } = JSON.parse(line) as { id: number; said: string };
+    waiting.get(id)?.(said);
+    waiting.delete(id);
+  });
+  let last = 0;
+  return {
+    ask(address, port, patienceMs = patience) {
+      const id = (last += 1);
+      return new Promise((resolve) => {
+        waiting.set(id, resolve);
+        child.stdin.write(`${JSON.stringify({ id, address, port, patienceMs })}\n`);
+      });
+    },
+    async [Symbol.asyncDispose]() {
+      child.stdin.end();
+      if (child.exitCode === null) await once(child, 'exit');
+    },
+  };
 }
 
 /** Also runs, as text, in another process. */
