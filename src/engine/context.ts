@@ -3,6 +3,7 @@ import type { Images, LxdImages, TemplateBuilder, Templates, Transfers } from '#
 import type { Networks } from '#network';
 import type { CgroupLayout, SeccompCache } from '#runtime';
 import type { Store } from '#store';
+import type { UnhealthyAction } from '#wire';
 import type { Addon, OverlayWay } from '#sys';
 import type { Volumes } from '#volume';
 import type { ContainerTable, LiveContainer } from './container/table.ts';
@@ -59,6 +60,8 @@ export interface EngineContext extends EngineOptions {
   readonly dataRootDescriptor: number;
   /** Starts a machine that has asked for its reboot, or a container by its restart policy; a failure is written into its record and logged. */
   readonly startAgain: (container: LiveContainer) => void;
+  /** Stops or restarts a container that has become unhealthy; a failure is logged. */
+  readonly whenUnhealthy: (container: LiveContainer, action: UnhealthyAction) => void;
   /** Compiled filters by profile. */
   readonly seccomp: SeccompCache;
 }

@@ -30,6 +30,7 @@ import { createLxdVerbs } from './image/lxd.ts';
 import { createRegistryVerbs } from './image/registries.ts';
 import { createTemplateVerbs } from './image/templates.ts';
 import { createFileVerbs } from './files/verbs.ts';
+import { stopHealthWatch } from './health/watch.ts';
 import { engineInfo } from './info.ts';
 import { hostFilesOwner } from './network/joining.ts';
 import { createNetworkVerbs } from './network/networks.ts';
@@ -43,6 +44,7 @@ import type { ContainerView, Engine } from './model.ts';
 import { recoverContainers } from './recover.ts';
 import { createVolumeVerbs } from './volume/volumes.ts';
 import { createSandboxPool } from './sandbox-pool.ts';
+import type { UnhealthyAction } from '#wire';
 import { createSerialQueues } from './serial.ts';
 
 /**
@@ -102,12 +104,17 @@ function createContext(options: EngineOptions, undo: AsyncDisposableStack): Engi
   undo.defer(() => removeEmptyParent(context));
   undo.defer(() => closeConnections(context.table.all()));
   const pool = undo.use(createSandboxPool({ ...options, idRanges, size: options.sandboxesReady }));
-  const whole: EngineContext = { ...context, pool, startAgain: (container) => startAgain(whole, container) };
+  const whole: EngineContext = {
+    ...context,
+    pool,
+    startAgain: (container) => startAgain(whole, container),
+    whenUnhealthy: (container, action) => actOnHealth(whole, container, action),
+  };
   return whole;
 }
 
 /** The last one out puts the lights off: with nothing running, our cgroup and our bridge have no use. */
-async function removeEmptyParent(context: Omit<EngineContext, 'pool' | 'startAgain'>): Promise<void> {
+async function removeEmptyParent(context: Omit<EngineContext, 'pool' | 'startAgain' | 'whenUnhealthy'>): Promise<void> {
   if (context.table.all().some((container) => isActive(container.record.state.status))) return;
   try {
     await openCgroup(context.cgroups, context.cgroupParent).remove();
@@ -123,6 +130,7 @@ function closeConnections(containers: readonly LiveContainer[]): void {
     container.connection = null;
     connection?.close();
     if (container.restartTimer !== null) clearTimeout(container.restartTimer);
+    stopHealthWatch(container);
   }
 }
 
@@ -131,7 +139,8 @@ function containersOf(context: EngineContext): Engine['containers'] {
     const endpoints = endpointViewsOf(context.networks.endpoints(container.record.id));
     const owner = hostFilesOwner(context, container.record);
     const hostFiles = owner === null ? {} : { hostFiles: owner.files };
-    return viewOf(container.record, { files: container.files, ...hostFiles, execIds: [...container.execs], endpoints });
+    const health = container.health === null ? {} : { health: container.health.view };
+    return viewOf(container.record, { files: container.files, ...hostFiles, ...health, execIds: [...container.execs], endpoints });
   };
   return {
     create: (request) => createContainer(context, request),
@@ -183,6 +192,15 @@ function startAgain(context: EngineContext, container: LiveContainer): void {
   startContainer(context, id, { again: state.status === 'restarting' }).catch((error: unknown) =>
     context.logger.error('a container did not come back', { container: name, error }),
   );
+}
+
+function actOnHealth(context: EngineContext, container: LiveContainer, action: UnhealthyAction): void {
+  const { id, name } = container.record;
+  const act = async (): Promise<void> => {
+    await stopContainer(context, id, {});
+    if (action === 'restart') await startContainer(context, id);
+  };
+  act().catch((error: unknown) => context.logger.error('an unhealthy container could not be seen to', { container: name, action, error }));
 }
 
 async function renameContainer(context: EngineContext, ref: string, wanted: string): Promise<void> {

@@ -11,7 +11,7 @@ test('what is promised is on disk before it is answered; what ends with the host
   };
   const group = (name: string): unknown => new Proxy({}, { get: (_none, key) => verb(`${name}.${String(key)}`) });
   const groups = Object.fromEntries(
-    ['networks', 'images', 'archives', 'registries', 'lxd', 'templates'].map((name) => [name, group(name)]),
+    ['networks', 'images', 'archives', 'disk', 'registries', 'lxd', 'templates'].map((name) => [name, group(name)]),
   );
   const containers = { create: verb('create'), start: verb('start'), remove: verb('remove'), rename: verb('rename') };
   const engine = withLastingChanges({ ...groups, containers, launch: verb('launch') } as unknown as Engine, async () => {
@@ -19,7 +19,8 @@ test('what is promised is on disk before it is answered; what ends with the host
     said.push('on disk');
   });
   const nothing = undefined as never;
-  assert.equal(await engine.containers.create(nothing), 'create');
+  const request = (autoRemove: boolean) => ({ kind: 'app', image: 'x', autoRemove }) as const;
+  assert.equal((await engine.containers.create(request(false))) as unknown, 'create');
   await engine.images.tag('a', 'b');
   await engine.archives.load(nothing, nothing);
   await engine.networks.remove('a');
@@ -30,5 +31,6 @@ test('what is promised is on disk before it is answered; what ends with the host
     verbs.flatMap((one) => [one, 'on disk']),
   );
   await engine.containers.start('a');
-  assert.deepEqual(said, ['start']);
+  await engine.containers.create(request(true));
+  assert.deepEqual(said, ['start', 'create']);
 });

@@ -9,6 +9,7 @@ import { isActive, parseRecord } from './container/record.ts';
 import { removeWhole } from './container/remove.ts';
 import type { LiveContainer } from './container/table.ts';
 import { saveState, type EngineContext } from './context.ts';
+import { watchHealth } from './health/watch.ts';
 import { recoverVolumes } from './volume/recover-volumes.ts';
 import { refreshNames, resumePorts } from './network/attachment.ts';
 
@@ -74,6 +75,7 @@ async function recoverContainer(context: EngineContext, container: LiveContainer
       saveState(context, container, { status: 'running', pid: status.pid, startedAtNs: status.startedAtNs, exitCode: 0, error: '' });
     }
     followExit(context, container, connection);
+    watchHealth(context, container);
     // A process that still waits for its start belongs to a start that was cut off.
     if (status.state !== 'running') connection.signal(9);
     return;

@@ -19,6 +19,9 @@ describe('changes', () => {
     ['WORKDIR /srv\nWORKDIR app', { WorkingDir: '/srv/app' }],
     ['USER 1000:1000', { User: '1000:1000' }],
     ['STOPSIGNAL SIGRTMIN+3', { StopSignal: 'SIGRTMIN+3' }],
+    ['HEALTHCHECK NONE', { Healthcheck: { Test: ['NONE'] } }],
+    ['HEALTHCHECK --interval=1m30s --retries=2 CMD a && b', { Healthcheck: { Interval: 90e9, Retries: 2, Test: ['CMD-SHELL', 'a && b'] } }],
+    ['HEALTHCHECK CMD ["a", "b c"]', { Healthcheck: { Test: ['CMD', 'a', 'b c'] } }],
     ['ONBUILD RUN make', { OnBuild: ['RUN make'] }],
   ];
   for (const [change, config] of cases) it(`${change} sets the config`, () => assert.deepEqual(parseChanges([change]), config));

@@ -1,5 +1,5 @@
 import { OrlopError } from '#errors';
-import type { ContainerConfig } from '#oci';
+import type { ContainerConfig, Healthcheck } from '#oci';
 
 type Apply = (config: ContainerConfig, rest: string) => ContainerConfig;
 
@@ -8,6 +8,7 @@ const instructions: Readonly<Record<string, Apply>> = {
   ENTRYPOINT: (config, rest) => ({ ...config, Entrypoint: commandOf(rest) }),
   ENV: (config, rest) => ({ ...config, Env: mergeEnv(config.Env ?? [], pairsOf(rest)) }),
   EXPOSE: (config, rest) => ({ ...config, ExposedPorts: { ...config.ExposedPorts, ...setOf(splitWords(rest).map(portOf)) } }),
+  HEALTHCHECK: (config, rest) => ({ ...config, Healthcheck: healthCheckOf(rest) }),
   LABEL: (config, rest) => ({ ...config, Labels: { ...config.Labels, ...Object.fromEntries(pairsOf(rest)) } }),
   ONBUILD: (config, rest) => ({ ...config, OnBuild: [...(config.OnBuild ?? []), rest] }),
   STOPSIGNAL: (config, rest) => ({ ...config, StopSignal: rest }),
@@ -52,6 +53,39 @@ function listOf(rest: string): string[] | null {
   } catch {
     return null;
   }
+}
+
+const healthOptions = {
+  interval: 'Interval',
+  timeout: 'Timeout',
+  'start-period': 'StartPeriod',
+  'start-interval': 'StartInterval',
+} as const;
+
+/** `NONE`, or `[--interval=30s …] CMD command` in either form (Dockerfile reference, "HEALTHCHECK"). */
+function healthCheckOf(rest: string): Healthcheck {
+  const check: Record<string, number | readonly string[]> = {};
+  let left = rest;
+  for (let flag = /^--([a-z-]+)=(\S+)\s+/.exec(left); flag !== null; flag = /^--([a-z-]+)=(\S+)\s+/.exec(left)) {
+    const [whole, name = '', value = ''] = flag;
+    if (name === 'retries' && /^\d{1,9}$/.test(value)) check['Retries'] = Number(value);
+    else if (Object.hasOwn(healthOptions, name)) check[healthOptions[name as keyof typeof healthOptions]] = nanosecondsOf(value);
+    else throw new SyntaxError(`--${name}=${value} is no option of HEALTHCHECK`);
+    left = left.slice(whole.length);
+  }
+  if (/^NONE$/i.test(left)) return { Test: ['NONE'] };
+  const [, command = ''] = /^CMD\s+([\s\S]+)$/i.exec(left) ?? [];
+  if (command === '') throw new SyntaxError('it needs CMD and a command, or NONE');
+  const words = listOf(command);
+  return { ...check, Test: words === null ? ['CMD-SHELL', command] : ['CMD', ...words] };
+}
+
+/** A Go duration such as `1m30s`. */
+function nanosecondsOf(text: string): number {
+  const units: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9 };
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ns|us|ms|s|m|h)/g)];
+  if (parts.length === 0 || parts.map(([whole]) => whole).join('') !== text) throw new SyntaxError(`${text} is no duration`);
+  return parts.reduce((sum, [, amount = '0', unit = 's']) => sum + Math.round(Number(amount) * (units[unit] ?? 0)), 0);
 }
 
 /** `A=b "C D"=e …`, or the old form `A b c`. */

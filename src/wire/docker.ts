@@ -28,7 +28,18 @@ export interface DockerContainerConfig {
   OnBuild: string[] | null;
   Labels: Record<string, string>;
   StopSignal?: string;
+  Healthcheck?: DockerHealthcheck;
   StopTimeout?: number;
+}
+
+/** Durations in ns. */
+export interface DockerHealthcheck {
+  Test?: string[];
+  Interval?: number;
+  Timeout?: number;
+  StartPeriod?: number;
+  StartInterval?: number;
+  Retries?: number;
 }
 
 export interface DockerUlimit {
@@ -45,6 +56,8 @@ export interface DockerHostConfig {
   NetworkMode: string;
   PortBindings: DockerPortMap;
   RestartPolicy: { Name: string; MaximumRetryCount: number };
+  /** Orlop's own: what is done with a container that has become unhealthy. */
+  OnUnhealthy?: string;
   AutoRemove: boolean;
   VolumeDriver: string;
   VolumesFrom: string[] | null;
@@ -154,6 +167,7 @@ export interface DockerContainerState {
   Error: string;
   StartedAt: string;
   FinishedAt: string;
+  Health?: { Status: string; FailingStreak: number; Log: { Start: string; End: string; ExitCode: number; Output: string }[] };
 }
 
 export interface DockerContainer {
@@ -286,6 +300,7 @@ export interface DockerImage {
     OnBuild: null;
     Labels: Record<string, string> | null;
     StopSignal?: string;
+    Healthcheck?: DockerHealthcheck;
   };
   Architecture: string;
   Os: string;

@@ -15,4 +15,5 @@ export { createDetachScanner, defaultDetachKeys, parseDetachKeys, type DetachSca
 export type * from './moves.ts';
 export type * from './registry.ts';
 export type * from './files.ts';
+export type * from './health.ts';
 export type * from './stats.ts';

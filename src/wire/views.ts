@@ -1,6 +1,8 @@
 import type { EndpointView, EndpointWishes, NetworkMode, PortWish, PublishedPort } from './networks.ts';
 import type { MountView, MountWish } from './volumes.ts';
 
+import type { HealthCheck, HealthView, UnhealthyAction } from './health.ts';
+
 /**
  * What the route groups and the engine say to each other: shapes only, so that an edge depends on no engine.
  * Times are ns since the epoch, sizes bytes. The engine's own model satisfies these structurally.
@@ -66,6 +68,8 @@ export interface CreateRequest {
   readonly stopTimeoutS?: number;
   readonly autoRemove?: boolean;
   readonly restartPolicy?: RestartPolicy;
+  readonly healthCheck?: HealthCheck;
+  readonly onUnhealthy?: UnhealthyAction;
   readonly init?: boolean;
   readonly privileged?: boolean;
   readonly userNamespace?: 'auto' | 'host';
@@ -142,6 +146,9 @@ export interface ContainerView {
   readonly endpoints: readonly EndpointView[];
   readonly publishedPorts: readonly PublishedPort[];
   readonly mounts: readonly MountView[];
+  /** As it is asked; absent: it is not. */
+  readonly healthCheck?: HealthCheck;
+  readonly health?: HealthView;
 }
 
 export interface ContainerFilter {
@@ -191,6 +198,7 @@ export interface ImageView {
     readonly user: string;
     readonly exposedPorts: readonly string[];
     readonly volumes: readonly string[];
+    readonly healthCheck?: HealthCheck;
     readonly stopSignal: string;
   };
   readonly diffIds: readonly string[];

@@ -1,6 +1,6 @@
 import { OrlopError } from '#errors';
 import type { JsonReader } from '#api/http';
-import type { CreateRequest, Limits, RestartPolicy } from '#wire';
+import type { CreateRequest, HealthCheck, Limits, RestartPolicy } from '#wire';
 import { decodeMountWish } from './decode-mounts.ts';
 import { decodeEndpoints, decodePortWish } from './decode-networks.ts';
 
@@ -40,6 +40,8 @@ const fields: Readonly<Record<string, Decoder>> = {
   stopSignal: text,
   stopTimeoutS: integer,
   autoRemove: flag,
+  healthCheck: (body, key) => decodeHealth(body.object(key)),
+  onUnhealthy: oneOf('none', 'restart', 'stop'),
   restartPolicy: (body, key) => decodeRestart(body.object(key)),
   privileged: flag,
   userNamespace: oneOf('auto', 'host'),
@@ -110,4 +112,10 @@ function decodeRestart(policy: JsonReader): RestartPolicy {
     throw new OrlopError('invalid-argument', 'ORLOP_BAD_RESTART', `restartPolicy.name must be one of ${known.join(', ')}`);
   const maximumRetries = policy.integer('maximumRetries');
   return maximumRetries > 0 ? { name, maximumRetries } : { name };
+}
+
+function decodeHealth(check: JsonReader): HealthCheck {
+  const names = ['intervalNs', 'timeoutNs', 'startPeriodNs', 'startIntervalNs', 'retries'] as const;
+  const values = names.map((name) => [name, check.integer(name)] as const).filter(([, value]) => value > 0);
+  return { test: check.texts('test') ?? [], ...Object.fromEntries(values) };
 }

@@ -3,6 +3,7 @@ import { OrlopError } from '#errors';
 import type { Arguments } from '../arguments/parse.ts';
 import { usageError } from '../arguments/usage-error.ts';
 import { readEnvironment, readText, type Environment } from './environment.ts';
+import { readHealth } from './health.ts';
 import { readNetworkOptions } from './networks.ts';
 import { readMountOptions } from './mounts.ts';
 import { parseHostEntries, parsePairs, parseTmpfs, parseUlimits } from './pairs.ts';
@@ -39,6 +40,7 @@ export async function readContainerOptions(args: Arguments, environment: Environ
     ...readMountOptions(args),
     oomScoreAdjust: args.integer('oom-score-adj'),
     limits: readLimits(args),
+    ...readHealth(args),
     restartPolicy: args.has('restart') ? parseRestartPolicy(args.text('restart') ?? '') : undefined,
     extraHosts: args.has('add-host') ? parseHostEntries(args.list('add-host')) : undefined,
     ...readNetworkOptions(args),

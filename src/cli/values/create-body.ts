@@ -2,6 +2,7 @@ import type { DockerCreateBody, DockerHostConfig, Limits, RestartPolicy } from '
 import type { Arguments } from '../arguments/parse.ts';
 import { usageError } from '../arguments/usage-error.ts';
 import type { ContainerOptions } from './container-options.ts';
+import { healthBodyOf } from './health.ts';
 import { mountConfigOf } from './mounts.ts';
 import { networkBodyOf, networkHostConfigOf } from './network-body.ts';
 
@@ -61,6 +62,7 @@ export function planCreate(
         Domainname: options.domainname,
         Labels: options.labels,
         Volumes: options.volumes === undefined ? undefined : Object.fromEntries(options.volumes.map((place) => [place, {}])),
+        Healthcheck: options.healthCheck === undefined ? undefined : healthBodyOf(options.healthCheck),
         StopSignal: options.stopSignal,
         StopTimeout: options.stopTimeoutS,
       }),
@@ -77,6 +79,7 @@ function hostConfigOf(
 ): Partial<DockerHostConfig> {
   return definedOf({
     AutoRemove: args.flag('rm') || undefined,
+    OnUnhealthy: options.onUnhealthy,
     Init: args.has('init') ? args.flag('init') : undefined,
     GroupAdd: args.has('group-add') ? [...args.list('group-add')] : undefined,
     ConsoleSize: consoleSize === undefined ? undefined : ([...consoleSize] as [number, number]),

@@ -11,6 +11,7 @@ import type { InitSystem } from '#system';
 import { initOf, stopSignalOf } from '../system/init.ts';
 import { prepareFirstBoot } from '../system/prepare.ts';
 import { makeMounts, planMountsOf, withMounts } from '../volume/make-mounts.ts';
+import { resolveHealthCheck } from '../health/rules.ts';
 import { createLive } from './live.ts';
 import { resolveProcess } from './effective.ts';
 import { diskSizeOf } from './disk-limit.ts';
@@ -97,6 +98,7 @@ function planRecord(
     image: { name: request.image, id: image.id, ...content },
     process,
     hostname: hostnameOf(request, mode, name, id, context),
+    healthCheck: resolveHealthCheck(image.config, request.healthCheck),
     labels: { ...image.labels, ...request.labels, ...(request.kind === 'system' ? { 'orlop.kind': 'system' } : {}) },
     exposedPorts: [...new Set([...image.config.exposedPorts, ...(request.exposedPorts ?? [])])],
     network: mode,

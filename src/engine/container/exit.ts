@@ -4,6 +4,7 @@ import { readExitRecord, type ExitRecord, type MonitorConnection } from '#sys';
 import { requestOf } from '#system';
 import { nowNs, passState, publishContainerEvent, type EngineContext } from '../context.ts';
 import { detachPlaces } from '../network/attachment.ts';
+import { stopHealthWatch } from '../health/watch.ts';
 import { publishPlaces } from '../network/places.ts';
 import { releaseMounts } from '../volume/start-mounts.ts';
 import { removeWhole } from './remove.ts';
@@ -50,6 +51,7 @@ async function settleExit(
 export async function recordExit(context: EngineContext, container: LiveContainer, exit: ExitRecord | null, again = false): Promise<void> {
   // A closed connection takes signals and does nothing: until the end is written down, clients still see a container that runs.
   container.connection?.close();
+  stopHealthWatch(container);
   await releaseRun(context, container);
   passState(
     context,

@@ -15,7 +15,7 @@ export function filterContainers(views: readonly ContainerView[], filter: Contai
   const limit = filter.limit ?? 0;
   const everyState = filter.all === true || limit > 0 || 'status' in filters || 'exited' in filters;
   const predicates: Predicate[] = Object.entries(filters).map(([name, values]) => predicateOf(name, values, views));
-  if (!everyState) predicates.push((view) => view.status === 'running' || view.status === 'paused');
+  if (!everyState) predicates.push((view) => ['running', 'paused', 'restarting'].includes(view.status));
   const kept = newestFirst.filter((view) => predicates.every((holds) => holds(view)));
   return limit > 0 ? kept.slice(0, limit) : kept;
 }
@@ -36,6 +36,8 @@ function predicateOf(name: string, values: Filters[string], all: readonly Contai
       return (view) => values.some((value) => isAncestor(view, value));
     case 'exited':
       return exitedWith(values);
+    case 'health':
+      return (view) => values.includes(view.health?.status ?? 'none');
     case 'network':
       return (view) => view.endpoints.some(({ network, networkId }) => values.includes(network) || values.includes(networkId));
     case 'publish':
@@ -49,7 +51,7 @@ function predicateOf(name: string, values: Filters[string], all: readonly Contai
       return aroundContainer(name, values, all);
     default:
       throw new OrlopError('invalid-argument', 'ENGINE_FILTER_UNKNOWN', `invalid filter '${name}'`, {
-        hint: 'filters are: ancestor, before, exited, expose, id, kind, label, name, network, publish, since, status, volume',
+        hint: 'filters are: ancestor, before, exited, expose, health, id, kind, label, name, network, publish, since, status, volume',
       });
   }
 }

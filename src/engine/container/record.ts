@@ -4,6 +4,7 @@ import type { ChainId } from '#store';
 import type { ResolvedMount } from '../volume/resolved-mount.ts';
 import type { IdRange } from '../id-ranges.ts';
 import type { ContainerId, ContainerStatus, CreateRequest, Kind, NetworkMode, PublishedPort } from '../model.ts';
+import type { WholeCheck } from '../health/rules.ts';
 
 /** What the process is, after image and request are merged. */
 export interface EffectiveProcess {
@@ -50,6 +51,8 @@ export interface ContainerRecord {
   readonly process: EffectiveProcess;
   readonly hostname: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** null, or absent in records of older engines: nobody asks. */
+  readonly healthCheck?: WholeCheck | null;
   readonly exposedPorts: readonly string[];
   readonly network: NetworkMode;
   /** With everything chosen when it was made: names of volumes, paths on the host. */

@@ -18,6 +18,7 @@ import { seccompFilter } from '../spec/seccomp.ts';
 import { planSkeleton } from '../spec/skeleton.ts';
 import { exitCodeOfFailure } from '../exec/exit-code.ts';
 import { openMounts, releaseMounts } from '../volume/start-mounts.ts';
+import { watchHealth } from '../health/watch.ts';
 import { followExit } from './exit.ts';
 import type { ContainerRecord, ContainerState } from './record.ts';
 import { removeWhole } from './remove.ts';
@@ -140,6 +141,7 @@ function settleStart(context: EngineContext, container: LiveContainer, started: 
   };
   container.record = { ...record, state: { ...record.state, ...state } };
   followExit(context, container, started.connection);
+  watchHealth(context, container);
   writeDownLater(context, container, container.record);
 }
 

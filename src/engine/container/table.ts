@@ -1,6 +1,7 @@
 import { OrlopError } from '#errors';
 import type { MonitorConnection } from '#sys';
 import type { ContainerId, ExecId } from '../model.ts';
+import type { HealthWatch } from '../health/watch.ts';
 import type { ContainerFiles } from './files.ts';
 import type { ContainerRecord } from './record.ts';
 
@@ -25,6 +26,8 @@ export interface LiveContainer {
   readonly onRemove: Set<() => void>;
   /** A stop was asked for: the end that follows is no failure. */
   stopping: boolean;
+  /** null: nobody asks whether it is well. */
+  health: HealthWatch | null;
   /** Its policy starts it again when this fires. */
   restartTimer: NodeJS.Timeout | null;
   /** The last wait before such a start, ms; 0: there was none. */

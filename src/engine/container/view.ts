@@ -1,3 +1,5 @@
+import type { HealthView } from '#wire';
+import { unknownHealth } from '../health/rules.ts';
 import type { ContainerView, ExecId } from '../model.ts';
 import type { ContainerRecord } from './record.ts';
 import { viewOfMount } from '../volume/resolved-mount.ts';
@@ -9,6 +11,7 @@ export interface ViewFacts {
   readonly hostFiles?: ContainerFiles;
   readonly execIds: readonly ExecId[];
   readonly endpoints: ContainerView['endpoints'];
+  readonly health?: HealthView;
 }
 
 /** What clients are shown of a record. */
@@ -42,5 +45,6 @@ export function viewOf(record: ContainerRecord, facts: ViewFacts): ContainerView
     endpoints: facts.endpoints,
     publishedPorts: record.ports,
     mounts: record.mounts.map(viewOfMount),
+    ...(record.healthCheck == null ? {} : { healthCheck: record.healthCheck, health: facts.health ?? unknownHealth }),
   };
 }

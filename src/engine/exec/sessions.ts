@@ -17,6 +17,8 @@ interface ExecSession {
   pid: number;
   exitCode: number | null;
   connection: MonitorConnection | null;
+  /** Resolves with the exit code. */
+  readonly ended: PromiseWithResolvers<number>;
 }
 
 /** How many ended sessions stay to be inspected. */
@@ -36,11 +38,9 @@ export function createExecs(context: EngineContext): Engine['execs'] {
       requireRunning(container, 'exec in');
       requireThawed(container);
       if (request.command.length === 0) throw new OrlopError('invalid-argument', 'ENGINE_NO_COMMAND', 'no exec command specified');
-      const session: ExecSession = { id: createExecId(), container, request, state: 'created', pid: 0, exitCode: null, connection: null };
+      const session = createSession(context, container, request);
       dropOldest(sessions);
       sessions.set(session.id, session);
-      container.execs.add(session.id);
-      publishContainerEvent(context, container, `exec_create: ${request.command.join(' ')}`, { execID: session.id });
       return session.id;
     },
     start: (id, options) => startSession(context, find(id), options),
@@ -51,6 +51,34 @@ export function createExecs(context: EngineContext): Engine['execs'] {
     },
     inspect: (id) => viewOf(find(id)),
   };
+}
+
+function createSession(context: EngineContext, container: LiveContainer, request: ExecRequest): ExecSession {
+  const session: ExecSession = {
+    id: createExecId(),
+    container,
+    request,
+    state: 'created',
+    pid: 0,
+    exitCode: null,
+    connection: null,
+    ended: Promise.withResolvers(),
+  };
+  container.execs.add(session.id);
+  publishContainerEvent(context, container, `exec_create: ${request.command.join(' ')}`, { execID: session.id });
+  return session;
+}
+
+/** One more process, for the engine itself: its output, its exit code, and a way to end it. Fails as the start of an exec does. */
+export async function runExec(
+  context: EngineContext,
+  container: LiveContainer,
+  request: ExecRequest,
+): Promise<{ stream: AttachedStream['stream']; ended: Promise<number>; kill(): void }> {
+  const session = createSession(context, container, request);
+  const attached = await startSession(context, session, { detach: false });
+  if (attached === null) throw new OrlopError('internal', 'ENGINE_EXEC_DETACHED', 'an attached exec has no stream');
+  return { stream: attached.stream, ended: session.ended.promise, kill: () => session.connection?.signal(9) };
 }
 
 function viewOf(session: ExecSession): ExecView {
@@ -139,5 +167,6 @@ function endSession(session: ExecSession, exitCode: number): void {
   session.connection = null;
   session.pid = 0;
   session.exitCode = exitCode;
+  session.ended.resolve(exitCode);
   session.container.execs.delete(session.id);
 }

@@ -1,5 +1,6 @@
 import { historyOf, type Image, type ImageUser, isUntagged } from '#image';
-import { familiarReference, parseReference } from '#oci';
+import { familiarReference, parseReference, type Healthcheck } from '#oci';
+import type { HealthCheck } from '#wire';
 import { isActive } from '../container/record.ts';
 import type { EngineContext } from '../context.ts';
 import type { Engine, ImageView } from '../model.ts';
@@ -71,6 +72,7 @@ function viewOf(context: EngineContext, image: Image): ImageView {
       exposedPorts: Object.keys(config?.ExposedPorts ?? {}),
       volumes: Object.keys(config?.Volumes ?? {}),
       stopSignal: config?.StopSignal ?? '',
+      ...(config?.Healthcheck?.Test === undefined ? {} : { healthCheck: healthCheckOf(config.Healthcheck) }),
     },
     diffIds: image.layers.map((layer) => layer.diffId),
     history: historyOf(image)
@@ -83,4 +85,16 @@ function viewOf(context: EngineContext, image: Image): ImageView {
         sizeBytes,
       })),
   };
+}
+
+function healthCheckOf({
+  Test = [],
+  Interval = 0,
+  Timeout = 0,
+  StartPeriod = 0,
+  StartInterval = 0,
+  Retries = 0,
+}: Healthcheck): HealthCheck {
+  const values = { intervalNs: Interval, timeoutNs: Timeout, startPeriodNs: StartPeriod, startIntervalNs: StartInterval, retries: Retries };
+  return { test: Test, ...Object.fromEntries(Object.entries(values).filter(([, value]) => value > 0)) };
 }

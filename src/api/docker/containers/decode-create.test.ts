@@ -242,7 +242,6 @@ describe('a create request', () => {
         field,
       );
     }
-    assert.throws(() => decode({ Image: 'x', Healthcheck: { Test: ['CMD', 'x'] } }), { kind: 'unimplemented', message: /Healthcheck/ });
     const endpoint = (name: string, wish: unknown): unknown => ({ Image: 'x', NetworkingConfig: { EndpointsConfig: { [name]: wish } } });
     assert.throws(() => decode(endpoint('mine', { Links: ['db:d'] })), { kind: 'unimplemented', message: /mine\.Links/ });
   });
@@ -312,4 +311,19 @@ test('a restart policy is taken as Docker takes it, or refused in its words', ()
     [{ Name: 'always' }, { AutoRemove: true }, /can't create 'AutoRemove' container with restart policy/],
   ];
   for (const [policy, rest, message] of cases) assert.throws(() => decode(policy, rest), { kind: 'invalid-argument', message });
+});
+
+test('a health check is taken as Docker takes it, or refused in its words', () => {
+  const check = (Healthcheck: object | null) => decode({ Image: 'x', Healthcheck }).healthCheck;
+  assert.equal(check(null), undefined);
+  assert.deepEqual(check({ Test: ['NONE'] }), { test: ['NONE'] });
+  assert.deepEqual(check({ Test: ['CMD', 'x'], Interval: 2e9, Retries: 4, Timeout: 0 }), {
+    test: ['CMD', 'x'],
+    intervalNs: 2e9,
+    retries: 4,
+  });
+  assert.throws(() => check({ Test: ['RUN', 'x'] }), { kind: 'invalid-argument', message: 'Unknown type "RUN" in Healthcheck' });
+  assert.throws(() => check({ Test: ['CMD', 'x'], StartPeriod: 5 }), { message: 'StartPeriod in Healthcheck cannot be less than 1ms' });
+  assert.throws(() => check({ Test: ['CMD', 'x'], Retries: -1 }), { message: 'Retries in Healthcheck cannot be negative' });
+  assert.throws(() => decode({ Image: 'x', HostConfig: { OnUnhealthy: 'sing' } }), { message: 'invalid OnUnhealthy "sing"' });
 });

@@ -2,6 +2,7 @@ import { OrlopError } from '#errors';
 import type { JsonReader } from '#api/http';
 import type { CreateRequest } from '#wire';
 import { decodeNetworkPart } from './decode-network.ts';
+import { decodeHealthCheck, decodeUnhealthyAction } from './health.ts';
 import { decodeLimits } from './decode-limits.ts';
 import { decodeRestartPolicy } from './decode-restart.ts';
 import { refuseUnsupported } from './refused-fields.ts';
@@ -33,6 +34,8 @@ export function decodeCreate(config: JsonReader, name: string, apiVersion: strin
     stopTimeoutS: optionalInteger(config, 'StopTimeout'),
     autoRemove: host.flag('AutoRemove'),
     restartPolicy: decodeRestartPolicy(host),
+    healthCheck: decodeHealthCheck(config),
+    onUnhealthy: decodeUnhealthyAction(host),
     init: host.raw('Init') === undefined || host.raw('Init') === null ? undefined : host.flag('Init'),
   });
 }

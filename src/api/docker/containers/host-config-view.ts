@@ -12,6 +12,7 @@ export function hostConfigOf({ request, networkMode }: ContainerView): DockerHos
     NetworkMode: networkMode,
     PortBindings: portBindingsOf(request.ports ?? []),
     RestartPolicy: { Name: request.restartPolicy?.name ?? 'no', MaximumRetryCount: request.restartPolicy?.maximumRetries ?? 0 },
+    ...(request.onUnhealthy === undefined ? {} : { OnUnhealthy: request.onUnhealthy }),
     AutoRemove: request.autoRemove ?? false,
     ConsoleSize: [request.consoleSize?.[0] ?? 0, request.consoleSize?.[1] ?? 0],
     CapAdd: listOf(request.capAdd),

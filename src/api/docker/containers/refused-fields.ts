@@ -45,7 +45,6 @@ const hostFields: Readonly<Record<string, RefusedField>> = {
 const pathFields = ['MaskedPaths', 'ReadonlyPaths'] as const;
 
 const configFields: Readonly<Record<string, RefusedField>> = {
-  Healthcheck: { words: 'health checks' },
   OnBuild: { words: 'build triggers' },
   Shell: { words: 'a shell for the shell form' },
 };
@@ -73,7 +72,6 @@ function isHarmless(field: string, value: unknown, { harmless }: RefusedField): 
   if (typeof value !== 'object' || value === null) return false;
   const record = value as Record<string, unknown>;
   if (field === 'LogConfig') return (isEmpty(record['Type']) || record['Type'] === 'json-file') && isEmpty(record['Config']);
-  if (field === 'Healthcheck') return isEmpty(record['Test']) || (Array.isArray(record['Test']) && record['Test'][0] === 'NONE');
   return false;
 }
 

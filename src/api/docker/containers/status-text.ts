@@ -7,7 +7,7 @@ export function formatStatus(view: ContainerView, nowNs: bigint): string {
     case 'created':
       return 'Created';
     case 'running':
-      return `Up ${since(view.startedAtNs)}`;
+      return `Up ${since(view.startedAtNs)}${healthText(view)}`;
     case 'paused':
       return `Up ${since(view.startedAtNs)} (Paused)`;
     case 'restarting':
@@ -19,4 +19,9 @@ export function formatStatus(view: ContainerView, nowNs: bigint): string {
     case 'exited':
       return view.finishedAtNs === 0n ? 'Created' : `Exited (${view.exitCode}) ${since(view.finishedAtNs)} ago`;
   }
+}
+
+function healthText({ health }: ContainerView): string {
+  if (health === undefined) return '';
+  return health.status === 'starting' ? ' (health: starting)' : ` (${health.status})`;
 }

@@ -12,6 +12,7 @@ import {
 import { hostConfigOf } from './host-config-view.ts';
 import { endpointsOf, networkSettingsOf, portsOf } from './network-settings.ts';
 import { mountPointOf } from './mount-view.ts';
+import { healthCheckBody, healthState } from './health.ts';
 import { formatStatus } from './status-text.ts';
 
 /** One entry of `GET /containers/json`. */
@@ -77,6 +78,7 @@ function stateOf(view: ContainerView): DockerContainerState {
     Error: view.error,
     StartedAt: view.startedAtNs === 0n ? zeroTime : formatTime(view.startedAtNs),
     FinishedAt: view.finishedAtNs === 0n ? zeroTime : formatTime(view.finishedAtNs),
+    ...(view.health === undefined ? {} : { Health: healthState(view.health) }),
   };
 }
 
@@ -103,6 +105,7 @@ function configOf(view: ContainerView): DockerContainerConfig {
     OnBuild: null,
     Labels: labelsOf(view),
     ...(view.stopSignal === '' ? {} : { StopSignal: view.stopSignal }),
+    ...(view.healthCheck === undefined ? {} : { Healthcheck: healthCheckBody(view.healthCheck) }),
     ...(request.stopTimeoutS === undefined ? {} : { StopTimeout: request.stopTimeoutS }),
   };
 }

@@ -1,0 +1,43 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { toOrlopError } from '#errors';
+import { createFrameDecoder, type HealthResult } from '#wire';
+import type { LiveContainer } from '../container/table.ts';
+import { nowNs, type EngineContext } from '../context.ts';
+import { exitCodeOfFailure } from '../exec/exit-code.ts';
+import { runExec } from '../exec/sessions.ts';
+import { commandOf, type WholeCheck } from './rules.ts';
+
+const outputKept = 4096;
+
+/** Runs the check in the container, once; killed when it takes too long. Never rejects: what cannot be run is no good answer. */
+export async function probe(context: EngineContext, container: LiveContainer, check: WholeCheck): Promise<HealthResult> {
+  const startNs = nowNs();
+  const result = (exitCode: number, output: string): HealthResult => ({ startNs, endNs: nowNs(), exitCode, output });
+  const over = new AbortController();
+  try {
+    const { stream, ended, kill } = await runExec(context, container, {
+      command: commandOf(check),
+      terminal: false,
+      attachStdin: false,
+      attachStdout: true,
+      attachStderr: true,
+    });
+    let output = '';
+    const decoder = createFrameDecoder();
+    stream.on('data', (chunk: Buffer) => {
+      for (const { data } of decoder.push(chunk)) if (output.length < outputKept) output = (output + data.toString()).slice(0, outputKept);
+    });
+    // Its end says all.
+    stream.on('error', () => undefined);
+    const late = delay(check.timeoutNs / 1e6, 'late' as const, { signal: over.signal, ref: false }).catch(() => 'over' as const);
+    const outcome = await Promise.race([ended, late]);
+    if (typeof outcome === 'number') return result(outcome, output);
+    kill();
+    await ended;
+    return result(-1, `Health check exceeded timeout (${check.timeoutNs / 1e9}s)${output === '' ? '' : `: ${output}`}`);
+  } catch (error) {
+    return result(exitCodeOfFailure(error), toOrlopError(error).message);
+  } finally {
+    over.abort();
+  }
+}
