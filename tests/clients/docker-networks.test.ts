@@ -102,6 +102,11 @@ describe("networks and ports for Docker's clients", {
     );
   });
 
+  test('docker system prune takes networks with it', async () => {
+    await must('network', 'create', 'unused');
+    assert.match(await must('system', 'prune', '-f'), /Deleted Networks:\nunused\n/);
+  });
+
   test('the library for Python', { skip: whyNoPython() }, async () => {
     const script = fileURLToPath(new URL('docker-networks.py', import.meta.url));
     const { code, stdout, stderr } = await runCommand('python3', [script, engine.host]);
