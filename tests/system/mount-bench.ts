@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { lstatSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach } from 'node:test';
+import { isAtLeast, kernelRelease } from '#sys';
 import { startEngine, type TestEngine } from './harness.ts';
 
 export const image = 'busybox';
@@ -11,6 +12,9 @@ export const users = [
   ['with ids of its own', []],
   ['with the host’s ids', ['--userns', 'host']],
 ] as const;
+
+/** Why a container with user ids of its own cannot have a tmpfs of the host's, or false. */
+export const noMappedTmpfs = !isAtLeast(kernelRelease(), 6, 3) && 'needs Linux 6.3: owners in a tmpfs';
 
 /** What tests of mounts work with. */
 export interface MountBench {

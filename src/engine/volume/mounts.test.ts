@@ -67,7 +67,10 @@ describe('volumes of an engine', { skip: whyNoEngine(), timeout: 240_000 }, () =
 
   test('that cannot be written are not filled', async () => {
     const options = { type: 'tmpfs', device: 'tmpfs', o: 'ro' };
-    const id = await host.run(['ls', '/usr'], { mounts: [{ type: 'volume', source: 'sealed', target: '/usr', driverOptions: options }] });
+    const id = await host.run(['ls', '/usr'], {
+      userNamespace: 'host',
+      mounts: [{ type: 'volume', source: 'sealed', target: '/usr', driverOptions: options }],
+    });
     assert.equal(await host.exitCode(id), 0);
     assert.equal(await host.output(id), '');
   });
