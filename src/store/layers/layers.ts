@@ -1,5 +1,4 @@
-import { mkdirSync } from 'node:fs';
-import { rename, rmdir } from 'node:fs/promises';
+import { mkdir, rename, rmdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { isErrno, OrlopError } from '#errors';
 import type { Logger } from '#log';
@@ -86,7 +85,7 @@ async function applyLayer(
   const temporary = layout.temporary('layer');
   await using undo = new AsyncDisposableStack();
   try {
-    mkdirSync(temporary, { mode: 0o700 });
+    await mkdir(temporary, { mode: 0o700 });
     undo.defer(() => removeTree(addon, temporary));
     let bytes = 0;
     const unpacked = await pool.run({
@@ -123,7 +122,7 @@ async function publish(
   if (existing !== null) return existing;
   const finished = layout.layer(chainId);
   // Only the tree moves; what the archive replaced stays behind and is deleted.
-  mkdirSync(finished, { recursive: true, mode: 0o700 });
+  await mkdir(finished, { recursive: true, mode: 0o700 });
   try {
     await rename(join(temporary, layerTree), join(finished, layerTree));
   } catch (error) {
