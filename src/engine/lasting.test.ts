@@ -20,7 +20,7 @@ test('what is promised is on disk before it is answered; what ends with the host
   });
   const nothing = undefined as never;
   const request = (autoRemove: boolean) => ({ kind: 'app', image: 'x', autoRemove }) as const;
-  assert.equal((await engine.containers.create(request(false))) as unknown, 'create');
+  assert.equal(await engine.containers.create(request(false)), 'create');
   await engine.images.tag('a', 'b');
   await engine.archives.load(nothing, nothing);
   await engine.networks.remove('a');
