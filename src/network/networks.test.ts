@@ -112,8 +112,9 @@ if (!isInOwnNetwork()) {
     using inside = openRouteSocket(addon, namespace.fd);
     const link = inside.link({ name: 'eth0' });
     assert.deepEqual([link?.mtu, link?.up, Buffer.from(link?.mac ?? []).toString('hex')], [outerMtu, true, '02000000beef']);
-    const addresses = inside.addresses().filter((entry) => entry.index === link?.index && entry.address.family === 4);
+    const addresses = inside.addresses().filter((entry) => entry.index === link?.index);
     assert.deepEqual(addresses, [{ index: link?.index, address: ip('172.17.9.9'), prefixLength: 16 }]);
+    assert.equal(link?.ipv6?.disabled ?? true, true);
     const [route] = inside.routes().filter((entry) => entry.destination.prefixLength === 0 && entry.table === 254);
     assert.deepEqual([route?.gateway, route?.index], [ip('172.17.0.1'), link?.index]);
     await networks.removeAll();
