@@ -58,7 +58,7 @@ describe("docker's own command line works with our API", { skip: missing }, () =
     const cases: [string[], RegExp][] = [
       [['--link', 'db:d'], /links \(HostConfig\.Links\) are not supported/],
       [['--device', '/dev/null'], /devices \(HostConfig\.Devices\)/],
-      [['--health-cmd', 'true'], /health checks/],
+      [['--pid', 'host'], /PID namespace/],
     ];
     for (const [flags, message] of cases) {
       const { code, stderr } = await docker('run', ...flags, 'debian:trixie');
