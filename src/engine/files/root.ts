@@ -1,7 +1,7 @@
-import { constants, openSync } from 'node:fs';
-import { isErrno } from '#errors';
+import { constants, openSync, readFileSync } from 'node:fs';
+import { isErrno, OrlopError } from '#errors';
 import { S_IFDIR, S_IFMT, withErrno, type FileFacts } from '#sys';
-import { isActive } from '../container/record.ts';
+import { isActive, type ContainerRecord } from '../container/record.ts';
 import { mountUnmapped } from '../container/root-mount.ts';
 import type { LiveContainer } from '../container/table.ts';
 import type { EngineContext } from '../context.ts';
@@ -26,10 +26,23 @@ export async function openContainerRoot(context: EngineContext, { record }: Live
     const path = `/proc/${record.state.pid}/root`;
     const descriptor = withErrno(path, () => openSync(path, constants.O_RDONLY | constants.O_DIRECTORY));
     const range = record.run?.idRange ?? null;
-    return range === null ? opened(descriptor, 0, 2 ** 32 - 1) : opened(descriptor, range.first, range.count);
+    const root = range === null ? opened(descriptor, 0, 2 ** 32 - 1) : opened(descriptor, range.first, range.count);
+    if (isOfContainer(record)) return root;
+    root[Symbol.dispose]();
+    throw new OrlopError('conflict', 'ENGINE_CONTAINER_NOT_RUNNING', `container ${record.name} has just ended`, { hint: 'try again' });
   }
   const snapshot = await context.store.snapshots.locate(record.id, record.image.chain);
   return opened(await mountUnmapped(context, snapshot), 0, 2 ** 32 - 1);
+}
+
+/** Looked at after the root was opened: a process id that the kernel has given to somebody else by then would have led into a stranger's tree. */
+function isOfContainer({ state, run }: ContainerRecord): boolean {
+  try {
+    return run !== null && readFileSync(`/proc/${state.pid}/cgroup`, 'utf8').includes(`/${run.cgroup}`);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ESRCH')) return false;
+    throw error;
+  }
 }
 
 /** The owner as the container sees it; one that it does not know is nobody. */

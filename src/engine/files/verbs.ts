@@ -65,10 +65,12 @@ interface HeldRoot extends AsyncDisposable {
 /** With what is mounted in it. A stopped container cannot start while its layers are mounted here as well. */
 async function holdRoot(context: EngineContext, container: LiveContainer, path: string): Promise<HeldRoot> {
   await using undo = new AsyncDisposableStack();
-  const runs = isActive(container.record.state.status);
-  if (!runs) undo.defer(await takeTurn(context, container));
+  const runs = (): boolean => isActive(container.record.state.status);
+  if (!runs()) undo.defer(await takeTurn(context, container));
+  // A start may have had its turn before ours.
+  const runsNow = runs();
   const root = undo.use(await openContainerRoot(context, container));
-  if (!runs) await attachMounts(context, container.record, { root: root.descriptor, path }, undo);
+  if (!runsNow) await attachMounts(context, container.record, { root: root.descriptor, path }, undo);
   const parts = undo.move();
   return { root, [Symbol.asyncDispose]: () => parts.disposeAsync() };
 }
