@@ -162,6 +162,20 @@ async function runtimeMany({ runtimes, tar, scratch }: Bench): Promise<Row[]> {
   return [{ work: 'OCI runtime: 100 x create, start, delete, all at once', unit: 'per s', budget: '', series }];
 }
 
+/** Docker's daemon makes its bridge without firewall rules here (see bench/peers), which is less than what we do. */
+function networks(bench: Bench): Row[] {
+  const name = 'bench-network';
+  const makers = everyone(bench, { verb: 'make network', name });
+  const removers = everyone(bench, { verb: 'remove network', name });
+  const series = makers.map(({ who, command }, at) => {
+    const remove = removers[at]?.command ?? [];
+    const once = (): number => timeCommand(command) + timeCommand(remove);
+    once();
+    return { who, values: Array.from({ length: bench.rounds }, once) };
+  });
+  return [{ work: 'network create, network rm', unit: 'ms', budget: '', series }];
+}
+
 /** In the order in which they are run. */
 export const cases: Readonly<Record<string, (bench: Bench) => Row[] | Promise<Row[]>>> = {
   rest: atRest,
@@ -177,6 +191,7 @@ export const cases: Readonly<Record<string, (bench: Bench) => Row[] | Promise<Ro
   // Each round moves four gigabytes.
   registry: ({ scratch, rounds }) => registry(scratch, Math.min(rounds, 5)),
   names: ({ scratch, rounds }) => names(scratch, Math.min(rounds, 10)),
+  networks,
   network: ({ rounds }) => network(Math.min(rounds, 5)),
   after: afterWork,
 };

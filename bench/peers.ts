@@ -13,6 +13,8 @@ const lxdFolder = `${state}/lxd`;
 export type Work =
   | { readonly verb: 'run'; readonly network: 'none' | 'bridge' }
   | { readonly verb: 'idle' | 'exec' | 'pid' | 'remove'; readonly name: string }
+  /** A network of its own, and the same gone again. */
+  | { readonly verb: 'make network' | 'remove network'; readonly name: string }
   | { readonly verb: 'list' };
 
 /** An engine in the race, ours or another. */
@@ -42,6 +44,10 @@ function dockerLike(work: Work, runFlags: readonly string[]): string[] {
       return ['inspect', '--format', '{{.State.Pid}}', work.name];
     case 'remove':
       return ['rm', '-f', work.name];
+    case 'make network':
+      return ['network', 'create', work.name];
+    case 'remove network':
+      return ['network', 'rm', work.name];
     case 'list':
       return ['ps'];
   }
@@ -50,6 +56,8 @@ function dockerLike(work: Work, runFlags: readonly string[]): string[] {
 function lxdLike(work: Work): string[] | null {
   switch (work.verb) {
     case 'run':
+    case 'make network':
+    case 'remove network':
       return null;
     case 'idle':
       return ['lxc', 'launch', '-q', 'orlop-bench', work.name, '-c', `raw.lxc=lxc.init.cmd=/usr/bin/${busy.join(' ')}`];
