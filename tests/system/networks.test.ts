@@ -110,6 +110,7 @@ describe('networks', { skip: whyNot() }, () => {
     const port = await portOf('web', '80');
     const gateway = await inspect('client', '{{.NetworkSettings.Gateway}}');
     await hears(() => askFromHost('127.0.0.1', port), 'published');
+    await hears(() => askFromHost('::1', port), 'published');
     await hears(() => askFromHost(gateway, port), 'published');
     await hears(() => ask('client', gateway, Number(port)), 'published');
     assert.match(await engine.must('ps', '--format', '{{.Ports}}', '--filter', 'name=web'), new RegExp(`0\\.0\\.0\\.0:${port}->80/tcp`));

@@ -10,6 +10,7 @@ import type { RouteSocket } from '../netlink/socket.ts';
 import type { Endpoint, NetworkCalls } from '../types.ts';
 import { choosePorts } from './choice.ts';
 import { createFreePorts } from './free-ports.ts';
+import { openLoopbackRelays, type LoopbackPort } from './loopback.ts';
 import { openHostPorts, type HostPort } from './sockets.ts';
 import type { Ports, PublishedPort } from './types.ts';
 
@@ -31,6 +32,7 @@ export function openPorts(options: PortsOptions): Ports & Disposable {
   const { addon, firewall, socket, logger } = options;
   const hostPorts = openHostPorts(addon);
   const freePorts = createFreePorts();
+  const relays = openLoopbackRelays(logger);
   const conntrack = createConntrack(addon, () => socket.addresses().map(({ address }) => address));
   const defaults = (options.publishAddresses ?? ['0.0.0.0', '::']).map(parsePublishAddress);
   const insist = (containerId: string, wanted: ReadonlyMap<string, HostPort>): void => {
@@ -60,6 +62,10 @@ export function openPorts(options: PortsOptions): Ports & Disposable {
       insist(containerId, wanted);
       const forwards = ports.flatMap((port) => planForward(port, endpoint) ?? []);
       forget(await firewall.forward(containerId, forwards));
+      relays.set(
+        containerId,
+        ports.flatMap((port) => planRelay(port, endpoint) ?? []),
+      );
       if (forwards.length > 0 && filtersBridges()) reflect(socket, endpoint);
       const surplus = [...keyed(hostPorts.of(containerId))].filter(([key]) => !wanted.has(key));
       hostPorts.release(
@@ -68,10 +74,14 @@ export function openPorts(options: PortsOptions): Ports & Disposable {
       );
     },
     async close(containerId) {
+      relays.set(containerId, []);
       forget(await firewall.forward(containerId, []));
       hostPorts.release(containerId, hostPorts.of(containerId));
     },
-    [Symbol.dispose]: () => hostPorts[Symbol.dispose](),
+    [Symbol.dispose]() {
+      relays[Symbol.dispose]();
+      hostPorts[Symbol.dispose]();
+    },
   };
 }
 
@@ -104,6 +114,12 @@ function planForward(published: PublishedPort, endpoint: Endpoint): Forward | nu
   const target = parseAddress((address.family === 4 ? endpoint.address : endpoint.address6) ?? '');
   if (target === null) return null;
   return { protocol, hostAddress: address.value === 0n ? null : address, hostPort: port, target, targetPort: published.containerPort };
+}
+
+/** What is published on every address of IPv4 is to be found at ::1, too; with an IPv6 address of its own the container is published there as well. */
+function planRelay({ protocol, hostAddress, hostPort, containerPort }: PublishedPort, endpoint: Endpoint): LoopbackPort | null {
+  const reaches = protocol === 'tcp' && hostAddress === '0.0.0.0' && endpoint.address6 === undefined;
+  return reaches && endpoint.address !== undefined ? { hostPort, target: endpoint.address, targetPort: containerPort } : null;
 }
 
 /**

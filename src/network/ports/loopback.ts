@@ -1,0 +1,70 @@
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { Logger } from '#log';
+
+/** A port of the host's ::1 that leads to a container without IPv6. */
+export interface LoopbackPort {
+  readonly hostPort: number;
+  readonly target: string;
+  readonly targetPort: number;
+}
+
+/**
+ * Carries what comes to ::1, and to nothing else, on to containers that have no IPv6 address: the kernel does not translate between the families, and programs that
+ * are told `localhost` may know no other address of it. TCP only.
+ */
+export interface LoopbackRelays extends Disposable {
+  /** These and no others from now on. A port that another program serves there stays with it. */
+  set(containerId: string, ports: readonly LoopbackPort[]): void;
+}
+
+/** Beyond, a client waits in the kernel's queue: the connections are the engine's. */
+const mostConnections = 512;
+
+export function openLoopbackRelays(logger: Logger): LoopbackRelays {
+  const byContainer = new Map<string, Map<string, Server>>();
+  const set: LoopbackRelays['set'] = (containerId, ports) => {
+    const before = byContainer.get(containerId) ?? new Map<string, Server>();
+    const after = new Map<string, Server>();
+    for (const port of ports) {
+      const key = `${port.hostPort} ${port.target} ${port.targetPort}`;
+      after.set(key, before.get(key) ?? listen(port, containerId, logger));
+      before.delete(key);
+    }
+    for (const server of before.values()) server.close();
+    if (after.size === 0) byContainer.delete(containerId);
+    else byContainer.set(containerId, after);
+  };
+  return {
+    set,
+    [Symbol.dispose]() {
+      for (const containerId of [...byContainer.keys()]) set(containerId, []);
+    },
+  };
+}
+
+function listen(port: LoopbackPort, containerId: string, logger: Logger): Server {
+  const server = createServer({ allowHalfOpen: true }, (client) => relay(client, port));
+  server.maxConnections = mostConnections;
+  server.on('error', (error) =>
+    logger.debug('a port of ::1 stays with another program', { container: containerId, port: port.hostPort, error }),
+  );
+  // The published port has the address :: as well where the container has IPv6; here it is ours alone.
+  server.listen({ host: '::1', port: port.hostPort, ipv6Only: true });
+  return server.unref();
+}
+
+function relay(client: Socket, { target, targetPort }: LoopbackPort): void {
+  const container = connect({ host: target, port: targetPort, allowHalfOpen: true });
+  const cut = (): void => {
+    client.destroy();
+    container.destroy();
+  };
+  for (const [one, other] of [
+    [client, container],
+    [container, client],
+  ] as const) {
+    one.on('error', cut);
+    one.pipe(other);
+    one.unref();
+  }
+}
