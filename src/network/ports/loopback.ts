@@ -17,7 +17,7 @@ export interface LoopbackRelays extends Disposable {
   set(containerId: string, ports: readonly LoopbackPort[]): void;
 }
 
-/** Beyond, a client waits in the kernel's queue: the connections are the engine's. */
+/** Of one port. Whoever comes beyond is cut off at once: the descriptors are the engine's. */
 const mostConnections = 512;
 
 export function openLoopbackRelays(logger: Logger): LoopbackRelays {
@@ -37,7 +37,7 @@ export function openLoopbackRelays(logger: Logger): LoopbackRelays {
   return {
     set,
     [Symbol.dispose]() {
-      for (const containerId of [...byContainer.keys()]) set(containerId, []);
+      for (const containerId of byContainer.keys()) set(containerId, []);
     },
   };
 }
