@@ -1,3 +1,5 @@
+import type { DockerHealthcheck } from './docker.ts';
+
 /** How a container is asked whether it is well. Times are ns; what is absent has Docker's default. */
 export interface HealthCheck {
   /** `['CMD', PROGRAM, …]`, `['CMD-SHELL', TEXT]`, `['NONE']` for none at all, `[]` for the image's. */
@@ -25,4 +27,17 @@ export interface HealthView {
   readonly failingStreak: number;
   /** The last five, the oldest first. */
   readonly log: readonly HealthResult[];
+}
+
+/** The same in Docker's field names. */
+export function toDockerHealthcheck(check: HealthCheck): DockerHealthcheck {
+  const { test, intervalNs, timeoutNs, startPeriodNs, startIntervalNs, retries } = check;
+  return {
+    Test: [...test],
+    ...(intervalNs === undefined ? {} : { Interval: intervalNs }),
+    ...(timeoutNs === undefined ? {} : { Timeout: timeoutNs }),
+    ...(startPeriodNs === undefined || startPeriodNs === 0 ? {} : { StartPeriod: startPeriodNs }),
+    ...(startIntervalNs === undefined ? {} : { StartInterval: startIntervalNs }),
+    ...(retries === undefined ? {} : { Retries: retries }),
+  };
 }

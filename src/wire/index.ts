@@ -16,4 +16,5 @@ export type * from './moves.ts';
 export type * from './registry.ts';
 export type * from './files.ts';
 export type * from './health.ts';
+export { toDockerHealthcheck } from './health.ts';
 export type * from './stats.ts';

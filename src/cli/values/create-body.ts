@@ -1,8 +1,7 @@
-import type { DockerCreateBody, DockerHostConfig, Limits, RestartPolicy } from '#wire';
+import { toDockerHealthcheck, type DockerCreateBody, type DockerHostConfig, type Limits, type RestartPolicy } from '#wire';
 import type { Arguments } from '../arguments/parse.ts';
 import { usageError } from '../arguments/usage-error.ts';
 import type { ContainerOptions } from './container-options.ts';
-import { healthBodyOf } from './health.ts';
 import { mountConfigOf } from './mounts.ts';
 import { networkBodyOf, networkHostConfigOf } from './network-body.ts';
 
@@ -62,7 +61,7 @@ export function planCreate(
         Domainname: options.domainname,
         Labels: options.labels,
         Volumes: options.volumes === undefined ? undefined : Object.fromEntries(options.volumes.map((place) => [place, {}])),
-        Healthcheck: options.healthCheck === undefined ? undefined : healthBodyOf(options.healthCheck),
+        Healthcheck: options.healthCheck === undefined ? undefined : toDockerHealthcheck(options.healthCheck),
         StopSignal: options.stopSignal,
         StopTimeout: options.stopTimeoutS,
       }),

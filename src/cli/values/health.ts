@@ -1,4 +1,4 @@
-import { parseDuration, type DockerHealthcheck, type HealthCheck, type UnhealthyAction } from '#wire';
+import { parseDuration, type HealthCheck, type UnhealthyAction } from '#wire';
 import type { Arguments } from '../arguments/parse.ts';
 import { usageError } from '../arguments/usage-error.ts';
 
@@ -37,15 +37,4 @@ function nanoseconds(flag: string, text: string): number {
 function parseAction(text: string): UnhealthyAction {
   if (text === 'none' || text === 'restart' || text === 'stop') return text;
   throw usageError(`invalid argument ${JSON.stringify(text)} for "--on-unhealthy" flag: it must be none, restart or stop`);
-}
-
-export function healthBodyOf({ test, intervalNs, timeoutNs, startPeriodNs, startIntervalNs, retries }: HealthCheck): DockerHealthcheck {
-  return {
-    Test: [...test],
-    ...(intervalNs === undefined ? {} : { Interval: intervalNs }),
-    ...(timeoutNs === undefined ? {} : { Timeout: timeoutNs }),
-    ...(startPeriodNs === undefined ? {} : { StartPeriod: startPeriodNs }),
-    ...(startIntervalNs === undefined ? {} : { StartInterval: startIntervalNs }),
-    ...(retries === undefined ? {} : { Retries: retries }),
-  };
 }

@@ -44,7 +44,7 @@ async function settleExit(
   const again = wish === null && willStartAgain(container, ended?.exitCode ?? unknownExitCode);
   await recordExit(context, container, ended, again);
   if (wish === 'reboot' && !stopping) context.startAgain(container);
-  else if (again) startLater(context, container);
+  else if (container.record.state.status === 'restarting') startLater(context, container);
 }
 
 /** Writes the end down, gives back what the run held, tells those who wait, and removes a container that was to be removed. `again`: its policy starts it again. */
@@ -57,7 +57,8 @@ export async function recordExit(context: EngineContext, container: LiveContaine
     context,
     container,
     {
-      status: again ? 'restarting' : 'exited',
+      // A stop may have come while the run was given back.
+      status: again && !container.stopping ? 'restarting' : 'exited',
       stopped: container.stopping,
       pid: 0,
       exitCode: exit?.exitCode ?? unknownExitCode,

@@ -16,8 +16,8 @@ export async function stopContainer(
   options: { timeoutS?: number; signal?: string },
 ): Promise<boolean> {
   const container = context.table.find(ref);
+  if (container.record.state.status === 'restarting' && (await giveUpRestartInTurn(context, container))) return true;
   const { record } = container;
-  if (giveUpRestart(context, container)) return true;
   if (!isActive(record.state.status)) return false;
   const signal = parseSignal(options.signal ?? record.process.stopSignal);
   const timeoutS = options.timeoutS ?? record.request.stopTimeoutS ?? defaultStopTimeoutS[record.kind];
@@ -30,6 +30,11 @@ export async function stopContainer(
   else if (!(await endsWithin(ended, timeoutS * 1000))) await endNow(context, container);
   publishContainerEvent(context, container, 'stop');
   return true;
+}
+
+/** After a start by policy that is under way, which makes it one that runs: then false. */
+function giveUpRestartInTurn(context: EngineContext, container: LiveContainer): Promise<boolean> {
+  return context.queues.run(container.record.id, async () => giveUpRestart(context, container));
 }
 
 /** Sends a signal to the first process; KILL ends everything in the container. */

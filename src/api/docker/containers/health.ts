@@ -1,13 +1,6 @@
 import { OrlopError } from '#errors';
 import type { JsonReader } from '#api/http';
-import {
-  formatTime,
-  type DockerContainerState,
-  type DockerHealthcheck,
-  type HealthCheck,
-  type HealthView,
-  type UnhealthyAction,
-} from '#wire';
+import { formatTime, type DockerContainerState, type HealthCheck, type HealthView, type UnhealthyAction } from '#wire';
 
 const durations = { intervalNs: 'Interval', timeoutNs: 'Timeout', startPeriodNs: 'StartPeriod', startIntervalNs: 'StartInterval' } as const;
 const shortestNs = 1_000_000;
@@ -43,17 +36,6 @@ export function decodeUnhealthyAction(host: JsonReader): UnhealthyAction | undef
   throw new OrlopError('invalid-argument', 'ORLOP_BAD_ON_UNHEALTHY', `invalid OnUnhealthy ${JSON.stringify(asked)}`, {
     hint: 'give none, restart or stop',
   });
-}
-
-export function healthCheckBody({ test, intervalNs, timeoutNs, startPeriodNs, startIntervalNs, retries }: HealthCheck): DockerHealthcheck {
-  return {
-    Test: [...test],
-    ...(intervalNs === undefined ? {} : { Interval: intervalNs }),
-    ...(timeoutNs === undefined ? {} : { Timeout: timeoutNs }),
-    ...(startPeriodNs === undefined || startPeriodNs === 0 ? {} : { StartPeriod: startPeriodNs }),
-    ...(startIntervalNs === undefined ? {} : { StartInterval: startIntervalNs }),
-    ...(retries === undefined ? {} : { Retries: retries }),
-  };
 }
 
 export function healthState({ status, failingStreak, log }: HealthView): NonNullable<DockerContainerState['Health']> {

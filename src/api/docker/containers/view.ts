@@ -8,11 +8,12 @@ import {
   type DockerContainerConfig,
   type DockerContainerState,
   type DockerContainerSummary,
+  toDockerHealthcheck,
 } from '#wire';
 import { hostConfigOf } from './host-config-view.ts';
 import { endpointsOf, networkSettingsOf, portsOf } from './network-settings.ts';
 import { mountPointOf } from './mount-view.ts';
-import { healthCheckBody, healthState } from './health.ts';
+import { healthState } from './health.ts';
 import { formatStatus } from './status-text.ts';
 
 /** One entry of `GET /containers/json`. */
@@ -105,7 +106,7 @@ function configOf(view: ContainerView): DockerContainerConfig {
     OnBuild: null,
     Labels: labelsOf(view),
     ...(view.stopSignal === '' ? {} : { StopSignal: view.stopSignal }),
-    ...(view.healthCheck === undefined ? {} : { Healthcheck: healthCheckBody(view.healthCheck) }),
+    ...(view.healthCheck === undefined ? {} : { Healthcheck: toDockerHealthcheck(view.healthCheck) }),
     ...(request.stopTimeoutS === undefined ? {} : { StopTimeout: request.stopTimeoutS }),
   };
 }

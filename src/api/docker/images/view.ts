@@ -1,5 +1,13 @@
-import { formatTime, toSeconds, zeroTime, type DockerHistoryEntry, type DockerImage, type DockerImageSummary, type ImageView } from '#wire';
-import { healthCheckBody } from '../containers/health.ts';
+import {
+  formatTime,
+  toDockerHealthcheck,
+  toSeconds,
+  zeroTime,
+  type DockerHistoryEntry,
+  type DockerImage,
+  type DockerImageSummary,
+  type ImageView,
+} from '#wire';
 
 /** One entry of `GET /images/json`. */
 export function imageSummaryOf(view: ImageView): DockerImageSummary {
@@ -48,7 +56,7 @@ export function imageInspectionOf(view: ImageView, storageDriver: string): Docke
       OnBuild: null,
       Labels: Object.keys(view.labels).length === 0 ? null : { ...view.labels },
       ...(config.stopSignal === '' ? {} : { StopSignal: config.stopSignal }),
-      ...(config.healthCheck === undefined ? {} : { Healthcheck: healthCheckBody(config.healthCheck) }),
+      ...(config.healthCheck === undefined ? {} : { Healthcheck: toDockerHealthcheck(config.healthCheck) }),
     },
     Architecture: view.architecture,
     Os: view.os,
