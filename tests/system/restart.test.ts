@@ -48,18 +48,6 @@ describe('restart policies and updates', { skip: whyNot() }, () => {
     await engine.must('rm', '-f', 'back');
   });
 
-  test('a stop at whatever moment of a life that begins again and again is a stop', async () => {
-    await engine.must('create', '--name', 'restless', '--restart', 'always', 'busybox', 'sh', '-c', 'exit 4');
-    for (let round = 0; round < 12; round++) {
-      await engine.must('start', 'restless');
-      await delay((round * 37) % 190);
-      await engine.must('stop', '-t', '0', 'restless');
-      assert.match(await state('restless'), /^exited/);
-      await delay(250);
-      assert.match(await state('restless'), /^exited/, `round ${round}`);
-    }
-  });
-
   test('a kill by hand is a stop; a death by itself is none', async () => {
     await engine.must('run', '-d', '--name', 'killed', '--restart', 'unless-stopped', 'busybox', 'sleep', '1000');
     const pid = await engine.must('inspect', '-f', '{{.State.Pid}}', 'killed');
