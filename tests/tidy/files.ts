@@ -8,6 +8,7 @@ export interface SourceFile {
   readonly text: string;
 }
 
+/** Paths from the project's root: a room may be called `build` as well. */
 const skipped = new Set(['node_modules', 'build', '.tsc', '.git']);
 
 /** All files of the project with one of these endings, sorted by path. */
@@ -21,7 +22,7 @@ export function listFiles(folder: string): string[] {
   const entries = readdirSync(join(projectRoot, folder), { withFileTypes: true });
   const paths = entries.flatMap((entry) => {
     const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
-    if (entry.isDirectory()) return skipped.has(entry.name) ? [] : listFiles(path);
+    if (entry.isDirectory()) return skipped.has(path) ? [] : listFiles(path);
     return entry.isFile() ? [path] : [];
   });
   return paths.sort();
