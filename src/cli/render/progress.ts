@@ -7,7 +7,7 @@ export interface ProgressView extends Disposable {
 
 export interface ProgressOutput {
   readonly isTTY?: boolean;
-  readonly columns?: number;
+  readonly columns?: number | undefined;
   write(text: string): unknown;
 }
 

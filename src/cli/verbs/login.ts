@@ -45,7 +45,7 @@ async function ask(io: Io, question: string): Promise<string> {
       hint: 'give --username and --password-stdin',
     });
   }
-  const lines = createInterface({ input: io.stdin, output: io.stderr });
+  const lines = createInterface({ input: io.stdin, output: io.stderr.stream });
   try {
     return (await lines.question(question)).trim();
   } finally {

@@ -38,7 +38,7 @@ export async function confirm(io: Io, question: string): Promise<boolean> {
       hint: 'say --force',
     });
   }
-  const asking = createInterface({ input: io.stdin, output: io.stderr });
+  const asking = createInterface({ input: io.stdin, output: io.stderr.stream });
   try {
     return /^y(es)?$/i.test((await asking.question(`${question} [y/N] `)).trim());
   } finally {

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { EngineSocket } from './light-socket.ts';
 
 /** More than this waiting to be read stops the socket. */
 const highWaterBytes = 256 * 1024;
@@ -12,11 +12,11 @@ export interface ByteReader {
   /** True when nothing has arrived that nobody read. */
   readonly empty: boolean;
   readonly ended: boolean;
-  /** Lets go of the socket; what was not read goes back into it. */
-  release(): void;
+  /** Lets go of the socket, which rests, and gives what was not read. */
+  release(): Buffer;
 }
 
-export function createByteReader(socket: Socket): ByteReader {
+export function createByteReader(socket: EngineSocket): ByteReader {
   const chunks: Buffer[] = [];
   let buffered = 0;
   let ended = false;
@@ -40,7 +40,10 @@ export function createByteReader(socket: Socket): ByteReader {
     failure = error;
     onEnd();
   };
-  socket.on('data', onData).on('end', onEnd).on('close', onEnd).on('error', onError);
+  socket.on('data', onData);
+  socket.on('end', onEnd);
+  socket.on('close', onEnd);
+  socket.on('error', onError);
   const read = async (): Promise<Buffer | null> => {
     while (chunks.length === 0 && !ended) await new Promise<void>((resolve) => (wake = resolve));
     const chunk = chunks.shift();
@@ -67,8 +70,11 @@ export function createByteReader(socket: Socket): ByteReader {
     },
     release: () => {
       socket.pause();
-      socket.off('data', onData).off('end', onEnd).off('close', onEnd).off('error', onError);
-      if (buffered > 0) socket.unshift(Buffer.concat(chunks.splice(0)));
+      socket.off('data', onData);
+      socket.off('end', onEnd);
+      socket.off('close', onEnd);
+      socket.off('error', onError);
+      return Buffer.concat(chunks.splice(0));
     },
   };
 }

@@ -35,8 +35,11 @@ export interface Transport {
 
 export function createTransport(host: string, path: string): Transport {
   const idle: Connection[] = [];
-  const take = (): Connection | undefined => {
-    for (let held = idle.pop(); held !== undefined; held = idle.pop()) {
+  const take = (asStream: boolean): Connection | undefined => {
+    for (let at = idle.length - 1; at >= 0; at--) {
+      if (asStream && idle[at]?.stream === null) continue;
+      const [held] = idle.splice(at, 1);
+      if (held === undefined) continue;
       held.socket.ref();
       if (!held.reader.ended && held.reader.empty && !held.socket.destroyed) return held;
       held.socket.destroy();
@@ -48,14 +51,15 @@ export function createTransport(host: string, path: string): Transport {
     idle.push(connection);
   };
   const exchange = async (options: RequestOptions, upgrade: boolean): Promise<Exchanged> => {
-    const used = take();
-    const first = used ?? (await openConnection(host, path));
+    const asStream = upgrade || options.upload !== undefined;
+    const used = take(asStream);
+    const first = used ?? (await openConnection(host, path, asStream));
     const upload = options.upload === undefined ? null : trackUpload(options.upload);
     const head = await converse({ host, connection: first, options, upgrade, upload });
     if (head !== null) return { connection: first, head, upload };
     // A resting connection was closed just when it was needed. Whether the engine saw the request is unknown, so only what changes nothing is asked again.
     if (used === undefined || ['POST', 'PUT', 'DELETE'].includes(options.method)) throw engineGone(host);
-    const second = await openConnection(host, path);
+    const second = await openConnection(host, path, asStream);
     const again = await converse({ host, connection: second, options, upgrade, upload: null });
     if (again === null) throw engineGone(host);
     return { connection: second, head: again, upload: null };
@@ -71,12 +75,14 @@ export function createTransport(host: string, path: string): Transport {
     const exchanged = await exchange(options, true);
     const { connection, head } = exchanged;
     if (head.status >= 400) throw parseErrorBody(head.status, await collect(deliver({ ...exchanged, host, options, keep })));
-    if (head.status !== 101) {
+    const { stream } = connection;
+    if (head.status !== 101 || stream === null) {
       connection.socket.destroy();
       throw badAnswer(host, `status ${head.status} where the connection was to be handed over`);
     }
-    connection.reader.release();
-    return { stream: connection.socket, contentType: head.headers.get('content-type') ?? '' };
+    const unread = connection.reader.release();
+    if (unread.length > 0) stream.unshift(unread);
+    return { stream, contentType: head.headers.get('content-type') ?? '' };
   };
   const close = (): void => {
     for (const connection of idle.splice(0)) connection.socket.destroy();
@@ -137,8 +143,9 @@ async function converse({ host, connection, options, upgrade, upload }: Conversa
 }
 
 /** A source that fails cuts the connection, so that the engine does not take half a body for a whole one. */
-function startUpload({ socket }: Connection, upload: TrackedUpload): void {
-  sendUpload(socket, upload.source).catch((error: unknown) => {
+function startUpload({ socket, stream }: Connection, upload: TrackedUpload): void {
+  if (stream === null) throw new TypeError('an upload needs a stream');
+  sendUpload(stream, upload.source).catch((error: unknown) => {
     upload.failure = error instanceof Error ? error : new Error(String(error));
     socket.destroy();
   });
