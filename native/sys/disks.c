@@ -71,6 +71,12 @@ static void close_aside_work(struct job *base) {
   close(job->fd);
 }
 
+static void syncfs_work(struct job *base) {
+  struct disk_job *job = (struct disk_job *)base;
+  job->outcome.syscall = "syncfs";
+  if (syncfs(job->fd) < 0) job->outcome.error = errno;
+}
+
 static void resize_work(struct job *base) {
   struct disk_job *job = (struct disk_job *)base;
   job->outcome.syscall = "EXT4_IOC_RESIZE_FS";
@@ -142,6 +148,14 @@ static napi_value close_aside(napi_env env, napi_callback_info info) {
   return start_disk_job(&call, job);
 }
 
+static napi_value syncfs_aside(napi_env env, napi_callback_info info) {
+  struct call call = call_begin(env, info, "syncfs", 1);
+  struct disk_job *job = new_disk_job(&call, syncfs_work);
+  if (job == NULL) return NULL;
+  job->fd = fd_at(&call, 0);
+  return start_disk_job(&call, job);
+}
+
 static napi_value resize_ext4(napi_env env, napi_callback_info info) {
   struct call call = call_begin(env, info, "EXT4_IOC_RESIZE_FS", 2);
   struct disk_job *job = new_disk_job(&call, resize_work);
@@ -153,4 +167,4 @@ static napi_value resize_ext4(napi_env env, napi_callback_info info) {
 
 const struct method disk_methods[] = {{"freeLoopDevice", free_loop_device},   {"configureLoop", configure_loop}, {"loopStatus", loop_status},
                                       {"refreshLoopSize", refresh_loop_size}, {"mountAside", mount_aside},       {"closeAside", close_aside},
-                                      {"resizeExt4", resize_ext4},            {NULL, NULL}};
+                                      {"resizeExt4", resize_ext4},            {"syncfsAside", syncfs_aside},     {NULL, NULL}};

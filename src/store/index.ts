@@ -1,4 +1,8 @@
 export type {
+  BuildRow,
+  Builds,
+  BuildStepRow,
+  BuildSteps,
   ContainerRow,
   Containers,
   EndpointRow,
@@ -20,6 +24,7 @@ export type { PackOptions } from './layers/pack-inode.ts';
 export { layerFromTrees } from './layers/layer-from-trees.ts';
 export type { TreeSource } from './layers/tree-index.ts';
 export type {
+  AdoptOptions,
   ApplyLayerOptions,
   Change,
   ChangesOptions,

@@ -7,7 +7,8 @@ import { layerName, layerTree, type Layout } from './layout.ts';
 import type { LayerRows } from './metadata/layer-rows.ts';
 import type { Metadata } from './metadata/types.ts';
 import { releaseLimit } from './snapshots/snapshotter.ts';
-import type { ChainId, Layer, ReconcileReport } from './types.ts';
+import { bootId } from './boot-id.ts';
+import type { ChainId, ReconcileReport } from './types.ts';
 import type { BackgroundTasks } from './background.ts';
 
 export interface ReconcilerParts {
@@ -27,7 +28,7 @@ export interface ReconcilerParts {
 export async function reconcile(parts: ReconcilerParts): Promise<ReconcileReport> {
   const { layout, addon, limits, metadata, layerRows, background, logger } = parts;
   const leftovers = readdirSync(layout.ingest);
-  const lost = lostLayers(layout, layerRows.list());
+  const lost = lostLayers(layout, layerRows, bootId());
   layerRows.remove(lost);
   const known = new Set(layerRows.list().map(({ chainId }) => layerName(chainId)));
   const unknownLayers = readdirSync(layout.layers).filter((name) => name !== 'empty' && !known.has(name));
@@ -58,12 +59,15 @@ export async function reconcile(parts: ReconcilerParts): Promise<ReconcileReport
   return report;
 }
 
-/** Those whose tree is gone, and all that stand on them. */
-function lostLayers(layout: Layout, layers: readonly Layer[]): ChainId[] {
+/** Those whose tree is gone, or whose files had not been brought to disk when the host went down, and all that stand on them. */
+function lostLayers(layout: Layout, rows: LayerRows, boot: string): ChainId[] {
+  const layers = rows.list();
   const byId = new Map(layers.map((layer) => [layer.chainId, layer]));
+  const doubtful = new Set(rows.unsynced().flatMap((row) => (row.boot === boot ? [] : [row.chainId])));
   const isWhole = (chainId: ChainId): boolean => {
     const layer = byId.get(chainId);
-    return layer !== undefined && existsSync(join(layout.layer(chainId), layerTree)) && (layer.parent === null || isWhole(layer.parent));
+    if (layer === undefined || doubtful.has(chainId)) return false;
+    return existsSync(join(layout.layer(chainId), layerTree)) && (layer.parent === null || isWhole(layer.parent));
   };
   return layers.filter(({ chainId }) => !isWhole(chainId)).map(({ chainId }) => chainId);
 }

@@ -14,6 +14,7 @@ import type { UnpackLimits } from './layers/limits.ts';
 import { createUnpackPool } from './layers/unpack-pool.ts';
 import { createDirectories, createLayout, type Layout } from './layout.ts';
 import { createLeaseBook } from './leases.ts';
+import { createBuilds, createBuildSteps } from './metadata/builds.ts';
 import { createContainers } from './metadata/containers.ts';
 import { type Database, openDatabase } from './metadata/database.ts';
 import { createImages } from './metadata/images.ts';
@@ -79,7 +80,16 @@ export async function openStore({
     ...(unpackLimits === undefined ? {} : { limits: unpackLimits }),
   });
   const createDriver = driver === 'native' ? createNativeSnapshotter : createOverlaySnapshotter;
-  const { inUse, ...snapshots } = createDriver({ layout, addon, limits, background, directories: layers.directories, logger });
+  const { inUse, ...snapshots } = createDriver({
+    layout,
+    addon,
+    limits,
+    background,
+    directories: layers.directories,
+    apply: layers.apply,
+    rows: layerRows,
+    logger,
+  });
   const collector = createCollector({ layout, addon, limits, metadata, layerRows, leases, containersInUse: inUse });
   const checker = { layout, addon, limits, db, metadata, layerRows, leases, containersInUse: inUse };
   const resources = opened.move();
@@ -135,6 +145,8 @@ function createMetadata(db: Database): Metadata {
     containers: createContainers(db),
     networks: createNetworks(db),
     endpoints: createEndpoints(db),
+    buildSteps: createBuildSteps(db),
+    builds: createBuilds(db),
     settings: createSettings(db),
     transaction: (change) => db.transaction(change),
     flushed: () => db.flushed(),

@@ -93,6 +93,8 @@ export interface LayerStore {
   list(): Layer[];
   /** Unpacked trees of a chain, relative to the store's root, top first. */
   directories(chainId: ChainId): string[];
+  /** Brings to disk what layers adopted before this call consist of; the file system's other unwritten data with it. */
+  sync(): Promise<void>;
   /** An overlay upper directory (path relative to the store's root, or absolute) as the tar of an OCI layer. Same tree, same bytes. */
   pack(directory: string): AsyncIterable<Buffer>;
 }
@@ -121,6 +123,14 @@ export interface Change {
 export interface ChangesOptions {
   /** True for what is not the container's doing. Asked only for what is in no lower layer; paths are relative. */
   readonly leaveOut?: (path: ByteText, facts: FileFacts) => boolean;
+}
+
+export interface AdoptOptions {
+  /** Absolute places where something was mounted: what only a mount needed there is no change. */
+  readonly stubs?: readonly string[];
+  /** Nothing in the layer is younger than this (ns since the epoch). */
+  readonly latestNs?: bigint;
+  readonly signal?: AbortSignal;
 }
 
 export interface DiskSize {
@@ -162,6 +172,12 @@ export interface Snapshotter {
   changes(containerId: string, chain: ChainId | null, options?: ChangesOptions): Promise<Change[]>;
   /** The writable part as the tar of an OCI layer on top of the chain: what `commit` stores. Fails as `LayerStore.pack`, and not-found as `locate`. */
   commit(containerId: string, chain: ChainId | null, options?: PackOptions): AsyncIterable<Buffer>;
+  /**
+   * Makes the writable part a layer on top of the chain, which the lease holds; null when it changes nothing. By overlay nothing is copied: the directory is renamed, and what
+   * is left of the snapshot can only be removed. The container must have ended. The layer's files get to disk with `LayerStore.sync`; when the host goes down before that,
+   * the layer is forgotten. Fails as `commit`, and with resource-exhausted.
+   */
+  adopt(lease: Lease, containerId: string, chain: ChainId | null, options?: AdoptOptions): Promise<Layer | null>;
   /** All that the container sees of its root, as one tar. Nothing is mounted, no link followed. Fails as `commit`. */
   export(containerId: string, chain: ChainId | null, options?: PackOptions): AsyncIterable<Buffer>;
   /** The layer that turns one snapshot into another: applied on top of the first it shows the second. */

@@ -116,6 +116,8 @@ export interface Addon {
   copyFileRange(from: number, fromOffset: number, to: number, toOffset: number, length: number): number;
   /** syncfs(2). */
   syncfs(descriptor: number): void;
+  /** The same in a thread of its own; the descriptor must stay open until then. */
+  syncfsAside(descriptor: number): Promise<void>;
   /** `type`: the f_type magic; sizes in blocks of `blockSize` bytes; `flags`: ST_* bits of mount and file system (statvfs(3)). */
   statfs(path: string): {
     type: number;

@@ -78,7 +78,8 @@ function rootManifests({ metadata, leases }: CollectorParts): Digest[] {
 function mark(parts: CollectorParts, cache: ReferenceCache): Marks {
   const { layout, metadata, leases, layerRows } = parts;
   const held = leases.held();
-  const marks: Marks = { blobs: new Set(held.blobs), chains: new Set() };
+  const steps = metadata.buildSteps.list();
+  const marks: Marks = { blobs: new Set([...held.blobs, ...steps.flatMap(({ blob }) => blob ?? [])]), chains: new Set() };
   const visited = new Set<Digest>();
   const manifests = rootManifests(parts);
   for (let next = manifests.pop(); next !== undefined; next = manifests.pop()) {
@@ -89,7 +90,8 @@ function mark(parts: CollectorParts, cache: ReferenceCache): Marks {
     for (const chain of references.chains) marks.chains.add(chain);
     manifests.push(...references.manifests);
   }
-  const chains = [...held.layers, ...metadata.containers.list().flatMap(({ chain }) => (chain === null ? [] : [chain])), ...marks.chains];
+  const named = [...metadata.containers.list(), ...steps].flatMap(({ chain }) => chain ?? []);
+  const chains = [...held.layers, ...named, ...marks.chains];
   for (const chain of chains) {
     for (let layer = layerRows.get(chain); layer !== null; layer = layer.parent === null ? null : layerRows.get(layer.parent))
       marks.chains.add(layer.chainId);

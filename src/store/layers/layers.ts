@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { isErrno, OrlopError } from '#errors';
 import type { Logger } from '#log';
 import type { Digest } from '#oci';
-import { type Addon, removeTree, syncDirectory } from '#sys';
+import { type Addon, AT_FDCWD, O_DIRECTORY, O_RDONLY, removeTree, syncDirectory } from '#sys';
 import { blobNotFound } from '../content/content.ts';
 import type { VerifiedBlobs } from '../content/verified.ts';
 import { diskError } from '../disk-errors.ts';
@@ -69,6 +69,17 @@ export function createLayerStore(parts: LayerStoreParts): LayerStore {
     ancestry,
     list: () => rows.list(),
     directories,
+    async sync() {
+      const unsynced = rows.unsynced().map(({ chainId }) => chainId);
+      if (unsynced.length === 0) return;
+      const directory = addon.openat2(AT_FDCWD, layout.layers, O_RDONLY | O_DIRECTORY, 0, 0);
+      try {
+        await addon.syncfsAside(directory);
+      } finally {
+        addon.close(directory);
+      }
+      rows.synced(unsynced);
+    },
     pack: (directory) => packUpper(addon, resolve(layout.root, directory)),
   };
 }
@@ -102,19 +113,28 @@ async function applyLayer(
     });
     if (unpacked.skippedXattrs > 0)
       logger?.warn('extended attributes that the file system does not take', { layer: unpacked.diffId, count: unpacked.skippedXattrs });
-    return await publish(parts, lease, temporary, options.parent, unpacked);
+    return await publish(parts, lease, { tree: join(temporary, layerTree), parent: options.parent, ...unpacked });
   } catch (error) {
     throw missingBlob(source, diskError(error, what, layout.layers));
   }
 }
 
-/** Gives the unpacked tree its name; then the database knows it. Between the two, opening the store would remove it. */
-async function publish(
-  { layout, rows }: LayerStoreParts,
+/** A tree that is to become a layer. */
+export interface FinishedTree {
+  /** Absolute; on the store's file system. */
+  readonly tree: string;
+  readonly parent: ChainId | null;
+  readonly diffId: Digest;
+  readonly size: number;
+  /** The boot in which it was made, if its files were not brought to disk. */
+  readonly boot?: string;
+}
+
+/** Gives the tree its name; then the database knows it. Between the two, opening the store would remove it. A tree that is there already stays where it was. */
+export async function publish(
+  { layout, rows }: Pick<LayerStoreParts, 'layout' | 'rows'>,
   lease: Lease,
-  temporary: string,
-  parent: ChainId | null,
-  { diffId, size }: { readonly diffId: Digest; readonly size: number },
+  { tree, parent, diffId, size, boot }: FinishedTree,
 ): Promise<Layer> {
   const chainId = extendChain(parent, diffId);
   lease.hold({ layer: chainId });
@@ -124,16 +144,18 @@ async function publish(
   // Only the tree moves; what the archive replaced stays behind and is deleted.
   await mkdir(finished, { recursive: true, mode: 0o700 });
   try {
-    await rename(join(temporary, layerTree), join(finished, layerTree));
+    await rename(tree, join(finished, layerTree));
   } catch (error) {
     await rmdir(finished).catch(() => undefined);
     // Someone else unpacked the same bytes in the meantime.
     if (!isErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error;
   }
-  await syncDirectory(finished);
-  await syncDirectory(layout.layers);
+  if (boot === undefined) {
+    await syncDirectory(finished);
+    await syncDirectory(layout.layers);
+  }
   const layer = { chainId, parent, diffId, size };
-  rows.insert(layer);
+  rows.insert(layer, boot);
   return layer;
 }
 

@@ -4,11 +4,16 @@ import type { Database } from './database.ts';
 
 /** Which layers are unpacked. Inside the store only: other rooms see `LayerStore`. */
 export interface LayerRows {
-  insert(layer: Layer): void;
+  /** `boot`: its files are not known to be on disk, and lost if the host goes down before `synced`: it is good as long as the kernel runs that has this id. */
+  insert(layer: Layer, boot?: string): void;
+  /** Layers whose files are not known to be on disk, with the boot in which they were made. */
+  unsynced(): { readonly chainId: ChainId; readonly boot: string }[];
+  /** The files of these are on disk. */
+  synced(chainIds: readonly ChainId[]): void;
   get(chainId: ChainId): Layer | null;
   /** Parents before children. */
   list(): Layer[];
-  /** Forgets layers; those stacked on them must be among them. Containers that stand on one keep their row, without chain. */
+  /** Forgets layers; those stacked on them must be among them. Containers that stand on one keep their row, without chain; steps of builds that made one are forgotten. */
   remove(chainIds: readonly ChainId[]): void;
 }
 
@@ -19,9 +24,22 @@ export function createLayerRows(db: Database): LayerRows {
   const remove = db.prepare('DELETE FROM layers WHERE chain_id = ?');
   const cutParent = db.prepare('UPDATE layers SET parent = NULL WHERE parent = ?');
   const cutContainers = db.prepare('UPDATE containers SET chain = NULL WHERE chain = ?');
+  const dropSteps = db.prepare('DELETE FROM build_steps WHERE chain = ?');
+  const markUnsynced = db.prepare('INSERT OR REPLACE INTO unsynced_layers (chain_id, boot) VALUES (?, ?)');
+  const unsynced = db.prepare('SELECT chain_id, boot FROM unsynced_layers');
+  const markSynced = db.prepare('DELETE FROM unsynced_layers WHERE chain_id = ?');
   return {
-    insert(layer) {
-      insert.run(layer.chainId, layer.parent, layer.diffId, layer.size, BigInt(Date.now()) * 1_000_000n);
+    insert(layer, boot) {
+      db.transaction(() => {
+        insert.run(layer.chainId, layer.parent, layer.diffId, layer.size, BigInt(Date.now()) * 1_000_000n);
+        if (boot !== undefined) markUnsynced.run(layer.chainId, boot);
+      });
+    },
+    unsynced: () => unsynced.all().map((row) => ({ chainId: row['chain_id'] as ChainId, boot: row['boot'] as string })),
+    synced(chainIds) {
+      db.transaction(() => {
+        for (const chainId of chainIds) markSynced.run(chainId);
+      });
     },
     get(chainId) {
       const row = get.get(chainId);
@@ -33,6 +51,8 @@ export function createLayerRows(db: Database): LayerRows {
         for (const chainId of chainIds) {
           cutParent.run(chainId);
           cutContainers.run(chainId);
+          dropSteps.run(chainId);
+          markSynced.run(chainId);
           remove.run(chainId);
         }
       });

@@ -64,4 +64,26 @@ export const migrations: readonly string[] = [
      key TEXT NOT NULL,
      PRIMARY KEY (lease_id, kind, key)
    ) STRICT, WITHOUT ROWID`,
+  `CREATE TABLE build_steps (
+     key TEXT PRIMARY KEY,
+     chain TEXT,
+     blob TEXT,
+     created_ns INTEGER NOT NULL,
+     used_ns INTEGER NOT NULL,
+     uses INTEGER NOT NULL,
+     record TEXT NOT NULL
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX build_steps_chain ON build_steps (chain);
+
+   CREATE TABLE builds (
+     id TEXT PRIMARY KEY,
+     started_ns INTEGER NOT NULL,
+     record TEXT NOT NULL
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX builds_started ON builds (started_ns);
+
+   CREATE TABLE unsynced_layers (
+     chain_id TEXT PRIMARY KEY,
+     boot TEXT NOT NULL
+   ) STRICT, WITHOUT ROWID`,
 ];

@@ -86,6 +86,48 @@ export interface Endpoints {
   remove(containerId: string, network: string): boolean;
 }
 
+/** What a step of a build made, by what it depended on. */
+export interface BuildStepRow {
+  readonly key: string;
+  /** The root after it, which stays as long as the row; null: an empty one. */
+  readonly chain: Digest | null;
+  /** Its layer, packed, where that was needed; stays as long as the row. */
+  readonly blob: Digest | null;
+  readonly createdNs: bigint;
+  /** When it was last asked for, and how often. */
+  readonly usedNs: bigint;
+  readonly uses: number;
+  /** The solver's own record, JSON text; the store never reads it. */
+  readonly record: string;
+}
+
+export interface BuildSteps {
+  /** Sets what the key stands for. */
+  put(row: BuildStepRow): void;
+  get(key: string): BuildStepRow | null;
+  /** It was used once more. */
+  touch(key: string, usedNs: bigint): void;
+  /** Oldest first. */
+  list(): BuildStepRow[];
+  remove(keys: readonly string[]): void;
+}
+
+/** A build that has begun, and what came of it. */
+export interface BuildRow {
+  readonly id: string;
+  readonly startedNs: bigint;
+  /** The engine's own record, JSON text. */
+  readonly record: string;
+}
+
+export interface Builds {
+  put(row: BuildRow): void;
+  get(id: string): BuildRow | null;
+  /** Newest first. */
+  list(): BuildRow[];
+  remove(id: string): boolean;
+}
+
 export interface Settings {
   get(key: string): string | null;
   set(key: string, value: string): void;
@@ -98,6 +140,8 @@ export interface Metadata {
   readonly containers: Containers;
   readonly networks: Networks;
   readonly endpoints: Endpoints;
+  readonly buildSteps: BuildSteps;
+  readonly builds: Builds;
   readonly settings: Settings;
   /** All or nothing; `change` must be synchronous. Nested calls join the outer one. */
   transaction<T>(change: () => T): T;

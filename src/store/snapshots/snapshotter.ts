@@ -5,13 +5,31 @@ import { isErrno, OrlopError } from '#errors';
 import type { Logger } from '#log';
 import { type Addon, type DiskLimits, type Making, removeTree } from '#sys';
 import type { BackgroundTasks } from '../background.ts';
+import { bootId } from '../boot-id.ts';
 import { diskError } from '../disk-errors.ts';
 import { emptyLayer, type Layout } from '../layout.ts';
 import { layerBetween } from '../trees/layer-between.ts';
 import { measureTree } from '../trees/measure-tree.ts';
 import { packMerged } from '../trees/pack-merged.ts';
+import { measureLayer } from '../layers/adopt.ts';
+import { clampTimes } from '../layers/clamp-times.ts';
+import { publish } from '../layers/layers.ts';
 import type { PackOptions } from '../layers/pack-inode.ts';
-import type { Change, ChangesOptions, ChainId, Snapshot, SnapshotDriver, SnapshotKey, Snapshotter } from '../types.ts';
+import { removeStubs, saysNothing } from '../layers/stubs.ts';
+import type { LayerRows } from '../metadata/layer-rows.ts';
+import type {
+  AdoptOptions,
+  Change,
+  ChangesOptions,
+  ChainId,
+  Layer,
+  LayerStore,
+  Lease,
+  Snapshot,
+  SnapshotDriver,
+  SnapshotKey,
+  Snapshotter,
+} from '../types.ts';
 
 export interface SnapshotterParts {
   readonly layout: Layout;
@@ -19,6 +37,8 @@ export interface SnapshotterParts {
   readonly limits: DiskLimits;
   readonly background: BackgroundTasks;
   readonly directories: (chain: ChainId) => string[];
+  readonly apply: LayerStore['apply'];
+  readonly rows: LayerRows;
   readonly logger: Logger | undefined;
 }
 
@@ -125,6 +145,19 @@ export function createSnapshotter(parts: SnapshotterParts, driver: Driver): Owne
       await using opened = await openUpper(containerId);
       yield* driver.commit(opened.upper, absolute(chain), options);
     },
+    async adopt(lease, containerId, chain, options = {}) {
+      const upper = join(layout.container(containerId), 'upper');
+      try {
+        if (driver.isWhole || !existsSync(upper)) {
+          await using opened = await openUpper(containerId);
+          const tar = driver.commit(opened.upper, absolute(chain), {});
+          return await parts.apply(lease, tar, { parent: chain, ...(options.signal === undefined ? {} : { signal: options.signal }) });
+        }
+        return await adoptUpper(parts, lease, { ...options, upper, chain, lower: absolute(chain) });
+      } catch (error) {
+        throw diskError(error, `a layer of container ${containerId}`, layout.layers);
+      }
+    },
     async *export(containerId, chain, options = {}) {
       await using opened = await openStack({ containerId, chain });
       yield* packMerged(addon, opened.stack, options);
@@ -159,6 +192,27 @@ export function createSnapshotter(parts: SnapshotterParts, driver: Driver): Owne
       }
     },
   };
+}
+
+interface Adoption extends AdoptOptions {
+  readonly upper: string;
+  readonly chain: ChainId | null;
+  /** Absolute, top first. */
+  readonly lower: readonly string[];
+}
+
+async function adoptUpper(
+  parts: SnapshotterParts,
+  lease: Lease,
+  { upper, chain, lower, stubs = [], latestNs, signal }: Adoption,
+): Promise<Layer | null> {
+  const { addon } = parts;
+  if (chain !== null) lease.hold({ layer: chain });
+  removeStubs(addon, upper, lower, stubs);
+  if (saysNothing(addon, upper, lower[0] ?? '')) return null;
+  if (latestNs !== undefined) await clampTimes(addon, upper, latestNs);
+  const measured = await measureLayer(addon, upper, signal);
+  return publish(parts, lease, { tree: upper, parent: chain, ...measured, boot: bootId() });
 }
 
 /** A container's writable directory, absolute, for as long as this is open. */
