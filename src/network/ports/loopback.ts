@@ -1,8 +1,10 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Logger } from '#log';
+import { relayDatagrams } from './loopback-datagrams.ts';
 
 /** A port of the host's ::1 that leads to a container without IPv6. */
 export interface LoopbackPort {
+  readonly protocol: 'tcp' | 'udp';
   readonly hostPort: number;
   readonly target: string;
   readonly targetPort: number;
@@ -10,27 +12,32 @@ export interface LoopbackPort {
 
 /**
  * Carries what comes to ::1, and to nothing else, on to containers that have no IPv6 address: the kernel does not translate between the families, and programs that
- * are told `localhost` may know no other address of it. TCP only.
+ * are told `localhost` may know no other address of it. TCP and UDP.
  */
 export interface LoopbackRelays extends Disposable {
   /** These and no others from now on. A port that another program serves there stays with it. */
   set(containerId: string, ports: readonly LoopbackPort[]): void;
 }
 
+interface Relay {
+  close(): void;
+}
+
 /** Of one port. Whoever comes beyond is cut off at once: the descriptors are the engine's. */
 const mostConnections = 512;
 
 export function openLoopbackRelays(logger: Logger): LoopbackRelays {
-  const byContainer = new Map<string, Map<string, Server>>();
+  const byContainer = new Map<string, Map<string, Relay>>();
   const set: LoopbackRelays['set'] = (containerId, ports) => {
-    const before = byContainer.get(containerId) ?? new Map<string, Server>();
-    const after = new Map<string, Server>();
+    const before = byContainer.get(containerId) ?? new Map<string, Relay>();
+    const after = new Map<string, Relay>();
     for (const port of ports) {
-      const key = `${port.hostPort} ${port.target} ${port.targetPort}`;
-      after.set(key, before.get(key) ?? listen(port, containerId, logger));
+      const key = `${port.protocol} ${port.hostPort} ${port.target} ${port.targetPort}`;
+      const open = port.protocol === 'tcp' ? listen : relayDatagrams;
+      after.set(key, before.get(key) ?? open(port, containerId, logger));
       before.delete(key);
     }
-    for (const server of before.values()) server.close();
+    for (const relay of before.values()) relay.close();
     if (after.size === 0) byContainer.delete(containerId);
     else byContainer.set(containerId, after);
   };

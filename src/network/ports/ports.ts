@@ -118,8 +118,8 @@ function planForward(published: PublishedPort, endpoint: Endpoint): Forward | nu
 
 /** What is published on every address of IPv4 is to be found at ::1, too; with an IPv6 address of its own the container is published there as well. */
 function planRelay({ protocol, hostAddress, hostPort, containerPort }: PublishedPort, endpoint: Endpoint): LoopbackPort | null {
-  const reaches = protocol === 'tcp' && hostAddress === '0.0.0.0' && endpoint.address6 === undefined;
-  return reaches && endpoint.address !== undefined ? { hostPort, target: endpoint.address, targetPort: containerPort } : null;
+  if (protocol === 'sctp' || hostAddress !== '0.0.0.0' || endpoint.address === undefined || endpoint.address6 !== undefined) return null;
+  return { protocol, hostPort, target: endpoint.address, targetPort: containerPort };
 }
 
 /**
