@@ -10,10 +10,12 @@ import type { FirewalledNetwork } from './firewall/ruleset.ts';
 import { enableForwarding, enableForwarding6, routeLoopback, routeLoopback6 } from './forwarding.ts';
 import { advertisedLinks, outgoingMtu, usedSubnets, type HostFacts } from './host-facts.ts';
 import { jointLinks } from './naming.ts';
-import { deleteLink } from './netlink/requests.ts';
+import { deleteAddress, deleteLink } from './netlink/requests.ts';
 import { isRefusal, type RouteSocket } from './netlink/socket.ts';
+import { planBurial } from './pair.ts';
 import { applyParent, isOurs } from './parents.ts';
 import { parseNameservers } from './resolv-conf.ts';
+import type { Sweeper } from './sweeper.ts';
 import type { NetworkRecord, NetworkRequest } from './types.ts';
 
 /** What networks are made with. */
@@ -64,6 +66,25 @@ export function removeDevices({ socket, prefix }: Pick<DeviceTools, 'socket' | '
   }
   const link = first === undefined ? null : socket.link({ name: first });
   if (link !== null && (network.driver === 'bridge' ? link.kind === 'bridge' : isOurs(link, prefix))) removeLink(socket, link.name);
+}
+
+/**
+ * The same for a network that is removed for good: its bridges are taken out of use like a container's pair (`buryPair`), without addresses, and wait for the sweeper, since
+ * the kernel holds up whoever removes one for tens of milliseconds. A parent's VLAN goes at once: another network may want it again. Idempotent.
+ */
+export function buryDevices(
+  { socket, prefix, sweeper }: Pick<DeviceTools, 'socket' | 'prefix'> & { readonly sweeper: Sweeper },
+  network: NetworkRecord,
+): void {
+  if (network.driver !== 'bridge') return removeDevices({ socket, prefix }, network);
+  const names = network.links.flatMap((name, index) => (index === 0 ? [name] : [jointLinks(prefix, name)[0], name]));
+  const links = names.flatMap((name) => socket.link({ name }) ?? []);
+  const addresses = socket.addresses();
+  for (const link of links) {
+    const own = addresses.filter(({ index }) => index === link.index);
+    socket.change(...own.map(({ address, prefixLength }) => deleteAddress(link.index, address, prefixLength)), ...planBurial(prefix, link));
+  }
+  if (links.length > 0) sweeper.soon();
 }
 
 /** The networks as the firewall has to know them. Pure. */

@@ -37,11 +37,11 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
   const endpoints = createEndpointTable(options.state, stored);
   const socket = opened.use(openRouteSocket(addon));
   const firewall = opened.use(openFirewall({ addon, table: tableName(prefix) }));
-  const registry = createRegistry({ ...options, socket, firewall, endpoints }, records);
+  const sweeper = opened.use(createSweeper(() => sweepBuried(socket, prefix), logger));
+  const registry = createRegistry({ ...options, socket, firewall, endpoints, sweeper }, records);
   const bindingOf = ({ networkId }: Endpoint) => bindingOfNetwork(registry.byId(networkId));
   const ports = opened.use(openPorts({ ...options, firewall, endpoints: endpoints.ofContainer, bindingOf, socket }));
   const names = opened.use(openNameServers({ ...options, directory: directoryOf(endpoints, registry) }));
-  const sweeper = opened.use(createSweeper(() => sweepBuried(socket, prefix), logger));
   const ipv6 = existsSync('/proc/sys/net/ipv6/conf');
   const context: Context = { portLimit: usualPortLimit, ...options, socket, endpoints, registry, sweeper, ipv6 };
   const resources = opened.move();

@@ -4,6 +4,7 @@ import { formatSubnet, parseCidr, type Subnet } from './addresses.ts';
 import {
   allowLoopback,
   applyDevices,
+  buryDevices,
   claimPools,
   firewalled,
   removeDevices,
@@ -18,6 +19,7 @@ import { planNetwork } from './network-plan.ts';
 import { isOurs, probeChild } from './parents.ts';
 import { localSubnet } from './pools.ts';
 import { createSerial } from './serial.ts';
+import type { Sweeper } from './sweeper.ts';
 import { DEFAULT_NETWORK, type NetworkRecord, type NetworkRequest, type NetworkState } from './types.ts';
 
 /** A network whose devices are up, its pools chosen and its firewall in place. */
@@ -45,6 +47,7 @@ export interface Registry {
 export interface RegistryOptions extends DeviceTools {
   readonly state: NetworkState;
   readonly endpoints: EndpointTable;
+  readonly sweeper: Sweeper;
 }
 
 interface Context extends RegistryOptions {
@@ -169,7 +172,7 @@ async function remove(context: Context, ref: string): Promise<NetworkRecord> {
   networks.delete(network.name);
   context.made.delete(network.id);
   try {
-    removeDevices(context, network);
+    buryDevices(context, network);
     if (network.driver === 'bridge') await applyFirewall(context, [...networks.values()]);
     await state.removeNetwork(network);
   } catch (error) {
@@ -195,13 +198,14 @@ async function grow(context: Context, network: NetworkRecord | undefined, known:
   logger.info('the bridges of a network are full: it goes on with a further one', { network: network.name, link });
 }
 
-/** The table is made anew only for other networks than last time: each time costs a run of nft. */
+/** The table is made anew only when it was never looked at, or may not be what it was: that costs a run of nft. */
 async function applyFirewall(context: Context, networks: readonly NetworkRecord[]): Promise<void> {
   const plan = firewalled(networks);
   const text = JSON.stringify(plan.map((network) => ({ ...network, subnets: network.subnets.map(formatSubnet) })));
   if (text === context.applied) return;
   if (plan.length === 0 && context.applied === null) return;
-  await context.firewall.apply(plan);
+  if (context.applied === null) await context.firewall.apply(plan);
+  else await context.firewall.change(plan);
   context.applied = text;
 }
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { loadAddon } from '#sys';
-import { subnetOf } from '../addresses.ts';
+import { parseCidr, subnetOf } from '../addresses.ts';
 import { ip, isInOwnNetwork, rerunInOwnNetwork, whyNoNetworks } from '../testing/own-network.ts';
 import { openFirewall } from './firewall.ts';
 import { planChanges, type Forward } from './forwards.ts';
@@ -97,6 +98,62 @@ if (!isInOwnNetwork()) {
     assert.deepEqual(held(), whole);
     assert.equal(whole.length, everyKind.length);
     await firewall.remove();
+  });
+
+  test('networks that come and go change elements, and the sets are those of a table made for them at once', async () => {
+    // Neighbours, the last addresses there are, and networks of both families, internal, isolated, with several bridges.
+    const possible: FirewalledNetwork[] = [
+      '10.0.0.0/24',
+      '10.0.1.0/24',
+      '10.0.2.0/23',
+      '255.255.255.0/24',
+      'fd00::/64',
+      'fd00:0:0:1::/64',
+    ].map((text, index) => {
+      const subnet = parseCidr(text)?.subnet ?? assert.fail();
+      return {
+        links: Array.from({ length: 1 + (index % 3) }, (_, link) => `abr${index}x${link}`),
+        subnets: index === 2 ? [subnet, subnetOf(ip('fd00:2::'), 64)] : [subnet],
+        internal: index === 1,
+        interContainer: index !== 3,
+        masquerade: { ipv4: index !== 0, ipv6: true },
+      };
+    });
+    using firewall = openFirewall({ addon, table });
+    using whole = openFirewall({ addon, table: 'orlop-u' });
+    const sets = (name: string): string =>
+      nft('list', 'table', 'inet', name)
+        .replaceAll(/elements = \{([^}]*)\}/g, (_, words: string) =>
+          words
+            .split(',')
+            .map((word) => word.trim())
+            .toSorted()
+            .join(),
+        )
+        .replace(/^table.*$/m, '');
+    await firewall.apply([]);
+    await firewall.forward('box', everyKind);
+    await whole.forward('box', everyKind);
+    const handle = tableHandle();
+    const some = fc
+      .tuple(fc.subarray(possible), fc.boolean())
+      .map(([chosen, hidden]) => chosen.map((one) => ({ ...one, internal: one.internal || hidden })));
+    await fc.assert(
+      fc.asyncProperty(some, async (chosen) => {
+        await firewall.change(chosen);
+        await whole.apply(chosen);
+        assert.equal(sets(table), sets('orlop-u'));
+      }),
+      { numRuns: 30 },
+    );
+    assert.equal(tableHandle(), handle, 'one table all the time');
+    await firewall.change([]);
+    nft('flush', 'ruleset');
+    await firewall.change(possible);
+    await whole.apply(possible);
+    assert.equal(sets(table), sets('orlop-u'));
+    await firewall.remove();
+    await whole.remove();
   });
 
   test('what was flushed or changed by somebody is made again with all that there was', async () => {

@@ -1,5 +1,5 @@
 import { addressToBytes, formatAddress, type Address } from '../addresses.ts';
-import type { MapElement } from '../netlink/netfilter.ts';
+import type { Element } from '../netlink/netfilter.ts';
 import { concatenate } from '../netlink/wire.ts';
 import type { PortProtocol } from '../ports/types.ts';
 
@@ -60,7 +60,7 @@ export function formatChanges(table: string, changes: readonly MapChange[]): str
 }
 
 /** An entry as the kernel holds it: its fields in network order, each filled up to four bytes. Pure. */
-export function encodeForward({ protocol, hostAddress, hostPort, target, targetPort }: Forward): MapElement {
+export function encodeForward({ protocol, hostAddress, hostPort, target, targetPort }: Forward): Element {
   const host = hostAddress === null ? new Uint8Array(0) : addressToBytes(hostAddress);
   const key = concatenate([host, Uint8Array.of(protocolNumbers[protocol], 0, 0, 0), portField(hostPort)]);
   return { key, value: concatenate([addressToBytes(target), portField(targetPort)]) };

@@ -1,6 +1,6 @@
-import { OrlopError } from '#errors';
-import { formatSubnet, type Subnet } from '../addresses.ts';
+import type { Subnet } from '../addresses.ts';
 import { formatForwards, type Forward } from './forwards.ts';
+import { formatSets } from './network-sets.ts';
 
 /** A bridge network as the firewall sees it. */
 export interface FirewalledNetwork {
@@ -22,40 +22,12 @@ export interface FirewalledNetwork {
  * last word (nft(8), "hooks"). docs/decisions/0009 says how published ports work. Pure.
  */
 export function planRuleset(table: string, networks: readonly FirewalledNetwork[], forwards: Iterable<Forward> = []): string {
-  return `${planRemoval(table)}table inet ${table} {\n${planSets(networks)}${formatForwards(forwards)}${chains}}\n`;
+  return `${planRemoval(table)}table inet ${table} {\n${formatSets(networks)}${formatForwards(forwards)}${chains}}\n`;
 }
 
 /** Removes the table, if it is there. Pure. */
 export function planRemoval(table: string): string {
   return `add table inet ${table}\ndelete table inet ${table}\n`;
-}
-
-function planSets(networks: readonly FirewalledNetwork[]): string {
-  const links = networks.flatMap((network) => network.links);
-  const internal = networks.filter((network) => network.internal).flatMap((network) => network.links);
-  const further = networks.flatMap((network) => network.links.slice(1));
-  // Within a further bridge the ports themselves keep apart whom they have to; nothing is known there of what was asked for.
-  const verdict = (network: FirewalledNetwork, from: string, to: string): string =>
-    network.interContainer || (from === to && from !== network.links[0]) ? 'accept' : 'goto asked';
-  const within = networks.flatMap((network) =>
-    pairs(network.links).map(([from, to]) => `${quote(from)} . ${quote(to)} : ${verdict(network, from, to)}`),
-  );
-  const subnets = (family: 4 | 6): string[] => subnetsOf(networks, family);
-  const hidden = (family: 4 | 6): string[] =>
-    subnetsOf(
-      networks.filter(({ internal: isInternal, masquerade }) => !isInternal && (family === 4 ? masquerade.ipv4 : masquerade.ipv6)),
-      family,
-    );
-  return [
-    set('bridges', 'ifname', links.map(quote)),
-    set('further', 'ifname', further.map(quote)),
-    set('internal', 'ifname', internal.map(quote)),
-    map('within', 'ifname . ifname : verdict', within),
-    set('hidden4', 'ipv4_addr', hidden(4), 'interval'),
-    set('hidden6', 'ipv6_addr', hidden(6), 'interval'),
-    set('same4', 'ipv4_addr . ipv4_addr', subnets(4).map(twice), 'interval'),
-    set('same6', 'ipv6_addr . ipv6_addr', subnets(6).map(twice), 'interval'),
-  ].join('');
 }
 
 /**
@@ -113,38 +85,3 @@ const chains = `
     ct status dnat ip6 saddr . ip6 daddr @same6 masquerade
   }
 `;
-
-function subnetsOf(networks: readonly FirewalledNetwork[], family: 4 | 6): string[] {
-  return networks.flatMap((network) => network.subnets.filter((subnet) => subnet.family === family).map(formatSubnet));
-}
-
-function pairs(links: readonly string[]): [from: string, to: string][] {
-  return links.flatMap((from) => links.map((to): [string, string] => [from, to]));
-}
-
-function twice(text: string): string {
-  return `${text} . ${text}`;
-}
-
-function set(name: string, type: string, elements: readonly string[], flags?: string): string {
-  return declare('set', name, type, elements, flags);
-}
-
-function map(name: string, type: string, elements: readonly string[]): string {
-  return declare('map', name, type, elements);
-}
-
-/** nft refuses an empty list of elements. */
-function declare(kind: string, name: string, type: string, elements: readonly string[], flags?: string): string {
-  const parts = [`type ${type};`, ...(flags === undefined ? [] : [`flags ${flags};`])];
-  if (elements.length > 0) parts.push(`elements = { ${elements.join(', ')} };`);
-  return `  ${kind} ${name} { ${parts.join(' ')} }\n`;
-}
-
-/** nft's strings know no escapes but `\*`, which would otherwise mean every name that begins so. */
-function quote(link: string): string {
-  if (/^[^"\\*\s]{1,15}$/.test(link)) return `"${link}"`;
-  throw new OrlopError('invalid-argument', 'NETWORK_LINK_NAME_BAD', `a bridge cannot be called '${link}'`, {
-    hint: 'use letters, digits, dots, dashes and underscores, 15 at most',
-  });
-}

@@ -53,6 +53,7 @@ function createRig(options: { others?: readonly string[]; publishAddresses?: rea
   const forwards = new Map<string, readonly Forward[]>();
   const firewall: Firewall = {
     apply: async () => {},
+    change: async () => {},
     remove: async () => {},
     state: () => ({ networks: null, forwards: [] }),
     async forward(containerId, wanted) {

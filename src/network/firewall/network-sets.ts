@@ -1,0 +1,131 @@
+import { OrlopError } from '#errors';
+import { addressToBytes, formatSubnet, lastAddress, type Address, type Subnet } from '../addresses.ts';
+import type { Element } from '../netlink/netfilter.ts';
+import { concatenate } from '../netlink/wire.ts';
+import type { FirewalledNetwork } from './ruleset.ts';
+
+/** One entry of the sets that say which networks there are. */
+export interface SetEntry {
+  readonly set: string;
+  /** In the language of nft(8). */
+  readonly words: string;
+  /** As the kernel holds it. */
+  readonly elements: readonly Element[];
+}
+
+/** What is to change in one of the sets. */
+export interface SetChange {
+  readonly set: string;
+  readonly removed: readonly SetEntry[];
+  readonly added: readonly SetEntry[];
+}
+
+interface Declaration {
+  readonly kind: 'set' | 'map';
+  readonly type: string;
+  readonly flags?: string;
+}
+
+const declarations: Readonly<Record<string, Declaration>> = {
+  bridges: { kind: 'set', type: 'ifname' },
+  further: { kind: 'set', type: 'ifname' },
+  internal: { kind: 'set', type: 'ifname' },
+  within: { kind: 'map', type: 'ifname . ifname : verdict' },
+  hidden4: { kind: 'set', type: 'ipv4_addr', flags: 'interval' },
+  hidden6: { kind: 'set', type: 'ipv6_addr', flags: 'interval' },
+  same4: { kind: 'set', type: 'ipv4_addr . ipv4_addr', flags: 'interval' },
+  same6: { kind: 'set', type: 'ipv6_addr . ipv6_addr', flags: 'interval' },
+};
+
+/** The sets of these networks, in the language of nft(8). Pure. */
+export function formatSets(networks: readonly FirewalledNetwork[]): string {
+  const entries = Map.groupBy(planEntries(networks), ({ set }) => set);
+  const declare = ([name, { kind, type, flags }]: [string, Declaration]): string => {
+    const words = entries.get(name)?.map((entry) => entry.words) ?? [];
+    const parts = [`type ${type};`, ...(flags === undefined ? [] : [`flags ${flags};`])];
+    // nft refuses an empty list of elements.
+    if (words.length > 0) parts.push(`elements = { ${words.join(', ')} };`);
+    return `  ${kind} ${name} { ${parts.join(' ')} }\n`;
+  };
+  return Object.entries(declarations).map(declare).join('');
+}
+
+/** What has to change for the networks of `after` to be there instead of those of `before`. Pure. */
+export function planSetChanges(before: readonly FirewalledNetwork[], after: readonly FirewalledNetwork[]): SetChange[] {
+  const keyed = (networks: readonly FirewalledNetwork[]): Map<string, SetEntry> =>
+    new Map(planEntries(networks).map((entry) => [`${entry.set} ${entry.words}`, entry]));
+  const [old, wanted] = [keyed(before), keyed(after)];
+  const missing = (from: ReadonlyMap<string, SetEntry>, other: ReadonlyMap<string, SetEntry>): SetEntry[] =>
+    [...from].flatMap(([key, entry]) => (other.has(key) ? [] : [entry]));
+  const removed = Map.groupBy(missing(old, wanted), ({ set }) => set);
+  const added = Map.groupBy(missing(wanted, old), ({ set }) => set);
+  return Object.keys(declarations)
+    .map((set) => ({ set, removed: removed.get(set) ?? [], added: added.get(set) ?? [] }))
+    .filter((change) => change.removed.length + change.added.length > 0);
+}
+
+function planEntries(networks: readonly FirewalledNetwork[]): SetEntry[] {
+  return networks.flatMap((network) => {
+    const { links, subnets, internal, masquerade } = network;
+    const hides = (subnet: Subnet): boolean => !internal && (subnet.family === 4 ? masquerade.ipv4 : masquerade.ipv6);
+    return [
+      ...links.map((link) => entry('bridges', quote(link), [{ key: name(link) }])),
+      ...links.slice(1).map((link) => entry('further', quote(link), [{ key: name(link) }])),
+      ...(internal ? links : []).map((link) => entry('internal', quote(link), [{ key: name(link) }])),
+      ...pairs(links).map(([from, to]) => withinEntry(network, from, to)),
+      ...subnets.filter(hides).map((subnet) => entry(`hidden${subnet.family}`, formatSubnet(subnet), rangeElements(subnet))),
+      ...subnets.map(sameEntry),
+    ];
+  });
+}
+
+/** Within a further bridge the ports themselves keep apart whom they have to; nothing is known there of what was asked for. */
+function withinEntry({ interContainer, links }: FirewalledNetwork, from: string, to: string): SetEntry {
+  const isFree = interContainer || (from === to && from !== links[0]);
+  const verdict = isFree ? ({ verdict: 'accept' } as const) : ({ verdict: 'goto', chain: 'asked' } as const);
+  const words = `${quote(from)} . ${quote(to)} : ${isFree ? 'accept' : 'goto asked'}`;
+  return entry('within', words, [{ key: concatenate([name(from), name(to)]), value: verdict }]);
+}
+
+function sameEntry(subnet: Subnet): SetEntry {
+  const text = formatSubnet(subnet);
+  const twice = (address: Address): Uint8Array => concatenate([addressToBytes(address), addressToBytes(address)]);
+  const element = { key: twice(firstAddress(subnet)), keyEnd: twice(lastAddress(subnet)) };
+  return entry(`same${subnet.family}`, `${text} . ${text}`, [element]);
+}
+
+/** A set of intervals of one field is a list of marks: here one begins, here it has ended, unless it goes on to the last address there is. */
+function rangeElements(subnet: Subnet): Element[] {
+  const first = firstAddress(subnet);
+  const after = lastAddress(subnet).value + 1n;
+  const isLast = after === 1n << (subnet.family === 4 ? 32n : 128n);
+  const start = { key: addressToBytes(first) };
+  return isLast ? [start] : [start, { key: addressToBytes({ family: subnet.family, value: after }), isEnd: true }];
+}
+
+function firstAddress({ family, base }: Subnet): Address {
+  return { family, value: base };
+}
+
+function entry(set: string, words: string, elements: readonly Element[]): SetEntry {
+  return { set, words, elements };
+}
+
+function pairs(links: readonly string[]): [from: string, to: string][] {
+  return links.flatMap((from) => links.map((to): [string, string] => [from, to]));
+}
+
+/** A link's name as a key: 16 bytes (IFNAMSIZ), zeros behind it. */
+function name(link: string): Uint8Array {
+  const bytes = new Uint8Array(16);
+  bytes.set(Buffer.from(link).subarray(0, 15));
+  return bytes;
+}
+
+/** nft's strings know no escapes but `\*`, which would otherwise mean every name that begins so. */
+function quote(link: string): string {
+  if (/^[^"\\*\s]{1,15}$/.test(link)) return `"${link}"`;
+  throw new OrlopError('invalid-argument', 'NETWORK_LINK_NAME_BAD', `a bridge cannot be called '${link}'`, {
+    hint: 'use letters, digits, dots, dashes and underscores, 15 at most',
+  });
+}
