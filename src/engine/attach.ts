@@ -14,7 +14,7 @@ export async function attachContainer(context: EngineContext, ref: string, reque
   if (container.record.state.status === 'created' || container.record.state.status === 'exited') {
     return { stream: waitForStart(context, container, wanted), terminal };
   }
-  requireRunning(container, 'attach to');
+  requireRunning(container, ref);
   const stream = await attachMonitor(container.files.monitor, wanted, context.addon);
   publishContainerEvent(context, container, 'attach');
   return { stream, terminal };

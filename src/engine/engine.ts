@@ -1,3 +1,4 @@
+import { OrlopError, toOrlopError } from '#errors';
 import { closeSync, constants, openSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { createSeccompCache, openCgroup } from '#runtime';
@@ -176,7 +177,7 @@ function containersOf(context: EngineContext): Engine['containers'] {
     },
     async resize(ref, rows, columns) {
       const container = context.table.find(ref);
-      requireRunning(container, 'resize');
+      requireRunning(container, ref);
       container.connection?.resize(rows, columns);
     },
     update: (ref, change) => updateContainer(context, ref, change),
@@ -203,9 +204,20 @@ function actOnHealth(context: EngineContext, container: LiveContainer, action: U
   act().catch((error: unknown) => context.logger.error('an unhealthy container could not be seen to', { container: name, action, error }));
 }
 
+function newNameOf(wanted: string): string {
+  try {
+    return parseContainerName(wanted);
+  } catch (cause) {
+    const { kind, code, message, hint } = toOrlopError(cause);
+    throw new OrlopError(kind, code, `Error when allocating new name: ${message}`, { cause, ...(hint === undefined ? {} : { hint }) });
+  }
+}
+
 async function renameContainer(context: EngineContext, ref: string, wanted: string): Promise<void> {
   const container = context.table.find(ref);
-  const name = parseContainerName(wanted);
+  const name = newNameOf(wanted);
+  if (name === container.record.name)
+    throw new OrlopError('invalid-argument', 'ENGINE_SAME_NAME', 'Renaming a container with the same name as its current name');
   await context.queues.run(container.record.id, async () => {
     const holder = context.table.holderOf(name);
     if (holder !== undefined) throw nameInUse(name, holder.record.id);

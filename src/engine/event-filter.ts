@@ -33,10 +33,15 @@ function predicateOf(name: string, values: readonly string[]): Predicate {
     case 'network':
     case 'volume':
     case 'daemon':
+    case 'plugin':
+    case 'node':
+    case 'service':
+    case 'secret':
+    case 'config':
       return (event) => isNamed(event, values, event.type === name);
     default:
       throw new OrlopError('invalid-argument', 'ENGINE_FILTER_UNKNOWN', `invalid filter '${name}'`, {
-        hint: 'filters are: container, daemon, event, image, label, network, scope, type, volume',
+        hint: 'filters are: config, container, daemon, event, image, label, network, node, plugin, scope, secret, service, type, volume',
       });
   }
 }

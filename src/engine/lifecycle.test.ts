@@ -113,7 +113,7 @@ describe('the life of a container', { skip: whyNoEngine(), timeout: 120_000 }, (
       const { containers } = host.engine;
       const ids = [await host.create(['true'], { name: 'one' }), await host.create(['true'], { name: 'two' })];
       await assert.rejects(containers.rename('one', 'two'), failsWith('conflict', 'ENGINE_NAME_IN_USE'));
-      await assert.rejects(containers.rename('one', 'one'), failsWith('conflict', 'ENGINE_NAME_IN_USE'));
+      await assert.rejects(containers.rename('one', 'one'), failsWith('invalid-argument', 'ENGINE_SAME_NAME'));
       await assert.rejects(containers.rename('one', 'a b'), failsWith('invalid-argument', 'ENGINE_NAME_INVALID'));
       await containers.rename('one', '/three');
       assert.equal(containers.inspect('three').id, ids[0]);

@@ -31,6 +31,7 @@ import type {
   RegistryCall,
   RegistryLogin,
   RemoteImageView,
+  SearchHitView,
   StoreCheck,
   TemplateView,
   VolumeRequest,
@@ -220,6 +221,8 @@ export interface Engine extends AsyncDisposable {
     /** All tags that the registry has of a repository. */
     tags(ref: string, options: RegistryCall): Promise<string[]>;
     inspect(ref: string, options: RegistryCall): Promise<RemoteImageView>;
+    /** Repositories of a registry that fit a term. */
+    search(domain: string, query: { term: string; limit: number }, options: RegistryCall): Promise<SearchHitView[]>;
     /** Unauthenticated when the registry does not let them in. `identityToken`: to be kept in place of the password; null when there is none. */
     login(registry: string, login: RegistryLogin, signal: AbortSignal): Promise<{ identityToken: string | null }>;
   };

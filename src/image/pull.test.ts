@@ -63,6 +63,7 @@ function createMemoryRegistry() {
   const client: RegistryClient = {
     ping: async () => ({ identityToken: null }),
     catalog: async () => [],
+    search: async () => [],
     repository: repositoryOf,
     close: () => undefined,
     [Symbol.dispose]: () => undefined,

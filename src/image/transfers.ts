@@ -10,7 +10,7 @@ import {
   withDefaultTag,
 } from '#oci';
 import { isOrlopError, OrlopError } from '#errors';
-import type { CredentialSource, RegistryClient } from '#registry';
+import type { CredentialSource, RegistryClient, SearchHit } from '#registry';
 import type { Store } from '#store';
 import { type PulledImage, pullImage } from './pull.ts';
 import { createBlobDownloads } from './pull-layers.ts';
@@ -46,6 +46,8 @@ export interface Transfers {
   inspect(reference: string, options?: TransferOptions): Promise<RemoteImage>;
   /** See `RegistryClient.ping`: unauthenticated when the registry does not let these credentials in. */
   login(domain: string, options: TransferOptions): Promise<{ readonly identityToken: string | null }>;
+  /** See `RegistryClient.search`. */
+  search(domain: string, query: { readonly term: string; readonly limit: number }, options: TransferOptions): Promise<SearchHit[]>;
 }
 
 export function createTransfers(parts: {
@@ -84,6 +86,11 @@ export function createTransfers(parts: {
     },
     login: (domain, { credentials, signal }) =>
       registries.ping(domain, { ...(credentials === undefined ? {} : { credentials }), ...(signal === undefined ? {} : { signal }) }),
+    search: (domain, query, { credentials, signal }) =>
+      registries.search(domain, query, {
+        ...(credentials === undefined ? {} : { credentials }),
+        ...(signal === undefined ? {} : { signal }),
+      }),
   };
 }
 

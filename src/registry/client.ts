@@ -6,6 +6,7 @@ import { createEndpoint, type Endpoint, type EndpointContext } from './endpoint.
 import { createAgents } from './http/agents.ts';
 import { listAll, listReferrers } from './listing.ts';
 import { fetchManifest, objectOf, resolveManifest } from './manifests.ts';
+import { searchRegistry } from './search.ts';
 import { locateRegistry, planLocations, type RegistrySettings } from './settings.ts';
 import type { CallOptions, CredentialSource, RegistryClient, RegistryLimits, Repository, RepositoryName } from './types.ts';
 import { mountBlob, uploadBlob } from './uploads.ts';
@@ -22,6 +23,9 @@ export interface RegistryClientOptions {
 }
 
 const defaultLimits: RegistryLimits = { stallMs: 60_000, leastBytes: 64 * 1024, attempts: 5, backoffMs: 500, longestWaitMs: 60_000 };
+/** Where Docker's hub is searched. */
+const hub = 'docker.io';
+const searchHost = 'index.docker.io';
 const nobody: CredentialSource = () => null;
 
 /** A client of OCI registries (distribution-spec 1.1). Connections are shared by all that it makes, logins by nobody. */
@@ -60,6 +64,7 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
       const place = { endpoint: registry(domain, how.credentials), object: `catalog of ${domain}`, scopes: ['registry:catalog:*'] };
       return listAll(place, '/v2/_catalog', 'repositories', how);
     },
+    search: (domain, query, how = {}) => searchRegistry(registry(domain === hub ? searchHost : domain, how.credentials), query, how),
     repository: (name, how = {}) => createRepository(context, settings, name, how.credentials ?? nobody),
     close: () => agents.close(),
     [Symbol.dispose]: () => agents.close(),

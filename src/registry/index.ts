@@ -10,4 +10,5 @@ export type {
   RegistryLimits,
   Repository,
   RepositoryName,
+  SearchHit,
 } from './types.ts';

@@ -80,6 +80,14 @@ export interface Repository {
   referrers(digest: Digest, options?: CallOptions & { readonly artifactType?: string }): Promise<Index>;
 }
 
+/** A repository that a search has found. */
+export interface SearchHit {
+  readonly name: string;
+  readonly description: string;
+  readonly stars: number;
+  readonly isOfficial: boolean;
+}
+
 export interface RegistryClient extends Disposable {
   /**
    * Succeeds when the registry lets these credentials in. `identityToken` is what its token service gives to be kept in place of the password; null where
@@ -90,6 +98,12 @@ export interface RegistryClient extends Disposable {
     options?: CallOptions & { readonly credentials?: CredentialSource },
   ): Promise<{ readonly identityToken: string | null }>;
   catalog(domain: string, options?: CallOptions & { readonly credentials?: CredentialSource }): Promise<string[]>;
+  /** Repositories whose name or description fits, in the registry's order; `limit` at most. Few registries but Docker's hub have it. */
+  search(
+    domain: string,
+    query: { readonly term: string; readonly limit: number },
+    options?: CallOptions & { readonly credentials?: CredentialSource },
+  ): Promise<SearchHit[]>;
   repository(name: RepositoryName, options?: { readonly credentials?: CredentialSource }): Repository;
   /** Closes resting connections. */
   close(): void;

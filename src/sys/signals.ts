@@ -48,7 +48,7 @@ const lastRealtime = 64;
 export function parseSignal(text: string): number {
   const number = /^[0-9]{1,2}$/.test(text) ? Number(text) : namedSignal(text);
   if (number !== undefined && number >= 1 && number <= lastRealtime) return number;
-  throw new OrlopError('invalid-argument', 'SYS_UNKNOWN_SIGNAL', `unknown signal ${JSON.stringify(text)}`, {
+  throw new OrlopError('invalid-argument', 'SYS_UNKNOWN_SIGNAL', `invalid signal: ${text}`, {
     hint: 'give a name such as SIGTERM, RTMIN+3 or a number from 1 to 64',
   });
 }

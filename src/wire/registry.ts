@@ -33,6 +33,23 @@ export interface RemoteImageView {
   readonly platforms: readonly { readonly architecture: string; readonly os: string; readonly variant?: string }[];
 }
 
+/** A repository that a search has found. */
+export interface SearchHitView {
+  readonly name: string;
+  readonly description: string;
+  readonly stars: number;
+  readonly isOfficial: boolean;
+}
+
+/** One of `GET /images/search`. */
+export interface DockerSearchHit {
+  star_count: number;
+  is_official: boolean;
+  name: string;
+  is_automated: boolean;
+  description: string;
+}
+
 /** `GET /distribution/{name}/json` */
 export interface DockerDistribution {
   Descriptor: { mediaType: string; digest: string; size: number };

@@ -87,7 +87,7 @@ describe("docker's own command line works with our API", { skip: missing }, () =
     assert.equal((await docker('exec', '-d', 'box', 'echo', 'x')).code, 0);
     assert.equal((await fed('typed', 'exec', '-i', 'box', 'cat')).stdout, 'typed');
     assert.equal((await docker('top', 'box')).stdout, 'PID                 CMD\n4321                sleep 60\n');
-    assert.match((await docker('rm', 'box')).stderr, /cannot remove container "box": container is running/);
+    assert.match((await docker('rm', 'box')).stderr, /cannot remove container "\/box": container is running/);
     assert.equal(
       (await docker('inspect', '-f', '{{.State.Running}} {{.Config.Labels.a}} {{.HostConfig.NetworkMode}}', 'box')).stdout,
       'true b bridge\n',

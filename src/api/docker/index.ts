@@ -8,9 +8,11 @@ import type { ImageBackend } from './images/backend.ts';
 import { imageRoutes } from './images/routes.ts';
 import type { NetworkBackend } from './networks/backend.ts';
 import { notYetRoutes } from './not-yet.ts';
+import { pluginRoutes } from './plugins/routes.ts';
 import type { RegistryBackend } from './registries/backend.ts';
 import { registryRoutes } from './registries/routes.ts';
 import type { StoreBackend } from './store/backend.ts';
+import { swarmRoutes } from './swarm/routes.ts';
 import type { SystemBackend } from './system/backend.ts';
 import { systemRoutes } from './system/routes.ts';
 
@@ -32,6 +34,8 @@ export function dockerRoutes(backend: DockerBackend): Route[] {
     ...imageRoutes(backend, storageDriver),
     ...execRoutes(backend),
     ...containerRoutes(backend, storageDriver),
+    ...pluginRoutes(),
+    ...swarmRoutes(),
     ...notYetRoutes(),
   ];
 }

@@ -5,13 +5,6 @@ import type { Route } from '#api/http';
 const nouns = {
   build: 'builds',
   session: 'build sessions',
-  plugins: 'plugins',
-  swarm: 'swarm mode',
-  nodes: 'swarm mode',
-  services: 'swarm mode',
-  tasks: 'swarm mode',
-  secrets: 'swarm mode',
-  configs: 'swarm mode',
 } as const;
 
 const containerVerbs = ['attach/ws'] as const;
@@ -26,7 +19,6 @@ export function notYetRoutes(): Route[] {
     }
     for (const verb of containerVerbs) routes.push(refusing(method, `/containers/{id}/${verb}`, `containers/${verb}`));
     routes.push(refusing(method, '/system/{rest...}', 'system calls of this kind'));
-    for (const verb of ['search']) routes.push(refusing(method, `/images/${verb}`, `images/${verb}`));
   }
   return routes;
 }

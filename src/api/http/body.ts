@@ -18,6 +18,6 @@ export async function readJson(source: AsyncIterable<Uint8Array>, maximumBytes =
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new OrlopError('invalid-argument', 'HTTP_BAD_JSON', 'the request body is not JSON', { cause });
+    throw new OrlopError('invalid-argument', 'HTTP_BAD_JSON', `invalid JSON: ${(cause as Error).message}`, { cause });
   }
 }

@@ -84,16 +84,23 @@ describe('query parameters', () => {
   });
 });
 
-test('errors show their hint as a second sentence and keep their parts', () => {
+test("errors in Docker's words keep their hint apart", () => {
   const { status, body } = formatErrorAnswer(new OrlopError('conflict', 'A_B', 'it is in use', { hint: 'stop it first' }));
   assert.equal(status, 409);
   assert.deepEqual(body, {
-    message: 'it is in use. Stop it first',
+    message: 'it is in use',
     kind: 'conflict',
     code: 'A_B',
     detail: 'it is in use',
     hint: 'stop it first',
   });
+});
+
+test('errors that Docker has no words for show their hint as a second sentence', () => {
+  const { status, body } = formatErrorAnswer(new OrlopError('unimplemented', 'A_B', 'there is no such thing', { hint: 'leave it out' }));
+  assert.equal(status, 501);
+  assert.equal(body.message, 'there is no such thing. Leave it out');
+  assert.equal(body.detail, 'there is no such thing');
 });
 
 test('addresses to listen on are unix sockets; others are refused with the reason', () => {

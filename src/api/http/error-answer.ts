@@ -18,9 +18,12 @@ const statuses: Readonly<Record<ErrorKind, number>> = {
   'resource-exhausted': 507,
 };
 
+/** Errors for which Docker has words of its own: its clients compare them whole, so that a hint stands beside them and not among them. */
+const plainKinds: ReadonlySet<ErrorKind> = new Set(['invalid-argument', 'not-found', 'already-exists', 'conflict', 'failed-precondition']);
+
 export interface ErrorAnswer {
   readonly status: number;
-  /** `message` shows the hint as a second sentence, for clients that show nothing else; ours read the other fields. */
+  /** For kinds that Docker does not know, `message` shows the hint as a second sentence, for clients that show nothing else; ours read the other fields. */
   readonly body: {
     readonly message: string;
     readonly kind: ErrorKind;
@@ -34,6 +37,7 @@ export function formatErrorAnswer(error: OrlopError): ErrorAnswer {
   const status = statuses[error.kind];
   const { kind, code, hint, message } = error;
   if (hint === undefined) return { status, body: { message, kind, code } };
+  if (plainKinds.has(kind)) return { status, body: { message, kind, code, detail: message, hint } };
   const sentence = `${hint.charAt(0).toUpperCase()}${hint.slice(1)}`;
   return { status, body: { message: `${message.replace(/\.$/, '')}. ${sentence}`, kind, code, detail: message, hint } };
 }

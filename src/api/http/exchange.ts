@@ -24,11 +24,11 @@ export interface Exchange {
   /** Aborted when the client leaves before the answer is whole. */
   readonly signal: AbortSignal;
   readonly body: AsyncIterable<Uint8Array>;
-  /** The body as an object; empty when there is none. */
-  readObject(): Promise<JsonReader>;
+  /** The body as an object; without one an empty object, or invalid-argument when it is `required`. invalid-argument for a body of another type. */
+  readObject(options?: { readonly required?: boolean }): Promise<JsonReader>;
 
   json(status: number, value: unknown): void;
-  text(status: number, value: string): void;
+  text(status: number, value: string, headers?: Readonly<Record<string, string>>): void;
   empty(status: number, headers?: Readonly<Record<string, string>>): void;
   /** Sends the headers at once. The stream ends when the handler returns. */
   stream(status: number, contentType: string, headers?: Readonly<Record<string, string>>): AnswerStream;
@@ -54,9 +54,9 @@ export interface ServedExchange extends Exchange {
 export function createExchange(request: IncomingMessage, response: ServerResponse, facts: ExchangeFacts): ServedExchange {
   let hijacked = false;
   const body = facts.upgraded ? readUpgradedBody(request.socket, Number(request.headers['content-length'] ?? 0)) : request;
-  const send = (status: number, contentType: string, text: string): void => {
+  const send = (status: number, contentType: string, text: string, headers: Readonly<Record<string, string>> = {}): void => {
     const bytes = Buffer.from(text);
-    response.writeHead(status, { 'Content-Type': contentType, 'Content-Length': bytes.length });
+    response.writeHead(status, { ...headers, 'Content-Type': contentType, 'Content-Length': bytes.length });
     response.end(request.method === 'HEAD' ? undefined : bytes);
   };
   return {
@@ -67,9 +67,14 @@ export function createExchange(request: IncomingMessage, response: ServerRespons
     headers: request.headers,
     signal: facts.signal,
     body,
-    readObject: async () => createJsonReader(await readJson(body), 'body'),
+    async readObject({ required = false } = {}) {
+      checkJsonType(request.headers['content-type']);
+      const value = await readJson(body);
+      if (value === undefined && required) throw new OrlopError('invalid-argument', 'HTTP_NO_BODY', 'got EOF while reading request body');
+      return createJsonReader(value, 'body');
+    },
     json: (status, value) => send(status, 'application/json', `${JSON.stringify(value)}\n`),
-    text: (status, value) => send(status, 'text/plain; charset=utf-8', value),
+    text: (status, value, headers) => send(status, 'text/plain; charset=utf-8', value, headers),
     empty: (status, headers = {}) => {
       response.writeHead(status, headers);
       response.end();
@@ -91,6 +96,13 @@ export function createExchange(request: IncomingMessage, response: ServerRespons
       return hijacked || response.headersSent;
     },
   };
+}
+
+/** A body that says nothing of its type is taken for JSON. */
+function checkJsonType(given: string | undefined): void {
+  if (given === undefined || given.split(';')[0]?.trim().toLowerCase() === 'application/json') return;
+  const words = `unsupported Content-Type header (${given}): must be 'application/json'`;
+  throw new OrlopError('invalid-argument', 'HTTP_BAD_CONTENT_TYPE', words);
 }
 
 function openAnswerStream(

@@ -44,7 +44,7 @@ function nextChunk(socket: Socket, wanted: number): Promise<Buffer> {
   });
 }
 
-/** Answers on the bare socket and hands it over: `101 UPGRADED` when the client asked to switch protocols, else a `200 OK` without end. */
+/** Answers on the bare socket, with the headers of every answer, and hands it over: `101 UPGRADED` when the client asked to switch protocols, else a `200 OK` without end. */
 export function hijackSocket({ request, response, contentType, upgraded }: HijackOptions): Socket {
   const socket = request.socket;
   if (!upgraded) releaseFromParser(socket);
@@ -53,7 +53,8 @@ export function hijackSocket({ request, response, contentType, upgraded }: Hijac
   socket.on('error', () => socket.destroy());
   const first = request.headers.upgrade === undefined ? 'HTTP/1.1 200 OK' : 'HTTP/1.1 101 UPGRADED';
   const upgrade = request.headers.upgrade === undefined ? '' : `Connection: Upgrade\r\nUpgrade: ${request.headers.upgrade}\r\n`;
-  socket.write(`${first}\r\nContent-Type: ${contentType}\r\n${upgrade}\r\n`);
+  const usual = Object.entries(response.getHeaders()).map(([name, value]) => `${name}: ${String(value)}\r\n`);
+  socket.write(`${first}\r\nContent-Type: ${contentType}\r\n${upgrade}${usual.join('')}\r\n`);
   return socket;
 }
 

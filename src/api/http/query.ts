@@ -37,10 +37,10 @@ function parseFilters(json: string): Record<string, readonly string[]> {
   try {
     value = JSON.parse(json);
   } catch {
-    throw invalid('filters must be JSON');
+    throw invalid('invalid filter: filters must be JSON');
   }
   if (value === null) return {};
-  if (typeof value !== 'object' || Array.isArray(value)) throw invalid('filters must be a JSON object');
+  if (typeof value !== 'object' || Array.isArray(value)) throw invalid('invalid filter: filters must be a JSON object');
   return Object.fromEntries(Object.entries(value).map(([name, given]) => [name, filterValues(name, given)]));
 }
 

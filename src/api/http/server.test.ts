@@ -103,8 +103,8 @@ describe('the HTTP server', () => {
   test('says what is wrong in JSON', async () => {
     assert.match(await talk('GET /nope HTTP/1.1\r\n\r\n'), /^HTTP\/1\.1 404 [^]*\{"message":"page not found"/);
     assert.match(await talk('GET /v9.9/ok HTTP/1.1\r\n\r\n'), /^HTTP\/1\.1 400 [^]*too new/);
-    assert.match(await talk('GET /refuse HTTP/1.1\r\n\r\n'), /^HTTP\/1\.1 404 [^]*"message":"no such thing\. Look elsewhere"/);
-    assert.match(await talk('POST /plain HTTP/1.1\r\nContent-Length: 5\r\n\r\n{"n":'), /^HTTP\/1\.1 400 [^]*not JSON/);
+    assert.match(await talk('GET /refuse HTTP/1.1\r\n\r\n'), /^HTTP\/1\.1 404 [^]*"message":"no such thing","kind":"not-found"/);
+    assert.match(await talk('POST /plain HTTP/1.1\r\nContent-Length: 5\r\n\r\n{"n":'), /^HTTP\/1\.1 400 [^]*invalid JSON/);
     assert.match(await talk('rubbish\r\n\r\n'), /^HTTP\/1\.1 400 /);
   });
 
@@ -118,7 +118,7 @@ describe('the HTTP server', () => {
     const heard = await talk(`POST /echo HTTP/1.1\r\n${upgrade}\r\nearly `, 'late');
     assert.match(
       heard,
-      /^HTTP\/1\.1 101 UPGRADED\r\nContent-Type: application\/vnd\.docker\.raw-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n\[\]<early late>$/,
+      /^HTTP\/1\.1 101 UPGRADED\r\nContent-Type: application\/vnd\.docker\.raw-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\napi-version: 1\.51\r\n\r\n\[\]<early late>$/,
     );
     const body = `Content-Type: application/json\r\nContent-Length: 12\r\n${upgrade}\r\n{"say":"hi"}`;
     assert.match(await talk(`POST /echo HTTP/1.1\r\n${body}early `, 'late'), /\r\n\r\n\[hi\]<early late>$/);
@@ -132,7 +132,10 @@ describe('the HTTP server', () => {
 
   test('hands a connection over without Upgrade, even to what looks like HTTP', async () => {
     const heard = await talk('POST /echo HTTP/1.1\r\n\r\n', 'GET / HTTP/1.1\r\n\r\n');
-    assert.match(heard, /^HTTP\/1\.1 200 OK\r\nContent-Type: application\/vnd\.docker\.raw-stream\r\n\r\n\[\]<GET \/ HTTP\/1\.1\r\n\r\n>$/);
+    assert.match(
+      heard,
+      /^HTTP\/1\.1 200 OK\r\nContent-Type: application\/vnd\.docker\.raw-stream\r\napi-version: 1\.51\r\n\r\n\[\]<GET \/ HTTP\/1\.1\r\n\r\n>$/,
+    );
   });
 
   test('an upgrade that is refused, or asked of a route that has none, is answered as HTTP', async () => {

@@ -17,7 +17,7 @@ import { resolveProcess } from './effective.ts';
 import { diskSizeOf } from './disk-limit.ts';
 import { machineResolvConf, parseExtraHost } from './host-files.ts';
 import { createContainerId, createName, parseContainerName } from './names.ts';
-import { formatRecord, initialState, type ContainerRecord } from './record.ts';
+import { endingSignal, formatRecord, initialState, type ContainerRecord } from './record.ts';
 
 /**
  * Makes a container that can be started: its row, its place in a network, its writable layer. Undone whole when a step fails; the row comes
@@ -84,7 +84,7 @@ function planRecord(
   const isTaken = (name: string): boolean => context.table.holderOf(name) !== undefined;
   const name = request.name === undefined || request.name === '' ? createName(isTaken) : parseContainerName(request.name);
   const process = resolveProcess(image, request);
-  parseSignal(process.stopSignal);
+  parseSignal(endingSignal(process));
   for (const entry of request.extraHosts ?? []) parseExtraHost(entry, ['0.0.0.0']);
   checkIsolation(request);
   diskSizeOf(request);

@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { isOrlopError } from '#errors';
 import { imageViewWith, requestWith } from '../fixtures/records.ts';
 import type { CreateRequest, ImageView } from '../model.ts';
-import { mergeEnvironment, resolveProcess } from './effective.ts';
+import { configuredEnvironment, mergeEnvironment, resolveProcess } from './effective.ts';
+import { endingSignal } from './record.ts';
 
 const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -37,7 +38,8 @@ describe('entrypoint and command', () => {
     for (const request of [{}, { entrypoint: [''] }, { entrypoint: [], command: [] }]) {
       assert.throws(
         () => resolve({}, request),
-        (error: unknown) => isOrlopError(error, 'invalid-argument') && error.code === 'ENGINE_NO_COMMAND' && /busybox/.test(error.message),
+        (error: unknown) =>
+          isOrlopError(error, 'invalid-argument') && error.code === 'ENGINE_NO_COMMAND' && /busybox/.test(error.hint ?? ''),
       );
     }
   });
@@ -55,6 +57,11 @@ describe('environment', () => {
     ['only the first equals sign divides', [], ['A=b=c'], [path, 'A=b=c']],
   ];
   for (const [what, image, request, merged] of cases) test(what, () => assert.deepEqual(mergeEnvironment(image, request), merged));
+
+  test('is shown as it was asked for, then what only the image has', () => {
+    assert.deepEqual(configuredEnvironment(['A=1', 'B=2', 'C=3'], ['Z=9', 'B', 'A=']), ['Z=9', 'B', 'A=', 'C=3']);
+    assert.throws(() => configuredEnvironment([], ['']), /invalid environment variable: $/);
+  });
 
   test('a variable without a name is refused, named', () => {
     assert.throws(() => mergeEnvironment([], ['=x']), /invalid environment variable: =x/);
@@ -80,16 +87,16 @@ describe('environment', () => {
 describe('working directory, user and stop signal', () => {
   const command = ['true'];
 
-  test('come from the image, then from the kind', () => {
+  test('come from the image, and are otherwise left open', () => {
     const plain = resolve({ command });
-    assert.deepEqual([plain.workingDirectory, plain.user, plain.stopSignal], ['/', '', 'SIGTERM']);
+    assert.deepEqual([plain.workingDirectory, plain.user, plain.stopSignal], ['', '', '']);
     const said = resolve({ command, workingDirectory: '/srv', user: 'www', stopSignal: 'SIGQUIT' });
     assert.deepEqual([said.workingDirectory, said.user, said.stopSignal], ['/srv', 'www', 'SIGQUIT']);
   });
 
   test('the image says how to stop it, else SIGTERM', () => {
-    assert.equal(resolve({ command }).stopSignal, 'SIGTERM');
-    assert.equal(resolve({ command, stopSignal: 'SIGPWR' }).stopSignal, 'SIGPWR');
+    assert.equal(endingSignal(resolve({ command })), 'SIGTERM');
+    assert.equal(endingSignal(resolve({ command, stopSignal: 'SIGPWR' })), 'SIGPWR');
   });
 
   test('the request wins', () => {

@@ -15,22 +15,22 @@ export function resolveProcess(image: ImageView, request: CreateRequest): Effect
   const inherited = asked === null || asked.length === 0 ? image.config.command : [];
   const effective = command !== null && command.length > 0 ? command : inherited;
   if (entrypoint.length + effective.length === 0) {
-    throw new OrlopError('invalid-argument', 'ENGINE_NO_COMMAND', `no command specified: the image ${request.image} names none`, {
-      hint: 'give one after the image',
+    throw new OrlopError('invalid-argument', 'ENGINE_NO_COMMAND', 'no command specified', {
+      hint: `the image ${request.image} names none: give one after it`,
     });
   }
   return {
     entrypoint,
     command: effective,
-    env: mergeEnvironment(image.config.env, request.env ?? []),
-    workingDirectory: absoluteDirectory(request.workingDirectory ?? (image.config.workingDirectory || '/')),
+    env: configuredEnvironment(image.config.env, request.env ?? []),
+    workingDirectory: absoluteDirectory(request.workingDirectory ?? image.config.workingDirectory),
     user: request.user ?? image.config.user,
-    stopSignal: request.stopSignal ?? (image.config.stopSignal || 'SIGTERM'),
+    stopSignal: request.stopSignal ?? image.config.stopSignal,
   };
 }
 
 function absoluteDirectory(path: string): string {
-  if (path.startsWith('/')) return path;
+  if (path === '' || path.startsWith('/')) return path;
   throw new OrlopError(
     'invalid-argument',
     'ENGINE_WORKDIR_RELATIVE',
@@ -41,17 +41,30 @@ function absoluteDirectory(path: string): string {
   );
 }
 
-/** Later entries win and keep the first one's place; a bare name takes the variable away; PATH always has a value. */
+/** The environment as Docker keeps and shows it: what is asked for as it was written, then of the image what nobody names. */
+export function configuredEnvironment(image: readonly string[], asked: readonly string[]): string[] {
+  for (const entry of asked) checkVariable(entry);
+  const named = new Set(asked.map(variableName));
+  return [...asked, ...image.filter((entry) => !named.has(variableName(entry)))];
+}
+
+/** The environment of a process. Later entries win and keep the first one's place; a bare name takes the variable away; PATH always has a value. */
 export function mergeEnvironment(base: readonly string[], changes: readonly string[]): string[] {
   const byName = new Map<string, string>([['PATH', defaultPath]]);
   for (const entry of [...base, ...changes]) {
-    const at = entry.indexOf('=');
-    if (at === 0)
-      throw new OrlopError('invalid-argument', 'ENGINE_ENV_INVALID', `invalid environment variable: ${entry}`, {
-        hint: 'write NAME=value',
-      });
-    if (at < 0) byName.delete(entry);
-    else byName.set(entry.slice(0, at), entry);
+    checkVariable(entry);
+    if (entry.includes('=')) byName.set(variableName(entry), entry);
+    else byName.delete(entry);
   }
   return [...byName.values()];
+}
+
+function variableName(entry: string): string {
+  const at = entry.indexOf('=');
+  return at < 0 ? entry : entry.slice(0, at);
+}
+
+function checkVariable(entry: string): void {
+  if (entry !== '' && !entry.startsWith('=')) return;
+  throw new OrlopError('invalid-argument', 'ENGINE_ENV_INVALID', `invalid environment variable: ${entry}`, { hint: 'write NAME=value' });
 }

@@ -34,6 +34,11 @@ function predicateOf(name: string, values: Filters[string], all: readonly Contai
       return (view) => values.every((value) => hasLabel(view.labels, value));
     case 'ancestor':
       return (view) => values.some((value) => isAncestor(view, value));
+    case 'is-task':
+      return isTask(values);
+    case 'isolation':
+      // As Docker on Linux, where no container has one to tell by.
+      return () => true;
     case 'exited':
       return exitedWith(values);
     case 'health':
@@ -85,6 +90,13 @@ function statusIn(values: readonly string[]): Predicate {
     });
   }
   return (view) => values.includes(view.status);
+}
+
+/** Containers of a swarm's services are none of ours. */
+function isTask(values: readonly string[]): Predicate {
+  const unknown = values.find((value) => !['true', 'false', '1', '0'].includes(value));
+  if (unknown !== undefined) throw new OrlopError('invalid-argument', 'ENGINE_FILTER_INVALID', `invalid filter 'is-task=${unknown}'`);
+  return () => values.some((value) => value === 'false' || value === '0');
 }
 
 function isAncestor(view: ContainerView, wanted: string): boolean {

@@ -31,7 +31,7 @@ test('a taken name is never made up; after ten collisions names carry a number',
 
 test('a leading slash of a name is dropped, once', () => {
   assert.equal(parseContainerName('/web'), 'web');
-  assert.throws(() => parseContainerName('//web'), /invalid container name \(\/\/web\)/);
+  assert.throws(() => parseContainerName('//web'), /Invalid container name \(\/\/web\)/);
 });
 
 for (const good of ['ab', 'A0', '0.a', 'web_1', 'web-1.example', 'x'.repeat(255)]) {

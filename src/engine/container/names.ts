@@ -143,7 +143,7 @@ export function parseContainerName(text: string): string {
   throw new OrlopError(
     'invalid-argument',
     'ENGINE_NAME_INVALID',
-    `invalid container name (${text}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
+    `Invalid container name (${text}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
     {
       hint: 'use at least two letters, digits, dots, dashes or underscores',
     },

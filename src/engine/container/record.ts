@@ -10,11 +10,19 @@ import type { WholeCheck } from '../health/rules.ts';
 export interface EffectiveProcess {
   readonly entrypoint: readonly string[];
   readonly command: readonly string[];
+  /** As Docker shows it; `mergeEnvironment` makes a process's of it. */
   readonly env: readonly string[];
+  /** '' is /. */
   readonly workingDirectory: string;
   /** As text: `name|uid[:group|gid]`; '' is root. */
   readonly user: string;
+  /** '' is SIGTERM: see `endingSignal`. */
   readonly stopSignal: string;
+}
+
+/** The name of the signal that asks the container to end. */
+export function endingSignal({ stopSignal }: EffectiveProcess): string {
+  return stopSignal === '' ? 'SIGTERM' : stopSignal;
 }
 
 export interface ContainerState {

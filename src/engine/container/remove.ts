@@ -33,9 +33,12 @@ function removeIfEnded(
 }
 
 function isRunning({ name, state }: ContainerRecord): OrlopError {
-  const what = state.status === 'restarting' ? 'restarting' : 'running';
-  return new OrlopError('conflict', 'ENGINE_CONTAINER_RUNNING', `cannot remove container "${name}": container is ${what}`, {
-    hint: `stop it before removing it, or force: orlop rm -f ${name}`,
+  const advice =
+    state.status === 'paused'
+      ? 'container is paused and must be unpaused first'
+      : `container is ${state.status === 'restarting' ? 'restarting' : 'running'}: stop the container before removing or force remove`;
+  return new OrlopError('conflict', 'ENGINE_CONTAINER_RUNNING', `cannot remove container "/${name}": ${advice}`, {
+    hint: `remove it by force with: orlop rm -f ${name}`,
   });
 }
 

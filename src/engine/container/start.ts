@@ -35,7 +35,11 @@ export async function startContainer(context: EngineContext, ref: string, { agai
     const { status } = container.record.state;
     if (status === 'running' || (status === 'restarting') !== again) return false;
     if (!['created', 'exited', 'restarting'].includes(status)) {
-      throw new OrlopError('conflict', 'ENGINE_CONTAINER_BUSY', `container ${container.record.name} cannot be started: it is ${status}`, {
+      const words =
+        status === 'paused'
+          ? 'cannot start a paused container, try unpause instead'
+          : `container ${container.record.name} cannot be started: it is ${status}`;
+      throw new OrlopError('conflict', 'ENGINE_CONTAINER_BUSY', words, {
         hint: status === 'paused' ? `unpause it with: orlop unpause ${container.record.name}` : 'remove it',
       });
     }

@@ -1,7 +1,7 @@
 import { OrlopError } from '#errors';
 import { openCgroup } from '#runtime';
 import { publishContainerEvent, saveState, type EngineContext } from '../context.ts';
-import { isActive } from './record.ts';
+import { endingSignal, isActive } from './record.ts';
 import { giveUpRestart } from './restart.ts';
 import { parseSignal } from '#sys';
 import type { LiveContainer } from './table.ts';
@@ -19,7 +19,7 @@ export async function stopContainer(
   if (container.record.state.status === 'restarting' && (await giveUpRestartInTurn(context, container))) return true;
   const { record } = container;
   if (!isActive(record.state.status)) return false;
-  const signal = parseSignal(options.signal ?? record.process.stopSignal);
+  const signal = parseSignal(options.signal ?? endingSignal(record.process));
   const timeoutS = options.timeoutS ?? record.request.stopTimeoutS ?? defaultStopTimeoutS[record.kind];
   container.stopping = true;
   if (record.state.status === 'paused') await unpauseContainer(context, ref);
@@ -41,9 +41,9 @@ function giveUpRestartInTurn(context: EngineContext, container: LiveContainer): 
 export async function killContainer(context: EngineContext, ref: string, signalText: string): Promise<void> {
   const container = context.table.find(ref);
   const signal = parseSignal(signalText);
-  requireRunning(container, 'kill');
+  requireRunning(container, ref);
   // Who asks a process to end does not want it back.
-  if (signal === sigkill || signal === parseSignal(container.record.process.stopSignal)) container.stopping = true;
+  if (signal === sigkill || signal === parseSignal(endingSignal(container.record.process))) container.stopping = true;
   if (signal === sigkill) {
     const frozen = container.record.state.status === 'paused';
     sendSignal(context, container, signal);
@@ -67,9 +67,9 @@ export async function endNow(context: EngineContext, container: LiveContainer): 
 export async function pauseContainer(context: EngineContext, ref: string): Promise<void> {
   const container = context.table.find(ref);
   await context.queues.run(container.record.id, async () => {
-    requireRunning(container, 'pause');
+    requireRunning(container, ref);
     if (container.record.state.status === 'paused') {
-      throw new OrlopError('conflict', 'ENGINE_CONTAINER_PAUSED', `container ${container.record.name} is already paused`);
+      throw new OrlopError('conflict', 'ENGINE_CONTAINER_PAUSED', `Container ${ref} is already paused`);
     }
     await cgroupOf(context, container).freeze();
     saveState(context, container, { status: 'paused' });
@@ -81,7 +81,7 @@ export async function unpauseContainer(context: EngineContext, ref: string): Pro
   const container = context.table.find(ref);
   await context.queues.run(container.record.id, async () => {
     if (container.record.state.status !== 'paused') {
-      throw new OrlopError('conflict', 'ENGINE_CONTAINER_NOT_PAUSED', `container ${container.record.name} is not paused`);
+      throw new OrlopError('conflict', 'ENGINE_CONTAINER_NOT_PAUSED', `Container ${ref} is not paused`);
     }
     await cgroupOf(context, container).thaw();
     saveState(context, container, { status: 'running' });
@@ -89,11 +89,11 @@ export async function unpauseContainer(context: EngineContext, ref: string): Pro
   });
 }
 
-export function requireRunning(container: LiveContainer, verb: string): void {
+/** `ref` is how the client calls the container. */
+export function requireRunning(container: LiveContainer, ref: string): void {
   if (isActive(container.record.state.status)) return;
-  const { name } = container.record;
-  throw new OrlopError('conflict', 'ENGINE_CONTAINER_NOT_RUNNING', `cannot ${verb} container ${name}: it is not running`, {
-    hint: `start it with: orlop start ${name}`,
+  throw new OrlopError('conflict', 'ENGINE_CONTAINER_NOT_RUNNING', `container ${ref} is not running`, {
+    hint: `start it with: orlop start ${container.record.name}`,
   });
 }
 

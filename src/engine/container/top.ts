@@ -14,7 +14,7 @@ export async function containerTop(
   psArguments: string,
 ): Promise<{ titles: string[]; processes: string[][] }> {
   const container = context.table.find(ref);
-  requireRunning(container, 'list the processes of');
+  requireRunning(container, ref);
   const wanted = psArguments === '' ? ['-ef'] : psArguments.split(/\s+/).filter((word) => word !== '');
   const members = new Set(openCgroup(context.cgroups, container.record.run?.cgroup ?? '').pids());
   // Some of ps's options cannot be combined with -q.
@@ -23,7 +23,7 @@ export async function containerTop(
   const titles = header.trim().split(/\s+/);
   const pidColumn = titles.indexOf('PID');
   if (pidColumn < 0)
-    throw new OrlopError('invalid-argument', 'ENGINE_TOP_NO_PID', `ps ${wanted.join(' ')} prints no column PID`, {
+    throw new OrlopError('invalid-argument', 'ENGINE_TOP_NO_PID', `Couldn't find PID field in ps output: ps ${wanted.join(' ')}`, {
       hint: 'add pid to the columns',
     });
   const processes = lines.map((line) => splitColumns(line, titles.length)).filter((columns) => members.has(Number(columns[pidColumn])));
@@ -36,7 +36,7 @@ async function runPs(wanted: readonly string[]): Promise<string> {
     return stdout;
   } catch (cause) {
     const said = (cause as { stderr?: string }).stderr?.trim().split('\n')[0] ?? String(cause);
-    throw new OrlopError('invalid-argument', 'ENGINE_TOP_FAILED', `ps ${wanted.join(' ')} failed: ${said}`, {
+    throw new OrlopError('invalid-argument', 'ENGINE_TOP_FAILED', `ps: ${said}`, {
       hint: 'see ps(1) of procps',
       cause,
     });

@@ -31,7 +31,7 @@ export function planExec(context: EngineContext, container: LiveContainer, reque
       terminal: request.terminal,
       args: [...request.command],
       env: environmentOf(container, request, user),
-      cwd: request.workingDirectory ?? record.process.workingDirectory,
+      cwd: request.workingDirectory ?? (record.process.workingDirectory || '/'),
       user: { uid: user.uid, gid: user.gid, additionalGids: [...user.groups] },
       capabilities: capabilitySets(names, user, privileged),
       noNewPrivileges: record.request.noNewPrivileges === true,

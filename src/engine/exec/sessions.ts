@@ -35,8 +35,8 @@ export function createExecs(context: EngineContext): Engine['execs'] {
   return {
     create(ref, request) {
       const container = context.table.find(ref);
-      requireRunning(container, 'exec in');
-      requireThawed(container);
+      requireRunning(container, ref);
+      requireThawed(container, ref);
       if (request.command.length === 0) throw new OrlopError('invalid-argument', 'ENGINE_NO_COMMAND', 'no exec command specified');
       const session = createSession(context, container, request);
       dropOldest(sessions);
@@ -94,10 +94,10 @@ function dropOldest(sessions: Map<string, ExecSession>): void {
   }
 }
 
-function requireThawed(container: LiveContainer): void {
+function requireThawed(container: LiveContainer, ref: string): void {
   if (container.record.state.status !== 'paused') return;
-  throw new OrlopError('conflict', 'ENGINE_CONTAINER_PAUSED', `container ${container.record.name} is paused`, {
-    hint: `unpause the container before exec: orlop unpause ${container.record.name}`,
+  throw new OrlopError('conflict', 'ENGINE_CONTAINER_PAUSED', `Container ${ref} is paused, unpause the container before exec`, {
+    hint: `unpause it with: orlop unpause ${container.record.name}`,
   });
 }
 
@@ -107,9 +107,12 @@ async function startSession(
   options: Parameters<Engine['execs']['start']>[1],
 ): Promise<AttachedStream | null> {
   const { container, request } = session;
-  if (session.state !== 'created') throw new OrlopError('conflict', 'ENGINE_EXEC_STARTED', `exec ${session.id} has already run`);
-  requireRunning(container, 'exec in');
-  requireThawed(container);
+  if (session.state !== 'created') {
+    const done = session.state === 'running' ? 'is already running' : 'has already run';
+    throw new OrlopError('conflict', 'ENGINE_EXEC_STARTED', `Error: Exec command ${session.id} ${done}`);
+  }
+  requireRunning(container, container.record.id);
+  requireThawed(container, container.record.id);
   session.state = 'running';
   const pair = options.detach ? null : createAttachment(context.addon);
   try {

@@ -26,6 +26,7 @@ export function createRegistryVerbs(context: EngineContext): Engine['registries'
       const { descriptor, platforms } = await transfers.inspect(ref, { ...credentialsOf(login), signal });
       return { mediaType: descriptor.mediaType, digest: descriptor.digest, sizeBytes: descriptor.size, platforms };
     },
+    search: (domain, query, { login, signal }) => transfers.search(domain, query, { ...credentialsOf(login), signal }),
     login: (registry, login, signal) => transfers.login(registry, { ...credentialsOf(login), signal }),
   };
 }

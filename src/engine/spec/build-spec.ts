@@ -1,6 +1,7 @@
 import type { LinuxCapabilities, LinuxDevice, Process, Rlimit, Spec } from '#oci';
 import { allCapabilities, availableCapabilities, defaultCapabilities, type CgroupLayout, type ResolvedUser } from '#runtime';
-import type { ContainerRecord } from '../container/record.ts';
+import { mergeEnvironment } from '../container/effective.ts';
+import { endingSignal, type ContainerRecord } from '../container/record.ts';
 import type { CreateRequest } from '../model.ts';
 import { capabilitiesOf } from './capabilities.ts';
 import { canRestrictDevices } from './devices.ts';
@@ -33,7 +34,7 @@ export function buildSpec(record: ContainerRecord, facts: SpecFacts): Spec {
     root: { path: 'rootfs', readonly: request.readOnlyRoot === true },
     mounts: [...planMounts(record.kind, request, record.mounts), ...init],
     process: planProcess(record, facts),
-    annotations: { 'org.opencontainers.image.stopSignal': record.process.stopSignal },
+    annotations: { 'org.opencontainers.image.stopSignal': endingSignal(record.process) },
     linux: {
       sysctl: { ...defaultSysctls({ network: record.network, ownUsers: facts.ownUsers }), ...request.sysctls },
       rootfsPropagation: 'rprivate',
@@ -51,7 +52,7 @@ function planProcess(record: ContainerRecord, facts: SpecFacts): Process {
     terminal,
     args: facts.init === null ? argv : [initTarget, 'init', '--', ...argv],
     env: environmentOf(record, facts.user, terminal),
-    cwd: process.workingDirectory,
+    cwd: process.workingDirectory || '/',
     user: { uid: facts.user.uid, gid: facts.user.gid, additionalGids: [...facts.user.groups] },
     capabilities: capabilitySets(record, facts),
     noNewPrivileges: request.noNewPrivileges === true,
@@ -62,14 +63,15 @@ function planProcess(record: ContainerRecord, facts: SpecFacts): Process {
 
 /** Docker's additions, each only where image and request are silent. */
 function environmentOf(record: ContainerRecord, user: ResolvedUser, terminal: boolean): string[] {
-  const names = new Set(record.process.env.map((entry) => entry.slice(0, entry.indexOf('='))));
+  const env = mergeEnvironment(record.process.env, []);
+  const names = new Set(env.map((entry) => entry.slice(0, entry.indexOf('='))));
   const additions = [
     `HOSTNAME=${record.hostname}`,
     ...(terminal ? ['TERM=xterm'] : []),
     ...(record.kind === 'system' ? ['container=orlop'] : []),
     `HOME=${user.home}`,
   ];
-  return [...record.process.env, ...additions.filter((entry) => !names.has(entry.slice(0, entry.indexOf('='))))];
+  return [...env, ...additions.filter((entry) => !names.has(entry.slice(0, entry.indexOf('='))))];
 }
 
 /** All that there are, as far as the engine has them itself: outside a user namespace of its own nobody gets more. */

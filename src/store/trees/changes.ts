@@ -77,9 +77,9 @@ async function compareEntry(
   }
 }
 
-/** overlayfs copies a directory up before anything in it changes: as long as it looks the same, it is no change itself. */
+/** overlayfs copies a directory up before anything in it changes: as long as it looks the same, it is no change itself. Its time tells of what is in it. */
 function isOnTheWay(old: FileFacts, facts: FileFacts): boolean {
-  return isDirectory(facts) && old.mode === facts.mode && old.uid === facts.uid && old.gid === facts.gid && old.mtimeNs === facts.mtimeNs;
+  return isDirectory(facts) && old.mode === facts.mode && old.uid === facts.uid && old.gid === facts.gid;
 }
 
 /** What leads to a change is changed. */

@@ -1,4 +1,4 @@
-import { OrlopError } from '#errors';
+import { OrlopError, toOrlopError } from '#errors';
 import { compareVersions, type Exchange, type Query, type Route } from '#api/http';
 import type { DockerCreated, DockerTop } from '#wire';
 import { asStartFailure } from '../start-failure.ts';
@@ -116,7 +116,13 @@ function stopOptions(query: Query): { timeoutS?: number; signal?: string } {
 }
 
 async function kill({ containers }: ContainerBackend, exchange: Exchange): Promise<void> {
-  await containers.kill(idOf(exchange), exchange.query.text('signal') || 'KILL');
+  const id = idOf(exchange);
+  try {
+    await containers.kill(id, exchange.query.text('signal') || 'KILL');
+  } catch (cause) {
+    const { kind, code, message, hint } = toOrlopError(cause);
+    throw new OrlopError(kind, code, `cannot kill container: ${id}: ${message}`, { cause, ...(hint === undefined ? {} : { hint }) });
+  }
   exchange.empty(204);
 }
 

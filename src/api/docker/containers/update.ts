@@ -6,7 +6,7 @@ import { refuseHostFields } from './refused-fields.ts';
 
 /** `POST /containers/{id}/update`: limits and restart policy; what else Docker takes here is refused by name. */
 export async function updateContainer({ containers }: ContainerBackend, exchange: Exchange): Promise<void> {
-  const body = await exchange.readObject();
+  const body = await exchange.readObject({ required: true });
   refuseHostFields(body);
   const limits = decodeLimits(body);
   const named = body.object('RestartPolicy').text('Name') !== '';
@@ -14,5 +14,5 @@ export async function updateContainer({ containers }: ContainerBackend, exchange
     ...(limits === undefined ? {} : { limits }),
     ...(named ? { restartPolicy: decodeRestartPolicy(body) ?? { name: 'no' } } : {}),
   });
-  exchange.json(200, { Warnings: [] });
+  exchange.json(200, { Warnings: null });
 }

@@ -23,7 +23,7 @@ function idOf(exchange: Exchange): string {
 }
 
 async function create({ execs }: ExecBackend, exchange: Exchange): Promise<void> {
-  const request = decodeExec(await exchange.readObject());
+  const request = decodeExec(await exchange.readObject({ required: true }));
   exchange.json(201, { Id: execs.create(idOf(exchange).replace(/^\//, ''), request) });
 }
 

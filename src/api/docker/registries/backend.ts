@@ -1,4 +1,4 @@
-import type { Progress, RegistryCall, RegistryLogin, RemoteImageView } from '#wire';
+import type { Progress, RegistryCall, RegistryLogin, RemoteImageView, SearchHitView } from '#wire';
 
 /** What the routes that speak to registries need of the engine. */
 export interface RegistryBackend {
@@ -13,6 +13,7 @@ export interface RegistryBackend {
     ): Promise<{ tag: string; digest: string; sizeBytes: number }>;
     tags(ref: string, options: RegistryCall): Promise<string[]>;
     inspect(ref: string, options: RegistryCall): Promise<RemoteImageView>;
+    search(domain: string, query: { term: string; limit: number }, options: RegistryCall): Promise<SearchHitView[]>;
     login(registry: string, login: RegistryLogin, signal: AbortSignal): Promise<{ identityToken: string | null }>;
   };
 }

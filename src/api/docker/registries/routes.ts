@@ -4,6 +4,7 @@ import { formatReference, parseReference } from '#oci';
 import type { DockerAuth, DockerDistribution } from '#wire';
 import type { ImageBackend } from '../images/backend.ts';
 import { platformOf } from '../images/platform.ts';
+import { search } from './search.ts';
 import { importImage, joinTag } from '../images/routes.ts';
 import type { RegistryBackend } from './backend.ts';
 import { loginOf, loginOfBody, registryOf } from './login.ts';
@@ -15,6 +16,7 @@ export function registryRoutes(backend: RegistryBackend & ImageBackend): Route[]
   return [
     { method: 'POST', path: '/images/create', handle: (exchange) => create(backend, exchange) },
     { method: 'POST', path: '/images/{name...}/push', handle: (exchange) => push(backend, exchange) },
+    { method: 'GET', path: '/images/search', handle: (exchange) => search(backend, exchange) },
     { method: 'POST', path: '/auth', handle: (exchange) => authenticate(backend, exchange) },
     { method: 'GET', path: '/distribution/{name...}/json', handle: (exchange) => inspect(backend, exchange) },
   ];

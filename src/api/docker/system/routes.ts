@@ -14,8 +14,9 @@ export function systemRoutes(backend: SystemBackend): Route[] {
   ];
 }
 
+/** Whether a swarm is there is said as well: never one. */
 function ping(exchange: Exchange): void {
-  exchange.text(200, 'OK');
+  exchange.text(200, 'OK', { 'Cache-Control': 'no-cache, no-store, must-revalidate', Pragma: 'no-cache', Swarm: 'inactive' });
 }
 
 async function sendEvents(backend: SystemBackend, exchange: Exchange): Promise<void> {

@@ -115,7 +115,7 @@ export function createFakeEngine(): FakeEngine {
   const kill = async (ref: string, signal: string): Promise<void> => {
     const container = find(ref);
     if (container.view.status !== 'running')
-      throw new OrlopError('conflict', 'ENGINE_CONTAINER_NOT_RUNNING', `cannot kill container ${ref}: it is not running`);
+      throw new OrlopError('conflict', 'ENGINE_CONTAINER_NOT_RUNNING', `container ${ref} is not running`);
     signals.push(signal);
     const name = `SIG${signal.toUpperCase().replace(/^SIG/, '')}`;
     container.process.signal(/^\d+$/.test(signal) ? Number(signal) : ((constants.signals as Record<string, number>)[name] ?? 15));
@@ -157,7 +157,7 @@ export function createFakeEngine(): FakeEngine {
       const container = find(ref);
       if (container.view.status === 'running') {
         if (force !== true) {
-          const message = `cannot remove container "${container.view.name}": container is running`;
+          const message = `cannot remove container "/${container.view.name}": container is running: stop the container before removing or force remove`;
           throw new OrlopError('conflict', 'ENGINE_CONTAINER_RUNNING', message, {
             hint: 'stop the container before removing or force remove',
           });

@@ -21,6 +21,10 @@ export function createFakeRegistries(images: Map<string, ImageView>): RegistryBa
     inspect: async (ref) => {
       throw notThere(familiar(ref));
     },
+    search: async (_, { term }) => [
+      { name: term, description: 'the real one', stars: 100, isOfficial: true },
+      { name: `jo/${term}`, description: 'another', stars: 3, isOfficial: false },
+    ],
     async login(registry, { username, password }) {
       if (username === 'jo' && password === 'geheim') return { identityToken: null };
       throw new OrlopError('unauthenticated', 'REGISTRY_HTTP_401', `registry ${registry}: access denied`);

@@ -25,7 +25,7 @@ function list(volumes: Volumes, exchange: Exchange): void {
 }
 
 async function create(volumes: Volumes, exchange: Exchange): Promise<void> {
-  const body = await exchange.readObject();
+  const body = await exchange.readObject({ required: true });
   const [name, driver] = [body.text('Name'), body.text('Driver')];
   if ((body.raw('ClusterVolumeSpec') ?? null) !== null)
     throw new OrlopError('unimplemented', 'DOCKER_UNSUPPORTED_FIELD', 'cluster volumes (ClusterVolumeSpec) are not supported');
