@@ -41,6 +41,8 @@ import { diskView, pruneContainers, pruneImages } from './system/disk.ts';
 import { examineHost } from './system/doctor.ts';
 import { launchSystem } from './system/launch.ts';
 import { withLastingChanges } from './lasting.ts';
+import { createLeases } from './lease/leases.ts';
+import { withLeases } from './lease/with-leases.ts';
 import type { ContainerView, Engine } from './model.ts';
 import { recoverContainers } from './recover.ts';
 import { createVolumeVerbs } from './volume/volumes.ts';
@@ -58,6 +60,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   await recoverContainers(context);
   context.pool.fill();
   resumeRestarts(context);
+  const leases = undo.use(createLeases(context));
   const parts = undo.move();
   const engine: Engine = {
     containers: containersOf(context),
@@ -83,11 +86,12 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     templates: createTemplateVerbs(context),
     launch: (source, request, follow) => launchSystem(context, source, request, follow),
     info: () => engineInfo(context),
+    leases,
     doctor: () => examineHost(context),
     events: ({ filters = {}, ...window }, signal) => filterEvents(context.events.subscribe(window, signal), filters),
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };
-  return withLastingChanges(engine, () => context.store.metadata.flushed());
+  return withLastingChanges(withLeases(engine, leases), () => context.store.metadata.flushed());
 }
 
 function createContext(options: EngineOptions, undo: AsyncDisposableStack): EngineContext {

@@ -40,6 +40,7 @@ import type {
 } from '#wire';
 
 import type { FileVerbs } from './files/verbs.ts';
+import type { LeaseVerbs } from './lease/leases.ts';
 
 export type {
   CommitRequest,
@@ -273,6 +274,8 @@ export interface Engine extends AsyncDisposable {
     request: Omit<CreateRequest, 'image' | 'kind'>,
     options: { progress: (step: Progress) => void; signal: AbortSignal },
   ): Promise<{ id: ContainerId; name: string }>;
+  /** What belongs to a lease goes when nobody holds that any more. */
+  readonly leases: LeaseVerbs;
   info(): EngineInfo;
   /** What of this host helps or hinders containers. */
   doctor(): Promise<readonly Finding[]>;

@@ -15,6 +15,8 @@ export { createDetachScanner, defaultDetachKeys, parseDetachKeys, type DetachSca
 export type * from './moves.ts';
 export type * from './registry.ts';
 export type * from './files.ts';
+export type * from './leases.ts';
+export { bindToLease, leaseHeader, leaseLabel } from './leases.ts';
 export type * from './health.ts';
 export { toDockerHealthcheck } from './health.ts';
 export type * from './stats.ts';

@@ -1,5 +1,6 @@
 import { OrlopError } from '#errors';
 import type { Exchange, Route } from '#api/http';
+import { bindToLease, leaseHeader } from '#wire';
 import type { DoctorBody, InfoBody, LaunchResult, PingBody, TemplateBuildResult, TemplatesBody } from '#wire';
 import type { OrlopBackend } from './backend.ts';
 import { decodeLaunch } from './decode-launch.ts';
@@ -48,6 +49,7 @@ async function build(backend: OrlopBackend, exchange: Exchange): Promise<void> {
 }
 
 async function launch(backend: OrlopBackend, exchange: Exchange): Promise<void> {
-  const { source, request } = decodeLaunch(await exchange.readObject());
+  const { source, request: bare } = decodeLaunch(await exchange.readObject());
+  const request = bindToLease(bare, exchange.headers[leaseHeader]);
   await streamProgress<LaunchResult>(exchange, (progress) => backend.launch(source, request, { progress, signal: exchange.signal }));
 }

@@ -3,7 +3,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { createHttpServer } from '#api/http';
 import { dockerHeaders, dockerRoutes, dockerVersions, fileRoutes, networkRoutes, storeRoutes, volumeRoutes } from '#api/docker';
-import { orlopDiskLimitRoutes, orlopLxdRoutes, orlopPortRoutes, orlopRoutes, orlopStoreRoutes } from '#api/orlop';
+import { orlopDiskLimitRoutes, orlopLeaseRoutes, orlopLxdRoutes, orlopPortRoutes, orlopRoutes, orlopStoreRoutes } from '#api/orlop';
 import { openEngine } from '#engine';
 import { isOrlopError, OrlopError } from '#errors';
 import { createImages, createLxdImages, createMmdebstrap, createTemplateBuilder, createTemplates, createTransfers } from '#image';
@@ -111,6 +111,7 @@ export async function openParts(options: EngineArguments & { version: string; bu
         ...orlopDiskLimitRoutes(engine),
         ...orlopStoreRoutes(engine),
         ...orlopLxdRoutes(engine),
+        ...orlopLeaseRoutes(engine),
       ],
       logger,
       headers: dockerHeaders(options.version),

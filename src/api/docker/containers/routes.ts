@@ -1,6 +1,6 @@
 import { OrlopError, toOrlopError } from '#errors';
 import { compareVersions, type Exchange, type Query, type Route } from '#api/http';
-import type { DockerCreated, DockerTop } from '#wire';
+import { bindToLease, leaseHeader, type DockerCreated, type DockerTop } from '#wire';
 import { asStartFailure } from '../start-failure.ts';
 import { attachContainer } from './attach.ts';
 import type { ContainerBackend } from './backend.ts';
@@ -53,7 +53,7 @@ async function done(exchange: Exchange, work: Promise<void>): Promise<void> {
 async function create({ containers }: ContainerBackend, exchange: Exchange): Promise<void> {
   checkPlatform(exchange.query.text('platform'));
   const request = decodeCreate(await exchange.readObject(), exchange.query.text('name'), exchange.apiVersion);
-  const { id, warnings } = await containers.create(request);
+  const { id, warnings } = await containers.create(bindToLease(request, exchange.headers[leaseHeader]));
   exchange.json(201, { Id: id, Warnings: warnings } satisfies DockerCreated);
 }
 

@@ -1,6 +1,6 @@
 import { isOrlopError, OrlopError } from '#errors';
 import type { Exchange, Route } from '#api/http';
-import type { DockerNetworkCreated } from '#wire';
+import { bindToLease, leaseHeader, type DockerNetworkCreated } from '#wire';
 import { decodePruneFilter } from '../prune-filter.ts';
 import type { NetworkBackend } from './backend.ts';
 import { decodeNetworkCreate } from './decode-create.ts';
@@ -43,7 +43,8 @@ function inspect(networks: Networks, exchange: Exchange): void {
 }
 
 async function create(networks: Networks, exchange: Exchange): Promise<void> {
-  const { id, warnings } = await networks.create(decodeNetworkCreate(await exchange.readObject()));
+  const request = bindToLease(decodeNetworkCreate(await exchange.readObject()), exchange.headers[leaseHeader]);
+  const { id, warnings } = await networks.create(request);
   exchange.json(201, { Id: id, Warning: warnings.join('\n') } satisfies DockerNetworkCreated);
 }
 

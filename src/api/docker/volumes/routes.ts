@@ -1,5 +1,6 @@
 import { OrlopError } from '#errors';
 import type { Exchange, Route } from '#api/http';
+import { bindToLease, leaseHeader } from '#wire';
 import type { VolumeBackend } from './backend.ts';
 import { volumeOf } from './view.ts';
 
@@ -29,13 +30,13 @@ async function create(volumes: Volumes, exchange: Exchange): Promise<void> {
   const [name, driver] = [body.text('Name'), body.text('Driver')];
   if ((body.raw('ClusterVolumeSpec') ?? null) !== null)
     throw new OrlopError('unimplemented', 'DOCKER_UNSUPPORTED_FIELD', 'cluster volumes (ClusterVolumeSpec) are not supported');
-  const volume = await volumes.create({
+  const request = {
     ...(name === '' ? {} : { name }),
     ...(driver === '' ? {} : { driver }),
     labels: body.textMap('Labels') ?? {},
     options: body.textMap('DriverOpts') ?? {},
-  });
-  exchange.json(201, volumeOf(volume));
+  };
+  exchange.json(201, volumeOf(await volumes.create(bindToLease(request, exchange.headers[leaseHeader]))));
 }
 
 async function remove(volumes: Volumes, exchange: Exchange): Promise<void> {
