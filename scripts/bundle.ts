@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, wri
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import { buildLibrary } from './library.ts';
 import { projectRoot } from './rooms.ts';
 
 interface Program {
@@ -110,7 +111,7 @@ const define: Define = {
 };
 mkdirSync(output, { recursive: true });
 try {
-  await Promise.all(programs.map((program) => bundle(program, define)));
+  await Promise.all([...programs.map((program) => bundle(program, define)), buildLibrary()]);
   const bun = findBun();
   for (const program of programs.filter((one) => one.executable)) {
     if (bun === null) rmSync(join(output, program.name), { force: true });

@@ -17,8 +17,11 @@ export function buildNatives() {
  * the engine has loaded too.
  */
 export function buildBundles() {
-  const inputs = fingerprint(['src', 'native', 'scripts/bundle.ts', 'package.json', 'package-lock.json'], ['.ts', '.c', '.h', '.json']);
-  const outputs = ['orlop.mjs', 'orlopd.mjs', 'orlop-runtime.mjs', 'store-worker.mjs'];
+  const inputs = fingerprint(
+    ['src', 'native', 'scripts/bundle.ts', 'scripts/library.ts', 'package.json', 'package-lock.json'],
+    ['.ts', '.c', '.h', '.json'],
+  );
+  const outputs = ['orlop.mjs', 'orlopd.mjs', 'orlop-runtime.mjs', 'store-worker.mjs', 'library/index.js'];
   return step('bundles', inputs, outputs, 'bundling', ['scripts/bundle.ts'], { ORLOP_BUILD_ID: inputs.slice(0, 12) });
 }
 

@@ -10,6 +10,8 @@ export interface ExecsClient {
   start(id: string, options: { terminal: boolean; consoleSize?: [number, number] | undefined }): Promise<ProcessStream>;
   startDetached(id: string): Promise<void>;
   resize(id: string, rows: number, columns: number): Promise<void>;
+  /** Sends the process a signal, KILL without; conflict when it does not run. */
+  kill(id: string, signal?: string): Promise<void>;
   inspect(id: string): Promise<DockerExec>;
 }
 
@@ -30,6 +32,10 @@ export function createExecsClient(transport: Transport): ExecsClient {
     },
     resize: async (id, rows, columns) => {
       await readText(await transport.request({ method: 'POST', path: at(id, 'resize'), query: { h: rows, w: columns } }));
+    },
+    kill: async (id, signal) => {
+      const path = `/orlop/v1/exec/${encodeURIComponent(id)}/kill`;
+      await readText(await transport.request({ method: 'POST', path, json: signal === undefined ? {} : { signal } }));
     },
     inspect: async (id) => readJson(await transport.request({ method: 'GET', path: at(id, 'json') })),
   };

@@ -4,16 +4,20 @@ import { createExecsClient, type ExecsClient } from './execs.ts';
 import { defaultHost, parseHost } from './host.ts';
 import { createImagesClient, type ImagesClient } from './images.ts';
 import { createArchivesClient, createDiskClient, type ArchivesClient, type DiskClient } from './store.ts';
+import { createLeasesClient, type LeasesClient } from './leases.ts';
 import { createLxdClient, type LxdClient } from './lxd.ts';
 import { createNetworksClient, type NetworksClient } from './networks.ts';
 import { createSystemClient, type SystemClient } from './system.ts';
-import { createTransport } from './transport/transport.ts';
+import type { RequestOptions } from './transport/request.ts';
+import { createTransport, type Transport } from './transport/transport.ts';
+import { leaseHeader } from '#wire';
 import { createVolumesClient, type VolumesClient } from './volumes.ts';
 
 export type { AttachOptions, ContainersClient, ExpectedExit, ListOptions, LogOptions, StopOptions } from './containers.ts';
 export type { ExecsClient } from './execs.ts';
 export type { FilesClient, PathStat } from './files.ts';
 export type { ImagesClient, ImportOptions } from './images.ts';
+export type { HeldLease, LeasesClient } from './leases.ts';
 export type { PulledImage, PullOptions, PushedImage, RegistryOptions } from './registries.ts';
 export type { ProcessStream } from './process-stream.ts';
 export type { EventOptions, FollowOptions, SystemClient } from './system.ts';
@@ -32,6 +36,9 @@ export interface Client extends SystemClient, LxdClient, Disposable {
   readonly archives: ArchivesClient;
   readonly disk: DiskClient;
   readonly volumes: VolumesClient;
+  readonly leases: LeasesClient;
+  /** The same client over the same connections; what it creates belongs to this lease. */
+  under(lease: string): Client;
   /** Closes resting connections; open streams stay. */
   close(): void;
 }
@@ -47,7 +54,10 @@ export interface ConnectOptions {
  */
 export function connect(options: ConnectOptions = {}): Client {
   const host = options.host ?? defaultHost;
-  const transport = createTransport(host, parseHost(host));
+  return clientOver(host, createTransport(host, parseHost(host)));
+}
+
+function clientOver(host: string, transport: Transport): Client {
   const close = (): void => transport.close();
   return {
     host,
@@ -59,9 +69,21 @@ export function connect(options: ConnectOptions = {}): Client {
     archives: createArchivesClient(transport),
     disk: createDiskClient(transport),
     volumes: createVolumesClient(transport),
+    leases: createLeasesClient(transport),
     ...createSystemClient(transport),
     ...createLxdClient(transport),
+    under: (lease) => clientOver(host, withHeader(transport, leaseHeader, lease)),
     close,
     [Symbol.dispose]: close,
+  };
+}
+
+/** The same transport; each of its requests carries one more header. */
+function withHeader(transport: Transport, name: string, value: string): Transport {
+  const extended = (options: RequestOptions): RequestOptions => ({ ...options, headers: { [name]: value, ...options.headers } });
+  return {
+    ...transport,
+    request: (options) => transport.request(extended(options)),
+    hijack: (options) => transport.hijack(extended(options)),
   };
 }

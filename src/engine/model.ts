@@ -193,6 +193,8 @@ export interface Engine extends AsyncDisposable {
       options: { detach: boolean; terminal?: boolean; consoleSize?: readonly [number, number] },
     ): Promise<AttachedStream | null>;
     resize(id: string, rows: number, columns: number): Promise<void>;
+    /** Signal name or number as text, to this process alone; conflict when it is not running. */
+    kill(id: string, signal: string): Promise<void>;
     inspect(id: string): ExecView;
   };
   readonly images: {

@@ -20,3 +20,4 @@ export { bindToLease, leaseHeader, leaseLabel } from './leases.ts';
 export type * from './health.ts';
 export { toDockerHealthcheck } from './health.ts';
 export type * from './stats.ts';
+export { usageOf, type Usage } from './usage.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '#client';
 import { isOrlopError } from '#errors';
-import type { DockerStats } from '#wire';
+import { usageOf, type DockerStats } from '#wire';
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { write } from '../io.ts';
@@ -60,37 +60,19 @@ function onScreen(text: string): string {
 }
 
 function rowOf(ref: string, now: DockerStats, before: DockerStats | undefined, whole: boolean): Record<string, string> {
-  const used = memoryOf(now);
-  const limit = now.memory_stats.limit ?? 0;
-  const networks = Object.values(now.networks ?? {});
-  const sum = (field: string): number => networks.reduce((total, counters) => total + (counters[field] ?? 0), 0);
-  const moved = (op: string): number =>
-    (now.blkio_stats.io_service_bytes_recursive ?? []).reduce((total, entry) => total + (entry.op === op ? entry.value : 0), 0);
+  const usage = usageOf(now, before);
+  const { memoryBytes: used, memoryLimitBytes: limit } = usage;
   return {
     Container: ref,
     ID: whole ? now.id : now.id.slice(0, 12),
     Name: now.name.replace(/^\//, ''),
-    CPUPerc: percent(processorShare(now, before)),
+    CPUPerc: percent(usage.processors),
     MemUsage: `${formatBinaryBytes(used)} / ${formatBinaryBytes(limit)}`,
     MemPerc: percent(limit === 0 ? 0 : used / limit),
-    NetIO: `${formatBytes(sum('rx_bytes'))} / ${formatBytes(sum('tx_bytes'))}`,
-    BlockIO: `${formatBytes(moved('read'))} / ${formatBytes(moved('write'))}`,
-    PIDs: String(now.pids_stats.current ?? 0),
+    NetIO: `${formatBytes(usage.receivedBytes)} / ${formatBytes(usage.sentBytes)}`,
+    BlockIO: `${formatBytes(usage.readBytes)} / ${formatBytes(usage.writtenBytes)}`,
+    PIDs: String(usage.pids),
   };
-}
-
-/** Without what the kernel can drop at any time; the field is that of cgroup v1, else of v2. */
-function memoryOf({ memory_stats: { usage = 0, stats: detail = {} } }: DockerStats): number {
-  const droppable = detail['total_inactive_file'] ?? detail['inactive_file'] ?? 0;
-  return droppable < usage ? usage - droppable : usage;
-}
-
-/** Of one processor: two that are busy are 2. */
-function processorShare(now: DockerStats, before: DockerStats | undefined): number {
-  if (before === undefined) return 0;
-  const own = now.cpu_stats.cpu_usage.total_usage - before.cpu_stats.cpu_usage.total_usage;
-  const host = (now.cpu_stats.system_cpu_usage ?? 0) - (before.cpu_stats.system_cpu_usage ?? 0);
-  return own > 0 && host > 0 ? (own / host) * (now.cpu_stats.online_cpus ?? 1) : 0;
 }
 
 function percent(share: number): string {

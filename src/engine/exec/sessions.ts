@@ -1,6 +1,6 @@
 import { OrlopError } from '#errors';
 import { openCgroup, openExecSandbox, startExec, type AttachedClient, type Stdio } from '#runtime';
-import { createAttachment, type MonitorConnection } from '#sys';
+import { createAttachment, parseSignal, type MonitorConnection } from '#sys';
 import { createExecId } from '../container/names.ts';
 import { requireRunning } from '../container/stop.ts';
 import type { LiveContainer } from '../container/table.ts';
@@ -48,6 +48,11 @@ export function createExecs(context: EngineContext): Engine['execs'] {
       const session = find(id);
       if (session.connection === null) throw new OrlopError('conflict', 'ENGINE_EXEC_NOT_RUNNING', `exec ${id} is not running`);
       session.connection.resize(rows, columns);
+    },
+    async kill(id, signal) {
+      const session = find(id);
+      if (session.connection === null) throw new OrlopError('conflict', 'ENGINE_EXEC_NOT_RUNNING', `exec ${id} is not running`);
+      session.connection.signal(parseSignal(signal));
     },
     inspect: (id) => viewOf(find(id)),
   };

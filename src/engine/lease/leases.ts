@@ -134,7 +134,7 @@ export function createLeases(context: EngineContext): Leases {
     async [Symbol.asyncDispose]() {
       isClosed = true;
       for (const { timer } of leases.values()) if (timer !== null) clearTimeout(timer);
-      await Promise.allSettled([...leases.values()].map(({ ending }) => ending));
+      await Promise.allSettled([...leases.values()].map(({ ending }) => ending ?? Promise.resolve()));
     },
   };
 }

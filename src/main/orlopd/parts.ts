@@ -3,7 +3,15 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { createHttpServer } from '#api/http';
 import { dockerHeaders, dockerRoutes, dockerVersions, fileRoutes, networkRoutes, storeRoutes, volumeRoutes } from '#api/docker';
-import { orlopDiskLimitRoutes, orlopLeaseRoutes, orlopLxdRoutes, orlopPortRoutes, orlopRoutes, orlopStoreRoutes } from '#api/orlop';
+import {
+  orlopDiskLimitRoutes,
+  orlopExecRoutes,
+  orlopLeaseRoutes,
+  orlopLxdRoutes,
+  orlopPortRoutes,
+  orlopRoutes,
+  orlopStoreRoutes,
+} from '#api/orlop';
 import { openEngine } from '#engine';
 import { isOrlopError, OrlopError } from '#errors';
 import { createImages, createLxdImages, createMmdebstrap, createTemplateBuilder, createTemplates, createTransfers } from '#image';
@@ -112,6 +120,7 @@ export async function openParts(options: EngineArguments & { version: string; bu
         ...orlopStoreRoutes(engine),
         ...orlopLxdRoutes(engine),
         ...orlopLeaseRoutes(engine),
+        ...orlopExecRoutes(engine),
       ],
       logger,
       headers: dockerHeaders(options.version),

@@ -1,0 +1,15 @@
+export { OrlopError, isOrlopError, type ErrorKind } from '#errors';
+export type { Client, PathStat, PullOptions, PulledImage, StopOptions } from '#client';
+export type { MountWish, Usage } from '#wire';
+export { connect, type ConnectOptions, type Engine, type EngineEvent, type EventsOptions, type Images } from './engine.ts';
+export type { Container, LogOptions, OwnedContainer } from './container.ts';
+export type { ContainerOptions, HealthOptions, PortOptions } from './container-options.ts';
+export type { Containers, CreateOptions, FetchOptions, RunToEndOptions } from './containers.ts';
+export type { ExecOptions, ExecResult, SpawnOptions } from './exec.ts';
+export type { Files, WriteOptions } from './files.ts';
+export type { LeaseOptions } from './lease.ts';
+export type { LogLine } from './lines.ts';
+export type { Network, NetworkOptions, Networks, OwnedNetwork } from './networks.ts';
+export type { Input, Process, ProcessInput } from './process.ts';
+export type { OwnedVolume, Volume, VolumeOptions, Volumes } from './volumes.ts';
+export type { WaitOptions } from './wait-for.ts';
