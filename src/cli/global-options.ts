@@ -1,27 +1,34 @@
+import type { HostChoice } from '#client';
 import { usageError } from './arguments/usage-error.ts';
 
-export interface GlobalOptions {
-  readonly host: string | undefined;
+export interface GlobalOptions extends HostChoice {
   readonly version: boolean;
   readonly help: boolean;
   /** From the command's name on. */
   readonly rest: readonly string[];
 }
 
-/** The options before the command's name: `-H ADDRESS`, `--version`, `--help`. */
+/** Options with a value, by the name of what they choose. */
+const valued = { host: 'host', tlscacert: 'caFile', tlscert: 'certFile', tlskey: 'keyFile' } as const;
+
+/** The options before the command's name: `-H ADDRESS`, `--tlsverify` and its files, `--version`, `--help`. */
 export function parseGlobalOptions(words: readonly string[]): GlobalOptions {
-  let host: string | undefined;
+  const choice: { -readonly [K in keyof HostChoice]: HostChoice[K] } = {};
+  const none = { version: false, help: false, rest: [] };
   for (let at = 0; at < words.length; at++) {
     const word = words[at] ?? '';
-    const inline = /^(?:--host=|-H=?(?=.))(.*)$/s.exec(word)?.[1];
-    if (inline !== undefined) host = inline;
-    else if (word === '-H' || word === '--host') {
-      host = words[++at];
-      if (host === undefined) throw usageError(`flag needs an argument: ${word}`);
-    } else if (word === '-v' || word === '--version') return { host, version: true, help: false, rest: [] };
-    else if (word === '-h' || word === '--help') return { host, version: false, help: true, rest: [] };
+    const [, name, inline, short] = /^(?:--(host|tlscacert|tlscert|tlskey)(?:=(.*))?|-H=?(.+)?)$/s.exec(word) ?? [];
+    if (name !== undefined || word.startsWith('-H')) {
+      const value = inline ?? short ?? words[++at];
+      if (value === undefined) throw usageError(`flag needs an argument: ${word}`);
+      choice[valued[(name ?? 'host') as keyof typeof valued]] = value;
+    } else if (/^--tlsverify(?:=(?:true|1))?$/.test(word)) choice.tlsVerify = true;
+    else if (/^--tlsverify=(?:false|0)$/.test(word)) choice.tlsVerify = false;
+    else if (/^--tls(?:=.*)?$/.test(word)) throw usageError('--tls alone is refused: it would trust whoever answers; use --tlsverify');
+    else if (word === '-v' || word === '--version') return { ...choice, ...none, version: true };
+    else if (word === '-h' || word === '--help') return { ...choice, ...none, help: true };
     else if (word.startsWith('-') && word !== '-') throw usageError(`unknown flag: ${word}`);
-    else return { host, version: false, help: false, rest: words.slice(at) };
+    else return { ...choice, ...none, rest: words.slice(at) };
   }
-  return { host, version: false, help: words.length === 0, rest: [] };
+  return { ...choice, ...none, help: words.length === 0 };
 }

@@ -12,8 +12,6 @@ import { programVersion } from './program-version.ts';
 import { formatError } from './render/error.ts';
 import { verbLoaders } from './verb-loaders.ts';
 
-const defaultHost = 'unix:///run/orlop/orlop.sock';
-
 /** The whole command line: words in, exit code out. Every failure ends here, in the one renderer. */
 export async function main(words: readonly string[], io: Io): Promise<number> {
   try {
@@ -59,9 +57,10 @@ async function dispatch(words: readonly string[], io: Io): Promise<number> {
   checkPositionals(command, args);
   const load = verbLoaders[command.name];
   if (load === undefined) throw usageError(`unknown command: ${command.name}`);
-  const host = options.host ?? (io.env['ORLOP_HOST'] === undefined || io.env['ORLOP_HOST'] === '' ? defaultHost : io.env['ORLOP_HOST']);
+  const { chooseHost, connect, readTls } = await import('#client');
+  const host = chooseHost(options, io.env);
   let connected: Promise<Client> | undefined;
-  const client = (): Promise<Client> => (connected ??= import('#client').then(({ connect }) => connect({ host })));
+  const client = (): Promise<Client> => (connected ??= (async () => connect({ host, tls: readTls(options, io.env) }))());
   try {
     return await (await load())({ command, args, io, host, client });
   } finally {

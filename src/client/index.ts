@@ -8,6 +8,7 @@ import { createLeasesClient, type LeasesClient } from './leases.ts';
 import { createLxdClient, type LxdClient } from './lxd.ts';
 import { createNetworksClient, type NetworksClient } from './networks.ts';
 import { createSystemClient, type SystemClient } from './system.ts';
+import type { ClientTls } from './transport/connection.ts';
 import type { RequestOptions } from './transport/request.ts';
 import { createTransport, type Transport } from './transport/transport.ts';
 import { leaseHeader } from '#wire';
@@ -24,6 +25,8 @@ export type { EventOptions, FollowOptions, SystemClient } from './system.ts';
 export type { NetworksClient } from './networks.ts';
 export type { ArchivesClient, CommitOptions, DiskClient, LoadLine, PruneAnswer } from './store.ts';
 export { defaultHost } from './host.ts';
+export { chooseHost, readTls, type HostChoice } from './environment.ts';
+export type { ClientTls } from './transport/connection.ts';
 
 /** An engine, from a program's side. Nothing is sent before the first call. */
 export interface Client extends SystemClient, LxdClient, Disposable {
@@ -44,8 +47,10 @@ export interface Client extends SystemClient, LxdClient, Disposable {
 }
 
 export interface ConnectOptions {
-  /** `unix:///path`; the default engine's when left out. */
+  /** `unix:///path` or `tcp://host:port`; the default engine's when left out. */
   readonly host?: string | undefined;
+  /** What a port is reached with: without it there is none. */
+  readonly tls?: ClientTls | undefined;
 }
 
 /**
@@ -54,7 +59,7 @@ export interface ConnectOptions {
  */
 export function connect(options: ConnectOptions = {}): Client {
   const host = options.host ?? defaultHost;
-  return clientOver(host, createTransport(host, parseHost(host)));
+  return clientOver(host, createTransport({ host, place: parseHost(host), tls: options.tls }));
 }
 
 function clientOver(host: string, transport: Transport): Client {

@@ -20,6 +20,8 @@ export async function openFakeServer(): Promise<FakeServer> {
   const directory = await mkdtemp(join(tmpdir(), 'orlop-clients-'));
   const engine = createFakeEngine();
   const server = createHttpServer({
+    group: '0',
+    tls: null,
     routes: [...dockerRoutes(engine), ...orlopRoutes(engine)],
     logger: createLogger({ level: process.env['ORLOP_TEST_LOG'] === undefined ? 'error' : 'debug' }),
     headers: dockerHeaders('0.1.0'),

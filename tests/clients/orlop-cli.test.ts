@@ -225,7 +225,7 @@ describe('the command line, against our HTTP edge over an engine in memory', () 
       [['run'], /^orlop: "orlop run" requires at least 1 argument\n/],
       [['frobnicate'], /^orlop: unknown command: frobnicate\n/],
       [['ps', '--format', '{{range .}}'], /^orlop: template parsing error: unexpected EOF: \{\{range\}\} has no \{\{end\}\}\n/],
-      [['-H', 'tcp://127.0.0.1:1', 'ps'], /^orlop: cannot connect to tcp:/],
+      [['-H', 'tcp://127.0.0.1:1', 'ps'], /^orlop: tcp:\/\/127\.0\.0\.1:1 is refused without TLS/],
     ];
     for (const [words, message] of cases) {
       const { code, stderr } = await orlop(...words);

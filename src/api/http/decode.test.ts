@@ -63,7 +63,12 @@ describe('JSON objects', () => {
     assert.deepEqual(await readJson(pieces('{"a"', ':1}')), { a: 1 });
     assert.equal(await readJson(pieces(' \n')), undefined);
     await assert.rejects(readJson(pieces('{')), { code: 'HTTP_BAD_JSON' });
-    await assert.rejects(readJson(pieces('"', 'x'.repeat(100)), 50), { code: 'HTTP_BODY_TOO_LONG' });
+    await assert.rejects(readJson(pieces('"', 'x'.repeat(100)), { bytes: 50, ms: 60_000 }), { code: 'HTTP_BODY_TOO_LONG' });
+    async function* never(): AsyncGenerator<Uint8Array> {
+      yield Buffer.from('{');
+      await new Promise(() => undefined);
+    }
+    await assert.rejects(readJson(never(), { bytes: 50, ms: 20 }), { code: 'HTTP_BODY_SLOW' });
   });
 });
 
@@ -103,11 +108,23 @@ test('errors that Docker has no words for show their hint as a second sentence',
   assert.equal(body.detail, 'there is no such thing');
 });
 
-test('addresses to listen on are unix sockets; others are refused with the reason', () => {
-  assert.deepEqual(parseEndpoint('unix:///run/x.sock'), { path: '/run/x.sock' });
-  assert.throws(() => parseEndpoint('tcp://0.0.0.0:2375'), { kind: 'unimplemented', message: /TLS client certificates/ });
+test('addresses to listen on are unix sockets and ports; others are refused with the reason', () => {
+  assert.deepEqual(parseEndpoint('unix:///run/x.sock'), { scheme: 'unix', path: '/run/x.sock' });
+  assert.deepEqual(parseEndpoint('tcp://0.0.0.0:2375'), { scheme: 'tcp', host: '0.0.0.0', port: 2375 });
+  assert.deepEqual(parseEndpoint('tcp://[::1]'), { scheme: 'tcp', host: '::1', port: 2376 });
+  assert.deepEqual(parseEndpoint('tcp://:2376'), { scheme: 'tcp', host: '', port: 2376 });
   assert.throws(() => parseEndpoint('fd://'), { kind: 'unimplemented' });
-  for (const bad of ['', 'unix://relative', '/run/x.sock', 'unix:///a\0b'])
+  for (const bad of [
+    '',
+    'unix://relative',
+    '/run/x.sock',
+    'unix:///a\0b',
+    'tcp://',
+    'tcp://a:70000',
+    'tcp://a/b',
+    'tcp://::1:80',
+    'http://a',
+  ])
     assert.throws(() => parseEndpoint(bad), { kind: 'invalid-argument' }, bad);
   assert.throws(() => parseEndpoint(`unix:///${'x'.repeat(107)}`), { code: 'HTTP_ENDPOINT_TOO_LONG' });
 });

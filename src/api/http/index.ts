@@ -5,4 +5,4 @@ export type { Query } from './query.ts';
 export { createJsonReader, type JsonReader } from './json-reader.ts';
 export { formatErrorAnswer, type ErrorAnswer } from './error-answer.ts';
 export { compareVersions, type VersionWindow } from './target.ts';
-export { parseEndpoint, type UnixEndpoint } from './endpoint.ts';
+export { plainTcpRefused, type MutualTls } from './tls.ts';

@@ -2,28 +2,42 @@ import { chmod, chown, lstat, mkdir, readFile, unlink } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
 import { dirname } from 'node:path';
 import { isErrno, OrlopError } from '#errors';
-import type { UnixEndpoint } from './endpoint.ts';
-
-/** Members of this group may use the engine without being root. */
-const socketGroup = 'orlop';
+import type { TcpEndpoint, UnixEndpoint } from './endpoint.ts';
 
 /**
- * Listens on a unix socket: mode 0660, group `orlop` where it exists. A socket file that nobody answers is left over from an engine that was killed and is
- * removed; one that answers is failed-precondition. The file goes when the server closes.
+ * Listens on a unix socket: mode 0660 for the group of this name or number, 0600 when there is no such group, which the answer tells (false). A socket file that
+ * nobody answers is left over from an engine that was killed and is removed; one that answers is failed-precondition. The file goes when the server closes.
  */
-export async function listenUnix(server: Server, { path }: UnixEndpoint): Promise<void> {
+export async function listenUnix(server: Server, { path }: UnixEndpoint, group: string): Promise<boolean> {
   await removeStaleSocket(path);
   await mkdir(dirname(path), { recursive: true });
   await bind(server, path);
-  const gid = await groupId(socketGroup);
-  if (gid !== null) await chown(path, process.getuid?.() ?? 0, gid);
+  const gid = await groupId(group);
+  if (gid === null) return false;
+  await chown(path, process.getuid?.() ?? 0, gid);
   await chmod(path, 0o660);
+  return true;
+}
+
+/** Listens on a port; answers with the port that it is, for one that was asked for as 0. */
+export function listenTcp(server: Server, { host, port }: TcpEndpoint): Promise<number> {
+  const where = `tcp://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return new Promise((resolve, reject) => {
+    const fail = (error: NodeJS.ErrnoException): void => reject(unusable(where, error));
+    server.once('error', fail);
+    server.listen({ port, ...(host === '' ? {} : { host }) }, () => {
+      server.off('error', fail);
+      const address = server.address();
+      resolve(address === null || typeof address === 'string' ? port : address.port);
+    });
+  });
 }
 
 /** Born private: the mode is widened only after the group is right. */
 function bind(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const fail = (error: NodeJS.ErrnoException): void => reject(error.code === 'EADDRINUSE' ? engineAnswers(path) : unusable(path, error));
+    const fail = (error: NodeJS.ErrnoException): void =>
+      reject(error.code === 'EADDRINUSE' ? engineAnswers(path) : unusable(`unix://${path}`, error));
     server.once('error', fail);
     const mask = process.umask(0o177);
     try {
@@ -62,7 +76,9 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
+/** getgrnam(3) by the file alone; a number counts as itself. */
 async function groupId(name: string): Promise<number | null> {
+  if (/^\d{1,10}$/.test(name)) return Number(name);
   const text = await readFile('/etc/group', 'utf8').catch(() => '');
   const line = text.split('\n').find((candidate) => candidate.startsWith(`${name}:`));
   const id = Number(line?.split(':')[2] ?? Number.NaN);
@@ -75,7 +91,7 @@ function engineAnswers(path: string): OrlopError {
   });
 }
 
-function unusable(path: string, cause: NodeJS.ErrnoException): OrlopError {
+function unusable(where: string, cause: NodeJS.ErrnoException): OrlopError {
   const kind = cause.code === 'EACCES' || cause.code === 'EPERM' ? 'permission-denied' : 'failed-precondition';
-  return new OrlopError(kind, 'HTTP_CANNOT_LISTEN', `cannot listen on unix://${path}: ${cause.code ?? cause.message}`, { cause });
+  return new OrlopError(kind, 'HTTP_CANNOT_LISTEN', `cannot listen on ${where}: ${cause.code ?? cause.message}`, { cause });
 }

@@ -58,6 +58,15 @@ const routes = (left: () => void): Route[] => [
   },
 ];
 
+const bare = {
+  routes: [],
+  logger: createLogger({ sink: () => {} }),
+  headers: {},
+  versions: { oldest: '1.24', newest: '1.51' },
+  group: '0',
+  tls: null,
+};
+
 describe('the HTTP server', () => {
   let directory = '';
   let server: HttpServer;
@@ -73,6 +82,8 @@ describe('the HTTP server', () => {
       logger: createLogger({ sink: () => {} }),
       headers: { 'Api-Version': '1.51' },
       versions: { oldest: '1.24', newest: '1.51' },
+      group: '0',
+      tls: null,
     });
     await server.listen(`unix://${path}`);
   });
@@ -153,12 +164,7 @@ describe('the HTTP server', () => {
   });
 
   test('will not take a socket that someone answers, nor a file that is none', async () => {
-    const other = createHttpServer({
-      routes: [],
-      logger: createLogger({ sink: () => {} }),
-      headers: {},
-      versions: { oldest: '1.24', newest: '1.51' },
-    });
+    const other = createHttpServer(bare);
     await assert.rejects(other.listen(`unix://${path}`), {
       kind: 'failed-precondition',
       message: `another engine answers on unix://${path}`,
@@ -183,5 +189,35 @@ describe('the HTTP server', () => {
     let heard = '';
     for await (const chunk of socket) heard += String(chunk);
     assert.match(heard, /"ok":true/);
+  });
+
+  test('a port without certificates is refused, on loopback too', async () => {
+    await assert.rejects(server.listen('tcp://127.0.0.1:0'), { kind: 'invalid-argument', code: 'HTTP_TCP_REFUSED' });
+  });
+
+  test('a socket whose group does not exist is for root alone', async () => {
+    const lonely = createHttpServer({ ...bare, group: 'no-such-group-here' });
+    const alone = join(directory, 'alone.sock');
+    await lonely.listen(`unix://${alone}`);
+    assert.equal((await stat(alone)).mode & 0o777, 0o600);
+    await lonely.close();
+  });
+
+  test('headers are bounded, in length and in time, and so are connections', async () => {
+    assert.match(await talk(`GET /ok HTTP/1.1\r\nX-Long: ${'x'.repeat(70_000)}\r\n\r\n`), /^HTTP\/1\.1 431 /);
+    const strict = createHttpServer({ ...bare, limits: { headersTimeout: 50, connectionsCheckingInterval: 20, maxConnections: 2 } });
+    const narrow = join(directory, 'narrow.sock');
+    await strict.listen(`unix://${narrow}`);
+    const slow = [connect({ path: narrow }), connect({ path: narrow })];
+    for (const socket of slow) socket.write('GET /ok HTTP/1.1\r\nX-Slow');
+    await Promise.all(slow.map((socket) => once(socket, 'connect')));
+    const third = connect({ path: narrow }).resume();
+    await once(third, 'close');
+    for (const socket of slow) {
+      let heard = '';
+      for await (const chunk of socket) heard += String(chunk);
+      assert.match(heard, /^HTTP\/1\.1 408 /);
+    }
+    await strict.close();
   });
 });

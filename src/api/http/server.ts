@@ -1,14 +1,17 @@
-import { createServer, ServerResponse, type IncomingMessage, type Server } from 'node:http';
+import { createServer, ServerResponse, type IncomingMessage, type Server, type ServerOptions } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { isOrlopError, OrlopError, toOrlopError } from '#errors';
 import type { Logger } from '#log';
-import { parseEndpoint } from './endpoint.ts';
+import { parseEndpoint, type Endpoint } from './endpoint.ts';
 import { formatErrorAnswer } from './error-answer.ts';
 import { createExchange, type ServedExchange } from './exchange.ts';
 import { wantsUpgrade } from './hijack.ts';
-import { listenUnix } from './listen.ts';
+import { listenTcp, listenUnix } from './listen.ts';
+import { connectionLimits, type ConnectionLimits } from './limits.ts';
 import { parseTarget, type VersionWindow } from './target.ts';
 import { createRouter, type Route, type RouteMatch } from './router.ts';
+import { mutualTlsOptions, plainTcpRefused, type MutualTls } from './tls.ts';
 
 export interface HttpServerOptions {
   readonly routes: readonly Route[];
@@ -17,11 +20,20 @@ export interface HttpServerOptions {
   readonly headers: Readonly<Record<string, string>>;
   /** Versions that may stand at the start of a path. */
   readonly versions: VersionWindow;
+  /** Members of this group, a name or a number, may use unix sockets without being root. */
+  readonly group: string;
+  /** What ports are served with; null: there is no listening on ports. */
+  readonly tls: MutualTls | null;
+  /** Other bounds than the usual ones. */
+  readonly limits?: Partial<ConnectionLimits>;
 }
 
 export interface HttpServer extends AsyncDisposable {
-  /** `unix:///path`, one call an address. Fails as parseEndpoint and listenUnix do. */
-  listen(endpoint: string): Promise<void>;
+  /**
+   * `unix:///path` or `tcp://host:port`, one call an address; answers with it, a port 0 replaced by the one that was found. Fails as parseEndpoint, listenUnix and
+   * listenTcp do; invalid-argument for a port without TLS.
+   */
+  listen(endpoint: string): Promise<string>;
   /** Stops listening, tells running handlers that their clients are gone, and cuts what is still connected after the grace time. */
   close(graceMs?: number): Promise<void>;
 }
@@ -29,8 +41,11 @@ export interface HttpServer extends AsyncDisposable {
 /** A server without address yet. Handlers throw what they like; the client gets one JSON error. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const router = createRouter(options.routes);
+  const secure = options.tls === null ? null : mutualTlsOptions(options.tls);
   const servers: Server[] = [];
   const hijacked = new Set<Socket>();
+  /** All of them, also those in the middle of their handshake and those that have left HTTP, which the servers themselves do not count. */
+  const connections = new Set<Socket>();
   const running = new Map<Promise<void>, AbortController>();
   const find = (request: IncomingMessage): RouteMatch | null => {
     const target = parseTarget(request.url ?? '/', options.versions);
@@ -42,17 +57,25 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     running.set(work, controller);
     void work.finally(() => running.delete(work));
   };
-  const make = (): Server => {
-    const server = createServer(
-      {
-        // Builds and imports upload for longer than any limit; the hosts of unix sockets have no name.
-        requestTimeout: 0,
-        requireHostHeader: false,
-        keepAliveTimeout: 0,
-        shouldUpgradeCallback: (request) => wantsUpgrade(request) && find(request)?.route.hijacks === true,
-      },
-      (request, response) => accept(request, response, false),
-    );
+  const bounds = { ...connectionLimits, ...options.limits };
+  const make = ({ scheme }: Endpoint): Server => {
+    const limits: ServerOptions = {
+      ...bounds,
+      // The hosts of unix sockets have no name.
+      requireHostHeader: false,
+      shouldUpgradeCallback: (request) => wantsUpgrade(request) && find(request)?.route.hijacks === true,
+    };
+    const handle = (request: IncomingMessage, response: ServerResponse): void => accept(request, response, false);
+    const server = scheme === 'tcp' && secure !== null ? createTlsServer({ ...limits, ...secure }, handle) : createServer(limits, handle);
+    server.maxConnections = bounds.maxConnections;
+    server.on('connection', (socket: Socket) => {
+      connections.add(socket);
+      socket.once('close', () => connections.delete(socket));
+    });
+    server.on('drop', () => options.logger.warn('a connection was refused: there are too many', { most: server.maxConnections }));
+    server.on('tlsClientError', (error: NodeJS.ErrnoException) => {
+      options.logger.info('a client was turned away', { code: error.code, reason: error.message });
+    });
     server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
       if (head.length > 0) socket.unshift(head);
       const response = new ServerResponse(request);
@@ -63,19 +86,31 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     });
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
       options.logger.debug('a connection failed', { code: error.code });
-      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
+      if (socket.writable) socket.end(`HTTP/1.1 ${statusOfBadRequest(error)}\r\nConnection: close\r\n\r\n`);
       else socket.destroy();
     });
     return server;
   };
-  const listen = async (endpoint: string): Promise<void> => {
-    const server = make();
-    await listenUnix(server, parseEndpoint(endpoint));
+  const listen = async (text: string): Promise<string> => {
+    const endpoint = parseEndpoint(text);
+    if (endpoint.scheme === 'tcp' && secure === null) throw plainTcpRefused(text);
+    const server = make(endpoint);
+    const address = await bind(server, endpoint, text);
     servers.push(server);
-    options.logger.info('listening', { endpoint });
+    options.logger.info('listening', { endpoint: address });
+    return address;
+  };
+  const bind = async (server: Server, endpoint: Endpoint, text: string): Promise<string> => {
+    if (endpoint.scheme === 'tcp') return text.replace(/:0$/, `:${await listenTcp(server, endpoint)}`);
+    const isShared = await listenUnix(server, endpoint, options.group);
+    if (!isShared) options.logger.warn('only root can use the socket: there is no such group', { group: options.group, endpoint: text });
+    return text;
   };
   const close = async (graceMs = 1000): Promise<void> => {
-    const closed = servers.splice(0).map((server) => closeServer(server, graceMs));
+    const cut = (): void => {
+      for (const socket of connections) socket.destroy();
+    };
+    const closed = servers.splice(0).map((server) => closeServer(server, graceMs, cut));
     for (const controller of running.values()) controller.abort();
     await Promise.race([Promise.allSettled(running.keys()), delay(graceMs)]);
     for (const socket of hijacked) socket.destroy();
@@ -172,10 +207,17 @@ function fail({ request, response, options, controller }: Service, exchange: Ser
   }
 }
 
-async function closeServer(server: Server, graceMs: number): Promise<void> {
+/** Why a connection that spoke no HTTP is closed. */
+function statusOfBadRequest({ code }: NodeJS.ErrnoException): string {
+  if (code === 'HPE_HEADER_OVERFLOW') return '431 Request Header Fields Too Large';
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return '408 Request Timeout';
+  return '400 Bad Request';
+}
+
+async function closeServer(server: Server, graceMs: number, cut: () => void): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
-  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+  const timer = setTimeout(cut, graceMs);
   await closed;
   clearTimeout(timer);
 }

@@ -21,7 +21,11 @@ Commands:
 ${formatRows(rows)}
 Options:
 ${formatRows([
-  ['  -H, --host string', "The engine's address (default unix:///run/orlop/orlop.sock, or $ORLOP_HOST)"],
+  ['  -H, --host string', "The engine's address, unix:// or tcp:// (default $ORLOP_HOST, $DOCKER_HOST, unix:///run/orlop/orlop.sock)"],
+  ['      --tlsverify', 'Reach the engine with certificates (default when $ORLOP_TLS_VERIFY or $DOCKER_TLS_VERIFY is set)'],
+  ['      --tlscacert file', "The engine's authority (default ca.pem in $ORLOP_CERT_PATH, $DOCKER_CERT_PATH, ~/.docker)"],
+  ['      --tlscert file', 'Our certificate (default cert.pem there)'],
+  ['      --tlskey file', 'Its key (default key.pem there)'],
   ['  -v, --version', 'Print the version of this program'],
 ])}
 orlop COMMAND --help says more about a command.

@@ -108,7 +108,18 @@ describe('options before the command', () => {
       assert.deepEqual([host, rest], ['unix:///s', ['ps', '-a']], words.join(' '));
     }
     assert.throws(() => parseGlobalOptions(['-H']), { message: 'flag needs an argument: -H' });
-    assert.throws(() => parseGlobalOptions(['--tls', 'ps']), { message: 'unknown flag: --tls' });
+    assert.throws(() => parseGlobalOptions(['--tls', 'ps']), { message: /^--tls alone is refused/ });
+  });
+
+  test('tell with which certificates it is reached', () => {
+    const {
+      rest: _rest,
+      version: _version,
+      help: _help,
+      ...choice
+    } = parseGlobalOptions(['--tlsverify', '--tlscacert=a', '--tlscert', 'c', '--tlskey', 'k', 'ps']);
+    assert.deepEqual(choice, { tlsVerify: true, caFile: 'a', certFile: 'c', keyFile: 'k' });
+    assert.equal(parseGlobalOptions(['--tlsverify=false', 'ps']).tlsVerify, false);
   });
 
   test('ask for the version or help', () => {

@@ -9,14 +9,14 @@ _orlop() {
   for ((index = 1; index < COMP_CWORD; index++)); do
     word=\${COMP_WORDS[index]}
     case $word in
-      -H|--host) ((index++)) ;;
+      -H|--host|--tlscacert|--tlscert|--tlskey) ((index++)) ;;
       -*) ;;
       *) if [[ -z $verb ]]; then verb=$word; elif [[ $verb == @(${groups.map(([group]) => group).join('|')}) ]]; then verb="$verb $word"; break; else break; fi ;;
     esac
   done
   local words=
   case $verb in
-    '') words='${firstWords(commands).join(' ')} --host --version --help' ;;
+    '') words='${firstWords(commands).join(' ')} --host --tlsverify --tlscacert --tlscert --tlskey --version --help' ;;
 ${groups.map(([group, words]) => `    '${group}') words='${words.join(' ')}' ;;\n`).join('')}${commands.map(formatCase).join('')}  esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
   if declare -F __ltrim_colon_completions >/dev/null; then __ltrim_colon_completions "$current"; fi

@@ -13,6 +13,10 @@ export function formatFish(commands: readonly CommandSpec[]): string {
   return `# fish completion for orlop: orlop completion fish | source
 complete -c orlop -f
 complete -c orlop -s H -l host -x -d 'Address of the engine'
+complete -c orlop -l tlsverify -d 'Reach the engine with certificates'
+complete -c orlop -l tlscacert -r -d 'Authority of the engine'
+complete -c orlop -l tlscert -r -d 'Our certificate'
+complete -c orlop -l tlskey -r -d 'Key of our certificate'
 complete -c orlop -s v -l version -d 'Print the version'
 complete -c orlop -f -n __fish_use_subcommand -a '${first}'
 ${inGroup.join('')}${commands.map(formatCommand).join('')}`;

@@ -11,7 +11,7 @@ export function formatZsh(commands: readonly CommandSpec[]): string {
 # zsh completion for orlop: source <(orlop completion zsh)
 _orlop() {
   local context state line curcontext=$curcontext
-  _arguments -C '(-H --host)'{-H,--host}'[address of the engine]:address' '(- *)'{-v,--version}'[print the version]' '1: :->verb' '*:: :->rest'
+  _arguments -C '(-H --host)'{-H,--host}'[address of the engine]:address' --tlsverify'[reach the engine with certificates]' --tlscacert'[authority of the engine]:file:_files' --tlscert'[our certificate]:file:_files' --tlskey'[its key]:file:_files' '(- *)'{-v,--version}'[print the version]' '1: :->verb' '*:: :->rest'
   if [[ $state == verb ]]; then
     local -a verbs=(${first.join(' ')})
     _describe command verbs

@@ -1,9 +1,17 @@
 import { connect, type Socket } from 'node:net';
+import type { EnginePlace } from '../host.ts';
 import { createByteReader, type ByteReader } from './byte-reader.ts';
-import { connectFailure } from './failures.ts';
+import { connectFailure, plainTcpRefused } from './failures.ts';
 import { findBunConnect, openLightSocket, type BunConnect, type EngineSocket } from './light-socket.ts';
 
-/** A unix socket to the engine, with what reads it. */
+/** PEM texts: the authority that has signed the engine's certificate (absent: those of the system), and our own certificate with its key. */
+export interface ClientTls {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+/** A socket to the engine, with what reads it. */
 export interface Connection {
   readonly socket: EngineSocket;
   readonly reader: ByteReader;
@@ -11,10 +19,22 @@ export interface Connection {
   readonly stream: Socket | null;
 }
 
-/** `asStream`: the connection's `stream` is needed. unavailable or permission-denied when nobody listens or we may not connect. */
-export function openConnection(host: string, path: string, asStream: boolean): Promise<Connection> {
+/** How to reach an engine; `host` is its address as errors name it. */
+export interface EngineAddress {
+  readonly host: string;
+  readonly place: EnginePlace;
+  readonly tls: ClientTls | undefined;
+}
+
+/**
+ * `asStream`: the connection's `stream` is needed. unavailable or permission-denied when nobody listens or we may not connect; invalid-argument for a port without
+ * TLS.
+ */
+export async function openConnection({ host, place, tls }: EngineAddress, asStream: boolean): Promise<Connection> {
+  if (place.scheme === 'tcp') return overStream(await openTls(host, place, tls));
   const light = asStream ? undefined : findBunConnect();
-  return light === undefined ? openStream(host, path) : openLight(light, host, path);
+  if (light !== undefined) return openLight(light, host, place.path);
+  return overStream(await opened(host, connect({ path: place.path, allowHalfOpen: true }), 'connect'));
 }
 
 async function openLight(light: BunConnect, host: string, path: string): Promise<Connection> {
@@ -26,16 +46,27 @@ async function openLight(light: BunConnect, host: string, path: string): Promise
   return { socket, reader: createByteReader(socket), stream: null };
 }
 
-function openStream(host: string, path: string): Promise<Connection> {
+function overStream(socket: Socket): Connection {
+  // Errors reach whoever reads; a socket that nobody reads must not end the program.
+  socket.on('error', () => socket.destroy());
+  return { socket, reader: createByteReader(socket), stream: socket };
+}
+
+async function openTls(host: string, place: Extract<EnginePlace, { scheme: 'tcp' }>, tls: ClientTls | undefined): Promise<Socket> {
+  if (tls === undefined) throw plainTcpRefused(host);
+  // Not loaded where it is not needed: it costs a command line its first milliseconds.
+  const { connect: connectTls } = await import('node:tls');
+  const fixed = { minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'], allowHalfOpen: true } as const;
+  return opened(host, connectTls({ ...tls, ...fixed, host: place.host, port: place.port }), 'secureConnect');
+}
+
+function opened(host: string, socket: Socket, event: 'connect' | 'secureConnect'): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ path, allowHalfOpen: true });
     const fail = (error: Error): void => reject(connectFailure(host, error));
     socket.once('error', fail);
-    socket.once('connect', () => {
+    socket.once(event, () => {
       socket.off('error', fail);
-      // Errors reach whoever reads; a socket that nobody reads must not end the program.
-      socket.on('error', () => socket.destroy());
-      resolve({ socket, reader: createByteReader(socket), stream: socket });
+      resolve(socket);
     });
   });
 }

@@ -32,7 +32,7 @@ describe('the transport', () => {
     const path = join(directory, 's');
     server.listen(path);
     await once(server, 'listening');
-    transport = createTransport(`unix://${path}`, path);
+    transport = createTransport({ host: `unix://${path}`, place: { scheme: 'unix', path }, tls: undefined });
   });
   afterEach(async () => {
     transport.close();
@@ -190,7 +190,8 @@ describe('the transport', () => {
 });
 
 test('addresses that cannot be connected to say why', async () => {
-  assert.throws(() => connect({ host: 'tcp://1.2.3.4' }), { kind: 'unimplemented' });
+  assert.throws(() => connect({ host: 'ssh://1.2.3.4' }), { kind: 'unimplemented' });
+  await assert.rejects(connect({ host: 'tcp://127.0.0.1:1' }).ping(), { kind: 'invalid-argument', code: 'CLIENT_HOST_REFUSED' });
   assert.throws(() => connect({ host: 'nowhere' }), { kind: 'invalid-argument' });
   await assert.rejects(connect({ host: 'unix:///nonexistent/s' }).ping(), {
     kind: 'unavailable',

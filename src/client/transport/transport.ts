@@ -2,8 +2,8 @@ import type { Duplex } from 'node:stream';
 import { isErrno, isOrlopError } from '#errors';
 import { parseErrorBody } from '#wire';
 import { keepsAlive, readBody } from './body.ts';
-import { openConnection, type Connection } from './connection.ts';
-import { badAnswer, cancelled, engineGone } from './failures.ts';
+import { openConnection, type Connection, type EngineAddress } from './connection.ts';
+import { badAnswer, cancelled, engineGone, trustFailure, turnedAway } from './failures.ts';
 import { readHead, type AnswerHead } from './head.ts';
 import { formatRequest, sendUpload, type RequestOptions } from './request.ts';
 
@@ -22,7 +22,7 @@ export interface Hijacked {
 }
 
 /**
- * HTTP/1.1 over a unix socket, as little as an engine's client needs: it starts in no time, half-closes, hands connections over and works alike in
+ * HTTP/1.1 over a unix socket or TLS, as little as an engine's client needs: it starts in no time, half-closes, hands connections over and works alike in
  * Node and Bun. Connections are used again one after the other.
  */
 export interface Transport {
@@ -33,7 +33,8 @@ export interface Transport {
   close(): void;
 }
 
-export function createTransport(host: string, path: string): Transport {
+export function createTransport(address: EngineAddress): Transport {
+  const { host } = address;
   const idle: Connection[] = [];
   const take = (asStream: boolean): Connection | undefined => {
     for (let at = idle.length - 1; at >= 0; at--) {
@@ -53,13 +54,14 @@ export function createTransport(host: string, path: string): Transport {
   const exchange = async (options: RequestOptions, upgrade: boolean): Promise<Exchanged> => {
     const asStream = upgrade || options.upload !== undefined;
     const used = take(asStream);
-    const first = used ?? (await openConnection(host, path, asStream));
+    const first = used ?? (await openConnection(address, asStream));
     const upload = options.upload === undefined ? null : trackUpload(options.upload);
     const head = await converse({ host, connection: first, options, upgrade, upload });
     if (head !== null) return { connection: first, head, upload };
+    if (used === undefined && address.place.scheme === 'tcp') throw turnedAway(host);
     // A resting connection was closed just when it was needed. Whether the engine saw the request is unknown, so only what changes nothing is asked again.
     if (used === undefined || ['POST', 'PUT', 'DELETE'].includes(options.method)) throw engineGone(host);
-    const second = await openConnection(host, path, asStream);
+    const second = await openConnection(address, asStream);
     const again = await converse({ host, connection: second, options, upgrade, upload: null });
     if (again === null) throw engineGone(host);
     return { connection: second, head: again, upload: null };
@@ -191,6 +193,9 @@ function abortable({ socket }: Connection, signal: AbortSignal | undefined): () 
 
 function asFailure(host: string, error: unknown, beforeBody: boolean): unknown {
   if (isOrlopError(error)) return error;
+  // With TLS 1.3 the engine looks at our certificate after we have begun to talk.
+  const trust = error instanceof Error ? trustFailure(host, error) : null;
+  if (trust !== null) return trust;
   if (error instanceof RangeError && beforeBody && error.message !== 'half an answer') return badAnswer(host, error.message);
   if (error instanceof RangeError || (error instanceof Error && 'code' in error)) return engineGone(host, error);
   return error;

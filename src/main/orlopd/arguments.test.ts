@@ -8,6 +8,8 @@ const defaults: EngineArguments = {
   dataRoot: '/var/lib/orlop',
   execRoot: '/run/orlop',
   hosts: ['unix:///run/orlop/orlop.sock'],
+  group: 'orlop',
+  tls: null,
   pidfile: null,
   registry: null,
   logLevel: 'info',
@@ -28,6 +30,11 @@ describe('the command line of the engine', () => {
     [['--exec-root', '/run/other'], { execRoot: '/run/other', hosts: ['unix:///run/other/orlop.sock'] }],
     [['-H', 'unix:///tmp/a'], { hosts: ['unix:///tmp/a'] }],
     [['--host', 'unix:///tmp/a', '-Hunix:///tmp/b'], { hosts: ['unix:///tmp/a', 'unix:///tmp/b'] }],
+    [['-G', 'wheel'], { group: 'wheel' }],
+    [
+      ['-H', 'tcp://127.0.0.1:2376', '--tlsverify', '--tlscacert', '/a', '--tlskey=/k'],
+      { hosts: ['tcp://127.0.0.1:2376'], tls: { ca: '/a', cert: '/etc/orlop/tls/cert.pem', key: '/k' } },
+    ],
     [['--pidfile', '/run/orlopd.pid'], { pidfile: '/run/orlopd.pid' }],
     [['--log-level', 'debug'], { logLevel: 'debug' }],
     [['--sandboxes', '0'], { sandboxesReady: 0 }],
@@ -57,6 +64,9 @@ describe('the command line of the engine', () => {
     [['--sandboxes', '-1'], '--sandboxes'],
     [['--sandboxes', '1.5'], '--sandboxes 1.5'],
     [['--sandboxes', ''], '--sandboxes'],
+    [['--tls', '-H', 'tcp://127.0.0.1:2376'], '--tls alone'],
+    [['--tlscert', '/c'], '--tlscert'],
+    [['--tlsverify', '--tlscert', 'c.pem'], '--tlscert c.pem'],
     [['--dataroot', '/x'], '--dataroot'],
     [['--storage-driver', 'zfs'], '--storage-driver zfs'],
     [['--publish-address', 'localhost'], '--publish-address localhost'],
@@ -72,6 +82,10 @@ describe('the command line of the engine', () => {
       );
     });
   }
+
+  test('a port without certificates is refused, on loopback too', () => {
+    assert.throws(() => parseEngineArguments(['-H', 'tcp://127.0.0.1:2376']), { kind: 'invalid-argument', code: 'HTTP_TCP_REFUSED' });
+  });
 
   test('no words make it fail in another way', () => {
     const word = fc.oneof(fc.string(), fc.constantFrom('--data-root', '-H', '--', '-', '--sandboxes', '--log-level=', '-hv', '/x'));

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { parseArgs } from 'node:util';
+import { plainTcpRefused } from '#api/http';
 import { OrlopError } from '#errors';
 import type { LogLevel } from '#log';
 import { parseAddress } from '../registry/arguments.ts';
@@ -8,6 +9,10 @@ export interface EngineArguments {
   readonly dataRoot: string;
   readonly execRoot: string;
   readonly hosts: readonly string[];
+  /** Members of it may use unix sockets without being root. */
+  readonly group: string;
+  /** Files in PEM that ports are served with; null: there are no ports. */
+  readonly tls: { readonly ca: string; readonly cert: string; readonly key: string } | null;
   readonly pidfile: string | null;
   /** Where a registry listens that keeps its content below the data root; null for none. */
   readonly registry: { readonly host: string; readonly port: number } | null;
@@ -29,11 +34,17 @@ export interface EngineArguments {
 
 export const usage = `Usage: orlopd [OPTIONS]
 
-The engine: serves the Docker Engine API and Orlop's own on unix sockets, and keeps containers.
+The engine: serves the Docker Engine API and Orlop's own, and keeps containers.
 
       --data-root DIR       images, layers, containers and the database (default /var/lib/orlop)
       --exec-root DIR       what lives until the next boot (default /run/orlop)
-  -H, --host unix://PATH    where to listen; may be given several times (default unix://EXEC-ROOT/orlop.sock)
+  -H, --host ADDRESS        where to listen: unix://PATH, or tcp://HOST:PORT with --tlsverify; may be given several times
+                            (default unix://EXEC-ROOT/orlop.sock)
+  -G, --group GROUP         who may use unix sockets besides root (default orlop)
+      --tlsverify           serve ports to clients whose certificate --tlscacert has signed
+      --tlscacert FILE      (default /etc/orlop/tls/ca.pem)
+      --tlscert FILE        (default /etc/orlop/tls/cert.pem)
+      --tlskey FILE         (default /etc/orlop/tls/key.pem)
       --pidfile FILE        write the process id here
       --registry HOST:PORT  serve a registry as well, with its content in DATA-ROOT/registry
       --log-level LEVEL     debug, info, warn or error (default info)
@@ -60,10 +71,16 @@ export function parseEngineArguments(argv: readonly string[]): EngineArguments {
   const storageDriver = values['storage-driver'] ?? 'overlay';
   if (storageDriver !== 'overlay' && storageDriver !== 'native')
     throw invalid(`--storage-driver ${storageDriver} is none of overlay, native`);
+  const hosts = values.host ?? [`unix://${execRoot}/orlop.sock`];
+  const tls = tlsOf(values);
+  const open = tls === null ? hosts.find((host) => host.startsWith('tcp://')) : undefined;
+  if (open !== undefined) throw plainTcpRefused(open);
   return {
     dataRoot: absolute('--data-root', values['data-root'] ?? '/var/lib/orlop'),
     execRoot,
-    hosts: values.host ?? [`unix://${execRoot}/orlop.sock`],
+    hosts,
+    group: values.group ?? 'orlop',
+    tls,
     pidfile: values.pidfile ?? null,
     registry: values.registry === undefined ? null : parseAddress(values.registry),
     logLevel: logLevel as LogLevel,
@@ -86,6 +103,12 @@ function parseFlags(argv: readonly string[]) {
         'data-root': { type: 'string' },
         'exec-root': { type: 'string' },
         host: { type: 'string', short: 'H', multiple: true },
+        group: { type: 'string', short: 'G' },
+        tls: { type: 'boolean' },
+        tlsverify: { type: 'boolean' },
+        tlscacert: { type: 'string' },
+        tlscert: { type: 'string' },
+        tlskey: { type: 'string' },
         pidfile: { type: 'string' },
         registry: { type: 'string' },
         'log-level': { type: 'string' },
@@ -103,6 +126,27 @@ function parseFlags(argv: readonly string[]) {
     // Node explains at length how to pass such a value; the first sentence names it.
     throw invalid(cause instanceof Error ? (cause.message.split('. ')[0] ?? cause.message) : String(cause));
   }
+}
+
+interface TlsFlags {
+  readonly tls?: boolean;
+  readonly tlsverify?: boolean;
+  readonly tlscacert?: string;
+  readonly tlscert?: string;
+  readonly tlskey?: string;
+}
+
+function tlsOf({ tls, tlsverify, tlscacert, tlscert, tlskey }: TlsFlags): EngineArguments['tls'] {
+  if (tlsverify !== true) {
+    if (tls === true) throw invalid('--tls alone is refused: it lets in every client; give --tlsverify');
+    if ((tlscacert ?? tlscert ?? tlskey) !== undefined) throw invalid('--tlscacert, --tlscert and --tlskey go with --tlsverify');
+    return null;
+  }
+  return {
+    ca: absolute('--tlscacert', tlscacert ?? '/etc/orlop/tls/ca.pem'),
+    cert: absolute('--tlscert', tlscert ?? '/etc/orlop/tls/cert.pem'),
+    key: absolute('--tlskey', tlskey ?? '/etc/orlop/tls/key.pem'),
+  };
 }
 
 function publishAddressesOf(given: readonly string[] = ['0.0.0.0', '::']): readonly string[] {

@@ -30,6 +30,7 @@ import { readRemotes } from './remotes.ts';
 import { readRegistrySettings } from './registry-settings.ts';
 import { runProgram } from './run-program.ts';
 import { createNetworkState } from './network-state.ts';
+import { readTlsFiles } from './tls-files.ts';
 
 export interface Parts extends AsyncDisposable {
   /** Opens the sockets: clients are served from here on. */
@@ -125,6 +126,8 @@ export async function openParts(options: EngineArguments & { version: string; bu
       logger,
       headers: dockerHeaders(options.version),
       versions: dockerVersions,
+      group: options.group,
+      tls: options.tls === null ? null : readTlsFiles(options.tls),
     }),
   );
   const { pidfile } = options;
