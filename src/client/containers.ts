@@ -54,7 +54,8 @@ export interface ExpectedExit {
 
 /** Containers of both kinds. `ref` is an id, an unambiguous start of one, or a name. Errors are the engine's own, with their kind. */
 export interface ContainersClient {
-  create(body: DockerCreateBody, name?: string): Promise<DockerCreated>;
+  /** `platform`: refused unless it is the one of the image here. */
+  create(body: DockerCreateBody, name?: string, platform?: string): Promise<DockerCreated>;
   /** false: it was running already. */
   start(ref: string): Promise<boolean>;
   /** false: it was not running. */
@@ -64,8 +65,8 @@ export interface ContainersClient {
   pause(ref: string): Promise<void>;
   unpause(ref: string): Promise<void>;
   rename(ref: string, name: string): Promise<void>;
-  /** Limits and restart policy, in Docker's fields of HostConfig. */
-  update(ref: string, change: Partial<DockerHostConfig>): Promise<void>;
+  /** Limits and restart policy, in Docker's fields of HostConfig. Answers warnings. */
+  update(ref: string, change: Partial<DockerHostConfig>): Promise<readonly string[]>;
   /** Changes what the container may write, in bytes, while it runs or not. */
   resizeDisk(ref: string, sizeBytes: number): Promise<void>;
   remove(ref: string, options?: { force?: boolean; volumes?: boolean }): Promise<void>;
@@ -106,8 +107,8 @@ export function createContainersClient(transport: Transport): ContainersClient {
     return { exit };
   };
   return {
-    create: async (body, name) =>
-      readJson(await transport.request({ method: 'POST', path: '/containers/create', query: { name }, json: body })),
+    create: async (body, name, platform) =>
+      readJson(await transport.request({ method: 'POST', path: '/containers/create', query: { name, platform }, json: body })),
     start: async (ref) => (await act(ref, 'start')) !== 304,
     stop: async (ref, options = {}) => (await act(ref, 'stop', stopQuery(options))) !== 304,
     restart: async (ref, options = {}) => void (await act(ref, 'restart', stopQuery(options))),
@@ -116,7 +117,8 @@ export function createContainersClient(transport: Transport): ContainersClient {
     unpause: async (ref) => void (await act(ref, 'unpause')),
     rename: async (ref, name) => void (await act(ref, 'rename', { name })),
     update: async (ref, change) => {
-      await readText(await transport.request({ method: 'POST', path: at(ref, '/update'), json: change }));
+      const answer = await transport.request({ method: 'POST', path: at(ref, '/update'), json: change });
+      return (await readJson<{ Warnings: string[] | null }>(answer)).Warnings ?? [];
     },
     resizeDisk: async (ref, sizeBytes) => {
       await readText(await transport.request({ method: 'POST', path: `/orlop/v1${at(ref, '/disk')}`, json: { sizeBytes } }));

@@ -136,8 +136,8 @@ export interface Engine extends AsyncDisposable {
     pause(ref: string): Promise<void>;
     unpause(ref: string): Promise<void>;
     rename(ref: string, name: string): Promise<void>;
-    /** Limits hold at once for what runs, all is kept for later starts; what is absent stays. */
-    update(ref: string, change: ContainerChange): Promise<void>;
+    /** Limits hold at once for what runs, all is kept for later starts; what is absent stays. Answers warnings of what this host cannot limit. */
+    update(ref: string, change: ContainerChange): Promise<readonly string[]>;
     /** conflict when it runs and `force` is not set. */
     remove(ref: string, options: { force?: boolean; volumes?: boolean }): Promise<void>;
     wait(ref: string, condition: WaitCondition, signal: AbortSignal): Promise<ExitFacts>;

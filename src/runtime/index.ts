@@ -1,11 +1,12 @@
 export type { Cgroup, CgroupController, CgroupHierarchy, CgroupLayout, CgroupStats } from './cgroups/types.ts';
 export { detectCgroupLayout } from './cgroups/layout.ts';
+export { type ScarceLimit, supportsLimit } from './cgroups/support.ts';
 export { createCgroup, openCgroup } from './cgroups/cgroup.ts';
 export { allCapabilities, defaultCapabilities } from './capabilities.ts';
 export { maskedPaths, readonlyPaths } from './defaults.ts';
 export { clampRlimits, type HardLimits } from './plan/limits.ts';
 export { type Skeleton, skeletonKey, skeletonOf } from './plan/skeleton.ts';
-export { availableCapabilities } from './sandbox/host-facts.ts';
+export { availableCapabilities, readSecurityModules } from './sandbox/host-facts.ts';
 export type {
   AttachedClient,
   ExecOptions,

@@ -1,6 +1,7 @@
+import type { DockerHostConfig } from './docker-host-config.ts';
 import type { DockerEndpointIpam, DockerEndpointWishes, DockerPort, DockerPortMap } from './docker-networks.ts';
 import type { ErrorBody } from './error-body.ts';
-import type { DockerMount, DockerMountPoint } from './volumes.ts';
+import type { DockerMountPoint } from './volumes.ts';
 
 /**
  * JSON of the part of the Docker Engine API (v1.51) that Orlop serves, with Docker's own field names. Source: Docker Engine API reference.
@@ -30,6 +31,7 @@ export interface DockerContainerConfig {
   StopSignal?: string;
   Healthcheck?: DockerHealthcheck;
   StopTimeout?: number;
+  Shell?: string[];
 }
 
 /** Durations in ns. */
@@ -40,74 +42,6 @@ export interface DockerHealthcheck {
   StartPeriod?: number;
   StartInterval?: number;
   Retries?: number;
-}
-
-export interface DockerUlimit {
-  Name: string;
-  Soft: number;
-  Hard: number;
-}
-
-export interface DockerHostConfig {
-  Binds: string[] | null;
-  Mounts?: DockerMount[];
-  ContainerIDFile: string;
-  LogConfig: { Type: string; Config: Record<string, string> };
-  NetworkMode: string;
-  PortBindings: DockerPortMap;
-  RestartPolicy: { Name: string; MaximumRetryCount: number };
-  /** Orlop's own: what is done with a container that has become unhealthy. */
-  OnUnhealthy?: string;
-  AutoRemove: boolean;
-  VolumeDriver: string;
-  VolumesFrom: string[] | null;
-  ConsoleSize: [number, number];
-  CapAdd: string[] | null;
-  CapDrop: string[] | null;
-  CgroupnsMode: string;
-  Dns: string[];
-  DnsOptions: string[];
-  DnsSearch: string[];
-  ExtraHosts: string[] | null;
-  GroupAdd: string[] | null;
-  IpcMode: string;
-  Cgroup: string;
-  Links: string[] | null;
-  OomScoreAdj: number;
-  PidMode: string;
-  Privileged: boolean;
-  PublishAllPorts: boolean;
-  ReadonlyRootfs: boolean;
-  SecurityOpt: string[] | null;
-  Tmpfs?: Record<string, string>;
-  StorageOpt?: Record<string, string>;
-  Sysctls?: Record<string, string>;
-  UTSMode: string;
-  UsernsMode: string;
-  ShmSize: number;
-  Runtime: string;
-  Isolation: string;
-  CpuShares: number;
-  Memory: number;
-  NanoCpus: number;
-  CgroupParent: string;
-  BlkioWeight: number;
-  CpuPeriod: number;
-  CpuQuota: number;
-  CpusetCpus: string;
-  CpusetMems: string;
-  Devices: null;
-  DeviceCgroupRules: null;
-  DeviceRequests: null;
-  MemoryReservation: number;
-  MemorySwap: number;
-  MemorySwappiness: null;
-  OomKillDisable: boolean | null;
-  PidsLimit: number | null;
-  Ulimits: DockerUlimit[] | null;
-  Init?: boolean;
-  MaskedPaths: string[] | null;
-  ReadonlyPaths: string[] | null;
 }
 
 /** Body of `POST /containers/create`: the configuration with the host's part inside. */

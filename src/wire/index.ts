@@ -1,9 +1,11 @@
 export type * from './views.ts';
 export type * from './networks.ts';
 export type * from './docker.ts';
+export type * from './docker-host-config.ts';
 export type * from './docker-networks.ts';
 export type * from './orlop.ts';
 export type * from './volumes.ts';
+export type * from './devices.ts';
 export { checkMountTarget, dockerMountOf, mountWishOf } from './mount-wishes.ts';
 export { parseShortMount, shortOptionsOf } from './short-mounts.ts';
 export { apiVersion, kindLabel, minimumApiVersion, multiplexedStreamType, rawStreamType } from './docker-version.ts';

@@ -1,6 +1,6 @@
 import type { EndpointView, EndpointWishes, NetworkMode, PortWish, PublishedPort } from './networks.ts';
 import type { MountView, MountWish } from './volumes.ts';
-
+import type { DeviceRate, DeviceRequest, DeviceWeight, DeviceWish } from './devices.ts';
 import type { HealthCheck, HealthView, UnhealthyAction } from './health.ts';
 
 /**
@@ -24,6 +24,19 @@ export interface Limits {
   readonly cpusetMems?: string;
   /** -1: unlimited. */
   readonly pids?: number;
+  /** Inclination to swap, 0 … 100. */
+  readonly swappiness?: number;
+  /** Want of memory makes processes wait and not die. */
+  readonly noOutOfMemoryKill?: boolean;
+  readonly realtimePeriodUs?: number;
+  readonly realtimeRuntimeUs?: number;
+  /** Share of block devices' time: 10 … 1000. */
+  readonly ioWeight?: number;
+  readonly ioWeightDevices?: readonly DeviceWeight[];
+  readonly readBytes?: readonly DeviceRate[];
+  readonly writeBytes?: readonly DeviceRate[];
+  readonly readOperations?: readonly DeviceRate[];
+  readonly writeOperations?: readonly DeviceRate[];
 }
 
 /** What happens when the process ends. `maximumRetries` only with `on-failure`; absent or 0: as often as it takes. */
@@ -71,14 +84,39 @@ export interface CreateRequest {
   readonly healthCheck?: HealthCheck;
   readonly onUnhealthy?: UnhealthyAction;
   readonly init?: boolean;
+  /** For images that are made of it: the shell of instructions, and instructions for what is built on it. */
+  readonly shell?: readonly string[];
+  readonly onBuild?: readonly string[];
+  /** Where a client has written the id down; kept for clients. */
+  readonly idFile?: string;
   readonly privileged?: boolean;
   readonly userNamespace?: 'auto' | 'host';
   readonly network?: NetworkMode;
+  /** `host`, or `container:` and a name or id; absent: its own. */
+  readonly pidNamespace?: string;
+  /** `private`, `shareable`, `host`, `none` (private, and without /dev/shm), or `container:` and a name or id. */
+  readonly ipcNamespace?: string;
+  readonly utsNamespace?: 'host';
+  readonly cgroupNamespace?: 'private' | 'host';
+  /** Where its cgroup is made: below each hierarchy's root, or without a leading slash below ours. */
+  readonly cgroupParent?: string;
+  readonly devices?: readonly DeviceWish[];
+  /** `c 42:* rwm`, as cgroup-v1/devices.rst writes them. */
+  readonly deviceRules?: readonly string[];
+  readonly deviceRequests?: readonly DeviceRequest[];
   readonly readOnlyRoot?: boolean;
   readonly capAdd?: readonly string[];
   readonly capDrop?: readonly string[];
   readonly noNewPrivileges?: boolean;
   readonly seccompProfile?: string;
+  readonly appArmorProfile?: string;
+  /** Docker's `--security-opt` texts, as they came. */
+  readonly securityOptions?: readonly string[];
+  /** Instead of those that are usual; an empty list hides nothing. */
+  readonly maskedPaths?: readonly string[];
+  readonly readonlyPaths?: readonly string[];
+  /** For the OCI spec. */
+  readonly annotations?: Readonly<Record<string, string>>;
   readonly groupAdd?: readonly string[];
   readonly sysctls?: Readonly<Record<string, string>>;
   readonly ulimits?: readonly Ulimit[];
@@ -98,6 +136,8 @@ export interface CreateRequest {
   readonly extraHosts?: readonly string[];
   /** Places in networks by the network's name or id, in the order in which they are taken; `network` names the first. */
   readonly endpoints?: Readonly<Record<string, EndpointWishes>>;
+  /** Containers that it knows by further names, in the default network: `NAME[:ALIAS]`. */
+  readonly links?: readonly string[];
   readonly ports?: readonly PortWish[];
   /** Every exposed port gets a port of the host. */
   readonly publishAll?: boolean;
@@ -146,6 +186,8 @@ export interface ContainerView {
   readonly endpoints: readonly EndpointView[];
   readonly publishedPorts: readonly PublishedPort[];
   readonly mounts: readonly MountView[];
+  /** Of /proc and /sys; null: nothing, and no choice was made. */
+  readonly hidden: { readonly maskedPaths: readonly string[] | null; readonly readonlyPaths: readonly string[] | null };
   /** As it is asked; absent: it is not. */
   readonly healthCheck?: HealthCheck;
   readonly health?: HealthView;

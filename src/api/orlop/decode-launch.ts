@@ -1,6 +1,6 @@
 import { OrlopError } from '#errors';
 import type { JsonReader } from '#api/http';
-import type { CreateRequest, HealthCheck, Limits, RestartPolicy } from '#wire';
+import type { CreateRequest, DeviceRequest, HealthCheck, Limits, RestartPolicy } from '#wire';
 import { decodeMountWish } from './decode-mounts.ts';
 import { decodeEndpoints, decodePortWish } from './decode-networks.ts';
 
@@ -14,6 +14,7 @@ type Decoder = (body: JsonReader, key: string) => unknown;
 const text: Decoder = (body, key) => body.text(key);
 const flag: Decoder = (body, key) => body.flag(key);
 const integer: Decoder = (body, key) => body.integer(key);
+const rates: Decoder = (body, key) => body.objects(key).map((entry) => ({ path: entry.text('path'), rate: entry.integer('rate') }));
 const texts: Decoder = (body, key) => body.texts(key) ?? [];
 const textMap: Decoder = (body, key) => body.textMap(key) ?? {};
 
@@ -28,6 +29,16 @@ const limitFields: Readonly<Record<keyof Limits, Decoder>> = {
   cpusetCpus: text,
   cpusetMems: text,
   pids: integer,
+  swappiness: integer,
+  noOutOfMemoryKill: flag,
+  realtimePeriodUs: integer,
+  realtimeRuntimeUs: integer,
+  ioWeight: integer,
+  ioWeightDevices: (body, key) => body.objects(key).map((entry) => ({ path: entry.text('path'), weight: entry.integer('weight') })),
+  readBytes: rates,
+  writeBytes: rates,
+  readOperations: rates,
+  writeOperations: rates,
 };
 
 /** Every field of a create request that makes sense for a whole system, and how it is read. */
@@ -59,6 +70,19 @@ const fields: Readonly<Record<string, Decoder>> = {
   capAdd: texts,
   capDrop: texts,
   seccompProfile: text,
+  appArmorProfile: text,
+  noNewPrivileges: flag,
+  securityOptions: texts,
+  annotations: textMap,
+  maskedPaths: texts,
+  readonlyPaths: texts,
+  cgroupParent: text,
+  devices: (body, key) =>
+    body
+      .objects(key)
+      .map((entry) => ({ source: entry.text('source'), target: entry.text('target'), permissions: entry.text('permissions') })),
+  deviceRules: texts,
+  deviceRequests: (body, key) => body.objects(key).map(decodeDeviceRequest),
   sysctls: textMap,
   ulimits: (body, key) =>
     body.objects(key).map((entry) => ({ name: entry.text('name'), soft: entry.integer('soft'), hard: entry.integer('hard') })),
@@ -95,6 +119,20 @@ function decodeFields(body: JsonReader, decoders: Readonly<Record<string, Decode
     decoded[key] = decode(body, key);
   }
   return decoded;
+}
+
+function decodeDeviceRequest(request: JsonReader): DeviceRequest {
+  const sets = request.raw('capabilities') ?? [];
+  const isTexts = (item: unknown): item is string[] => Array.isArray(item) && item.every((word) => typeof word === 'string');
+  if (!Array.isArray(sets) || !sets.every(isTexts))
+    throw new OrlopError('invalid-argument', 'ORLOP_BAD_FIELD', 'deviceRequests.capabilities must be lists of texts');
+  return {
+    driver: request.text('driver'),
+    count: request.integer('count'),
+    ids: request.texts('ids') ?? [],
+    capabilities: sets,
+    options: request.textMap('options') ?? {},
+  };
 }
 
 function oneOf(...values: readonly string[]): Decoder {

@@ -65,9 +65,9 @@ describe('the flag grammar', () => {
       ['run', ['--name'], 'flag needs an argument: --name'],
       ['run', ['-ie'], "flag needs an argument: 'e' in -ie"],
       ['stop', ['-t', 'soon'], 'invalid argument "soon" for "-t, --timeout" flag: it must be a whole number'],
-      ['run', ['--link', 'a:b'], '--link is not supported yet'],
-      ['run', ['--gpus=all'], '--gpus is not supported yet'],
-      ['launch', ['--device', '/dev/x'], '--device is not supported yet'],
+      ['run', ['--cpu-count', '1'], '--cpu-count is not supported yet'],
+      ['run', ['--io-maxiops=1'], '--io-maxiops is not supported yet'],
+      ['launch', ['--pid', 'host'], '--pid is not supported yet'],
     ];
     for (const [name, words, message] of mistakes) assert.throws(() => parse(name, ...words), { code: 'CLI_USAGE', message }, message);
   });
@@ -150,7 +150,7 @@ describe('the command table', () => {
     const help = formatCommandHelp(commandNamed('run'));
     assert.match(help, /^Usage: {2}orlop run \[OPTIONS\] IMAGE \[COMMAND\] \[ARG\.\.\.\]\n/);
     assert.match(help, / {2}-e, --env list +Set environment variables\n/);
-    assert.doesNotMatch(help, /--runtime|--net /);
+    assert.doesNotMatch(help, /--cpu-count|--net /);
     for (const { name, summary } of listCommands())
       assert.ok(formatOverview(listCommands()).includes(`  ${name} `) && formatOverview(listCommands()).includes(summary), name);
   });

@@ -1,8 +1,11 @@
 import type { FlagSpec } from '../arguments/spec.ts';
+import { appFlags, scarceLimitFlags, surroundingFlags } from './isolation-flags.ts';
 import { networkFlags } from './network-flags.ts';
 
 /** Flags that mean the same for containers of both kinds. */
 export const sharedFlags: readonly FlagSpec[] = [
+  ...scarceLimitFlags,
+  ...surroundingFlags,
   { name: 'add-host', kind: 'list', help: 'Add a host-to-IP mapping (host:ip)' },
   { name: 'cap-add', kind: 'list', help: 'Add Linux capabilities' },
   { name: 'cap-drop', kind: 'list', help: 'Drop Linux capabilities' },
@@ -50,7 +53,11 @@ export const sharedFlags: readonly FlagSpec[] = [
     value: 'policy',
     help: 'Start it again when it ends (no, on-failure[:retries], always, unless-stopped)',
   },
-  { name: 'security-opt', kind: 'list', help: 'Security options: no-new-privileges, seccomp=FILE|unconfined' },
+  {
+    name: 'security-opt',
+    kind: 'list',
+    help: 'Security options: no-new-privileges, seccomp=FILE|unconfined, apparmor=PROFILE, systempaths=unconfined',
+  },
   { name: 'shm-size', kind: 'text', value: 'bytes', help: 'Size of /dev/shm' },
   { name: 'stop-signal', kind: 'text', help: 'Signal to stop the container' },
   { name: 'stop-timeout', kind: 'integer', help: 'Seconds before a stop kills' },
@@ -65,6 +72,9 @@ export const sharedFlags: readonly FlagSpec[] = [
 ];
 
 const limitFlags = [
+  'blkio-weight',
+  'cpu-rt-period',
+  'cpu-rt-runtime',
   'cpu-period',
   'cpu-quota',
   'cpu-shares',
@@ -83,6 +93,7 @@ export const updatedFlags: readonly FlagSpec[] = sharedFlags.filter(({ name }) =
 /** What `run` and `create` add to them. */
 export const createFlags: readonly FlagSpec[] = [
   ...sharedFlags,
+  ...appFlags,
   { name: 'attach', short: 'a', kind: 'list', help: 'Attach to STDIN, STDOUT or STDERR', choices: ['stdin', 'stdout', 'stderr'] },
   { name: 'entrypoint', kind: 'text', help: "Overwrite the image's entrypoint" },
   { name: 'group-add', kind: 'list', help: 'Further groups of the process' },
@@ -99,39 +110,14 @@ export const createFlags: readonly FlagSpec[] = [
 
 /** Docker has them; they are refused by name instead of being called unknown. */
 export const refusedFlags: readonly FlagSpec[] = [
-  ...['oom-kill-disable', 'use-api-socket'].map((name): FlagSpec => ({ name, kind: 'flag', help: '', refused: true })),
-  ...[
-    'annotation',
-    'blkio-weight',
-    'blkio-weight-device',
-    'cgroup-parent',
-    'cgroupns',
-    'cidfile',
-    'cpu-count',
-    'cpu-percent',
-    'cpu-rt-period',
-    'cpu-rt-runtime',
-    'device',
-    'device-cgroup-rule',
-    'device-read-bps',
-    'device-read-iops',
-    'device-write-bps',
-    'device-write-iops',
-    'disable-content-trust',
-    'gpus',
-    'io-maxbandwidth',
-    'io-maxiops',
-    'ipc',
-    'isolation',
-    'kernel-memory',
-    'label-file',
-    'link',
-    'log-driver',
-    'log-opt',
-    'memory-swappiness',
-    'pid',
-    'platform',
-    'runtime',
-    'uts',
-  ].map((name): FlagSpec => ({ name, kind: 'list', help: '', refused: true })),
+  { name: 'use-api-socket', kind: 'flag', help: '', refused: true },
+  ...['cpu-count', 'cpu-percent', 'io-maxbandwidth', 'io-maxiops', 'log-driver', 'log-opt'].map(
+    (name): FlagSpec => ({ name, kind: 'list', help: '', refused: true }),
+  ),
+];
+
+/** For a whole system also those that mean something for apps alone. */
+export const refusedSystemFlags: readonly FlagSpec[] = [
+  ...refusedFlags,
+  ...appFlags.map(({ name, kind }): FlagSpec => ({ name, kind, help: '', refused: true })),
 ];

@@ -1,5 +1,5 @@
 import type { CommandSpec, FlagSpec } from '../arguments/spec.ts';
-import { createFlags, refusedFlags, sharedFlags } from './container-flags.ts';
+import { createFlags, refusedFlags, refusedSystemFlags, sharedFlags } from './container-flags.ts';
 
 const many = Number.POSITIVE_INFINITY;
 const detachKeys: FlagSpec = {
@@ -47,7 +47,7 @@ export const containerCommands: readonly CommandSpec[] = [
     name: 'launch',
     summary: 'Create and start system containers from a template or an image',
     usage: '[OPTIONS] TEMPLATE|IMAGE [NAME...]',
-    flags: [...sharedFlags, ...refusedFlags, { name: 'quiet', short: 'q', kind: 'flag', help: 'Show no progress' }],
+    flags: [...sharedFlags, ...refusedSystemFlags, { name: 'quiet', short: 'q', kind: 'flag', help: 'Show no progress' }],
     positionals: { min: 1, max: many },
     completes: 'template',
   },

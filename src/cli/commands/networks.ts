@@ -119,7 +119,7 @@ export const networkCommands: readonly CommandSpec[] = [
       { name: 'publish-rm', kind: 'list', help: 'Give up a port of the host ([address:]port[/protocol])' },
       { name: 'storage-opt', kind: 'list', help: 'Change what the container may write (size=20G)' },
       ...updatedFlags,
-      ...['blkio-weight', 'cpu-rt-period', 'cpu-rt-runtime'].map((name) => refused(name, 'text')),
+      { name: 'kernel-memory', kind: 'text', value: 'bytes', help: 'No effect, with a warning: kernels have no such limit any more' },
     ],
     positionals: { min: 1, max: many },
     completes: 'container',

@@ -24,7 +24,7 @@ describe('completion in bash', () => {
 
   test('offers flags that work, and what their values may be', () => {
     assert.deepEqual(completions('run', '--read'), ['--read-only']);
-    assert.deepEqual(completions('run', '--runtim'), []);
+    assert.deepEqual(completions('run', '--cpu-coun'), []);
     assert.deepEqual(completions('run', '--network', ''), ['bridge', 'host', 'none']);
     assert.ok(completions('template', 'build', '--re').includes('--rebuild'));
   });

@@ -1,19 +1,20 @@
 import type { CreateRequest, Limits } from '#wire';
-import { OrlopError } from '#errors';
 import type { Arguments } from '../arguments/parse.ts';
 import { usageError } from '../arguments/usage-error.ts';
-import { readEnvironment, readText, type Environment } from './environment.ts';
+import { readBlockIo } from './block-io.ts';
+import { readDeviceOptions } from './devices.ts';
+import { parseEnvironmentFile, readEnvironment, readText, type Environment } from './environment.ts';
 import { readHealth } from './health.ts';
+import { readIsolation } from './isolation.ts';
 import { readNetworkOptions } from './networks.ts';
 import { readMountOptions } from './mounts.ts';
 import { parseHostEntries, parsePairs, parseTmpfs, parseUlimits } from './pairs.ts';
 import { parseRestartPolicy } from './restart.ts';
+import { readSecurityOptions } from './security.ts';
 import { parseBytes, parseCpus } from './size.ts';
 
 /** What containers of both kinds can be asked for. */
 export type ContainerOptions = Omit<CreateRequest, 'image' | 'kind' | 'name'>;
-
-type Draft = { readonly [Key in keyof ContainerOptions]: ContainerOptions[Key] | undefined };
 
 /** The shared flags as a request; only what was given is in it. Reads the files that flags name. */
 export async function readContainerOptions(args: Arguments, environment: Environment): Promise<ContainerOptions> {
@@ -24,7 +25,7 @@ export async function readContainerOptions(args: Arguments, environment: Environ
     env: env.length === 0 ? undefined : env,
     hostname: args.text('hostname'),
     domainname: args.text('domainname'),
-    labels: args.has('label') ? parsePairs('label', args.list('label'), { bare: true }) : undefined,
+    labels: await readLabels(args),
     stopSignal: args.text('stop-signal'),
     stopTimeoutS: args.integer('stop-timeout'),
     privileged: args.has('privileged') ? args.flag('privileged') : undefined,
@@ -44,6 +45,8 @@ export async function readContainerOptions(args: Arguments, environment: Environ
     restartPolicy: args.has('restart') ? parseRestartPolicy(args.text('restart') ?? '') : undefined,
     extraHosts: args.has('add-host') ? parseHostEntries(args.list('add-host')) : undefined,
     ...readNetworkOptions(args),
+    ...readIsolation(args),
+    ...readDeviceOptions(args),
     ...(await readSecurityOptions(args.list('security-opt'))),
   });
 }
@@ -65,41 +68,35 @@ export function readLimits(args: Arguments): Limits | undefined {
     cpusetCpus: args.text('cpuset-cpus'),
     cpusetMems: args.text('cpuset-mems'),
     pids: args.integer('pids-limit'),
+    swappiness: readSwappiness(args),
+    noOutOfMemoryKill: args.flag('oom-kill-disable') || undefined,
+    realtimePeriodUs: args.integer('cpu-rt-period'),
+    realtimeRuntimeUs: args.integer('cpu-rt-runtime'),
+    ...readBlockIo(args),
   });
   return Object.keys(limits).length === 0 ? undefined : limits;
+}
+
+/** -1 asks for nothing. */
+function readSwappiness(args: Arguments): number | undefined {
+  const value = args.integer('memory-swappiness');
+  if (value === undefined || value === -1) return undefined;
+  if (value < 0 || value > 100) throw usageError(`invalid value: ${value}. Valid memory swappiness range is 0-100`);
+  return value;
+}
+
+/** Files first, so that `--label` wins. */
+async function readLabels(args: Arguments): Promise<Record<string, string> | undefined> {
+  if (!args.has('label') && !args.has('label-file')) return undefined;
+  const lines: string[] = [];
+  for (const file of args.list('label-file')) lines.push(...parseEnvironmentFile(await readText(file), file, 'label'));
+  return parsePairs('label', [...lines, ...args.list('label')], { bare: true });
 }
 
 function readUserNamespace(text: string | undefined): ContainerOptions['userNamespace'] {
   if (text === undefined || text === '') return undefined;
   if (text === 'host' || text === 'auto') return text;
-  throw usageError(`invalid argument ${JSON.stringify(text)} for "--userns" flag: it must be auto or host`);
-}
-
-/** `seccomp=FILE` is read here: the engine opens no files for its clients. */
-async function readSecurityOptions(options: readonly string[]): Promise<Partial<Draft>> {
-  let read: Partial<Draft> = {};
-  for (const option of options) {
-    const parts = /^([^=:]+)(?:[=:](.*))?$/s.exec(option);
-    const [, name = '', value = ''] = parts ?? [];
-    if (name === 'no-new-privileges' && ['', 'true', 'false'].includes(value)) read = { ...read, noNewPrivileges: value !== 'false' };
-    else if (name === 'seccomp' && value !== '') read = { ...read, seccompProfile: await readSeccomp(value) };
-    else
-      throw new OrlopError('unimplemented', 'CLI_USAGE', `--security-opt ${option} is not supported yet`, {
-        hint: 'supported are no-new-privileges, seccomp=FILE and seccomp=unconfined',
-      });
-  }
-  return read;
-}
-
-async function readSeccomp(value: string): Promise<string> {
-  if (value === 'unconfined' || value === 'default') return value;
-  if (value === 'builtin') return 'default';
-  const text = await readText(value);
-  try {
-    return JSON.stringify(JSON.parse(text));
-  } catch (cause) {
-    throw new OrlopError('invalid-argument', 'CLI_BAD_SECCOMP', `the seccomp profile ${value} is not JSON`, { cause });
-  }
+  throw usageError('--userns: invalid USER mode: it must be auto or host');
 }
 
 function compact<Value extends object>(draft: { readonly [Key in keyof Value]: Value[Key] | undefined }): Value {

@@ -3,7 +3,9 @@ import type { Arguments } from '../arguments/parse.ts';
 import { usageError } from '../arguments/usage-error.ts';
 import type { ContainerOptions } from './container-options.ts';
 import { mountConfigOf } from './mounts.ts';
+import { isolationBodyOf, scarceLimitsBodyOf } from './isolation-body.ts';
 import { networkBodyOf, networkHostConfigOf } from './network-body.ts';
+import { parseBytes } from './size.ts';
 
 export interface CreatePlan {
   readonly body: DockerCreateBody;
@@ -96,7 +98,14 @@ function hostConfigOf(
     ...mountConfigOf(options),
     OomScoreAdj: options.oomScoreAdjust,
     ExtraHosts: listOf(options.extraHosts),
-    SecurityOpt: securityOf(options),
+    SecurityOpt: listOf(options.securityOptions),
+    MaskedPaths: listOf(options.maskedPaths),
+    ReadonlyPaths: listOf(options.readonlyPaths),
+    ...isolationBodyOf(options),
+    ContainerIDFile: args.text('cidfile') || undefined,
+    Isolation: args.text('isolation'),
+    Runtime: args.text('runtime'),
+    KernelMemory: args.has('kernel-memory') ? parseBytes('kernel-memory', args.text('kernel-memory') ?? '') : undefined,
     ...limitsBodyOf(options.limits ?? {}),
     RestartPolicy: options.restartPolicy === undefined ? undefined : restartBodyOf(options.restartPolicy),
   });
@@ -114,19 +123,12 @@ export function limitsBodyOf(limits: Limits): Partial<DockerHostConfig> {
     CpusetCpus: limits.cpusetCpus,
     CpusetMems: limits.cpusetMems,
     PidsLimit: limits.pids,
+    ...scarceLimitsBodyOf(limits),
   });
 }
 
 export function restartBodyOf({ name, maximumRetries = 0 }: RestartPolicy): DockerHostConfig['RestartPolicy'] {
   return { Name: name, MaximumRetryCount: maximumRetries };
-}
-
-function securityOf({ noNewPrivileges, seccompProfile }: ContainerOptions): string[] | undefined {
-  const options = [
-    ...(noNewPrivileges === undefined ? [] : [`no-new-privileges=${noNewPrivileges}`]),
-    ...(seccompProfile === undefined ? [] : [`seccomp=${seccompProfile}`]),
-  ];
-  return options.length === 0 ? undefined : options;
 }
 
 function checkPull(policy: string | undefined): void {

@@ -11,7 +11,7 @@ export async function readEnvironment(files: readonly string[], entries: readonl
 }
 
 /** Lines `NAME=value` or `NAME`; empty lines and those that start with # are skipped; nothing is unquoted, as with Docker. */
-export function parseEnvironmentFile(text: string, file: string): string[] {
+export function parseEnvironmentFile(text: string, file: string, what: 'variable' | 'label' = 'variable'): string[] {
   const entries: string[] = [];
   for (const [at, raw] of text
     .replace(/^\uFEFF/, '')
@@ -21,7 +21,7 @@ export function parseEnvironmentFile(text: string, file: string): string[] {
     if (line === '' || line.startsWith('#')) continue;
     const name = line.split('=')[0] ?? '';
     if (name === '' || /\s/.test(name)) {
-      const message = `${file} line ${at + 1}: ${name === '' ? 'no variable name' : `variable '${name}' contains whitespaces`}`;
+      const message = `${file} line ${at + 1}: ${name === '' ? `no ${what} name` : `${what} '${name}' contains whitespaces`}`;
       throw new OrlopError('invalid-argument', 'CLI_BAD_ENV_FILE', message, { hint: 'write NAME=value' });
     }
     entries.push(line);

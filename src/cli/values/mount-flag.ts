@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { mountWishOf, type DockerMount, type MountWish } from '#wire';
 import { usageError } from '../arguments/usage-error.ts';
+import { splitFields } from './fields.ts';
 import { parseBytes } from './size.ts';
 
 interface Draft {
@@ -99,20 +100,6 @@ function checkRecursion({ ReadOnly: readOnly }: DockerMount, bind: Draft['bind']
   if (readOnly !== true) throw usageError(`option 'bind-recursive=${word}' requires 'readonly' to be specified in conjunction`);
   if (word === 'readonly' && (bind.Propagation ?? 'rprivate') !== 'rprivate')
     throw usageError(`option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be specified in conjunction`);
-}
-
-/** One line of RFC 4180: commas separate, quotes hold them together, two quotes are one. */
-function splitFields(text: string): string[] {
-  const fields: string[] = [];
-  const pattern = /(?:"((?:[^"]|"")*)"|([^",]*))(,|$)/y;
-  for (let more = true; more; ) {
-    const match = pattern.exec(text);
-    if (match === null) throw usageError(`parse error: bare or extraneous " in field ${JSON.stringify(text)}`);
-    const [, quoted, plain = '', end] = match;
-    fields.push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
-    more = end === ',';
-  }
-  return fields;
 }
 
 function addPair(volume: Draft['volume'], labels: Record<string, string>, field: 'Labels', value: string): void {

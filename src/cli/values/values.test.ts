@@ -171,7 +171,7 @@ describe('a create request', () => {
           StorageOpt: { size: '10G' },
           OomScoreAdj: 5,
           ExtraHosts: ['a:1.2.3.4'],
-          SecurityOpt: ['no-new-privileges=true', 'seccomp={"defaultAction":"SCMP_ACT_ALLOW"}'],
+          SecurityOpt: ['no-new-privileges', 'seccomp={"defaultAction":"SCMP_ACT_ALLOW"}'],
           Memory: 2 ** 26,
           MemorySwap: -1,
           MemoryReservation: 2 ** 25,

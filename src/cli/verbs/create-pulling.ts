@@ -14,18 +14,19 @@ export async function createPulling(
   const policy = args.text('pull') ?? 'missing';
   const image = body.Image ?? '';
   const quiet = args.flag('quiet');
-  if (policy === 'always') await (await loadPull())(engine, io, image, { quiet });
+  const platform = args.text('platform') ?? (io.env['DOCKER_DEFAULT_PLATFORM'] || undefined);
+  if (policy === 'always') await (await loadPull())(engine, io, image, { quiet, platform });
   try {
-    return await engine.containers.create(body, name);
+    return await engine.containers.create(body, name, platform);
   } catch (error) {
     if (policy !== 'missing' || !isOrlopError(error, 'not-found') || error.code !== 'IMAGE_NOT_FOUND' || !isName(image)) throw error;
     const full = formatReference(withDefaultTag(parseReference(image)));
     if (!quiet) await write(io.stderr, `Unable to find image "${image}" here, pulling ${full}\n`);
     const pullImage = await loadPull();
-    await pullImage(engine, io, image, { quiet }).catch((failure: unknown) => {
+    await pullImage(engine, io, image, { quiet, platform }).catch((failure: unknown) => {
       throw explain(failure, error);
     });
-    return engine.containers.create(body, name);
+    return engine.containers.create(body, name, platform);
   }
 }
 

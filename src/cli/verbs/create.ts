@@ -4,11 +4,14 @@ import { write } from '../io.ts';
 import { createPulling } from './create-pulling.ts';
 import { readContainerOptions } from '../values/container-options.ts';
 import { planCreate, planStreams } from '../values/create-body.ts';
+import { openIdFile } from '../values/id-file.ts';
 
 export const create: Verb = async ({ args, io, client }) => {
   const options = await readContainerOptions(args, io.env);
   const { body, name } = planCreate(args, options, planStreams(args, false));
+  await using idFile = await openIdFile(args.text('cidfile'));
   const { Id: id, Warnings: warnings } = await createPulling({ engine: await client(), args, io }, body, name);
+  await idFile?.write(id);
   for (const warning of warnings) await write(io.stderr, `WARNING: ${warning}\n`);
   await write(io.stdout, `${id}\n`);
   return exitCodes.ok;

@@ -9,6 +9,7 @@ import { terminalSize } from '../terminal/size.ts';
 import { requireTerminal } from '../terminal/require.ts';
 import { readContainerOptions } from '../values/container-options.ts';
 import { planCreate, planStreams } from '../values/create-body.ts';
+import { openIdFile } from '../values/id-file.ts';
 import { createPulling } from './create-pulling.ts';
 import { runForeground } from './foreground.ts';
 
@@ -23,7 +24,7 @@ export const run: Verb = async ({ args, io, client }) => {
   const { body, name } = planCreate(args, options, streams, size === undefined ? undefined : [size.rows, size.columns]);
   try {
     const engine = await client();
-    const { Id: id, Warnings: warnings } = await createPulling({ engine, args, io }, body, name);
+    const { Id: id, Warnings: warnings } = await createNoting({ engine, args, io }, body, name);
     for (const warning of warnings) await write(io.stderr, `WARNING: ${warning}\n`);
     if (detach || !(streams.stdin || streams.stdout || streams.stderr)) {
       await engine.containers.start(id);
@@ -45,6 +46,14 @@ export const run: Verb = async ({ args, io, client }) => {
     return exitCodeOfStart(error);
   }
 };
+
+/** Writes the id down before anything runs. */
+async function createNoting(...[invocation, body, name]: Parameters<typeof createPulling>): ReturnType<typeof createPulling> {
+  await using idFile = await openIdFile(invocation.args.text('cidfile'));
+  const created = await createPulling(invocation, body, name);
+  await idFile?.write(created.Id);
+  return created;
+}
 
 /** On unless it is switched off. */
 export function proxiesSignals(args: Arguments): boolean {

@@ -2,6 +2,7 @@ import type { Client } from '#client';
 import type { Arguments } from '../arguments/parse.ts';
 import { usageError } from '../arguments/usage-error.ts';
 import type { Verb } from '../invocation.ts';
+import { write } from '../io.ts';
 import { readLimits } from '../values/container-options.ts';
 import { limitsBodyOf, restartBodyOf } from '../values/create-body.ts';
 import { parsePublish, parsePublished } from '../values/ports.ts';
@@ -10,7 +11,8 @@ import { parseRestartPolicy } from '../values/restart.ts';
 import { parseBytes } from '../values/size.ts';
 import { forEach } from './each.ts';
 
-type Change = (engine: Client, ref: string) => Promise<unknown>;
+/** Answers what to warn of. */
+type Change = (engine: Client, ref: string) => Promise<readonly string[]>;
 
 /** What can be changed: each reads its own flags; null: they were not given. */
 const readers: readonly ((args: Arguments) => Change | null)[] = [readPorts, readDisk, readResources];
@@ -22,14 +24,20 @@ export const update: Verb = async (invocation) => {
   if (changes.length === 0) throw usageError('you must provide one or more flags when using this command', command);
   const engine = await invocation.client();
   return forEach(invocation, async (ref) => {
-    for (const change of changes) await change(engine, ref);
+    for (const change of changes)
+      for (const warning of await change(engine, ref)) await write(invocation.io.stderr, `WARNING: ${warning}\n`);
     return ref;
   });
 };
 
 function readPorts(args: Arguments): Change | null {
   const change = { add: parsePublish(args.list('publish-add')).ports, remove: parsePublished(args.list('publish-rm')) };
-  return change.add.length + change.remove.length === 0 ? null : (engine, ref) => engine.networks.changePorts(ref, change);
+  return change.add.length + change.remove.length === 0
+    ? null
+    : async (engine, ref) => {
+        await engine.networks.changePorts(ref, change);
+        return [];
+      };
 }
 
 function readDisk(args: Arguments): Change | null {
@@ -39,15 +47,20 @@ function readDisk(args: Arguments): Change | null {
   if (unknown !== undefined) throw usageError(`unknown storage option ${unknown}: what can be changed is size`);
   if (size === undefined) throw usageError('"--storage-opt" needs a size, such as size=20G');
   const sizeBytes = parseBytes('storage-opt', size);
-  return (engine, ref) => engine.containers.resizeDisk(ref, sizeBytes);
+  return async (engine, ref) => {
+    await engine.containers.resizeDisk(ref, sizeBytes);
+    return [];
+  };
 }
 
 function readResources(args: Arguments): Change | null {
   const limits = readLimits(args);
   const restart = args.text('restart');
-  if (limits === undefined && restart === undefined) return null;
+  const kernelMemory = args.text('kernel-memory');
+  if (limits === undefined && restart === undefined && kernelMemory === undefined) return null;
   const body = {
     ...limitsBodyOf(limits ?? {}),
+    ...(kernelMemory === undefined ? {} : { KernelMemory: parseBytes('kernel-memory', kernelMemory) }),
     ...(restart === undefined ? {} : { RestartPolicy: restartBodyOf(parseRestartPolicy(restart)) }),
   };
   return (engine, ref) => engine.containers.update(ref, body);

@@ -79,6 +79,9 @@ function configOf({ process, labels, exposedPorts, request }: ContainerRecord): 
     Labels: labels,
     ExposedPorts: Object.fromEntries(exposedPorts.map((port) => [port, {}])),
     StopSignal: process.stopSignal,
+    // Triggers are for the images that are built on one, and not for those built on these.
+    OnBuild: request.onBuild ?? [],
+    ...(request.shell === undefined ? {} : { Shell: request.shell }),
     ...(request.volumes === undefined ? {} : { Volumes: Object.fromEntries(request.volumes.map((place) => [place, {}])) }),
   };
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { OrlopError } from '#errors';
 import { firstBootFiles } from '#image';
+import { supportsLimit } from '#runtime';
 import { parseSignal } from '#sys';
 import { nowNs, publishContainerEvent, type EngineContext } from '../context.ts';
 import type { ContainerId, CreateRequest, ImageView } from '../model.ts';
@@ -10,6 +11,8 @@ import { resolveImageForUse } from '../image/images.ts';
 import type { InitSystem } from '#system';
 import { initOf, stopSignalOf } from '../system/init.ts';
 import { prepareFirstBoot } from '../system/prepare.ts';
+import { checkSecurity } from '../spec/check-security.ts';
+import { planLimits, type LimitPlan } from '../spec/plan-limits.ts';
 import { makeMounts, planMountsOf, withMounts } from '../volume/make-mounts.ts';
 import { resolveHealthCheck } from '../health/rules.ts';
 import { createLive } from './live.ts';
@@ -26,7 +29,11 @@ import { endingSignal, formatRecord, initialState, type ContainerRecord } from '
 export async function createContainer(context: EngineContext, request: CreateRequest): Promise<{ id: ContainerId; warnings: string[] }> {
   const { image, view } = await resolveImageForUse(context, request.image);
   const init = request.kind === 'system' ? await initOf(context, image) : null;
-  const asked = request.kind === 'system' && view.config.stopSignal === '' ? { stopSignal: stopSignalOf(init), ...request } : request;
+  const limits = planLimits(request.limits, (limit) => supportsLimit(context.cgroups, limit));
+  const asked = withLimits(
+    request.kind === 'system' && view.config.stopSignal === '' ? { stopSignal: stopSignalOf(init), ...request } : request,
+    limits,
+  );
   const networks = planNetworks(
     request,
     knownPlaces(context.networks, (ref) => context.table.find(ref).record.id),
@@ -36,7 +43,13 @@ export async function createContainer(context: EngineContext, request: CreateReq
   const record = withMounts(bare, mounts, view);
   // In the container's own queue from the first moment that others can see it: a start waits until it is whole.
   await context.queues.run(record.id, () => makeContainer(context, record, init, networks));
-  return { id: record.id, warnings: [...networks.warnings] };
+  return { id: record.id, warnings: [...networks.warnings, ...limits.warnings] };
+}
+
+/** As far as this host has them. */
+function withLimits(request: CreateRequest, { limits }: LimitPlan): CreateRequest {
+  const { limits: asked, ...rest } = request;
+  return asked === limits ? request : { ...rest, ...(limits === undefined ? {} : { limits }) };
 }
 
 async function makeContainer(
@@ -87,6 +100,7 @@ function planRecord(
   parseSignal(endingSignal(process));
   for (const entry of request.extraHosts ?? []) parseExtraHost(entry, ['0.0.0.0']);
   checkIsolation(request);
+  checkSecurity(request);
   diskSizeOf(request);
   checkHostNetwork(request, mode);
   return {

@@ -11,7 +11,7 @@ import { placesForStart, publishPlaces } from '../network/places.ts';
 import { portWishesOf, reservePorts } from '../network/ports.ts';
 import type { ReadySandbox, SandboxShape } from '../sandbox-pool.ts';
 import { boundingSet, buildSpec } from '../spec/build-spec.ts';
-import { deviceRules, hostDevices } from '../spec/devices.ts';
+import { deviceRules, findBlockDevice, hostDevices } from '../spec/devices.ts';
 import { hostFilesOf } from '../spec/mounts.ts';
 import { limitsToResources } from '../spec/resources.ts';
 import { seccompFilter } from '../spec/seccomp.ts';
@@ -97,7 +97,8 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   // From here on a new engine can find what this run holds.
   saveState(context, container, { error: '' }, run);
   const rules = deviceRules(record, shape === 'own', context.cgroups);
-  ready.cgroup.apply({ ...limitsToResources(record.request.limits ?? {}), ...(rules.length === 0 ? {} : { devices: rules }) });
+  const limits = limitsToResources(record.request.limits ?? {}, (path) => findBlockDevice(context.addon, path));
+  ready.cgroup.apply({ ...limits, ...(rules.length === 0 ? {} : { devices: rules }) });
   if (record.kind === 'system' && ready.idRange !== null) ready.cgroup.delegate(ready.idRange.first, ready.idRange.first);
   prepareMonitorDirectory(files.monitor);
   const { filesOwner, service } = await prepareNames(context, container, places);

@@ -1,20 +1,27 @@
 import { OrlopError } from '#errors';
-import { openCgroup } from '#runtime';
+import { openCgroup, supportsLimit } from '#runtime';
 import { publishContainerEvent, saveRecord, type EngineContext } from '../context.ts';
 import type { ContainerChange, CreateRequest, Limits } from '../model.ts';
+import { findBlockDevice } from '../spec/devices.ts';
+import { planLimits } from '../spec/plan-limits.ts';
 import { limitsToResources } from '../spec/resources.ts';
 import { isActive } from './record.ts';
 
-/** Changes limits and restart policy, in Docker's words when that cannot be. The kernel is asked first: what it refuses is not written down. */
-export async function updateContainer(context: EngineContext, ref: string, change: ContainerChange): Promise<void> {
+/** Changes limits and restart policy, in Docker's words when that cannot be. The kernel is asked first: what it refuses is not written down. Answers warnings. */
+export async function updateContainer(context: EngineContext, ref: string, asked: ContainerChange): Promise<readonly string[]> {
   const container = context.table.find(ref);
+  const planned = planLimits(asked.limits, (limit) => supportsLimit(context.cgroups, limit));
+  const { limits: _, ...others } = asked;
+  const change: ContainerChange = { ...others, ...(planned.limits === undefined ? {} : { limits: planned.limits }) };
   await context.queues.run(container.record.id, async () => {
     const { record } = container;
     if (record.request.autoRemove === true && change.restartPolicy !== undefined)
       throw invalid('Restart policy cannot be updated because AutoRemove is enabled for the container');
     const limits = mergeLimits(record.request, change.limits ?? {});
     if (isActive(record.state.status) && record.run !== null && change.limits !== undefined)
-      openCgroup(context.cgroups, record.run.cgroup).apply(limitsToResources(limits.changed));
+      openCgroup(context.cgroups, record.run.cgroup).apply(
+        limitsToResources(limits.changed, (path) => findBlockDevice(context.addon, path)),
+      );
     const request: CreateRequest = {
       ...record.request,
       ...(Object.keys(limits.whole).length === 0 ? {} : { limits: limits.whole }),
@@ -23,6 +30,7 @@ export async function updateContainer(context: EngineContext, ref: string, chang
     saveRecord(context, container, { ...record, request });
     publishContainerEvent(context, container, 'update');
   });
+  return planned.warnings;
 }
 
 /** `changed`: what the kernel is told, memory always with its swap, since one bounds the other. */

@@ -2,6 +2,7 @@ import type { HealthView } from '#wire';
 import { unknownHealth } from '../health/rules.ts';
 import type { ContainerView, ExecId } from '../model.ts';
 import type { ContainerRecord } from './record.ts';
+import { chosenPaths, planVisibility } from '../spec/skeleton.ts';
 import { viewOfMount } from '../volume/resolved-mount.ts';
 import type { ContainerFiles } from './files.ts';
 
@@ -45,6 +46,12 @@ export function viewOf(record: ContainerRecord, facts: ViewFacts): ContainerView
     endpoints: facts.endpoints,
     publishedPorts: record.ports,
     mounts: record.mounts.map(viewOfMount),
+    hidden: hiddenPaths(record),
     ...(record.healthCheck == null ? {} : { healthCheck: record.healthCheck, health: facts.health ?? unknownHealth }),
   };
+}
+
+function hiddenPaths(record: ContainerRecord): ContainerView['hidden'] {
+  const { maskedPaths: masked, readonlyPaths: readOnly } = { ...planVisibility(record), ...chosenPaths(record.request) };
+  return { maskedPaths: masked ?? null, readonlyPaths: readOnly ?? null };
 }

@@ -35,6 +35,7 @@ export function planExec(context: EngineContext, container: LiveContainer, reque
       user: { uid: user.uid, gid: user.gid, additionalGids: [...user.groups] },
       capabilities: capabilitySets(names, user, privileged),
       noNewPrivileges: record.request.noNewPrivileges === true,
+      ...(privileged || record.request.appArmorProfile === undefined ? {} : { apparmorProfile: record.request.appArmorProfile }),
     },
     filter: privileged ? null : seccompFilter(record, boundingSet(record, context.cgroups, range !== null), context.seccomp),
     idMap: range === null ? null : { uids: lines, gids: lines },

@@ -34,7 +34,7 @@ export function buildSpec(record: ContainerRecord, facts: SpecFacts): Spec {
     root: { path: 'rootfs', readonly: request.readOnlyRoot === true },
     mounts: [...planMounts(record.kind, request, record.mounts), ...init],
     process: planProcess(record, facts),
-    annotations: { 'org.opencontainers.image.stopSignal': endingSignal(record.process) },
+    annotations: { 'org.opencontainers.image.stopSignal': endingSignal(record.process), ...request.annotations },
     linux: {
       sysctl: { ...defaultSysctls({ network: record.network, ownUsers: facts.ownUsers }), ...request.sysctls },
       rootfsPropagation: 'rprivate',
@@ -56,6 +56,7 @@ function planProcess(record: ContainerRecord, facts: SpecFacts): Process {
     user: { uid: facts.user.uid, gid: facts.user.gid, additionalGids: [...facts.user.groups] },
     capabilities: capabilitySets(record, facts),
     noNewPrivileges: request.noNewPrivileges === true,
+    ...(request.appArmorProfile === undefined ? {} : { apparmorProfile: request.appArmorProfile }),
     rlimits: (request.ulimits ?? []).map(rlimitOf),
     ...(request.oomScoreAdjust === undefined ? {} : { oomScoreAdj: request.oomScoreAdjust }),
   };

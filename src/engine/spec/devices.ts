@@ -1,10 +1,11 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { isErrno } from '#errors';
+import { isErrno, OrlopError } from '#errors';
 import type { LinuxDevice, LinuxDeviceCgroup } from '#oci';
 import type { CgroupLayout } from '#runtime';
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, S_IFBLK, S_IFCHR, S_IFMT, type Addon } from '#sys';
 import type { ContainerRecord } from '../container/record.ts';
+import type { DeviceNumbers } from './resources.ts';
 
 /** What a container makes for itself, or what other containers and the host keep to themselves. */
 const ownDirectories = new Set(['pts', 'shm', 'mqueue', 'fd', '.udev', 'lxc', 'lxd']);
@@ -28,6 +29,19 @@ function readDevice(addon: Addon, path: string): LinuxDevice[] {
     if (isErrno(error, 'ENOENT')) return [];
     throw error;
   }
+}
+
+/** The numbers of a block device that limits are about; invalid-argument for what is none. Links are followed. */
+export function findBlockDevice(addon: Addon, path: string): DeviceNumbers {
+  try {
+    const { mode, rdevMajor: major, rdevMinor: minor } = addon.fstatat(AT_FDCWD, path, 0);
+    if ((mode & S_IFMT) === S_IFBLK) return { major, minor };
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES')) throw error;
+  }
+  throw new OrlopError('invalid-argument', 'ENGINE_NOT_A_BLOCK_DEVICE', `${path} is no block device of this host`, {
+    hint: 'block I/O is limited by device: see lsblk',
+  });
 }
 
 /** By v1's lists or cgroup2's programs. */

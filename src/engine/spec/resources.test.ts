@@ -4,8 +4,40 @@ import type { LinuxResources } from '#oci';
 import type { Limits } from '../model.ts';
 import { limitsToResources } from './resources.ts';
 
+const find = (path: string) => ({ major: 8, minor: path.length });
+
 const cases: readonly [what: string, limits: Limits, resources: LinuxResources][] = [
   ['no limits', {}, {}],
+  ['no swapping, and no killing', { swappiness: 0, noOutOfMemoryKill: true }, { memory: { swappiness: 0, disableOOMKiller: true } }],
+  [
+    'a real-time budget',
+    { realtimePeriodUs: 1_000_000, realtimeRuntimeUs: 950_000 },
+    { cpu: { realtimePeriod: 1_000_000, realtimeRuntime: 950_000 } },
+  ],
+  [
+    'block devices by what their nodes stand for; a weight of 0 is none',
+    {
+      ioWeight: 300,
+      ioWeightDevices: [
+        { path: '/dev/a', weight: 100 },
+        { path: '/dev/b', weight: 0 },
+      ],
+      readBytes: [{ path: '/dev/a', rate: 1 }],
+      writeBytes: [{ path: '/dev/a', rate: 2 }],
+      readOperations: [{ path: '/dev/bb', rate: 3 }],
+      writeOperations: [{ path: '/dev/bb', rate: 4 }],
+    },
+    {
+      blockIO: {
+        weight: 300,
+        weightDevice: [{ major: 8, minor: 6, weight: 100 }],
+        throttleReadBpsDevice: [{ major: 8, minor: 6, rate: 1 }],
+        throttleWriteBpsDevice: [{ major: 8, minor: 6, rate: 2 }],
+        throttleReadIOPSDevice: [{ major: 8, minor: 7, rate: 3 }],
+        throttleWriteIOPSDevice: [{ major: 8, minor: 7, rate: 4 }],
+      },
+    },
+  ],
   [
     'zeros, which mean none',
     {
@@ -35,4 +67,4 @@ const cases: readonly [what: string, limits: Limits, resources: LinuxResources][
   ['processes', { pids: 100 }, { pids: { limit: 100 } }],
   ['any number of processes', { pids: -1 }, { pids: { limit: -1 } }],
 ];
-for (const [what, limits, resources] of cases) test(what, () => assert.deepEqual(limitsToResources(limits), resources));
+for (const [what, limits, resources] of cases) test(what, () => assert.deepEqual(limitsToResources(limits, find), resources));

@@ -1,6 +1,7 @@
 import type { Linux, LinuxDevice } from '#oci';
 import { maskedPaths, readonlyPaths, skeletonOf, type Skeleton } from '#runtime';
 import type { ContainerRecord } from '../container/record.ts';
+import type { CreateRequest } from '../model.ts';
 import { joinedId } from '../network/mode.ts';
 import type { ResolvedMount } from '../volume/resolved-mount.ts';
 import { planMounts } from './mounts.ts';
@@ -28,10 +29,19 @@ export function usualSkeleton(): Skeleton {
   return planSkeleton({ kind: 'app', request: { kind: 'app', image: '' }, network: 'bridge', ownUsers: true });
 }
 
-/** What of /proc and /sys is hidden from an app, and what it may not write. */
+/** What of /proc and /sys is hidden from an app, and what it may not write; who is privileged sees all, whatever was chosen. */
 export function planVisibility({ kind, request }: Pick<SkeletonFacts, 'kind' | 'request'>): Pick<Linux, 'maskedPaths' | 'readonlyPaths'> {
-  const confined = request.privileged !== true && kind === 'app';
-  return confined ? { maskedPaths: [...maskedPaths], readonlyPaths: [...readonlyPaths] } : {};
+  if (request.privileged === true) return {};
+  const usual = kind === 'app' ? { maskedPaths: [...maskedPaths], readonlyPaths: [...readonlyPaths] } : {};
+  return { ...usual, ...chosenPaths(request) };
+}
+
+/** Those that were asked for instead of the usual ones. */
+export function chosenPaths(request: Pick<CreateRequest, 'maskedPaths' | 'readonlyPaths'>): Pick<Linux, 'maskedPaths' | 'readonlyPaths'> {
+  return {
+    ...(request.maskedPaths === undefined ? {} : { maskedPaths: [...request.maskedPaths] }),
+    ...(request.readonlyPaths === undefined ? {} : { readonlyPaths: [...request.readonlyPaths] }),
+  };
 }
 
 /** Docker's: anyone in the container may ping and listen on low ports of its own network. */

@@ -33,7 +33,8 @@ export interface ContainerBackend {
     pause(ref: string): Promise<void>;
     unpause(ref: string): Promise<void>;
     rename(ref: string, name: string): Promise<void>;
-    update(ref: string, change: ContainerChange): Promise<void>;
+    /** Answers warnings. */
+    update(ref: string, change: ContainerChange): Promise<readonly string[]>;
     remove(ref: string, options: { force?: boolean; volumes?: boolean }): Promise<void>;
     wait(ref: string, condition: WaitCondition, signal: AbortSignal): Promise<{ exitCode: number; error?: string }>;
     list(filter: ContainerFilter): ContainerView[];

@@ -187,6 +187,7 @@ describe('a create request', () => {
       capDrop: ['ALL'],
       noNewPrivileges: true,
       seccompProfile: 'unconfined',
+      securityOptions: ['no-new-privileges', 'seccomp=unconfined'],
       groupAdd: ['7'],
       sysctls: { 'a.b': '1' },
       ulimits: [{ name: 'nofile', soft: 1, hard: 2 }],
@@ -226,14 +227,8 @@ describe('a create request', () => {
       ['UTSMode', 'host'],
       ['CgroupnsMode', 'host'],
       ['CgroupParent', '/x'],
-      ['Runtime', 'kata'],
-      ['MemorySwappiness', 0.5],
-      ['OomKillDisable', true],
-      ['BlkioWeight', 100],
-      ['MaskedPaths', []],
-      ['ReadonlyPaths', ['/x']],
-      ['CpuRealtimeRuntime', 1],
-      ['Annotations', { a: 'b' }],
+      ['Cgroup', 'container:x'],
+      ['IOMaximumIOps', 1],
     ];
     for (const [field, value] of refused) {
       assert.throws(
@@ -255,6 +250,10 @@ describe('a create request', () => {
     assert.throws(limits({ Memory: 2 ** 30, MemorySwap: 2 ** 29 }), { message: /^Minimum memoryswap limit/ });
     assert.throws(limits({ MemorySwap: 2 ** 29 }), { message: /^You should always set the Memory limit/ });
     assert.throws(limits({ NanoCpus: 1e9, CpuQuota: 1000 }), { message: /^Conflicting options: Nano CPUs/ });
+    assert.throws(limits({ BlkioWeight: 5 }), { message: 'Range of blkio weight is from 10 to 1000' });
+    assert.throws(limits({ MemorySwappiness: 101 }), { message: 'Invalid value: 101, valid memory swappiness range is 0-100' });
+    assert.throws(limits({ CpuRealtimePeriod: 1, CpuRealtimeRuntime: 2 }), { message: /cannot be higher/ });
+    assert.throws(limits({ OomScoreAdj: 1001 }), { message: 'Invalid value 1001, range for oom score adj is [-1000, 1000]' });
   });
 
   test('security options', () => {

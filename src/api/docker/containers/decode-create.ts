@@ -3,6 +3,8 @@ import type { JsonReader } from '#api/http';
 import type { CreateRequest } from '#wire';
 import { decodeNetworkPart } from './decode-network.ts';
 import { decodeHealthCheck, decodeUnhealthyAction } from './health.ts';
+import { decodeDevices } from './decode-devices.ts';
+import { decodeIsolation } from './decode-isolation.ts';
 import { decodeLimits } from './decode-limits.ts';
 import { decodeRestartPolicy } from './decode-restart.ts';
 import { refuseUnsupported } from './refused-fields.ts';
@@ -12,7 +14,7 @@ import { parseSecurityOptions } from './security-options.ts';
 /** `POST /containers/create`: Docker's Config with HostConfig and NetworkingConfig. What Orlop cannot do is unimplemented, by name. */
 export function decodeCreate(config: JsonReader, name: string, apiVersion: string): CreateRequest {
   const host = config.object('HostConfig');
-  refuseUnsupported(config, host);
+  refuseUnsupported(host);
   const image = config.text('Image');
   if (image === '')
     throw new OrlopError('invalid-argument', 'DOCKER_NO_IMAGE', 'no image specified', { hint: 'name one in the field Image' });
@@ -23,6 +25,8 @@ export function decodeCreate(config: JsonReader, name: string, apiVersion: strin
     ...decodeProcess(config),
     ...decodeStreams(config, host),
     ...decodeSecurity(host),
+    ...decodeIsolation(host),
+    ...decodeDevices(host),
     ...decodeFiles(host),
     ...decodeMounts(config, host, apiVersion),
     ...decodeNetworkPart(config, host, apiVersion),
@@ -37,6 +41,9 @@ export function decodeCreate(config: JsonReader, name: string, apiVersion: strin
     healthCheck: decodeHealthCheck(config),
     onUnhealthy: decodeUnhealthyAction(host),
     init: host.raw('Init') === undefined || host.raw('Init') === null ? undefined : host.flag('Init'),
+    shell: nonEmptyList(config.words('Shell')),
+    onBuild: nonEmptyList(config.texts('OnBuild')),
+    idFile: nonEmpty(host.text('ContainerIDFile')),
   });
 }
 
@@ -69,12 +76,12 @@ function decodeStreams(config: JsonReader, host: JsonReader): Partial<Draft> {
 function decodeSecurity(host: JsonReader): Partial<Draft> {
   return {
     privileged: host.flag('Privileged'),
-    userNamespace: decodeUserNamespace(host.text('UsernsMode')),
     capAdd: nonEmptyList(host.texts('CapAdd')),
     capDrop: nonEmptyList(host.texts('CapDrop')),
     groupAdd: nonEmptyList(host.texts('GroupAdd')),
     sysctls: nonEmptyMap(host.textMap('Sysctls')),
-    oomScoreAdjust: host.integer('OomScoreAdj') === 0 ? undefined : host.integer('OomScoreAdj'),
+    oomScoreAdjust: decodeOomScore(host.integer('OomScoreAdj')),
+    securityOptions: nonEmptyList(host.texts('SecurityOpt')),
     ...parseSecurityOptions(host.texts('SecurityOpt') ?? []),
   };
 }
@@ -94,12 +101,11 @@ function decodeFiles(host: JsonReader): Partial<Draft> {
   };
 }
 
-function decodeUserNamespace(mode: string): CreateRequest['userNamespace'] {
-  if (mode === '') return undefined;
-  if (mode === 'host' || mode === 'auto') return mode;
-  throw new OrlopError('invalid-argument', 'DOCKER_BAD_USERNS', `invalid user namespace mode ${JSON.stringify(mode)}`, {
-    hint: 'give host or auto',
-  });
+/** proc_pid_oom_score_adj(5); Docker's words. */
+function decodeOomScore(value: number): number | undefined {
+  if (value < -1000 || value > 1000)
+    throw new OrlopError('invalid-argument', 'DOCKER_BAD_OOM_SCORE', `Invalid value ${value}, range for oom score adj is [-1000, 1000]`);
+  return value === 0 ? undefined : value;
 }
 
 function decodeConsoleSize(host: JsonReader): readonly [number, number] | undefined {

@@ -1,37 +1,77 @@
 import { OrlopError } from '#errors';
 import type { JsonReader } from '#api/http';
-import type { Limits } from '#wire';
+import type { DeviceRate, DeviceWeight, Limits } from '#wire';
 
 /** The limits of a HostConfig, or of an update; undefined when there are none. 0 is none. */
 export function decodeLimits(host: JsonReader): Limits | undefined {
-  const limits: Record<string, number | string> = {};
-  const numbers = {
-    memoryBytes: 'Memory',
-    memorySwapBytes: 'MemorySwap',
-    memoryReservationBytes: 'MemoryReservation',
-    nanoCpus: 'NanoCpus',
-    cpuShares: 'CpuShares',
-    cpuQuotaUs: 'CpuQuota',
-    cpuPeriodUs: 'CpuPeriod',
-    pids: 'PidsLimit',
-  } as const;
-  for (const [name, field] of Object.entries(numbers)) {
-    const value = host.integer(field);
-    if (value !== 0) limits[name] = name === 'pids' ? Math.max(value, -1) : value;
-  }
-  for (const [name, field] of [
-    ['cpusetCpus', 'CpusetCpus'],
-    ['cpusetMems', 'CpusetMems'],
-  ] as const) {
-    if (host.text(field) !== '') limits[name] = host.text(field);
-  }
+  const limits = { ...decodeNumbers(host), ...decodeTexts(host), ...decodeMemoryBehaviour(host), ...decodeDeviceLimits(host) };
   checkLimits(limits);
   return Object.keys(limits).length === 0 ? undefined : limits;
 }
 
+const numbers = {
+  memoryBytes: 'Memory',
+  memorySwapBytes: 'MemorySwap',
+  memoryReservationBytes: 'MemoryReservation',
+  nanoCpus: 'NanoCpus',
+  cpuShares: 'CpuShares',
+  cpuQuotaUs: 'CpuQuota',
+  cpuPeriodUs: 'CpuPeriod',
+  realtimePeriodUs: 'CpuRealtimePeriod',
+  realtimeRuntimeUs: 'CpuRealtimeRuntime',
+  ioWeight: 'BlkioWeight',
+  pids: 'PidsLimit',
+} as const;
+
+function decodeNumbers(host: JsonReader): Limits {
+  const limits: Record<string, number> = {};
+  for (const [name, field] of Object.entries(numbers)) {
+    const value = host.integer(field);
+    if (value !== 0) limits[name] = name === 'pids' ? Math.max(value, -1) : value;
+  }
+  return limits;
+}
+
+function decodeTexts(host: JsonReader): Limits {
+  const [cpusetCpus, cpusetMems] = [host.text('CpusetCpus'), host.text('CpusetMems')];
+  return { ...(cpusetCpus === '' ? {} : { cpusetCpus }), ...(cpusetMems === '' ? {} : { cpusetMems }) };
+}
+
+/** Here 0 is a value; -1 is what old clients send for "as the host has it". */
+function decodeMemoryBehaviour(host: JsonReader): Limits {
+  const swappiness = (host.raw('MemorySwappiness') ?? null) === null ? -1 : host.integer('MemorySwappiness');
+  if (swappiness < -1 || swappiness > 100) throw invalid(`Invalid value: ${swappiness}, valid memory swappiness range is 0-100`);
+  return { ...(swappiness === -1 ? {} : { swappiness }), ...(host.flag('OomKillDisable') ? { noOutOfMemoryKill: true } : {}) };
+}
+
+function decodeDeviceLimits(host: JsonReader): Limits {
+  const rates = (field: string): DeviceRate[] =>
+    host.objects(field).map((entry) => ({ path: entry.text('Path'), rate: positive(field, entry.integer('Rate')) }));
+  const weights: DeviceWeight[] = host
+    .objects('BlkioWeightDevice')
+    .map((entry) => ({ path: entry.text('Path'), weight: checkWeight(entry.integer('Weight')) }));
+  return {
+    ...listOf('ioWeightDevices', weights),
+    ...listOf('readBytes', rates('BlkioDeviceReadBps')),
+    ...listOf('writeBytes', rates('BlkioDeviceWriteBps')),
+    ...listOf('readOperations', rates('BlkioDeviceReadIOps')),
+    ...listOf('writeOperations', rates('BlkioDeviceWriteIOps')),
+  };
+}
+
+function positive(field: string, rate: number): number {
+  if (rate < 0) throw invalid(`${field}: a rate cannot be negative`);
+  return rate;
+}
+
+function checkWeight(weight: number): number {
+  if (weight !== 0 && (weight < 10 || weight > 1000)) throw invalid('Range of blkio weight is from 10 to 1000');
+  return weight;
+}
+
 /** The combinations that Docker's daemon turns down before anything is made. */
-function checkLimits({ memoryBytes, memorySwapBytes, memoryReservationBytes, nanoCpus, cpuQuotaUs, cpuPeriodUs }: Limits): void {
-  const invalid = (message: string): OrlopError => new OrlopError('invalid-argument', 'DOCKER_BAD_LIMITS', message);
+function checkLimits(limits: Limits): void {
+  const { memoryBytes, memorySwapBytes, memoryReservationBytes, nanoCpus, cpuQuotaUs, cpuPeriodUs } = limits;
   const memory = memoryBytes ?? 0;
   const swap = memorySwapBytes ?? 0;
   if (memory !== 0 && memory < 6 * 1024 * 1024) throw invalid('Minimum memory limit allowed is 6MB');
@@ -43,4 +83,16 @@ function checkLimits({ memoryBytes, memorySwapBytes, memoryReservationBytes, nan
     throw invalid('Conflicting options: Nano CPUs and CPU Period or Quota cannot both be set');
   }
   if ((nanoCpus ?? 0) < 0) throw invalid('Invalid value for NanoCPUs: it must be positive');
+  checkWeight(limits.ioWeight ?? 0);
+  const { realtimePeriodUs = 0, realtimeRuntimeUs = 0 } = limits;
+  if (realtimePeriodUs !== 0 && realtimeRuntimeUs > realtimePeriodUs)
+    throw invalid('cpu real-time runtime cannot be higher than cpu real-time period');
+}
+
+function listOf<Key extends string, Item>(key: Key, items: readonly Item[]): { readonly [Name in Key]?: readonly Item[] } {
+  return items.length === 0 ? {} : ({ [key]: items } as { readonly [Name in Key]: readonly Item[] });
+}
+
+function invalid(message: string): OrlopError {
+  return new OrlopError('invalid-argument', 'DOCKER_BAD_LIMITS', message);
 }

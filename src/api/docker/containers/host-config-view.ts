@@ -1,13 +1,13 @@
-import type { ContainerView, DockerHostConfig } from '#wire';
+import type { ContainerView, DeviceRate, DockerHostConfig, Limits } from '#wire';
 import { mountConfigOf } from './mount-view.ts';
 import { portBindingsOf } from './network-settings.ts';
 
 /** What was asked for, in Docker's fields; what Orlop does not have yet shows its default. */
-export function hostConfigOf({ request, networkMode }: ContainerView): DockerHostConfig {
+export function hostConfigOf({ request, networkMode, hidden }: ContainerView): DockerHostConfig {
   const limits = request.limits ?? {};
   return {
     ...mountConfigOf(request),
-    ContainerIDFile: '',
+    ContainerIDFile: request.idFile ?? '',
     LogConfig: { Type: 'json-file', Config: {} },
     NetworkMode: networkMode,
     PortBindings: portBindingsOf(request.ports ?? []),
@@ -17,17 +17,17 @@ export function hostConfigOf({ request, networkMode }: ContainerView): DockerHos
     ConsoleSize: [request.consoleSize?.[0] ?? 0, request.consoleSize?.[1] ?? 0],
     CapAdd: listOf(request.capAdd),
     CapDrop: listOf(request.capDrop),
-    CgroupnsMode: 'private',
+    CgroupnsMode: request.cgroupNamespace ?? 'private',
     Dns: [...(request.dns ?? [])],
     DnsOptions: [...(request.dnsOptions ?? [])],
     DnsSearch: [...(request.dnsSearch ?? [])],
     ExtraHosts: listOf(request.extraHosts),
     GroupAdd: listOf(request.groupAdd),
-    IpcMode: 'private',
+    IpcMode: request.ipcNamespace ?? 'private',
     Cgroup: '',
     Links: null,
     OomScoreAdj: request.oomScoreAdjust ?? 0,
-    PidMode: '',
+    PidMode: request.pidNamespace ?? '',
     Privileged: request.privileged ?? false,
     PublishAllPorts: request.publishAll ?? false,
     ReadonlyRootfs: request.readOnlyRoot ?? false,
@@ -35,7 +35,8 @@ export function hostConfigOf({ request, networkMode }: ContainerView): DockerHos
     ...(request.tmpfs === undefined ? {} : { Tmpfs: { ...request.tmpfs } }),
     ...(request.storageOptions === undefined ? {} : { StorageOpt: { ...request.storageOptions } }),
     ...(request.sysctls === undefined ? {} : { Sysctls: { ...request.sysctls } }),
-    UTSMode: '',
+    ...(request.annotations === undefined ? {} : { Annotations: { ...request.annotations } }),
+    UTSMode: request.utsNamespace ?? '',
     UsernsMode: request.userNamespace === 'host' ? 'host' : '',
     ShmSize: request.shmSizeBytes ?? 64 * 1024 * 1024,
     Runtime: 'orlop',
@@ -43,28 +44,67 @@ export function hostConfigOf({ request, networkMode }: ContainerView): DockerHos
     CpuShares: limits.cpuShares ?? 0,
     Memory: limits.memoryBytes ?? 0,
     NanoCpus: limits.nanoCpus ?? 0,
-    CgroupParent: '',
-    BlkioWeight: 0,
+    CgroupParent: request.cgroupParent ?? '',
+    ...blockIoOf(limits),
     CpuPeriod: limits.cpuPeriodUs ?? 0,
     CpuQuota: limits.cpuQuotaUs ?? 0,
     CpusetCpus: limits.cpusetCpus ?? '',
     CpusetMems: limits.cpusetMems ?? '',
-    Devices: null,
-    DeviceCgroupRules: null,
-    DeviceRequests: null,
+    CpuRealtimePeriod: limits.realtimePeriodUs ?? 0,
+    CpuRealtimeRuntime: limits.realtimeRuntimeUs ?? 0,
+    ...devicesOf(request),
     MemoryReservation: limits.memoryReservationBytes ?? 0,
     MemorySwap: limits.memorySwapBytes ?? 0,
-    MemorySwappiness: null,
-    OomKillDisable: null,
+    MemorySwappiness: limits.swappiness ?? null,
+    OomKillDisable: limits.noOutOfMemoryKill ?? null,
     PidsLimit: limits.pids ?? null,
     Ulimits: (request.ulimits ?? []).map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
     ...(request.init === undefined ? {} : { Init: request.init }),
-    MaskedPaths: null,
-    ReadonlyPaths: null,
+    MaskedPaths: hidden.maskedPaths === null ? null : [...hidden.maskedPaths],
+    ReadonlyPaths: hidden.readonlyPaths === null ? null : [...hidden.readonlyPaths],
+  };
+}
+
+type BlockIoField = 'BlkioWeight' | 'BlkioWeightDevice' | `BlkioDevice${'Read' | 'Write'}${'Bps' | 'IOps'}`;
+
+function blockIoOf(limits: Limits): Pick<DockerHostConfig, BlockIoField> {
+  const rates = (list: readonly DeviceRate[] = []): { Path: string; Rate: number }[] =>
+    list.map(({ path, rate }) => ({ Path: path, Rate: rate }));
+  return {
+    BlkioWeight: limits.ioWeight ?? 0,
+    BlkioWeightDevice: (limits.ioWeightDevices ?? []).map(({ path, weight }) => ({ Path: path, Weight: weight })),
+    BlkioDeviceReadBps: rates(limits.readBytes),
+    BlkioDeviceWriteBps: rates(limits.writeBytes),
+    BlkioDeviceReadIOps: rates(limits.readOperations),
+    BlkioDeviceWriteIOps: rates(limits.writeOperations),
+  };
+}
+
+function devicesOf({
+  devices = [],
+  deviceRules,
+  deviceRequests,
+}: ContainerView['request']): Pick<DockerHostConfig, 'Devices' | 'DeviceCgroupRules' | 'DeviceRequests'> {
+  return {
+    Devices: devices.map(({ source, target, permissions }) => ({
+      PathOnHost: source,
+      PathInContainer: target,
+      CgroupPermissions: permissions,
+    })),
+    DeviceCgroupRules: listOf(deviceRules),
+    DeviceRequests:
+      deviceRequests?.map(({ driver, count, ids, capabilities, options }) => ({
+        Driver: driver,
+        Count: count,
+        DeviceIDs: listOf(ids),
+        Capabilities: capabilities.length === 0 ? null : capabilities.map((set) => [...set]),
+        Options: Object.keys(options).length === 0 ? null : { ...options },
+      })) ?? null,
   };
 }
 
 function securityOptionsOf(request: ContainerView['request']): string[] | null {
+  if (request.securityOptions !== undefined) return [...request.securityOptions];
   const options = [
     ...(request.noNewPrivileges === true ? ['no-new-privileges'] : []),
     ...(request.seccompProfile === undefined ? [] : [`seccomp=${request.seccompProfile}`]),

@@ -16,54 +16,50 @@ const hostFields: Readonly<Record<string, RefusedField>> = {
   IpcMode: { words: 'an IPC namespace other than private', harmless: ['private'] },
   PidMode: { words: 'a PID namespace other than private', harmless: ['private'] },
   UTSMode: { words: "the host's UTS namespace", harmless: ['private'] },
-  Isolation: { words: 'isolation technologies', harmless: ['default'] },
-  Runtime: { words: 'other runtimes', harmless: ['orlop'] },
-  Annotations: { words: 'annotations' },
-  DiskQuota: { words: 'disk quotas' },
-  BlkioWeight: { words: 'block I/O weights' },
-  BlkioWeightDevice: { words: 'block I/O weights' },
-  BlkioDeviceReadBps: { words: 'block I/O limits' },
-  BlkioDeviceWriteBps: { words: 'block I/O limits' },
-  BlkioDeviceReadIOps: { words: 'block I/O limits' },
-  BlkioDeviceWriteIOps: { words: 'block I/O limits' },
   Devices: { words: 'devices' },
   DeviceCgroupRules: { words: 'device rules' },
   DeviceRequests: { words: 'device requests such as GPUs' },
-  KernelMemory: { words: 'kernel memory limits' },
-  KernelMemoryTCP: { words: 'kernel memory limits' },
-  MemorySwappiness: { words: 'swappiness', harmless: [-1] },
-  OomKillDisable: { words: 'switching the out-of-memory killer off' },
-  CpuRealtimePeriod: { words: 'real-time scheduling' },
-  CpuRealtimeRuntime: { words: 'real-time scheduling' },
+  DiskQuota: { words: 'disk quotas' },
   CpuCount: { words: 'CPU counts of Windows' },
   CpuPercent: { words: 'CPU shares of Windows' },
   IOMaximumIOps: { words: 'I/O limits of Windows' },
   IOMaximumBandwidth: { words: 'I/O limits of Windows' },
 };
 
-/** Empty lists mean something here: they unmask. */
-const pathFields = ['MaskedPaths', 'ReadonlyPaths'] as const;
-
-const configFields: Readonly<Record<string, RefusedField>> = {
-  OnBuild: { words: 'build triggers' },
-  Shell: { words: 'a shell for the shell form' },
+/** What a container is given for good: an update cannot change it. Docker passes over these. */
+const fixedFields: Readonly<Record<string, RefusedField>> = {
+  CgroupParent: { words: 'another parent cgroup for a container that is there' },
+  BlkioWeightDevice: { words: 'changes of weights of single devices' },
+  BlkioDeviceReadBps: { words: 'changes of block I/O rates' },
+  BlkioDeviceWriteBps: { words: 'changes of block I/O rates' },
+  BlkioDeviceReadIOps: { words: 'changes of block I/O rates' },
+  BlkioDeviceWriteIOps: { words: 'changes of block I/O rates' },
+  Devices: { words: 'further devices for a container that is there' },
+  DeviceCgroupRules: { words: 'further device rules for a container that is there' },
+  DeviceRequests: { words: 'further devices for a container that is there' },
+  MemorySwappiness: { words: 'another swappiness for a container that is there', harmless: [-1] },
+  OomKillDisable: { words: 'switching the out-of-memory killer off later' },
 };
 
 /** unimplemented, naming the first field that asks for what Orlop cannot do. Fields that Docker does not know either are ignored, as Docker does. */
-export function refuseUnsupported(config: JsonReader, host: JsonReader): void {
-  refuseHostFields(host);
-  for (const [field, facts] of Object.entries(configFields)) {
-    if (!isHarmless(field, config.raw(field), facts)) throw refused(facts.words, field);
-  }
+export function refuseUnsupported(host: JsonReader): void {
+  refuseFields(host, hostFields);
 }
 
-/** The same for what is a HostConfig, or a part of one. */
-export function refuseHostFields(host: JsonReader): void {
-  for (const [field, facts] of Object.entries(hostFields)) {
+/** The same for an update. */
+export function refuseUnchangeable(host: JsonReader): void {
+  refuseFields(host, { ...hostFields, ...fixedFields });
+}
+
+/** Warnings in Docker's words about fields that no kernel has a meaning for any more. */
+export function warnOfIgnored(host: JsonReader): string[] {
+  const asked = ['KernelMemory', 'KernelMemoryTCP'].some((field) => host.integer(field) > 0);
+  return asked ? ['Your kernel does not support kernel memory limit capabilities or the cgroup is not mounted. Limitation discarded.'] : [];
+}
+
+function refuseFields(host: JsonReader, fields: Readonly<Record<string, RefusedField>>): void {
+  for (const [field, facts] of Object.entries(fields)) {
     if (!isHarmless(field, host.raw(field), facts)) throw refused(facts.words, `HostConfig.${field}`);
-  }
-  for (const field of pathFields) {
-    if ((host.raw(field) ?? null) !== null) throw refused('a choice of masked or read-only paths', `HostConfig.${field}`);
   }
 }
 

@@ -7,6 +7,7 @@ import type { ContainerBackend } from './backend.ts';
 import { decodeCreate } from './decode-create.ts';
 import { sendLogs } from './logs.ts';
 import { withShortIds } from './network-settings.ts';
+import { warnOfIgnored } from './refused-fields.ts';
 import { sendStats } from './stats.ts';
 import { updateContainer } from './update.ts';
 import { inspectionOf, summaryOf } from './view.ts';
@@ -52,9 +53,10 @@ async function done(exchange: Exchange, work: Promise<void>): Promise<void> {
 
 async function create({ containers }: ContainerBackend, exchange: Exchange): Promise<void> {
   checkPlatform(exchange.query.text('platform'));
-  const request = decodeCreate(await exchange.readObject(), exchange.query.text('name'), exchange.apiVersion);
+  const body = await exchange.readObject();
+  const request = decodeCreate(body, exchange.query.text('name'), exchange.apiVersion);
   const { id, warnings } = await containers.create(bindToLease(request, exchange.headers[leaseHeader]));
-  exchange.json(201, { Id: id, Warnings: warnings } satisfies DockerCreated);
+  exchange.json(201, { Id: id, Warnings: [...warnings, ...warnOfIgnored(body.object('HostConfig'))] } satisfies DockerCreated);
 }
 
 /** Only this machine's processors run: there is no emulation to promise. */

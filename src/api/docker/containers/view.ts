@@ -55,7 +55,7 @@ export function inspectionOf(view: ContainerView, storageDriver: string): Docker
     Platform: 'linux',
     MountLabel: '',
     ProcessLabel: '',
-    AppArmorProfile: '',
+    AppArmorProfile: view.request.appArmorProfile ?? '',
     ExecIDs: view.execIds.length === 0 ? null : [...view.execIds],
     HostConfig: hostConfigOf(view),
     GraphDriver: { Name: storageDriver, Data: null },
@@ -103,11 +103,12 @@ function configOf(view: ContainerView): DockerContainerConfig {
     WorkingDir: view.workingDirectory,
     Entrypoint: view.entrypoint.length === 0 ? null : [...view.entrypoint],
     ...(request.mac === undefined ? {} : { MacAddress: request.mac }),
-    OnBuild: null,
+    OnBuild: request.onBuild === undefined ? null : [...request.onBuild],
     Labels: labelsOf(view),
     ...(view.stopSignal === '' ? {} : { StopSignal: view.stopSignal }),
     ...(view.healthCheck === undefined ? {} : { Healthcheck: toDockerHealthcheck(view.healthCheck) }),
     ...(request.stopTimeoutS === undefined ? {} : { StopTimeout: request.stopTimeoutS }),
+    ...(request.shell === undefined ? {} : { Shell: [...request.shell] }),
   };
 }
 

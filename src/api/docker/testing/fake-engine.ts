@@ -152,7 +152,10 @@ export function createFakeEngine(): FakeEngine {
     pause: async (ref) => update(find(ref), { status: 'paused' }),
     unpause: async (ref) => update(find(ref), { status: 'running' }),
     rename: async (ref, name) => update(find(ref), { name }),
-    update: async (ref, change) => update(find(ref), { request: { ...find(ref).view.request, ...change } }),
+    update: async (ref, change) => {
+      update(find(ref), { request: { ...find(ref).view.request, ...change } });
+      return [];
+    },
     remove: async (ref, { force }) => {
       const container = find(ref);
       if (container.view.status === 'running') {

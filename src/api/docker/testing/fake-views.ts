@@ -73,6 +73,7 @@ export function fakeContainerView(request: CreateRequest & { name: string }, ima
     endpoints: [],
     publishedPorts: [],
     mounts: [],
+    hidden: { maskedPaths: null, readonlyPaths: null },
   };
 }
 

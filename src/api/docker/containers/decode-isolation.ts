@@ -1,0 +1,75 @@
+import { OrlopError } from '#errors';
+import type { JsonReader } from '#api/http';
+import type { CreateRequest } from '#wire';
+
+type IsolationPart = Pick<
+  CreateRequest,
+  | 'pidNamespace'
+  | 'ipcNamespace'
+  | 'utsNamespace'
+  | 'cgroupNamespace'
+  | 'userNamespace'
+  | 'cgroupParent'
+  | 'annotations'
+  | 'maskedPaths'
+  | 'readonlyPaths'
+>;
+
+/** What a HostConfig says of namespaces, of the cgroup, and of what is hidden. Docker's words for what makes no sense. */
+export function decodeIsolation(host: JsonReader): IsolationPart {
+  checkRuntime(host.text('Runtime'));
+  checkIsolation(host.text('Isolation'));
+  const annotations = decodeAnnotations(host);
+  return {
+    ...given('pidNamespace', sharedModeOf(host, 'PidMode', 'PID mode', ['host'])),
+    ...given('ipcNamespace', sharedModeOf(host, 'IpcMode', 'IPC mode', ['private', 'shareable', 'host', 'none'])),
+    ...given('utsNamespace', modeOf(host, 'UTSMode', 'UTS mode', ['host'])),
+    ...given('cgroupNamespace', modeOf(host, 'CgroupnsMode', 'cgroup namespace mode', ['private', 'host'])),
+    ...given('userNamespace', modeOf(host, 'UsernsMode', 'userns mode', ['host', 'auto'])),
+    ...given('cgroupParent', host.text('CgroupParent') === '' ? undefined : host.text('CgroupParent')),
+    ...given('annotations', annotations),
+    // Empty lists mean something here: they unmask.
+    ...given('maskedPaths', host.texts('MaskedPaths') ?? undefined),
+    ...given('readonlyPaths', host.texts('ReadonlyPaths') ?? undefined),
+  };
+}
+
+function modeOf<const Mode extends string>(host: JsonReader, field: string, words: string, modes: readonly Mode[]): Mode | undefined {
+  const mode = host.text(field);
+  if (mode === '') return undefined;
+  const known = modes.find((one) => one === mode);
+  if (known === undefined) throw invalid(`invalid ${words}: ${mode}`, `${field} is one of ${modes.join(', ')}, or left out`);
+  return known;
+}
+
+/** The same for what can also be another container's. */
+function sharedModeOf(host: JsonReader, field: string, words: string, modes: readonly string[]): string | undefined {
+  const mode = host.text(field);
+  if (/^container:./.test(mode)) return mode;
+  return modeOf(host, field, words, modes);
+}
+
+/** There is one runtime, this engine's own. */
+function checkRuntime(name: string): void {
+  if (name !== '' && name !== 'orlop') throw invalid(`unknown or invalid runtime name: ${name}`, 'leave out the runtime');
+}
+
+function checkIsolation(isolation: string): void {
+  if (isolation !== '' && isolation.toLowerCase() !== 'default')
+    throw invalid(`invalid isolation '${isolation}' on linux`, 'leave it out: isolation technologies are for Windows');
+}
+
+function decodeAnnotations(host: JsonReader): Record<string, string> | undefined {
+  const annotations = host.textMap('Annotations') ?? {};
+  if (Object.hasOwn(annotations, ''))
+    throw invalid('invalid Annotations: the empty string is not permitted as an annotation key', 'name the annotation');
+  return Object.keys(annotations).length === 0 ? undefined : annotations;
+}
+
+function given<Key extends string, Value>(key: Key, value: Value | undefined): { readonly [Name in Key]?: Value } {
+  return value === undefined ? {} : ({ [key]: value } as { readonly [Name in Key]: Value });
+}
+
+function invalid(message: string, hint: string): OrlopError {
+  return new OrlopError('invalid-argument', 'DOCKER_BAD_ISOLATION', message, { hint });
+}
