@@ -5,6 +5,8 @@ export const exitCodes = {
   ok: 0,
   /** The engine refused, or part of the work failed. */
   failure: 1,
+  /** A `--format` that is no template, of what is not a list. */
+  badTemplate: 64,
   /** Bad usage; or `run` could not bring its container to life; or the engine went away in the middle. */
   unusable: 125,
   /** The command exists in the image and cannot be executed. */
@@ -32,5 +34,6 @@ const unusableCodes = [
 
 /** The code of any other command that failed. */
 export function exitCodeOf(error: OrlopError): number {
+  if (error.code === 'CLI_BAD_TEMPLATE') return exitCodes.badTemplate;
   return unusableCodes.includes(error.code) ? exitCodes.unusable : exitCodes.failure;
 }

@@ -3,13 +3,14 @@ import type { Client } from '#client';
 import { formatCommandHelp } from './arguments/help.ts';
 import { checkPositionals, parseArguments } from './arguments/parse.ts';
 import { nearestWord } from './arguments/nearest.ts';
-import { usageError } from './arguments/usage-error.ts';
+import { usageError, wrongWords } from './arguments/usage-error.ts';
 import { listCommands, commandsInGroup, findCommand } from './commands/index.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
 import { parseGlobalOptions } from './global-options.ts';
 import { write, type Io } from './io.ts';
 import { programVersion } from './program-version.ts';
-import { formatError } from './render/error.ts';
+import { reportError } from './render/error.ts';
+import { suggestName } from './suggest-names.ts';
 import { verbLoaders } from './verb-loaders.ts';
 
 /** The whole command line: words in, exit code out. Every failure ends here, in the one renderer. */
@@ -18,7 +19,7 @@ export async function main(words: readonly string[], io: Io): Promise<number> {
     return await dispatch(words, io);
   } catch (thrown) {
     const error = toOrlopError(thrown);
-    await write(io.stderr, formatError(error));
+    await reportError(io, error);
     return exitCodeOf(error);
   }
 }
@@ -44,7 +45,7 @@ async function dispatch(words: readonly string[], io: Io): Promise<number> {
           first,
           listCommands().flatMap(({ name, aliases = [] }) => [name, ...aliases]),
         );
-    throw usageError(
+    throw wrongWords(
       `unknown command: ${isGroup ? `${first} ${second}` : first}${meant === undefined ? '' : `; did you mean "orlop ${meant}"?`}`,
     );
   }
@@ -63,6 +64,13 @@ async function dispatch(words: readonly string[], io: Io): Promise<number> {
   const client = (): Promise<Client> => (connected ??= (async () => connect({ host, tls: readTls(options, io.env) }))());
   try {
     return await (await load())({ command, args, io, host, client });
+  } catch (thrown) {
+    const error = toOrlopError(thrown);
+    // An address that is none makes no client.
+    const engine = await connected?.catch(() => undefined);
+    const explained = engine === undefined ? error : await suggestName(error, engine, args.positionals);
+    await reportError(io, explained, { json: args.flag('json') });
+    return exitCodeOf(error);
   } finally {
     // A client that failed to come about has nothing to close.
     await connected?.then(

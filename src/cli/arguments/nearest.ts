@@ -1,8 +1,8 @@
-/** The word that was probably meant: the nearest of those that are at most two letters away, and nearer than something quite different. */
+/** The word that was probably meant: the nearest of those that are at most two letters away, and a letter in three. */
 export function nearestWord(word: string, known: readonly string[]): string | undefined {
   const near = known
     .map((name) => ({ name, steps: distance(word, name) }))
-    .filter(({ name, steps }) => steps <= Math.min(2, name.length / 2));
+    .filter(({ name, steps }) => steps <= Math.min(2, (name.length + 1) / 3));
   return near.toSorted((a, b) => a.steps - b.steps)[0]?.name;
 }
 

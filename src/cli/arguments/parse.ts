@@ -1,5 +1,6 @@
 import type { CommandSpec, FlagSpec } from './spec.ts';
-import { usageError } from './usage-error.ts';
+import { nearestWord } from './nearest.ts';
+import { usageError, wrongWords } from './usage-error.ts';
 
 /** What was typed, checked against the command's table. */
 export interface Arguments {
@@ -59,18 +60,18 @@ export function checkPositionals(command: CommandSpec, { positionals }: Argument
   if (count >= min && count <= max) return;
   const plural = (number: number): string => `${number} argument${number === 1 ? '' : 's'}`;
   if (min === max)
-    throw usageError(
+    throw wrongWords(
       min === 0 ? `"orlop ${command.name}" accepts no arguments` : `"orlop ${command.name}" requires ${plural(min)}`,
       command,
     );
-  throw usageError(`"orlop ${command.name}" requires at ${count < min ? 'least' : 'most'} ${plural(count < min ? min : max)}`, command);
+  throw wrongWords(`"orlop ${command.name}" requires at ${count < min ? 'least' : 'most'} ${plural(count < min ? min : max)}`, command);
 }
 
 function parseLong(command: CommandSpec, word: string, words: Words, values: Map<string, string[]>): void {
   const equals = word.indexOf('=');
   const name = word.slice(2, equals < 0 ? undefined : equals);
   const flag = findFlag(command, (candidate) => candidate.name === name);
-  if (flag === undefined) throw usageError(`unknown flag: --${name}`, command);
+  if (flag === undefined) throw usageError(`unknown flag: --${name}${suggestFlag(command, name)}`, command);
   const given = equals < 0 ? undefined : word.slice(equals + 1);
   if (flag.kind === 'flag') return store(command, flag, `--${name}`, given ?? 'true', values);
   store(command, flag, `--${name}`, given ?? nextWord(command, words, `flag needs an argument: --${name}`), values);
@@ -97,6 +98,12 @@ function parseShorts(command: CommandSpec, word: string, words: Words, values: M
       values,
     );
   }
+}
+
+function suggestFlag({ flags }: CommandSpec, name: string): string {
+  const known = flags.filter(({ refused, aliasOf }) => refused !== true && aliasOf === undefined).map((flag) => flag.name);
+  const meant = nearestWord(name, [...known, helpFlag.name]);
+  return meant === undefined ? '' : `; did you mean "--${meant}"?`;
 }
 
 function findFlag(command: CommandSpec, fits: (flag: FlagSpec) => boolean): FlagSpec | undefined {

@@ -1,10 +1,22 @@
 import { OrlopError } from '#errors';
+import type { CommandSpec } from './spec.ts';
+
+type Command = Pick<CommandSpec, 'name' | 'usage'>;
 
 /** The command line itself is wrong; `hint` says where to read how it is right. */
-export function usageError(message: string, command?: { readonly name: string; readonly usage: string }): OrlopError {
+export function usageError(message: string, command?: Command): OrlopError {
+  return wrongUse('CLI_USAGE', message, command);
+}
+
+/** There is no such command, or it takes another number of arguments: Docker's exit code for these is that of other failures. */
+export function wrongWords(message: string, command?: Command): OrlopError {
+  return wrongUse('CLI_WRONG_WORDS', message, command);
+}
+
+function wrongUse(code: string, message: string, command: Command | undefined): OrlopError {
   const hint =
     command === undefined
       ? 'orlop help lists the commands'
       : `usage: orlop ${command.name} ${command.usage}\n      orlop ${command.name} --help says more`;
-  return new OrlopError('invalid-argument', 'CLI_USAGE', message, { hint });
+  return new OrlopError('invalid-argument', code, message, { hint });
 }

@@ -1,6 +1,7 @@
 import type { CommandSpec } from '../arguments/spec.ts';
 import { containerCommands } from './containers.ts';
 import { groupedName, withGroups } from './groups.ts';
+import { withJson } from './json-flag.ts';
 import { lxdCommands } from './lxd.ts';
 import { networkCommands } from './networks.ts';
 import { otherCommands } from './others.ts';
@@ -19,7 +20,7 @@ const table: readonly CommandSpec[] = [
   ...lxdCommands,
   ...networkCommands,
   ...otherCommands,
-];
+].map(withJson);
 
 /** Every command with all its names: help and completion read this. */
 export function listCommands(): readonly CommandSpec[] {

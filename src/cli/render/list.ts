@@ -1,5 +1,7 @@
+import { isOrlopError, OrlopError } from '#errors';
 import { formatTable } from './table.ts';
-import { parseTemplate } from './template.ts';
+import { parseTemplate, type Template } from './template.ts';
+import { asRow, formatRow } from './template/row.ts';
 
 export interface ListOptions {
   /** `--format`: undefined or `table`, `table TEMPLATE`, `json`, or a template. */
@@ -10,10 +12,10 @@ export interface ListOptions {
 
 /** Rows of a listing in the format asked for. Each row has every field as text. */
 export function formatList(rows: readonly Readonly<Record<string, string>>[], { format, columns, headers }: ListOptions): string {
-  if (format === 'json') return rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+  if (format === 'json') return rows.map((row) => `${formatRow(row)}\n`).join('');
   if (format !== undefined && format !== 'table' && !format.startsWith('table ')) {
-    const template = parseTemplate(format);
-    return rows.map((row) => `${template.render(row)}\n`).join('');
+    const template = parseListTemplate(format);
+    return rows.map((row) => `${template.render(asRow(row))}\n`).join('');
   }
   if (format === undefined || format === 'table') {
     return formatTable([
@@ -21,7 +23,17 @@ export function formatList(rows: readonly Readonly<Record<string, string>>[], { 
       ...rows.map((row) => columns.map((name) => row[name] ?? '')),
     ]);
   }
-  const template = parseTemplate(format.slice('table '.length));
+  const template = parseListTemplate(format.slice('table '.length));
   const titles = Object.fromEntries(template.fields.map((name) => [name, headers[name] ?? name.toUpperCase()]));
-  return formatTable([template.renderTitles(titles), ...rows.map((row) => template.render(row))].map((line) => line.split('\t')));
+  return formatTable([template.renderTitles(titles), ...rows.map((row) => template.render(asRow(row)))].map((line) => line.split('\t')));
+}
+
+/** As Docker has it, a list whose format is no template fails with another code than what is not a list. */
+function parseListTemplate(text: string): Template {
+  try {
+    return parseTemplate(text);
+  } catch (error) {
+    if (!isOrlopError(error)) throw error;
+    throw new OrlopError(error.kind, 'CLI_TEMPLATE', error.message, error.hint === undefined ? {} : { hint: error.hint });
+  }
 }

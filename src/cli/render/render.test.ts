@@ -41,6 +41,24 @@ describe('templates', () => {
     assert.equal(render('{{$n := 1}}{{range .List}}{{$n = len .}}{{end}}{{$n}}'), '1');
   });
 
+  test('name templates, say them with a value of their own, and end one that calls itself for ever', () => {
+    assert.equal(render('{{define "it"}}<{{.}}>{{end}}{{range .List}}{{template "it" .}}{{end}}'), '<a><b>');
+    assert.equal(render('{{template "late" .State}}{{define "late"}}{{.Status}}{{$.Pid}}{{end}}'), 'up7');
+    assert.equal(render('{{block "both" .Name}}[{{.}}]{{end}}{{template "both" "x"}}'), '[box][x]');
+    assert.equal(render('{{define "empty"}}{{.}}{{end}}{{template "empty"}}'), '<no value>');
+    assert.equal(render('{{define "n"}}{{if .}}{{len .}}{{template "n" (slice . 1)}}{{end}}{{end}}{{template "n" .Name}}'), '321');
+    assert.throws(() => render('{{define "again"}}{{template "again" .}}{{end}}{{template "again" .}}'), {
+      message: /maximum template depth/,
+    });
+    assert.throws(() => render('{{$x := 1}}{{define "blind"}}{{$x}}{{end}}{{template "blind" .}}'), {
+      message: /undefined variable "\$x"/,
+    });
+    assert.throws(() => render('{{if .Name}}{{define "in"}}{{end}}{{end}}'), { message: /unexpected \{\{define\}\}/ });
+    assert.throws(() => render('{{define "open"}}'), { message: /has no \{\{end\}\}/ });
+    assert.throws(() => render('{{define .Name}}{{end}}'), { message: /needs a name in quotes/ });
+    assert.throws(() => render('{{range .List}}{{block "b" .}}{{break}}{{end}}{{end}}'), { message: /outside \{\{range\}\}/ });
+  });
+
   test('pass values on from command to command, and take white space off where they are told to', () => {
     assert.equal(render('{{.Name | upper | printf "%s-%d" "x"}}'), 'x-%!d(BOX)');
     assert.equal(render('{{printf "%-6s|%05.1f|%q|%v" .Name 2.25 "a" .List}}'), 'box   |002.3|"a"|[a b]');
@@ -62,7 +80,7 @@ describe('templates', () => {
   });
 
   test('name what is not supported or does not exist', () => {
-    assert.throws(() => render('{{template "x"}}'), { kind: 'invalid-argument', message: /\{\{template\}\} is not supported/ });
+    assert.throws(() => render('{{template "x"}}'), { kind: 'invalid-argument', message: 'template: template "x" not defined' });
     assert.throws(() => render('{{range .List}}'), { message: /\{\{range\}\} has no \{\{end\}\}/ });
     assert.throws(() => render('{{end}}'), { message: /unexpected \{\{end\}\}/ });
     assert.throws(() => render('{{nope .Name}}'), { message: 'template parsing error: function "nope" not defined' });
@@ -97,17 +115,21 @@ describe('lists', () => {
     assert.equal(formatList(rows, { ...options, format: undefined }), 'CONTAINER ID   NAMES\n1              a\n22             long\n');
     assert.equal(
       formatList(rows, { ...options, format: String.raw`table {{.Names}}\t{{.ID}}` }),
-      'NAMES   CONTAINER ID\na       1\nlong    22\n',
+      'NAMES     CONTAINER ID\na         1\nlong      22\n',
     );
     assert.equal(
       formatList(rows, { ...options, format: String.raw`table {{upper .Names}}\t{{if eq .ID "1"}}one{{else}}{{.ID}}{{end}}` }),
-      'NAMES   CONTAINER ID\nA       one\nLONG    22\n',
+      'NAMES     CONTAINER ID\nA         one\nLONG      22\n',
     );
   });
 
   test('are templates or JSON lines on demand', () => {
     assert.equal(formatList(rows, { ...options, format: '{{.Names}}' }), 'a\nlong\n');
-    assert.equal(formatList(rows, { ...options, format: 'json' }), '{"Names":"a","ID":"1"}\n{"Names":"long","ID":"22"}\n');
+    assert.equal(formatList(rows, { ...options, format: 'json' }), '{"ID":"1","Names":"a"}\n{"ID":"22","Names":"long"}\n');
+    assert.equal(
+      formatList([{ Ports: '80->80', ID: '1' }], { ...options, format: '{{json .}} {{json .Ports}}' }),
+      String.raw`{"ID":"1","Ports":"80-\u003e80"} "80->80"` + '\n',
+    );
     assert.throws(() => formatList(rows, { ...options, format: '{{.Nope}}' }), { kind: 'invalid-argument' });
   });
 
@@ -117,7 +139,7 @@ describe('lists', () => {
         ['ä', 'x'],
         ['bb', 'y'],
       ]),
-      'ä    x\nbb   y\n',
+      'ä         x\nbb        y\n',
     );
     assert.equal(truncate('abcdef', 4), 'abc…');
     assert.equal(truncate('abcd', 4), 'abcd');

@@ -1,8 +1,10 @@
-/** Columns as Docker's command line aligns them: three spaces after the widest cell. */
-export function formatTable(rows: readonly (readonly string[])[]): string {
+const gap = 3;
+
+/** Columns as Docker's command line aligns them: three spaces behind the widest cell, and no column but the last narrower than `minimum`. */
+export function formatTable(rows: readonly (readonly string[])[], minimum = 10): string {
   const widths: number[] = [];
-  for (const row of rows) for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, widthOf(cell));
-  return rows.map((row) => `${row.map((cell, at) => (at === row.length - 1 ? cell : pad(cell, widths[at] ?? 0))).join('   ')}\n`).join('');
+  for (const row of rows) for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? minimum, widthOf(cell) + gap);
+  return rows.map((row) => `${row.map((cell, at) => (at === row.length - 1 ? cell : pad(cell, widths[at] ?? 0))).join('')}\n`).join('');
 }
 
 function pad(cell: string, width: number): string {

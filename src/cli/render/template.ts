@@ -1,5 +1,5 @@
-import { fieldsOf, renderNodes } from './template/evaluate.ts';
-import { parseNodes } from './template/parse.ts';
+import { fieldsOf, renderText } from './template/evaluate.ts';
+import { parseText } from './template/parse.ts';
 
 /** A compiled `--format` text. */
 export interface Template {
@@ -14,17 +14,17 @@ export interface Template {
 const actionOrEscape = /(\{\{.*?\}\})|\\([tn])/gs;
 
 /**
- * Go's text/template as Docker's command line has it: fields, variables, pipelines, `if`, `range`, `with`, `break`, `continue`, and the functions of
- * template/functions.ts; without `define`, `template` and `block`. `\t` and `\n` outside of actions are a tab and a line's end.
+ * Go's text/template as Docker's command line has it: fields, variables, pipelines, `if`, `range`, `with`, `break`, `continue`, `define`, `template`, `block`, and
+ * the functions of template/functions.ts. `\t` and `\n` outside of actions are a tab and a line's end.
  * Fails with `invalid-argument` for what is malformed, here, and for fields that do not exist, when rendered.
  */
 export function parseTemplate(text: string): Template {
-  const nodes = parseNodes(
+  const parsed = parseText(
     text.replaceAll(actionOrEscape, (_all, action?: string, letter?: string) => action ?? (letter === 't' ? '\t' : '\n')),
   );
   return {
-    fields: fieldsOf(nodes),
-    render: (value) => renderNodes(nodes, value),
-    renderTitles: (titles) => renderNodes(nodes, titles, { titles: true }),
+    fields: [parsed.nodes, ...parsed.named.values()].flatMap(fieldsOf),
+    render: (value) => renderText(parsed, value),
+    renderTitles: (titles) => renderText(parsed, titles, { titles: true }),
   };
 }

@@ -56,7 +56,8 @@ export function parseFilters(entries: readonly string[]): Record<string, string[
   const filters: Record<string, string[]> = {};
   for (const entry of entries) {
     const mark = entry.indexOf('=');
-    if (mark <= 0) throw usageError(`invalid argument ${JSON.stringify(entry)} for "--filter" flag: write name=value`);
+    if (mark <= 0)
+      throw usageError(`invalid argument ${JSON.stringify(entry)} for "-f, --filter" flag: bad format of filter (expected name=value)`);
     const name = entry.slice(0, mark).trim().toLowerCase();
     filters[name] = [...(Object.hasOwn(filters, name) ? (filters[name] ?? []) : []), entry.slice(mark + 1).trim()];
   }

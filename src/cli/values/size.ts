@@ -19,9 +19,9 @@ export function parseCpus(text: string): number {
   return nano;
 }
 
-/** Docker's way to show a size: powers of 1000, three digits. */
-export function formatBytes(bytes: number): string {
-  return scale(bytes, 1000, ['B', 'kB', 'MB', 'GB', 'TB', 'PB'], 3);
+/** Docker's way to show a size: powers of 1000, three digits; four in some places. */
+export function formatBytes(bytes: number, digits = 3): string {
+  return scale(bytes, 1000, ['B', 'kB', 'MB', 'GB', 'TB', 'PB'], digits);
 }
 
 /** Docker's way to show memory: powers of 1024, four digits. */

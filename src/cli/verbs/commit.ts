@@ -1,6 +1,7 @@
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { write } from '../io.ts';
+import { printJson } from '../render/json.ts';
 
 export const commit: Verb = async ({ args, io, client }) => {
   const [container = '', name] = args.positionals;
@@ -11,6 +12,6 @@ export const commit: Verb = async ({ args, io, client }) => {
     changes: args.list('change'),
     pause: !args.has('pause') || args.flag('pause'),
   });
-  await write(io.stdout, `${id}\n`);
+  await (args.flag('json') ? printJson(io, { Id: id }) : write(io.stdout, `${id}\n`));
   return exitCodes.ok;
 };

@@ -6,7 +6,10 @@ import { write } from '../io.ts';
 /** Fails when something does. */
 export const doctor: Verb = async ({ args, io, client }) => {
   const { findings } = await (await client()).doctor();
-  await write(io.stdout, args.text('format') === 'json' ? `${JSON.stringify(findings)}\n` : formatFindings(findings, args.flag('all')));
+  await write(
+    io.stdout,
+    args.text('format') === 'json' || args.flag('json') ? `${JSON.stringify(findings)}\n` : formatFindings(findings, args.flag('all')),
+  );
   return findings.some(({ state }) => state === 'fail') ? exitCodes.failure : exitCodes.ok;
 };
 

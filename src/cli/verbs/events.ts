@@ -8,7 +8,7 @@ import { parseFilters } from '../values/pairs.ts';
 
 export const events: Verb = async ({ args, io, client }) => {
   const nowMs = Date.now();
-  const format = args.text('format');
+  const format = args.flag('json') ? 'json' : args.text('format');
   const template = format === undefined || format === 'json' ? null : parseTemplate(format);
   const stream = (await client()).events({
     since: parseMoment(args.text('since'), nowMs),

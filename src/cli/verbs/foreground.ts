@@ -2,7 +2,7 @@ import { OrlopError, toOrlopError } from '#errors';
 import type { Client, ProcessStream } from '#client';
 import { exitCodeOfStart, exitCodes } from '../exit-codes.ts';
 import { write, type Io } from '../io.ts';
-import { formatError } from '../render/error.ts';
+import { reportError } from '../render/error.ts';
 import { enterRawMode } from '../terminal/raw-mode.ts';
 import { runSession } from '../terminal/session.ts';
 import { forwardSignals } from '../terminal/signals.ts';
@@ -48,7 +48,7 @@ export async function runForeground(client: Client, io: Io, options: ForegroundO
     joined.stream.destroy();
     giveUp.abort();
     const error = toOrlopError(thrown);
-    await write(io.stderr, formatError(error));
+    await reportError(io, error);
     return exitCodeOfStart(error);
   }
   const resize = terminal ? ({ rows, columns }: { rows: number; columns: number }) => client.containers.resize(id, rows, columns) : null;

@@ -2,6 +2,7 @@ import { formatAge, type DockerHistoryEntry } from '#wire';
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { write } from '../io.ts';
+import { printJson } from '../render/json.ts';
 import { formatList } from '../render/list.ts';
 import { truncate } from '../render/table.ts';
 import { formatBytes } from '../values/size.ts';
@@ -11,6 +12,10 @@ const headers = { ID: 'IMAGE', CreatedSince: 'CREATED', CreatedAt: 'CREATED AT',
 
 export const history: Verb = async ({ args, io, client }) => {
   const steps = await (await client()).images.history(args.positionals[0] ?? '');
+  if (args.flag('json')) {
+    await printJson(io, steps);
+    return exitCodes.ok;
+  }
   const plain = args.has('human') && !args.flag('human');
   const rows = steps.map((step) => rowOf(step, { whole: args.flag('no-trunc'), plain, nowMs: Date.now() }));
   const quiet = args.flag('quiet') && args.text('format') === undefined;

@@ -2,6 +2,7 @@ import { formatAge, type DockerImageSummary } from '#wire';
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { write } from '../io.ts';
+import { printJson } from '../render/json.ts';
 import { formatList } from '../render/list.ts';
 import { parseFilters } from '../values/pairs.ts';
 import { formatBytes } from '../values/size.ts';
@@ -15,6 +16,10 @@ export const images: Verb = async ({ args, io, client }) => {
   const [reference] = args.positionals;
   if (reference !== undefined) filters['reference'] = [reference];
   const found = await (await client()).images.list({ all: args.flag('all'), filters });
+  if (args.flag('json')) {
+    await printJson(io, found);
+    return exitCodes.ok;
+  }
   const rows = found.flatMap((image) => imageRows(image, { whole: args.flag('no-trunc'), nowMs: Date.now() }));
   const shown = args.flag('digests') ? columnsWithDigests : columns;
   const quiet = args.flag('quiet') && args.text('format') === undefined;

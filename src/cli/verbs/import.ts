@@ -3,6 +3,7 @@ import { isErrno, OrlopError } from '#errors';
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { write, type Io } from '../io.ts';
+import { printJson } from '../render/json.ts';
 
 export const importImage: Verb = async ({ args, io, client }) => {
   const [file = '', name] = args.positionals;
@@ -13,7 +14,7 @@ export const importImage: Verb = async ({ args, io, client }) => {
   }
   const source = file === '-' ? readStandardInput(io) : await openSource(file);
   const id = await (await client()).images.importRoot(source, { name, message: args.text('message'), changes: args.list('change') });
-  await write(io.stdout, `${id}\n`);
+  await (args.flag('json') ? printJson(io, { Id: id }) : write(io.stdout, `${id}\n`));
   return exitCodes.ok;
 };
 

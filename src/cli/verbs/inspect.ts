@@ -4,7 +4,8 @@ import { usageError } from '../arguments/usage-error.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Invocation, Verb } from '../invocation.ts';
 import { write } from '../io.ts';
-import { formatError } from '../render/error.ts';
+import { reportError } from '../render/error.ts';
+import { printJson } from '../render/json.ts';
 import { parseTemplate } from '../render/template.ts';
 
 export const inspect: Verb = (invocation) => {
@@ -36,9 +37,10 @@ async function inspectAll({ args, io, client }: Invocation, type: string): Promi
       failures.push(error);
     }
   }
-  if (template !== null) for (const item of found) await write(io.stdout, `${template.render(item)}\n`);
+  if (args.flag('json')) await printJson(io, found);
+  else if (template !== null) for (const item of found) await write(io.stdout, `${template.render(item)}\n`);
   else await write(io.stdout, `${format === 'json' ? JSON.stringify(found) : JSON.stringify(found, null, 4)}\n`);
-  for (const failure of failures) await write(io.stderr, formatError(failure));
+  for (const failure of failures) await reportError(io, failure);
   return failures.length === 0 ? exitCodes.ok : exitCodes.failure;
 }
 

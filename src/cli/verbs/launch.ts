@@ -1,6 +1,7 @@
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { write } from '../io.ts';
+import { printJson } from '../render/json.ts';
 import { createProgressView } from '../render/progress.ts';
 import { readContainerOptions } from '../values/container-options.ts';
 
@@ -9,6 +10,7 @@ export const launch: Verb = async ({ args, io, client }) => {
   const [source = '', ...names] = args.positionals;
   const request = await readContainerOptions(args, io.env);
   const engine = await client();
+  const list: unknown[] = [];
   for (const name of names.length === 0 ? [undefined] : names) {
     using view = createProgressView(io.stderr, { quiet: args.flag('quiet') });
     const launched = await engine.launch(
@@ -16,7 +18,9 @@ export const launch: Verb = async ({ args, io, client }) => {
       { progress: (step) => view.report(step) },
     );
     view[Symbol.dispose]();
-    await write(io.stdout, `${launched.name}\n`);
+    list.push(launched);
+    if (!args.flag('json')) await write(io.stdout, `${launched.name}\n`);
   }
+  if (args.flag('json')) await printJson(io, list);
   return exitCodes.ok;
 };

@@ -3,6 +3,7 @@ import { isErrno, OrlopError } from '#errors';
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { write, type Io } from '../io.ts';
+import { printJson } from '../render/json.ts';
 import { createProgressView } from '../render/progress.ts';
 import { importImage, openSource, readStandardInput } from './import.ts';
 
@@ -27,18 +28,21 @@ export const importAnyImage: Verb = async (invocation) => {
     progress: (step) => view.report(step),
   });
   view[Symbol.dispose]();
-  await write(io.stdout, `${image.name ?? image.id}\n`);
+  await (args.flag('json') ? printJson(io, image) : write(io.stdout, `${image.name ?? image.id}\n`));
   return exitCodes.ok;
 };
 
 export const fetchImages: Verb = async ({ args, io, client }) => {
   const engine = await client();
+  const list: unknown[] = [];
   for (const source of args.positionals) {
     using view = createProgressView(io.stderr, { quiet: args.flag('quiet') });
     const { id, name } = await engine.lxd.fetch(source, { progress: (step) => view.report(step) });
     view[Symbol.dispose]();
-    await write(io.stdout, `${name ?? id}\n`);
+    list.push({ id, name });
+    if (!args.flag('json')) await write(io.stdout, `${name ?? id}\n`);
   }
+  if (args.flag('json')) await printJson(io, list);
   return exitCodes.ok;
 };
 

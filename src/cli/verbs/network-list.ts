@@ -2,6 +2,7 @@ import type { DockerNetwork } from '#wire';
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { write } from '../io.ts';
+import { printJson } from '../render/json.ts';
 import { formatList } from '../render/list.ts';
 import { parseFilters } from '../values/pairs.ts';
 
@@ -10,6 +11,10 @@ const headers = { ID: 'NETWORK ID' };
 
 export const listNetworks: Verb = async ({ args, io, client }) => {
   const found = await (await client()).networks.list(parseFilters(args.list('filter')));
+  if (args.flag('json')) {
+    await printJson(io, found);
+    return exitCodes.ok;
+  }
   const rows = found.toSorted((a, b) => (a.Name < b.Name ? -1 : 1)).map((network) => networkRow(network, { whole: args.flag('no-trunc') }));
   const quiet = args.flag('quiet') && args.text('format') === undefined;
   const text = quiet ? rows.map((row) => `${row['ID']}\n`).join('') : formatList(rows, { format: args.text('format'), columns, headers });
@@ -29,6 +34,6 @@ function networkRow(network: DockerNetwork, { whole }: { readonly whole: boolean
     Labels: Object.entries(network.Labels)
       .map(([key, value]) => `${key}=${value}`)
       .join(','),
-    CreatedAt: network.Created,
+    CreatedAt: network.Created.replace('T', ' ').replace(/Z$/, ' +0000 UTC'),
   };
 }

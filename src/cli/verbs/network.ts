@@ -2,6 +2,7 @@ import { isOrlopError } from '#errors';
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { write } from '../io.ts';
+import { printJson } from '../render/json.ts';
 import { endpointBodyOf } from '../values/network-body.ts';
 import { planNetworkCreate } from '../values/network-create.ts';
 import { readWishes } from '../values/networks.ts';
@@ -12,7 +13,7 @@ import { confirm } from './prune.ts';
 export const createNetwork: Verb = async ({ args, io, client }) => {
   const { Id: id, Warning: warning } = await (await client()).networks.create(planNetworkCreate(args));
   if (warning !== '') await write(io.stderr, `WARNING: ${warning}\n`);
-  await write(io.stdout, `${id}\n`);
+  await (args.flag('json') ? printJson(io, { Id: id, Warning: warning }) : write(io.stdout, `${id}\n`));
   return exitCodes.ok;
 };
 
@@ -46,6 +47,7 @@ export const disconnectNetwork: Verb = async ({ args, client }) => {
 export const pruneNetworks: Verb = async ({ args, io, client }) => {
   if (!args.flag('force') && !(await confirm(io, 'This removes all networks that no container is in. Go on?'))) return exitCodes.failure;
   const removed = await (await client()).networks.prune(parseFilters(args.list('filter')));
-  if (removed.length > 0) await write(io.stdout, `Deleted Networks:\n${removed.join('\n')}\n\n`);
+  if (args.flag('json')) await printJson(io, { NetworksDeleted: removed });
+  else if (removed.length > 0) await write(io.stdout, `Deleted Networks:\n${removed.join('\n')}\n\n`);
   return exitCodes.ok;
 };

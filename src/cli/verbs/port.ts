@@ -3,6 +3,7 @@ import type { DockerPortBinding } from '#wire';
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { write } from '../io.ts';
+import { printJson } from '../render/json.ts';
 import { joinHostPort } from '../render/ports.ts';
 import { parsePrivatePort } from '../values/ports.ts';
 
@@ -11,12 +12,16 @@ export const port: Verb = async ({ args, io, client }) => {
   const [ref = '', asked] = args.positionals;
   const wanted = asked === undefined ? null : parsePrivatePort(asked);
   const { NetworkSettings: settings } = await (await client()).containers.inspect(ref);
+  if (args.flag('json')) {
+    await printJson(io, wanted === null ? settings.Ports : { [wanted]: settings.Ports[wanted] ?? null });
+    return exitCodes.ok;
+  }
   const placesOf = (bindings: readonly DockerPortBinding[] | null | undefined): string[] =>
     (bindings ?? []).map(({ HostIp, HostPort }) => joinHostPort(HostIp, HostPort));
   if (wanted !== null) {
     const places = placesOf(settings.Ports[wanted]);
     if (places.length === 0) {
-      throw new OrlopError('not-found', 'CLI_PORT_NOT_PUBLISHED', `no public port '${wanted}' published for ${ref}`, {
+      throw new OrlopError('not-found', 'CLI_PORT_NOT_PUBLISHED', `No public port '${asked}' published for ${ref}`, {
         hint: `publish it with: orlop update --publish-add ${wanted} ${ref}`,
       });
     }

@@ -3,12 +3,17 @@ import { OrlopError } from '#errors';
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { write, type Io } from '../io.ts';
+import { printJson } from '../render/json.ts';
 import { parseFilters } from '../values/pairs.ts';
 import { formatBytes } from '../values/size.ts';
 
 export const pruneContainers: Verb = async ({ args, io, client }) => {
   if (!args.flag('force') && !(await confirm(io, 'This removes all stopped containers. Go on?'))) return exitCodes.failure;
   const { deleted, freedBytes } = await (await client()).disk.pruneContainers(parseFilters(args.list('filter')));
+  if (args.flag('json')) {
+    await printJson(io, { ContainersDeleted: deleted, SpaceReclaimed: freedBytes });
+    return exitCodes.ok;
+  }
   await write(io.stdout, listOf('Deleted Containers', deleted) + reclaimed(freedBytes));
   return exitCodes.ok;
 };
@@ -18,6 +23,10 @@ export const pruneImages: Verb = async ({ args, io, client }) => {
   const what = named ? 'all images that no container uses' : 'all images without a name that no container uses';
   if (!args.flag('force') && !(await confirm(io, `This removes ${what}. Go on?`))) return exitCodes.failure;
   const { untagged, deleted, freedBytes } = await (await client()).disk.pruneImages({ named, filters: parseFilters(args.list('filter')) });
+  if (args.flag('json')) {
+    await printJson(io, { Untagged: untagged, Deleted: deleted, SpaceReclaimed: freedBytes });
+    return exitCodes.ok;
+  }
   const lines = [...untagged.map((name) => `untagged: ${name}`), ...deleted.map((id) => `deleted: ${id}`)];
   await write(io.stdout, listOf('Deleted Images', lines) + reclaimed(freedBytes));
   return exitCodes.ok;

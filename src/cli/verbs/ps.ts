@@ -3,6 +3,7 @@ import { formatAge, kindLabel } from '#wire';
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { write } from '../io.ts';
+import { printJson } from '../render/json.ts';
 import { formatList } from '../render/list.ts';
 import { formatPorts } from '../render/ports.ts';
 import { truncate } from '../render/table.ts';
@@ -19,11 +20,14 @@ export const ps: Verb = async ({ args, io, client }) => {
     filters,
     ...(limit === undefined || limit < 0 ? {} : { limit }),
   });
+  if (args.flag('json')) {
+    await printJson(io, containers);
+    return exitCodes.ok;
+  }
   const rows = containers.map((container) => rowOf(container, { whole: args.flag('no-trunc'), nowMs: Date.now() }));
-  const text =
-    args.flag('quiet') && args.text('format') === undefined
-      ? rows.map((row) => `${row['ID']}\n`).join('')
-      : formatList(rows, { format: args.text('format'), columns, headers });
+  const quiet = args.flag('quiet');
+  if (quiet && args.has('format')) await write(io.stderr, 'WARNING: Ignoring custom format, because both --format and --quiet are set.\n');
+  const text = quiet ? rows.map((row) => `${row['ID']}\n`).join('') : formatList(rows, { format: args.text('format'), columns, headers });
   await write(io.stdout, text);
   return exitCodes.ok;
 };

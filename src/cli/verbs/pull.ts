@@ -3,6 +3,7 @@ import { OrlopError } from '#errors';
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { type Io, write } from '../io.ts';
+import { printJson } from '../render/json.ts';
 import { createProgressView } from '../render/progress.ts';
 import { fetchImages } from './lxd.ts';
 import { parseName } from '../values/all-tags.ts';
@@ -27,6 +28,10 @@ export const pull: Verb = async (invocation) => {
   const full = parseName(name, allTags);
   const quiet = args.flag('quiet');
   const { digest, status } = await pullImage(await client(), io, full, { quiet, allTags, platform: args.text('platform') });
+  if (args.flag('json')) {
+    await printJson(io, { Name: full, Digest: allTags ? null : digest, Status: status });
+    return exitCodes.ok;
+  }
   // Of several there is not one digest.
   if (!quiet) await write(io.stderr, `${allTags ? '' : `Digest: ${digest}\n`}Status: ${status}\n`);
   await write(io.stdout, `${full}\n`);

@@ -1,6 +1,7 @@
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { write } from '../io.ts';
+import { printJson } from '../render/json.ts';
 import { createProgressView } from '../render/progress.ts';
 import { parseName } from '../values/all-tags.ts';
 import { authFor } from '../values/registry-auth.ts';
@@ -15,6 +16,13 @@ export const push: Verb = async ({ args, io, client }) => {
   const how = { auth, allTags, platform: args.text('platform') };
   const pushed = await engine.images.push(full, { ...how, progress: (step) => view.report(step) });
   view[Symbol.dispose]();
+  if (args.flag('json')) {
+    await printJson(
+      io,
+      pushed.map(({ tag, digest, sizeBytes }) => ({ Tag: tag, Digest: digest, Size: sizeBytes })),
+    );
+    return exitCodes.ok;
+  }
   const lines = pushed.map(({ tag, digest, sizeBytes }) => `${tag}: digest: ${digest} size: ${sizeBytes}\n`);
   await write(io.stdout, args.flag('quiet') ? `${full}\n` : lines.join(''));
   return exitCodes.ok;

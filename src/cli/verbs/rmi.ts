@@ -6,6 +6,6 @@ export const rmi: Verb = async (invocation) => {
   return forEach(invocation, async (name) => {
     const gone = await engine.images.remove(name, { force: invocation.args.flag('force') });
     const lines = gone.map((entry) => ('Untagged' in entry ? `Untagged: ${entry.Untagged}` : `Deleted: ${entry.Deleted}`));
-    return lines.length === 0 ? null : lines.join('\n');
+    return { text: lines.length === 0 ? null : lines.join('\n'), data: { Removed: gone } };
   });
 };

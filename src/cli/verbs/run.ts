@@ -1,10 +1,12 @@
 import { toOrlopError } from '#errors';
 import { parseDetachKeys } from '#wire';
 import type { Arguments } from '../arguments/parse.ts';
+import { usageError } from '../arguments/usage-error.ts';
 import { exitCodeOfStart, exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { write } from '../io.ts';
-import { formatError } from '../render/error.ts';
+import { printJson } from '../render/json.ts';
+import { reportError } from '../render/error.ts';
 import { terminalSize } from '../terminal/size.ts';
 import { requireTerminal } from '../terminal/require.ts';
 import { readContainerOptions } from '../values/container-options.ts';
@@ -13,11 +15,12 @@ import { openIdFile } from '../values/id-file.ts';
 import { createPulling } from './create-pulling.ts';
 import { runForeground } from './foreground.ts';
 
-export const run: Verb = async ({ args, io, client }) => {
+export const run: Verb = async ({ args, io, client, command }) => {
   const detach = args.flag('detach');
   const terminal = args.flag('tty');
   const streams = planStreams(args, detach);
   const detachKeys = readDetachKeys(args);
+  if (args.flag('json') && !detach) throw usageError('--json goes with --detach: what the process says is not ours', command);
   if (streams.stdin) requireTerminal(io, terminal);
   const options = await readContainerOptions(args, io.env);
   const size = terminal ? terminalSize(io.stdout) : undefined;
@@ -28,7 +31,7 @@ export const run: Verb = async ({ args, io, client }) => {
     for (const warning of warnings) await write(io.stderr, `WARNING: ${warning}\n`);
     if (detach || !(streams.stdin || streams.stdout || streams.stderr)) {
       await engine.containers.start(id);
-      await write(io.stdout, `${id}\n`);
+      await (args.flag('json') ? printJson(io, { Id: id, Warnings: warnings }) : write(io.stdout, `${id}\n`));
       return exitCodes.ok;
     }
     return await runForeground(engine, io, {
@@ -42,7 +45,7 @@ export const run: Verb = async ({ args, io, client }) => {
     });
   } catch (thrown) {
     const error = toOrlopError(thrown);
-    await write(io.stderr, formatError(error));
+    await reportError(io, error, { json: args.flag('json') });
     return exitCodeOfStart(error);
   }
 };

@@ -15,6 +15,7 @@ export const start: Verb = async (invocation) => {
       return ref;
     });
   }
+  if (args.flag('json')) throw usageError('--json does not go with --attach and --interactive: what the process says is not ours', command);
   if (args.positionals.length > 1) throw usageError('you cannot start and attach multiple containers at once', command);
   const detachKeys = readDetachKeys(args);
   const [ref = ''] = args.positionals;

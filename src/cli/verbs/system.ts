@@ -3,6 +3,7 @@ import { usageError } from '../arguments/usage-error.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { write } from '../io.ts';
+import { printJson } from '../render/json.ts';
 import { formatList } from '../render/list.ts';
 import { formatTable } from '../render/table.ts';
 import { parseFilters } from '../values/pairs.ts';
@@ -14,6 +15,10 @@ const headers = { TotalCount: 'TOTAL' };
 
 export const diskUsage: Verb = async ({ args, io, client }) => {
   const usage = await (await client()).disk.usage();
+  if (args.flag('json')) {
+    await printJson(io, usage);
+    return exitCodes.ok;
+  }
   await write(
     io.stdout,
     args.flag('verbose') ? formatVerbose(usage) : formatList(summaryOf(usage), { format: args.text('format'), columns, headers }),
@@ -111,7 +116,7 @@ export const pruneSystem: Verb = async ({ args, io, client, command }) => {
 
 export const checkStore: Verb = async ({ args, io, client }) => {
   const { problems, checked } = await (await client()).disk.check({ repair: args.flag('repair'), content: !args.flag('quick') });
-  if (args.text('format') === 'json') await write(io.stdout, `${JSON.stringify({ problems, checked })}\n`);
+  if (args.text('format') === 'json' || args.flag('json')) await printJson(io, { problems, checked });
   else {
     const { blobs, layers, images, containers } = checked;
     const lines = problems.map(({ message, state }) => `${message} (${state})\n`).join('');

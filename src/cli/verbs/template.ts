@@ -4,6 +4,7 @@ import type { Arguments } from '../arguments/parse.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { type Io, write } from '../io.ts';
+import { printJson } from '../render/json.ts';
 import { formatList } from '../render/list.ts';
 import { createProgressView } from '../render/progress.ts';
 
@@ -11,6 +12,10 @@ const columns = ['Name', 'Kind', 'Image', 'Built', 'Description'];
 
 export const listTemplates: Verb = async ({ args, io, client }) => {
   const { templates, problems } = await (await client()).templates.list();
+  if (args.flag('json')) {
+    await printJson(io, { templates, problems });
+    return exitCodes.ok;
+  }
   for (const problem of problems) await write(io.stderr, `orlop: this recipe cannot be used: ${problem}\n`);
   const rows = templates.flatMap(({ name, description, variants }) =>
     variants.map((variant) => ({
@@ -29,12 +34,15 @@ export const listTemplates: Verb = async ({ args, io, client }) => {
 export const buildTemplates: Verb = async ({ args, io, client }) => {
   const engine = await client();
   const changes = overridesOf(args, io.env);
+  const list: unknown[] = [];
   for (const name of args.positionals) {
     using view = createProgressView(io.stderr, { quiet: args.flag('quiet') });
     const images = await engine.templates.build(name, { rebuild: args.flag('rebuild'), ...changes, progress: (step) => view.report(step) });
     view[Symbol.dispose]();
-    await write(io.stdout, images.map((image) => `${image}\n`).join(''));
+    list.push({ name, images });
+    if (!args.flag('json')) await write(io.stdout, images.map((image) => `${image}\n`).join(''));
   }
+  if (args.flag('json')) await printJson(io, list);
   return exitCodes.ok;
 };
 

@@ -3,7 +3,7 @@ import { apiVersion } from '#wire';
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { write } from '../io.ts';
-import { formatError } from '../render/error.ts';
+import { reportError } from '../render/error.ts';
 import { parseTemplate } from '../render/template.ts';
 import { programVersion } from '../program-version.ts';
 
@@ -27,7 +27,7 @@ export const version: Verb = async ({ args, io, client, host }) => {
       `Client: ${own.Version} (API ${own.ApiVersion})\n${failed ? '' : `Engine: ${server.Version} (${server.BuildId}) at ${host}\n`}`,
     );
   if (failed) {
-    await write(io.stderr, formatError(server));
+    await reportError(io, server);
     return exitCodes.failure;
   }
   if (format !== undefined && format !== 'json') await write(io.stdout, `${parseTemplate(format).render(facts)}\n`);

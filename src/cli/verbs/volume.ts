@@ -3,6 +3,7 @@ import { usageError } from '../arguments/usage-error.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { write } from '../io.ts';
+import { printJson } from '../render/json.ts';
 import { formatList } from '../render/list.ts';
 import { parseFilters, parsePairs } from '../values/pairs.ts';
 import { formatBytes } from '../values/size.ts';
@@ -24,12 +25,16 @@ export const createVolume: Verb = async ({ args, io, client, command }) => {
     DriverOpts: parsePairs('opt', args.list('opt')),
     Labels: parsePairs('label', args.list('label'), { bare: true }),
   });
-  await write(io.stdout, `${volume.Name}\n`);
+  await (args.flag('json') ? printJson(io, volume) : write(io.stdout, `${volume.Name}\n`));
   return exitCodes.ok;
 };
 
 export const listVolumes: Verb = async ({ args, io, client }) => {
   const volumes = await (await client()).volumes.list({ filters: parseFilters(args.list('filter')) });
+  if (args.flag('json')) {
+    await printJson(io, volumes);
+    return exitCodes.ok;
+  }
   const format = args.text('format');
   const rows = volumes.map(rowOf);
   const text =
@@ -74,6 +79,10 @@ export const pruneVolumes: Verb = async ({ args, io, client, command }) => {
   if (!args.flag('force') && !(await confirm(io, `This removes ${which} that no container uses, with what they hold. Go on?`)))
     return exitCodes.failure;
   const { deleted, freedBytes } = await (await client()).volumes.prune(filters);
+  if (args.flag('json')) {
+    await printJson(io, { VolumesDeleted: deleted, SpaceReclaimed: freedBytes });
+    return exitCodes.ok;
+  }
   const list = deleted.length === 0 ? '' : `Deleted Volumes:\n${deleted.join('\n')}\n\n`;
   await write(io.stdout, `${list}Total reclaimed space: ${formatBytes(freedBytes)}\n`);
   return exitCodes.ok;

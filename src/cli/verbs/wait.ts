@@ -3,5 +3,8 @@ import { forEach } from './each.ts';
 
 export const wait: Verb = async (invocation) => {
   const engine = await invocation.client();
-  return forEach(invocation, async (ref) => String((await engine.containers.wait(ref)).StatusCode));
+  return forEach(invocation, async (ref) => {
+    const { StatusCode } = await engine.containers.wait(ref);
+    return { text: String(StatusCode), data: { StatusCode } };
+  });
 };

@@ -1,5 +1,5 @@
 import { functions, isTrue, titleFunction, wrong } from './functions.ts';
-import type { Node, Operand, Pipeline } from './parse.ts';
+import type { Node, Operand, ParsedText, Pipeline } from './parse.ts';
 import { show } from './show.ts';
 
 /** Variables in sight, the innermost first. */
@@ -12,14 +12,20 @@ interface Evaluation {
   readonly write: (text: string) => void;
   /** Titles of columns are made, not rows. */
   readonly titles: boolean;
+  readonly named: ParsedText['named'];
+  /** How many templates call each other at this moment. */
+  depth: number;
 }
+
+/** A template that calls itself for ever ends here, before the stack does. */
+const maximumDepth = 500;
 
 type Jump = 'break' | 'continue' | null;
 
 /** The text that the nodes make of a value. Fails with `invalid-argument` for fields that are not there. */
-export function renderNodes(nodes: readonly Node[], value: unknown, { titles = false }: { titles?: boolean } = {}): string {
+export function renderText({ nodes, named }: ParsedText, value: unknown, { titles = false }: { titles?: boolean } = {}): string {
   let text = '';
-  const evaluation: Evaluation = { write: (part) => (text += part), titles };
+  const evaluation: Evaluation = { write: (part) => (text += part), titles, named, depth: 0 };
   renderList(evaluation, nodes, value, { names: new Map([['', value]]), outer: null });
   return text;
 }
@@ -46,6 +52,8 @@ function renderNode(evaluation: Evaluation, node: Node, dot: unknown, scope: Sco
       if (node.pipeline.variables.length === 0) evaluation.write(show(value));
       return null;
     }
+    case 'template':
+      return renderNamed(evaluation, node, dot, scope);
     case 'range':
       return renderRange(evaluation, node, dot, scope);
     default: {
@@ -55,6 +63,18 @@ function renderNode(evaluation: Evaluation, node: Node, dot: unknown, scope: Sco
       return renderList(evaluation, node.body, node.kind === 'with' ? value : dot, inner);
     }
   }
+}
+
+/** It sees what it is given and nothing around it. */
+function renderNamed(evaluation: Evaluation, node: Extract<Node, { kind: 'template' }>, dot: unknown, scope: Scope): null {
+  const nodes = evaluation.named.get(node.name);
+  if (nodes === undefined) throw wrong(`template ${JSON.stringify(node.name)} not defined`);
+  if (evaluation.depth === maximumDepth) throw wrong(`exceeded maximum template depth (${maximumDepth})`);
+  const value = node.pipeline === null ? undefined : valueOf(evaluation, node.pipeline, dot, scope);
+  evaluation.depth++;
+  renderList(evaluation, nodes, value, { names: new Map([['', value]]), outer: null });
+  evaluation.depth--;
+  return null;
 }
 
 function renderRange(evaluation: Evaluation, node: Extract<Node, { kind: 'range' | 'if' | 'with' }>, dot: unknown, scope: Scope): Jump {
@@ -182,6 +202,8 @@ export function fieldsOf(nodes: readonly Node[]): string[] {
         return [];
       case 'print':
         return fieldsOfPipeline(node.pipeline);
+      case 'template':
+        return node.pipeline === null ? [] : fieldsOfPipeline(node.pipeline);
       default:
         return [...fieldsOfPipeline(node.pipeline), ...fieldsOf(node.body), ...fieldsOf(node.otherwise)];
     }

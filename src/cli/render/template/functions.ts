@@ -1,4 +1,5 @@
 import { OrlopError } from '#errors';
+import { formatRow, isRow } from './row.ts';
 import { formatAs, show } from './show.ts';
 
 type TemplateFunction = (...values: readonly unknown[]) => unknown;
@@ -21,7 +22,7 @@ export const functions: Readonly<Record<string, TemplateFunction>> = {
   le: (value, other) => compare(value, other) <= 0,
   gt: (value, other) => compare(value, other) > 0,
   ge: (value, other) => compare(value, other) >= 0,
-  json: (value) => JSON.stringify(value ?? null),
+  json: (value) => (isRow(value) ? formatRow(value) : JSON.stringify(value ?? null)),
   split: (text, separator) => textOf(text, 'split').split(textOf(separator, 'split')),
   join: (list, separator = '') => listOf(list).map(show).join(textOf(separator, 'join')),
   title: (text) =>
@@ -90,5 +91,5 @@ function textOf(value: unknown, name: string): string {
 }
 
 export function wrong(what: string): OrlopError {
-  return new OrlopError('invalid-argument', 'CLI_USAGE', `template: ${what}`, { hint: 'see all fields with --format json' });
+  return new OrlopError('invalid-argument', 'CLI_TEMPLATE', `template: ${what}`, { hint: 'see all fields with --format json' });
 }

@@ -97,7 +97,7 @@ function unquote(quoted: string): string {
 }
 
 export function malformed(what: string): OrlopError {
-  return new OrlopError('invalid-argument', 'CLI_USAGE', `template parsing error: ${what}`, {
+  return new OrlopError('invalid-argument', 'CLI_BAD_TEMPLATE', `template parsing error: ${what}`, {
     hint: 'templates are those of Go (text/template): {{.Field}}, {{json .}}, {{range .List}}{{.}}{{end}}',
   });
 }

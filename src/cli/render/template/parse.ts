@@ -20,28 +20,42 @@ export type Node =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'print'; readonly pipeline: Pipeline }
   | { readonly kind: Block; readonly pipeline: Pipeline; readonly body: readonly Node[]; readonly otherwise: readonly Node[] }
+  | { readonly kind: 'template'; readonly name: string; readonly pipeline: Pipeline | null }
   | { readonly kind: 'break' | 'continue' };
 
 type Block = 'if' | 'range' | 'with';
 
-const unsupported = new Set(['define', 'template', 'block']);
+/** What a text says, and the templates that it names on the way. */
+export interface ParsedText {
+  readonly nodes: readonly Node[];
+  readonly named: ReadonlyMap<string, readonly Node[]>;
+}
 
 /** What actions are read from, one after the other. */
 interface Source {
   readonly pieces: readonly Piece[];
+  readonly named: Map<string, readonly Node[]>;
   at: number;
 }
 
-/** Source: Go's text/template, without templates within templates. Fails with `invalid-argument`, or `unimplemented` with the word. */
-export function parseNodes(text: string): Node[] {
-  const source: Source = { pieces: splitTemplate(text), at: 0 };
-  const { nodes, end } = parseList(source, 0);
+/** Source: Go's text/template. Fails with `invalid-argument`. */
+export function parseText(text: string): ParsedText {
+  const source: Source = { pieces: splitTemplate(text), named: new Map(), at: 0 };
+  const { nodes, end } = parseList(source, { loops: 0, nested: false });
   if (end !== null) throw malformed(`unexpected {{${end.join(' ')}}}`);
-  return nodes;
+  return { nodes, named: source.named };
+}
+
+/** Where a list stands. */
+interface Around {
+  /** How many {{range}} are around it. */
+  readonly loops: number;
+  /** Within any block: templates are defined outside of all. */
+  readonly nested: boolean;
 }
 
 /** Up to `{{end}}` or `{{else …}}`, whose words are `end`; null at the end of the text. */
-function parseList(source: Source, loops: number): { nodes: Node[]; end: string[] | null; rest: Token[] } {
+function parseList(source: Source, around: Around): { nodes: Node[]; end: string[] | null; rest: Token[] } {
   const nodes: Node[] = [];
   while (source.at < source.pieces.length) {
     const piece = source.pieces[source.at++];
@@ -55,11 +69,13 @@ function parseList(source: Source, loops: number): { nodes: Node[]; end: string[
     if (first === undefined) throw malformed('missing value for command');
     const word = first.kind === 'word' ? first.word : '';
     if (word === 'end' || word === 'else') return { nodes, end: [word, ...rest.flatMap((token) => wordOf(token))], rest };
-    if (unsupported.has(word)) throw malformed(`{{${word}}} is not supported`);
-    if (word === 'break' || word === 'continue') {
-      if (loops === 0) throw malformed(`{{${word}}} outside {{range}}`);
+    if (word === 'define') parseDefinition(source, rest, around);
+    else if (word === 'template') nodes.push(parseCall('template', rest));
+    else if (word === 'block') nodes.push(parseNamedBlock(source, rest));
+    else if (word === 'break' || word === 'continue') {
+      if (around.loops === 0) throw malformed(`{{${word}}} outside {{range}}`);
       nodes.push({ kind: word });
-    } else if (word === 'if' || word === 'with' || word === 'range') nodes.push(parseBlock(source, word, rest, loops));
+    } else if (word === 'if' || word === 'with' || word === 'range') nodes.push(parseBlock(source, word, rest, around));
     else nodes.push({ kind: 'print', pipeline: parsePipeline(tokens) });
   }
   return { nodes, end: null, rest: [] };
@@ -69,19 +85,53 @@ function wordOf(token: Token): string[] {
   return token.kind === 'word' ? [token.word] : [];
 }
 
-function parseBlock(source: Source, kind: Block, head: readonly Token[], loops: number): Node {
+/** `{{define "name"}}…{{end}}` says nothing where it stands. */
+function parseDefinition(source: Source, head: readonly Token[], { nested }: Around): void {
+  if (nested) throw malformed('unexpected {{define}} inside another action');
+  const { name, rest } = takeName('define', head);
+  if (rest.length > 0) throw malformed('unexpected words in {{define}}');
+  parseNamed(source, 'define', name);
+}
+
+/** `{{template "name" value}}` */
+function parseCall(word: string, head: readonly Token[]): Extract<Node, { kind: 'template' }> {
+  const { name, rest } = takeName(word, head);
+  return { kind: 'template', name, pipeline: rest.length === 0 ? null : parsePipeline(rest) };
+}
+
+/** `{{block "name" value}}…{{end}}` defines a template and says it at once. */
+function parseNamedBlock(source: Source, head: readonly Token[]): Node {
+  const call = parseCall('block', head);
+  if (call.pipeline === null) throw malformed('missing value for block clause');
+  parseNamed(source, 'block', call.name);
+  return call;
+}
+
+function parseNamed(source: Source, word: string, name: string): void {
+  const { nodes, end } = parseList(source, { loops: 0, nested: true });
+  if (end?.[0] !== 'end') throw malformed(`{{${word} ${JSON.stringify(name)}}} has no {{end}}`);
+  source.named.set(name, nodes);
+}
+
+function takeName(word: string, [first, ...rest]: readonly Token[]): { name: string; rest: readonly Token[] } {
+  if (first?.kind !== 'literal' || typeof first.value !== 'string') throw malformed(`{{${word}}} needs a name in quotes`);
+  return { name: first.value, rest };
+}
+
+function parseBlock(source: Source, kind: Block, head: readonly Token[], around: Around): Node {
   const pipeline = parsePipeline(head);
-  const inside = kind === 'range' ? loops + 1 : loops;
+  const inside = { loops: kind === 'range' ? around.loops + 1 : around.loops, nested: true };
+  const besides = { ...around, nested: true };
   const { nodes: body, end, rest } = parseList(source, inside);
   if (end === null) throw malformed(`unexpected EOF: {{${kind}}} has no {{end}}`);
   if (end[0] === 'end') return { kind, pipeline, body, otherwise: [] };
   const [then] = rest;
   // {{else if X}} is {{else}}{{if X}} with one {{end}} for both.
   if (then?.kind === 'word' && (then.word === 'if' || then.word === 'with')) {
-    return { kind, pipeline, body, otherwise: [parseBlock(source, then.word, rest.slice(1), loops)] };
+    return { kind, pipeline, body, otherwise: [parseBlock(source, then.word, rest.slice(1), besides)] };
   }
   if (then !== undefined) throw malformed('unexpected words in {{else}}');
-  const other = parseList(source, loops);
+  const other = parseList(source, besides);
   if (other.end?.[0] !== 'end') throw malformed(`{{${kind}}} has no {{end}}`);
   return { kind, pipeline, body, otherwise: other.nodes };
 }
