@@ -44,6 +44,8 @@ export interface LogOptions {
 export interface ListOptions {
   readonly all?: boolean;
   readonly limit?: number | undefined;
+  /** Also how much each has written: that takes longer. */
+  readonly size?: boolean;
   readonly filters?: Readonly<Record<string, readonly string[]>>;
 }
 
@@ -71,7 +73,7 @@ export interface ContainersClient {
   resizeDisk(ref: string, sizeBytes: number): Promise<void>;
   remove(ref: string, options?: { force?: boolean; volumes?: boolean }): Promise<void>;
   list(options?: ListOptions): Promise<DockerContainerSummary[]>;
-  inspect(ref: string): Promise<DockerContainer>;
+  inspect(ref: string, options?: { size?: boolean }): Promise<DockerContainer>;
   wait(ref: string, options?: { condition?: WaitCondition; signal?: AbortSignal }): Promise<DockerWait>;
   /** Resolves when the engine waits; the exit follows. */
   expectExit(ref: string, options: { condition: WaitCondition; signal?: AbortSignal }): Promise<ExpectedExit>;
@@ -127,11 +129,16 @@ export function createContainersClient(transport: Transport): ContainersClient {
       await readText(await transport.request({ method: 'DELETE', path: at(ref), query: { force: options.force, v: options.volumes } }));
     },
     list: async (options = {}) => {
-      const { all, limit, filters } = options;
-      const query = { all, limit, filters: filters === undefined ? undefined : JSON.stringify(filters) };
+      const { all, limit, size, filters } = options;
+      const query = {
+        all,
+        limit,
+        size: size === true ? true : undefined,
+        filters: filters === undefined ? undefined : JSON.stringify(filters),
+      };
       return readJson(await transport.request({ method: 'GET', path: '/containers/json', query }));
     },
-    inspect: async (ref) => readJson(await transport.request({ method: 'GET', path: at(ref, '/json') })),
+    inspect: async (ref, { size } = {}) => readJson(await transport.request({ method: 'GET', path: at(ref, '/json'), query: { size } })),
     wait: async (ref, { condition = 'not-running', signal } = {}) => {
       const { exit } = await expectExit(ref, { condition, ...(signal === undefined ? {} : { signal }) });
       return exit;

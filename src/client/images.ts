@@ -1,5 +1,6 @@
 import type { DockerDeleted, DockerHistoryEntry, DockerImage, DockerImageSummary, DockerProgress } from '#wire';
 import { createRegistriesClient, type RegistriesClient } from './registries.ts';
+import { formatPlatformQuery } from './platform.ts';
 import { readJson, readLines, readText, throwFailure } from './answers.ts';
 import type { Transport } from './transport/transport.ts';
 
@@ -14,8 +15,9 @@ export interface ImportOptions {
 
 export interface ImagesClient extends RegistriesClient {
   list(options?: { all?: boolean; filters?: Readonly<Record<string, readonly string[]>> }): Promise<DockerImageSummary[]>;
-  inspect(name: string): Promise<DockerImage>;
-  history(name: string): Promise<DockerHistoryEntry[]>;
+  /** `platform`, such as `linux/arm64`: of an image for several, that one. */
+  inspect(name: string, options?: { platform?: string | undefined }): Promise<DockerImage>;
+  history(name: string, options?: { platform?: string | undefined }): Promise<DockerHistoryEntry[]>;
   remove(name: string, options?: { force?: boolean }): Promise<DockerDeleted[]>;
   /** `target` is `name` or `name:tag`. */
   tag(name: string, target: string): Promise<void>;
@@ -30,8 +32,10 @@ export function createImagesClient(transport: Transport): ImagesClient {
       const query = { all, filters: filters === undefined ? undefined : JSON.stringify(filters) };
       return readJson(await transport.request({ method: 'GET', path: '/images/json', query }));
     },
-    inspect: async (name) => readJson(await transport.request({ method: 'GET', path: at(name, '/json') })),
-    history: async (name) => readJson(await transport.request({ method: 'GET', path: at(name, '/history') })),
+    inspect: async (name, { platform } = {}) =>
+      readJson(await transport.request({ method: 'GET', path: at(name, '/json'), query: { platform: formatPlatformQuery(platform) } })),
+    history: async (name, { platform } = {}) =>
+      readJson(await transport.request({ method: 'GET', path: at(name, '/history'), query: { platform: formatPlatformQuery(platform) } })),
     remove: async (name, { force } = {}) => readJson(await transport.request({ method: 'DELETE', path: at(name), query: { force } })),
     tag: async (name, target) => {
       const { repository, tag } = splitTag(target);

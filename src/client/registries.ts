@@ -1,5 +1,5 @@
 import { OrlopError } from '#errors';
-import { type DockerAuth, type DockerProgress, type Progress } from '#wire';
+import { type DockerAuth, type DockerProgress, type DockerSearchResult, type Progress } from '#wire';
 import { readJson, readLines, throwFailure } from './answers.ts';
 import { formatPlatformQuery } from './platform.ts';
 import type { Answer, Transport } from './transport/transport.ts';
@@ -37,11 +37,18 @@ export interface PushedImage {
   readonly sizeBytes: number;
 }
 
+export interface SearchOptions extends Omit<RegistryOptions, 'progress'> {
+  readonly limit?: number | undefined;
+  readonly filters?: Readonly<Record<string, readonly string[]>>;
+}
+
 /** Images to and from registries; the engine does it. */
 export interface RegistriesClient {
   pull(name: string, options?: PullOptions): Promise<PulledImage>;
   /** One for each tag. */
   push(name: string, options?: PushOptions): Promise<readonly PushedImage[]>;
+  /** What a registry's own search finds: Docker Hub's, or that of the registry that the term begins with. */
+  search(term: string, options?: SearchOptions): Promise<DockerSearchResult[]>;
   /** Rejects with unauthenticated when the registry does not let them in. Resolves with a token to keep in place of the password, or null. */
   checkLogin(auth: DockerAuth): Promise<string | null>;
 }
@@ -75,6 +82,10 @@ export function createRegistriesClient(transport: Transport): RegistriesClient {
       }
       if (pushed.length > 0) return pushed;
       throw new OrlopError('data-loss', 'CLIENT_NO_RESULT', 'the engine ended the push without a result');
+    },
+    async search(term, { limit, filters, ...options } = {}) {
+      const query = { term, limit, filters: filters === undefined ? undefined : JSON.stringify(filters) };
+      return readJson(await transport.request({ method: 'GET', path: '/images/search', query, ...requestOf(options) }));
     },
     async checkLogin(auth) {
       const { IdentityToken: token = '' } = await readJson<{ IdentityToken?: string }>(

@@ -1,4 +1,4 @@
-import type { DiskBody, DockerChange, DockerProgress, StoreCheck } from '#wire';
+import type { DiskBody, DockerChange, DockerDiskUsage, DockerProgress, StoreCheck } from '#wire';
 import { readJson, readLines, throwFailure } from './answers.ts';
 import { formatPlatformQuery } from './platform.ts';
 import type { Transport } from './transport/transport.ts';
@@ -39,6 +39,8 @@ export interface PruneAnswer {
 
 export interface DiskClient {
   usage(): Promise<DiskBody>;
+  /** The same in Docker's words, with each thing's own facts. */
+  dockerUsage(): Promise<DockerDiskUsage>;
   check(options?: { repair?: boolean; content?: boolean }): Promise<StoreCheck>;
   pruneContainers(filters?: Filters): Promise<PruneAnswer>;
   /** `named`: also images that have a name, when no container uses them. */
@@ -69,6 +71,7 @@ export function createDiskClient(transport: Transport): DiskClient {
     readJson(await transport.request({ method: 'POST', path, query: { filters: JSON.stringify(filters) } }));
   return {
     usage: async () => readJson<DiskBody>(await transport.request({ method: 'GET', path: '/orlop/v1/disk' })),
+    dockerUsage: async () => readJson<DockerDiskUsage>(await transport.request({ method: 'GET', path: '/system/df' })),
     check: async ({ repair, content } = {}) =>
       readJson<StoreCheck>(await transport.request({ method: 'POST', path: '/orlop/v1/check', query: { repair, content } })),
     pruneContainers: async (filters = {}) => {

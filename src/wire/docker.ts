@@ -87,6 +87,9 @@ export interface DockerContainerSummary {
   HostConfig: { NetworkMode: string };
   NetworkSettings: { Networks: Record<string, DockerEndpoint> };
   Mounts: DockerMountPoint[];
+  /** Bytes that the container has written, and those together with its image's; only when asked for. */
+  SizeRw?: number;
+  SizeRootFs?: number;
 }
 
 export interface DockerContainerState {
@@ -251,6 +254,15 @@ export interface DockerHistoryEntry {
   Tags: string[] | null;
   Size: number;
   Comment: string;
+}
+
+/** One entry of `GET /images/search`. */
+export interface DockerSearchResult {
+  name: string;
+  description: string;
+  star_count: number;
+  is_official: boolean;
+  is_automated?: boolean;
 }
 
 export type DockerDeleted = { Untagged: string } | { Deleted: string };

@@ -114,7 +114,7 @@ for (const [type, mkfs] of [['ext4', ['-O', 'quota,project', '-E', 'quotatype=pr
     try {
       const engine = await startEngine([], join(disk.root, 'data'));
       try {
-        assert.match(await engine.must('info'), /disk limits by project quotas/);
+        assert.match(await engine.must('info'), /Disk limits: project quotas/);
         await checkDisks(engine, true);
         await nothingStays(engine);
         if (type === 'xfs') return;

@@ -13,7 +13,7 @@ const format: FlagSpec = { name: 'format', kind: 'text', help: 'table, json, or 
 const filter: FlagSpec = { name: 'filter', short: 'f', kind: 'list', help: 'Show only what fits (name=value)' };
 const noTrunc: FlagSpec = { name: 'no-trunc', kind: 'flag', help: 'Print whole ids and commands' };
 const inspectFormat: FlagSpec = { name: 'format', short: 'f', kind: 'text', help: 'json, or a template such as {{.State.Status}}' };
-const inspectSize: FlagSpec = { name: 'size', short: 's', kind: 'flag', help: '', refused: true };
+const inspectSize: FlagSpec = { name: 'size', short: 's', kind: 'flag', help: 'Show how much containers have written' };
 const stopTime: FlagSpec = { name: 'timeout', short: 't', kind: 'integer', help: 'Seconds before it is killed; -1 never' };
 const stopTimeAlias: FlagSpec = { name: 'time', kind: 'integer', help: '', aliasOf: 'timeout' };
 const stopSignal: FlagSpec = { name: 'signal', short: 's', kind: 'text', help: 'Signal to send' };
@@ -57,6 +57,8 @@ export const containerCommands: readonly CommandSpec[] = [
     usage: '[OPTIONS] CONTAINER [CONTAINER...]',
     flags: [
       { name: 'attach', short: 'a', kind: 'flag', help: 'Attach to its output and pass signals on' },
+      { name: 'checkpoint', kind: 'text', help: '', refused: true },
+      { name: 'checkpoint-dir', kind: 'text', help: '', refused: true },
       { name: 'interactive', short: 'i', kind: 'flag', help: 'Attach to its STDIN' },
       detachKeys,
       sigProxy,
@@ -110,6 +112,7 @@ export const containerCommands: readonly CommandSpec[] = [
     usage: '[OPTIONS] CONTAINER [CONTAINER...]',
     flags: [
       { name: 'force', short: 'f', kind: 'flag', help: 'Kill what is running, and do not mind what is missing' },
+      { name: 'link', short: 'l', kind: 'flag', help: '', refused: true },
       { name: 'volumes', short: 'v', kind: 'flag', help: 'Remove its anonymous volumes too' },
     ],
     positionals: { min: 1, max: many },
@@ -133,7 +136,7 @@ export const containerCommands: readonly CommandSpec[] = [
       { name: 'quiet', short: 'q', kind: 'flag', help: 'Print ids only' },
       { name: 'last', short: 'n', kind: 'integer', help: 'Show the last created N, whatever their state' },
       { name: 'latest', short: 'l', kind: 'flag', help: 'Show the last created one, whatever its state' },
-      { name: 'size', short: 's', kind: 'flag', help: '', refused: true },
+      { name: 'size', short: 's', kind: 'flag', help: 'Show how much each has written' },
       filter,
       format,
       noTrunc,

@@ -35,7 +35,7 @@ const groups: Readonly<Record<string, Words>> = {
     remove: 'rm',
   },
   image: {
-    ...same('build', 'history', 'load', 'pull', 'push', 'save', 'tag'),
+    ...same('build', 'history', 'search', 'load', 'pull', 'push', 'save', 'tag'),
     ls: 'images',
     list: 'images',
     rm: 'rmi',

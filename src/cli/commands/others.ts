@@ -1,6 +1,12 @@
-import type { CommandSpec } from '../arguments/spec.ts';
+import type { CommandSpec, FlagSpec } from '../arguments/spec.ts';
 
 const many = Number.POSITIVE_INFINITY;
+
+const platform: FlagSpec = {
+  name: 'platform',
+  kind: 'text',
+  help: 'Of an image for several, the one for this processor (os/arch[/variant])',
+};
 
 export const otherCommands: readonly CommandSpec[] = [
   {
@@ -14,6 +20,7 @@ export const otherCommands: readonly CommandSpec[] = [
       { name: 'format', kind: 'text', help: 'table, json, or a template such as {{.Repository}}' },
       { name: 'no-trunc', kind: 'flag', help: 'Print whole ids' },
       { name: 'digests', kind: 'flag', help: 'Show digests too' },
+      { name: 'tree', kind: 'flag', help: 'Show each image once, under all its names' },
     ],
     positionals: { min: 0, max: 1 },
     completes: 'image',
@@ -26,6 +33,7 @@ export const otherCommands: readonly CommandSpec[] = [
       { name: 'format', kind: 'text', help: 'table, json, or a template such as {{.CreatedBy}}' },
       { name: 'human', short: 'H', kind: 'flag', help: 'Round sizes and times (default true)' },
       { name: 'no-trunc', kind: 'flag', help: 'Print whole ids and commands' },
+      platform,
       { name: 'quiet', short: 'q', kind: 'flag', help: 'Print ids only' },
     ],
     positionals: { min: 1, max: 1 },
@@ -35,7 +43,7 @@ export const otherCommands: readonly CommandSpec[] = [
     name: 'image inspect',
     summary: 'Show all that is known of images',
     usage: '[OPTIONS] IMAGE [IMAGE...]',
-    flags: [{ name: 'format', short: 'f', kind: 'text', help: 'json, or a template such as {{.Config.Env}}' }],
+    flags: [{ name: 'format', short: 'f', kind: 'text', help: 'json, or a template such as {{.Config.Env}}' }, platform],
     positionals: { min: 1, max: Number.POSITIVE_INFINITY },
     completes: 'image',
   },
@@ -54,7 +62,11 @@ export const otherCommands: readonly CommandSpec[] = [
     name: 'rmi',
     summary: 'Remove images',
     usage: '[OPTIONS] IMAGE [IMAGE...]',
-    flags: [{ name: 'force', short: 'f', kind: 'flag', help: 'Even if a container uses it' }],
+    flags: [
+      { name: 'force', short: 'f', kind: 'flag', help: 'Even if a container uses it' },
+      { name: 'no-prune', kind: 'flag', help: 'Keep untagged parents (there are none: an image here is whole by itself)' },
+      { name: 'platform', kind: 'list', help: '', refused: true },
+    ],
     positionals: { min: 1, max: many },
     completes: 'image',
   },
@@ -73,6 +85,7 @@ export const otherCommands: readonly CommandSpec[] = [
     flags: [
       { name: 'change', short: 'c', kind: 'list', help: 'Apply a Dockerfile instruction to the image' },
       { name: 'message', short: 'm', kind: 'text', help: 'Note for the history' },
+      { name: 'platform', kind: 'text', help: '', refused: true },
     ],
     positionals: { min: 1, max: 2 },
   },

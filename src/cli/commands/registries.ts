@@ -1,6 +1,7 @@
 import type { CommandSpec } from '../arguments/spec.ts';
 
-const refusedTrust = { name: 'disable-content-trust', kind: 'flag', help: '', refused: true } as const;
+/** Docker's flag for signatures of Notary, which registries of today do not have: images are taken as they are, by their digests. */
+const contentTrust = { name: 'disable-content-trust', kind: 'flag', help: 'Do not ask for signatures (always so)' } as const;
 
 export const registryCommands: readonly CommandSpec[] = [
   {
@@ -11,7 +12,7 @@ export const registryCommands: readonly CommandSpec[] = [
       { name: 'platform', kind: 'text', help: 'For another processor (os/arch[/variant])' },
       { name: 'quiet', short: 'q', kind: 'flag', help: 'Show no progress' },
       { name: 'all-tags', short: 'a', kind: 'flag', help: 'All tags that the registry has' },
-      refusedTrust,
+      contentTrust,
     ],
     positionals: { min: 1, max: 1 },
     completes: 'image',
@@ -24,10 +25,22 @@ export const registryCommands: readonly CommandSpec[] = [
       { name: 'quiet', short: 'q', kind: 'flag', help: 'Show no progress' },
       { name: 'all-tags', short: 'a', kind: 'flag', help: 'All tags that are here' },
       { name: 'platform', kind: 'text', help: "One platform's image alone (os/arch[/variant])" },
-      refusedTrust,
+      contentTrust,
     ],
     positionals: { min: 1, max: 1 },
     completes: 'image',
+  },
+  {
+    name: 'search',
+    summary: 'Search a registry for images',
+    usage: '[OPTIONS] TERM',
+    flags: [
+      { name: 'filter', short: 'f', kind: 'list', help: 'Show only what fits (is-official=true, stars=3)' },
+      { name: 'format', kind: 'text', help: 'table, json, or a template such as {{.Name}}' },
+      { name: 'limit', kind: 'integer', help: 'At most so many' },
+      { name: 'no-trunc', kind: 'flag', help: 'Print whole descriptions' },
+    ],
+    positionals: { min: 1, max: 1 },
   },
   {
     name: 'login',

@@ -1,6 +1,20 @@
-import type { CommandSpec } from '../arguments/spec.ts';
+import type { CommandSpec, FlagSpec } from '../arguments/spec.ts';
 
 const many = Number.POSITIVE_INFINITY;
+
+/** Flags about volumes of a swarm, which an engine by itself has none of. */
+const clusterFlags = [
+  'availability',
+  'group',
+  'limit-bytes',
+  'required-bytes',
+  'scope',
+  'secret',
+  'sharing',
+  'topology-preferred',
+  'topology-required',
+  'type',
+].map((name): FlagSpec => ({ name, kind: 'list', help: '', refused: true }));
 
 /** Directories that outlive containers. */
 export const volumeCommands: readonly CommandSpec[] = [
@@ -13,6 +27,7 @@ export const volumeCommands: readonly CommandSpec[] = [
       { name: 'label', kind: 'list', help: 'Set metadata (key=value)' },
       { name: 'name', kind: 'text', help: 'Its name, in place of the argument' },
       { name: 'opt', short: 'o', kind: 'list', help: 'Options of the driver (type=, device=, o= as for mount(8); size=)' },
+      ...clusterFlags,
     ],
     positionals: { min: 0, max: 1 },
   },
@@ -33,6 +48,7 @@ export const volumeCommands: readonly CommandSpec[] = [
       { name: 'filter', short: 'f', kind: 'list', help: 'Show only what fits (dangling=true, label=key=value, name=, driver=)' },
       { name: 'format', kind: 'text', help: 'table, json, or a template such as {{.Name}}' },
       { name: 'quiet', short: 'q', kind: 'flag', help: 'Print names only' },
+      { name: 'cluster', kind: 'flag', help: '', refused: true },
     ],
     positionals: { min: 0, max: 0 },
   },
@@ -46,6 +62,14 @@ export const volumeCommands: readonly CommandSpec[] = [
       { name: 'force', short: 'f', kind: 'flag', help: 'Do not ask' },
     ],
     positionals: { min: 0, max: 0 },
+  },
+  {
+    name: 'volume update',
+    summary: 'Change volumes of a swarm: there is none, so this is refused',
+    usage: 'VOLUME',
+    flags: [{ name: 'availability', kind: 'text', help: '', refused: true }],
+    positionals: { min: 1, max: 1 },
+    completes: 'volume',
   },
   {
     name: 'volume rm',

@@ -11,7 +11,7 @@ const columns = ['ID', 'CreatedSince', 'CreatedBy', 'Size', 'Comment'];
 const headers = { ID: 'IMAGE', CreatedSince: 'CREATED', CreatedAt: 'CREATED AT', CreatedBy: 'CREATED BY' };
 
 export const history: Verb = async ({ args, io, client }) => {
-  const steps = await (await client()).images.history(args.positionals[0] ?? '');
+  const steps = await (await client()).images.history(args.positionals[0] ?? '', { platform: args.text('platform') });
   if (args.flag('json')) {
     await printJson(io, steps);
     return exitCodes.ok;

@@ -1,7 +1,9 @@
 import { formatAge, type DockerImageSummary } from '#wire';
+import { usageError } from '../arguments/usage-error.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { write } from '../io.ts';
+import { formatImageTree } from '../render/image-tree.ts';
 import { printJson } from '../render/json.ts';
 import { formatList } from '../render/list.ts';
 import { parseFilters } from '../values/pairs.ts';
@@ -11,13 +13,19 @@ const columns = ['Repository', 'Tag', 'ID', 'CreatedSince', 'Size'];
 const columnsWithDigests = columns.toSpliced(2, 0, 'Digest');
 const headers = { ID: 'IMAGE ID', CreatedSince: 'CREATED', CreatedAt: 'CREATED AT' };
 
-export const images: Verb = async ({ args, io, client }) => {
+export const images: Verb = async ({ args, io, client, command }) => {
   const filters = parseFilters(args.list('filter'));
   const [reference] = args.positionals;
   if (reference !== undefined) filters['reference'] = [reference];
   const found = await (await client()).images.list({ all: args.flag('all'), filters });
   if (args.flag('json')) {
     await printJson(io, found);
+    return exitCodes.ok;
+  }
+  if (args.flag('tree')) {
+    const clash = ['format', 'quiet', 'digests'].find((name) => args.has(name));
+    if (clash !== undefined) throw usageError(`--${clash} is not yet supported with --tree`, command);
+    await write(io.stdout, formatImageTree(found, { whole: args.flag('no-trunc') }));
     return exitCodes.ok;
   }
   const rows = found.flatMap((image) => imageRows(image, { whole: args.flag('no-trunc'), nowMs: Date.now() }));
@@ -43,6 +51,10 @@ export function imageRows(image: DockerImageSummary, { whole, nowMs }: { whole: 
       CreatedAt: new Date(image.Created * 1000).toISOString().replace('T', ' ').replace('.000Z', ' +0000 UTC'),
       CreatedSince: `${formatAge(BigInt(Math.max(0, Math.floor(nowMs / 1000) - image.Created)) * 1_000_000_000n)} ago`,
       Size: formatBytes(image.Size),
+      VirtualSize: formatBytes(image.Size, 4),
+      SharedSize: image.SharedSize < 0 ? 'N/A' : formatBytes(image.SharedSize, 4),
+      UniqueSize: image.SharedSize < 0 ? 'N/A' : formatBytes(image.Size - image.SharedSize, 4),
+      Containers: image.Containers < 0 ? 'N/A' : String(image.Containers),
     };
   });
 }

@@ -31,7 +31,7 @@ async function inspectAll({ args, io, client }: Invocation, type: string): Promi
   const failures: unknown[] = [];
   for (const ref of args.positionals) {
     try {
-      found.push(await inspectOne(engine, ref, type));
+      found.push(await inspectOne(engine, ref, { type, size: args.flag('size'), platform: args.text('platform') }));
     } catch (error) {
       if (!isOrlopError(error, 'not-found')) throw error;
       failures.push(error);
@@ -44,19 +44,26 @@ async function inspectAll({ args, io, client }: Invocation, type: string): Promi
   return failures.length === 0 ? exitCodes.ok : exitCodes.failure;
 }
 
+interface Look {
+  /** Of containers: how much they have written. */
+  readonly size: boolean;
+  /** Of images for several platforms. */
+  readonly platform: string | undefined;
+}
+
 /** Where a name is looked up, in this order. */
-const looks: Readonly<Record<string, (engine: Client, ref: string) => Promise<unknown>>> = {
-  container: (engine, ref) => engine.containers.inspect(ref),
-  image: (engine, ref) => engine.images.inspect(ref),
+const looks: Readonly<Record<string, (engine: Client, ref: string, how: Look) => Promise<unknown>>> = {
+  container: (engine, ref, { size }) => engine.containers.inspect(ref, { size }),
+  image: (engine, ref, { platform }) => engine.images.inspect(ref, { platform }),
   network: (engine, ref) => engine.networks.inspect(ref),
   volume: (engine, ref) => engine.volumes.inspect(ref),
 };
 
-async function inspectOne(engine: Client, ref: string, type: string): Promise<unknown> {
+async function inspectOne(engine: Client, ref: string, { type, ...how }: Look & { readonly type: string }): Promise<unknown> {
   for (const [kind, look] of Object.entries(looks)) {
     if (type !== '' && type !== kind) continue;
     try {
-      return await look(engine, ref);
+      return await look(engine, ref, how);
     } catch (error) {
       if (!isOrlopError(error, 'not-found')) throw error;
     }

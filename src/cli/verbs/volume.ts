@@ -1,3 +1,4 @@
+import { OrlopError } from '#errors';
 import type { DockerVolume } from '#wire';
 import { usageError } from '../arguments/usage-error.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -36,7 +37,7 @@ export const listVolumes: Verb = async ({ args, io, client }) => {
     return exitCodes.ok;
   }
   const format = args.text('format');
-  const rows = volumes.map(rowOf);
+  const rows = volumes.map(volumeRow);
   const text =
     args.flag('quiet') && format === undefined
       ? volumes.map(({ Name }) => `${Name}\n`).join('')
@@ -45,7 +46,8 @@ export const listVolumes: Verb = async ({ args, io, client }) => {
   return exitCodes.ok;
 };
 
-function rowOf({ Name, Driver, Labels, Mountpoint, Scope }: DockerVolume): Record<string, string> {
+/** What a volume takes is known where the whole disk was looked at. */
+export function volumeRow({ Name, Driver, Labels, Mountpoint, Scope, UsageData }: DockerVolume): Record<string, string> {
   const labels = Object.entries(Labels ?? {}).map(([name, value]) => `${name}=${value}`);
   return {
     Driver,
@@ -55,8 +57,8 @@ function rowOf({ Name, Driver, Labels, Mountpoint, Scope }: DockerVolume): Recor
     Scope,
     Availability: 'N/A',
     Group: 'N/A',
-    Links: 'N/A',
-    Size: 'N/A',
+    Links: UsageData === undefined ? 'N/A' : String(UsageData.RefCount),
+    Size: UsageData === undefined ? 'N/A' : formatBytes(UsageData.Size, 4),
     Status: 'N/A',
   };
 }
@@ -68,6 +70,18 @@ export const removeVolumes: Verb = async (invocation) => {
     await engine.volumes.remove(name, { force });
     return name;
   });
+};
+
+/** Docker's command is for volumes of a swarm, and its engines without one refuse it too. */
+export const updateVolume: Verb = async ({ args }) => {
+  throw new OrlopError(
+    'unimplemented',
+    'CLI_NO_SWARM',
+    `cannot update the volume ${args.positionals[0] ?? ''}: only volumes of a swarm can be, and there is no swarm`,
+    {
+      hint: 'make another volume with the options wanted, and copy what is in this one',
+    },
+  );
 };
 
 export const pruneVolumes: Verb = async ({ args, io, client, command }) => {
