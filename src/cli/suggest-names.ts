@@ -24,9 +24,12 @@ export async function suggestName(error: OrlopError, engine: Client, refs: reado
   const list = listings[error.code];
   const missing = refs.find((ref) => ref !== '' && error.message.includes(ref));
   if (list === undefined || missing === undefined) return error;
-  // An engine that cannot say has nothing to add to the error that it gave.
-  const known = await list(engine).catch((): string[] => []);
-  const meant = nearestWord(missing, known);
+  let meant: string | undefined;
+  try {
+    meant = nearestWord(missing, await list(engine));
+  } catch {
+    // An engine that cannot say has nothing to add to the error that it gave.
+  }
   if (meant === undefined || meant === missing) return error;
   const hint = `did you mean ${JSON.stringify(meant)}?${error.hint === undefined ? '' : ` If not, ${error.hint}`}`;
   return new OrlopError(error.kind, error.code, error.message, { hint, cause: error });

@@ -1,5 +1,5 @@
 import { OrlopError } from '#errors';
-import { type DockerAuth, type DockerProgress, type DockerSearchResult, type Progress } from '#wire';
+import { type DockerAuth, type DockerProgress, type DockerSearchHit, type Progress } from '#wire';
 import { readJson, readLines, throwFailure } from './answers.ts';
 import { formatPlatformQuery } from './platform.ts';
 import type { Answer, Transport } from './transport/transport.ts';
@@ -48,7 +48,7 @@ export interface RegistriesClient {
   /** One for each tag. */
   push(name: string, options?: PushOptions): Promise<readonly PushedImage[]>;
   /** What a registry's own search finds: Docker Hub's, or that of the registry that the term begins with. */
-  search(term: string, options?: SearchOptions): Promise<DockerSearchResult[]>;
+  search(term: string, options?: SearchOptions): Promise<DockerSearchHit[]>;
   /** Rejects with unauthenticated when the registry does not let them in. Resolves with a token to keep in place of the password, or null. */
   checkLogin(auth: DockerAuth): Promise<string | null>;
 }

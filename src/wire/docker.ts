@@ -256,15 +256,6 @@ export interface DockerHistoryEntry {
   Comment: string;
 }
 
-/** One entry of `GET /images/search`. */
-export interface DockerSearchResult {
-  name: string;
-  description: string;
-  star_count: number;
-  is_official: boolean;
-  is_automated?: boolean;
-}
-
 export type DockerDeleted = { Untagged: string } | { Deleted: string };
 
 /** One line of a progress stream (`POST /images/create`). */

@@ -36,7 +36,7 @@ export const search: Verb = async ({ args, io, client, command }) => {
       Description: whole ? line : truncate(line, 45),
       StarCount: String(stars),
       IsOfficial: official ? '[OK]' : '',
-      IsAutomated: automated === true ? '[OK]' : '',
+      IsAutomated: automated ? '[OK]' : '',
     };
   });
   await write(io.stdout, formatList(rows, { format: args.text('format'), columns, headers }));
