@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "monitor.h"
@@ -56,6 +57,20 @@ void control_accept(struct monitor *monitor) {
   control_encode_status(monitor, payload);
   frame_send(fd, FRAME_STATUS, payload, sizeof payload);
   control_adopt(monitor, fd);
+}
+
+/* A hint, and no reason to give anybody up: where there is no room for it, it is not sent. */
+void control_tell_rotated(struct monitor *monitor, bool last) {
+  uint8_t payload[8];
+  if (!monitor->log.rotated) return;
+  uint64_t now = os_clock(CLOCK_MONOTONIC);
+  if (!last && now - monitor->rotation_told < ROTATION_PAUSE_NS) return;
+  monitor->rotation_told = now;
+  monitor->log.rotated = false;
+  put_u64(payload, monitor->log.row.number);
+  for (unsigned i = 0; i < CONTROL_LIMIT; i++) {
+    if (monitor->controls[i].fd >= 0) frame_send(monitor->controls[i].fd, FRAME_ROTATED, payload, sizeof payload);
+  }
 }
 
 /* A listener that does not read its few bytes is given up. */
@@ -122,11 +137,6 @@ static void handle_resize(struct monitor *monitor, const uint8_t *payload) {
   if (monitor->terminal && monitor->outputs[0].fd >= 0) ioctl(monitor->outputs[0].fd, TIOCSWINSZ, &size);
 }
 
-static void handle_rotate(struct monitor *monitor, struct descriptors *descriptors) {
-  log_rotate(&monitor->log, descriptors->at[0]);
-  descriptors->at[0] = -1;
-}
-
 /* How large each payload must be; 255: no such frame comes from an engine. */
 static size_t payload_wanted(uint32_t type) {
   switch (type) {
@@ -137,7 +147,6 @@ static size_t payload_wanted(uint32_t type) {
     case FRAME_RUN:
     case FRAME_START:
     case FRAME_CLOSE_STDIN:
-    case FRAME_ROTATE:
       return 0;
     default:
       return 255;
@@ -148,7 +157,7 @@ static void handle(struct monitor *monitor, struct control *control) {
   struct frame *frame = &control->frame;
   uint32_t type = frame_type(frame);
   const uint8_t *payload = frame_payload(frame);
-  if (payload_wanted(type) != frame_payload_size(frame) || (type == FRAME_ROTATE && frame->descriptors.count != 1)) {
+  if (payload_wanted(type) != frame_payload_size(frame)) {
     refuse(control, EPROTO, "the frame makes no sense");
     return;
   }
@@ -157,7 +166,6 @@ static void handle(struct monitor *monitor, struct control *control) {
   if (type == FRAME_START) handle_start(monitor, control);
   if (type == FRAME_RESIZE) handle_resize(monitor, payload);
   if (type == FRAME_CLOSE_STDIN) input_finish(monitor);
-  if (type == FRAME_ROTATE) handle_rotate(monitor, &frame->descriptors);
   if (type == FRAME_SIGNAL && get_u32(payload) <= SIGNAL_LIMIT && monitor->pidfd >= 0) os_pidfd_signal(monitor->pidfd, (int)get_u32(payload));
 }
 

@@ -11,7 +11,6 @@ enum frame_type {
   FRAME_RESIZE = 4,
   FRAME_SIGNAL = 5,
   FRAME_CLOSE_STDIN = 6,
-  FRAME_ROTATE = 7,
   FRAME_SANDBOXED = 16,
   FRAME_CREATED = 17,
   FRAME_STARTED = 18,
@@ -19,6 +18,7 @@ enum frame_type {
   FRAME_EXITED = 20,
   FRAME_STATUS = 21,
   FRAME_REFUSED = 22,
+  FRAME_ROTATED = 23,
 };
 
 #define FRAME_HEADER_BYTES 8u

@@ -1,76 +1,51 @@
+/* Output into records. */
 #include "log.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "json.h"
 #include "os.h"
 #include "text.h"
 
-#define ROTATION_PATIENCE 64u
-
-static uint32_t count_lines(const char *data, size_t size) {
-  uint32_t count = 0;
-  for (size_t i = 0; i < size; i++) count += data[i] == '\n';
-  return count;
+static void add_json(const struct log *log, struct text *text, const struct log_line *line, const char *data, size_t size, bool whole) {
+  text_add(text, "{\"log\":\"");
+  json_add_escaped(text, data, size);
+  text_add(text, whole ? "\\n\",\"stream\":\"" : "\",\"stream\":\"");
+  text_add(text, line->stream);
+  text_add(text, "\"");
+  text_add_bytes(text, log->attributes, log->attributes_used);
+  text_add(text, ",\"time\":\"");
+  json_add_time(text, line->began);
+  text_add(text, "\"}\n");
 }
 
-/*
- * All that is buffered goes out in one write. When the disk takes only part of it, the file is cut back to its last whole line, so that it stays
- * valid and later lines can follow.
- */
-void log_flush(struct log *log) {
-  size_t used = log->used;
-  log->used = 0;
-  if (used == 0) return;
-  ssize_t written = write(log->fd, log->buffer, used);
-  if (written == (ssize_t)used) return;
-  size_t done = written < 0 ? 0 : (size_t)written;
-  size_t whole = done;
-  while (whole > 0 && log->buffer[whole - 1] != '\n') whole--;
-  struct stat facts;
-  if (whole < done && fstat(log->fd, &facts) == 0) {
-    int ignored = ftruncate(log->fd, facts.st_size - (off_t)(done - whole));
-    (void)ignored;
-  }
-  log->lost += count_lines(log->buffer + whole, used - whole);
+static void add_plain(struct text *text, const struct log_line *line, const char *data, size_t size, bool whole) {
+  json_add_time(text, line->began);
+  text_add(text, " ");
+  text_add(text, line->stream);
+  text_add(text, whole ? " F " : " P ");
+  text_add_bytes(text, data, size);
+  text_add(text, "\n");
 }
 
-static void switch_file(struct log *log) {
-  log_flush(log);
-  os_close(&log->fd);
-  log->fd = os_take(&log->next);
-}
-
-void log_rotate(struct log *log, int fd) {
-  os_close(&log->next);
-  log->next = fd;
-  log->patience = ROTATION_PATIENCE;
-  if (log->fd < 0) switch_file(log);
-}
-
-static void write_record(struct log *log, struct log_line *line, const char *data, size_t size, bool whole) {
+/* A new file begins with the record itself: what is buffered before it goes to the old one. */
+static void write_record(struct log *log, const struct log_line *line, const char *data, size_t size, bool whole, uint64_t now) {
   if (log->used + LOG_RECORD_BYTES > sizeof log->buffer) log_flush(log);
   struct text text = {.at = log->buffer + log->used, .size = sizeof log->buffer - log->used, .used = 0};
-  text_add(&text, "{\"log\":\"");
-  json_add_escaped(&text, data, size);
-  text_add(&text, whole ? "\\n\",\"stream\":\"" : "\",\"stream\":\"");
-  text_add(&text, line->stream);
-  text_add(&text, "\",\"time\":\"");
-  json_add_time(&text, line->began);
-  text_add(&text, "\"}\n");
-  log->used += text.used;
+  if (log->format == LOG_PLAIN) add_plain(&text, line, data, size, whole);
+  else add_json(log, &text, line, data, size, whole);
+  size_t before = log->used;
+  bool fits = log_make_room(log, text.used, now);
+  if (log->used != before) memmove(log->buffer, text.at, text.used);
+  if (fits) log->used += text.used;
+  else log->lost++;
 }
 
 static void emit(struct log *log, struct log_line *line, const char *data, size_t size, bool whole, uint64_t now) {
-  if (log->next >= 0 && (!line->partial || log->patience-- == 0)) switch_file(log);
   if (!line->partial) line->began = now;
   line->partial = !whole;
-  write_record(log, line, data, size, whole);
+  write_record(log, line, data, size, whole, now);
 }
 
 /* The buffer is full and the line goes on: a piece of it goes out, but no character is cut in two. */

@@ -1,4 +1,7 @@
-/* The log: Docker's json-file format, one JSON object a line, whatever bytes the container writes. */
+/*
+ * The log: the container's output, record by record, in one of two formats, in a file or in a row of numbered files. Whatever happens to the engine, the
+ * row never holds more than it was told it may.
+ */
 #ifndef BOSUN_LOG_H
 #define BOSUN_LOG_H
 
@@ -8,16 +11,39 @@
 
 /* As Docker does, longer lines are logged in pieces of this size. */
 #define LOG_PIECE_BYTES 16384u
+/* What stands in every record beside the line: `,"attrs":{...}`. */
+#define LOG_ATTRIBUTES_BYTES 8192u
+#define LOG_NAME_BYTES 64u
 /* A piece of which each byte is escaped as \uXXXX, and what surrounds it. */
-#define LOG_RECORD_BYTES (LOG_PIECE_BYTES * 6u + 128u)
+#define LOG_RECORD_BYTES (LOG_PIECE_BYTES * 6u + LOG_ATTRIBUTES_BYTES + 128u)
 #define LOG_BUFFER_BYTES (LOG_RECORD_BYTES + 32768u)
 
+enum log_format {
+  LOG_JSON = 0, /* Docker's json-file: one object a line, whatever bytes the container writes */
+  LOG_PLAIN = 1, /* as Kubernetes has it: `TIME STREAM F|P TEXT`, bytes as they are; F: a newline followed */
+};
+
+/* The row: files `name.N` with ever greater numbers, and `name` as another name of the last. */
+struct log_row {
+  int directory; /* -1: there is no row, the file grows for ever */
+  char name[LOG_NAME_BYTES];
+  uint64_t number;     /* of the file that is written */
+  uint64_t size_limit; /* bytes of a file; 0: none */
+  uint64_t age_limit;  /* ns from a file's first record to its last; 0: none */
+  uint32_t files;      /* at most so many, with the one that is written */
+  uint64_t size;       /* of the file that is written, in bytes */
+  uint64_t born;       /* time of its first record, in ns since the epoch; 0: there is none yet */
+};
+
 struct log {
-  int fd;             /* -1: nothing is logged */
-  int next;           /* after a rotation: the file for the next whole line, or -1 */
-  unsigned patience;  /* pieces of an unfinished line that the rotation still waits for */
-  uint32_t lost;      /* lines that could not be written */
+  int fd; /* -1: nothing is logged */
+  enum log_format format;
+  struct log_row row;
+  bool rotated;  /* a file has been closed since somebody last looked */
+  uint32_t lost; /* lines that could not be written */
   size_t used;
+  size_t attributes_used;
+  char attributes[LOG_ATTRIBUTES_BYTES];
   char buffer[LOG_BUFFER_BYTES];
 };
 
@@ -36,7 +62,8 @@ void log_feed(struct log *log, struct log_line *line, const char *data, size_t s
 void log_end(struct log *log, struct log_line *line);
 /* Writes what is buffered. A full disk costs lines, never time. */
 void log_flush(struct log *log);
-/* Takes over the descriptor; it is used once no line is unfinished. */
-void log_rotate(struct log *log, int fd);
+
+/* A record of `size` bytes comes at time now: goes on to the next file when this one may not take it. False: nor may any other, the record is lost. */
+bool log_make_room(struct log *log, size_t size, uint64_t now);
 
 #endif

@@ -133,7 +133,7 @@ static void clear(struct monitor *monitor, bool one_shot) {
   monitor->attach_listener_watch.kind = WATCH_ATTACH_LISTENER;
   monitor->input.watch.kind = WATCH_INPUT;
   int *const descriptors[] = {&monitor->pidfd,     &monitor->stage,         &monitor->slave,           &monitor->directory,      &monitor->exit_file,
-                              &monitor->log.fd,    &monitor->log.next,      &monitor->memory_events,   &monitor->control_listener, &monitor->attach_listener,
+                              &monitor->log.fd,    &monitor->log.row.directory,      &monitor->memory_events,   &monitor->control_listener, &monitor->attach_listener,
                               &monitor->input.fd,  &monitor->outputs[0].fd, &monitor->outputs[1].fd};
   for (size_t i = 0; i < sizeof descriptors / sizeof descriptors[0]; i++) *descriptors[i] = -1;
   for (unsigned i = 0; i < CONTROL_LIMIT; i++) monitor->controls[i].fd = -1;

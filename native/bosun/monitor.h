@@ -27,6 +27,9 @@
 /* After so long without output the buffers' memory is given back. */
 #define QUIET_NS 2000000000ull
 
+/* The least time between two words about rotations of the log. */
+#define ROTATION_PAUSE_NS 1000000000ull
+
 #define EXIT_OUT_OF_MEMORY 1u
 #define EXIT_NEVER_RAN 2u
 
@@ -130,6 +133,7 @@ struct monitor {
   uint64_t started; /* ns since the epoch */
   uint64_t finished;
   uint64_t deadline; /* on the monotonic clock: of the drain, then of the last clients; 0: none */
+  uint64_t rotation_told; /* on the monotonic clock */
   struct report report;
   struct control controls[CONTROL_LIMIT];
   struct client clients[CLIENT_LIMIT];
@@ -169,6 +173,8 @@ void control_broadcast(struct monitor *monitor, enum frame_type type, const void
 /* status and exited have the same payload. */
 #define STATUS_BYTES 40u
 void control_encode_status(const struct monitor *monitor, uint8_t payload[STATUS_BYTES]);
+/* Says that the log has gone on to another file, but not again and again in a second unless it is the last time. */
+void control_tell_rotated(struct monitor *monitor, bool last);
 void control_broadcast_pid(struct monitor *monitor, enum frame_type type);
 
 struct client *attach_adopt(struct monitor *monitor, int fd);

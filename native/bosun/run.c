@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "monitor.h"
@@ -44,6 +45,39 @@ static int keep_log(struct monitor *monitor, const struct run *run, const struct
   fcntl(fd, F_SETFL, flags | O_APPEND);
   os_close(&monitor->log.fd);
   monitor->log.fd = fd;
+  return 0;
+}
+
+static int format_log(struct monitor *monitor, const struct op *op) {
+  struct log *log = &monitor->log;
+  uint32_t length = 0;
+  uint32_t format = op_word(op, FORMAT_LOG_FORMAT);
+  const uint8_t *attributes = op_bytes(op, FORMAT_LOG_ATTRIBUTES, &length);
+  if (format > LOG_PLAIN) return fail(monitor, -EINVAL, "log", "format");
+  if (length > sizeof log->attributes) return fail(monitor, -E2BIG, "log", "attributes");
+  log->format = (enum log_format)format;
+  memcpy(log->attributes, attributes, length);
+  log->attributes_used = length;
+  return 0;
+}
+
+static int rotate_log(struct monitor *monitor, const struct run *run, const struct op *op) {
+  struct log_row *row = &monitor->log.row;
+  const char *name = op_text(op, ROTATE_LOG_NAME);
+  struct stat facts;
+  if (monitor->log.fd < 0 || fstat(monitor->log.fd, &facts) < 0) return fail(monitor, -EBADF, "fstat", "log");
+  if (strlen(name) >= sizeof row->name || op_word(op, ROTATE_LOG_FILES) == 0) return fail(monitor, -EINVAL, "log", "row");
+  int directory = keep(run, op, ROTATE_LOG_DIRECTORY);
+  if (directory < 0) return fail(monitor, directory, "fcntl", "log directory");
+  os_close(&row->directory);
+  *row = (struct log_row){.directory = directory,
+                          .number = op_quad(op, ROTATE_LOG_NUMBER),
+                          .size_limit = op_quad(op, ROTATE_LOG_SIZE),
+                          .age_limit = op_quad(op, ROTATE_LOG_AGE),
+                          .files = op_word(op, ROTATE_LOG_FILES),
+                          .born = op_quad(op, ROTATE_LOG_BORN),
+                          .size = (uint64_t)facts.st_size};
+  memcpy(row->name, name, strlen(name) + 1);
   return 0;
 }
 
@@ -122,6 +156,8 @@ static int perform(struct monitor *monitor, struct run *run) {
     monitor->report = (struct report){.op = op.code, .index = i};
     if (op.code == OP_KEEP_DIRECTORY) error = keep_directory(monitor, run, &op);
     else if (op.code == OP_KEEP_LOG) error = keep_log(monitor, run, &op);
+    else if (op.code == OP_FORMAT_LOG) error = format_log(monitor, &op);
+    else if (op.code == OP_ROTATE_LOG) error = rotate_log(monitor, run, &op);
     else if (op.code == OP_KEEP_MEMORY_EVENTS) error = keep_memory_events(monitor, run, &op);
     else if (op.code == OP_ATTACH_CLIENT) error = attach_client(monitor, run, &op);
     else if (op.code == OP_STDIO) error = use_streams(monitor, run, &op);

@@ -112,7 +112,7 @@ static void feed_log(const uint8_t *data, size_t size) {
   memset(&log, 0, sizeof log);
   memset(&line, 0, sizeof line);
   log.fd = file;
-  log.next = -1;
+  log.row.directory = -1;
   line.stream = "stdout";
   size_t portion = size == 0 ? 1 : 1u + data[0] * 97u;
   for (size_t at = 0; at < size; at += portion) log_feed(&log, &line, (const char *)data + at, size - at < portion ? size - at : portion, at * 1000003u);

@@ -34,6 +34,8 @@ export interface LogOptions {
   readonly stdout?: boolean;
   readonly stderr?: boolean;
   readonly timestamps?: boolean;
+  /** What the container's log options chose of labels and environment, before each line. */
+  readonly details?: boolean;
   /** Seconds since the epoch or RFC 3339. */
   readonly since?: string | undefined;
   readonly until?: string | undefined;

@@ -3,7 +3,7 @@ import type { Images, LxdImages, TemplateBuilder, Templates, Transfers } from '#
 import type { Networks } from '#network';
 import type { CgroupLayout, SeccompCache } from '#runtime';
 import type { Store } from '#store';
-import type { UnhealthyAction } from '#wire';
+import type { LogConfig, UnhealthyAction } from '#wire';
 import type { Addon, OverlayWay } from '#sys';
 import type { Volumes } from '#volume';
 import type { ContainerTable, LiveContainer } from './container/table.ts';
@@ -43,6 +43,8 @@ export interface EngineOptions {
   readonly sandboxesReady: number;
   /** How this kernel mounts the roots of containers. */
   readonly overlayWay: OverlayWay;
+  /** How output is kept of containers that say nothing of it. */
+  readonly logging: LogConfig;
   /** What this host lacks and what follows from it, one sentence each. */
   readonly warnings: readonly string[];
 }

@@ -7,7 +7,6 @@ import { commitContainer, containerChanges, exportContainer } from './container/
 import { createContainer, nameInUse } from './container/create.ts';
 import { resizeDisk } from './container/disk-limit.ts';
 import { filterContainers } from './container/filter.ts';
-import { readLog } from './container/logs.ts';
 import { parseContainerName } from './container/names.ts';
 import { isActive } from './container/record.ts';
 import { removeContainer } from './container/remove.ts';
@@ -33,6 +32,7 @@ import { createTemplateVerbs } from './image/templates.ts';
 import { createFileVerbs } from './files/verbs.ts';
 import { stopHealthWatch } from './health/watch.ts';
 import { engineInfo } from './info.ts';
+import { readContainerLog } from './logs/container-log.ts';
 import { hostFilesOwner } from './network/joining.ts';
 import { createNetworkVerbs } from './network/networks.ts';
 import { changePorts } from './network/ports.ts';
@@ -136,6 +136,7 @@ function closeConnections(containers: readonly LiveContainer[]): void {
     connection?.close();
     if (container.restartTimer !== null) clearTimeout(container.restartTimer);
     stopHealthWatch(container);
+    void container.packer?.close();
   }
 }
 
@@ -164,21 +165,7 @@ function containersOf(context: EngineContext): Engine['containers'] {
     list: (filter) => filterContainers(context.table.all().map(view), filter),
     inspect: (ref) => view(context.table.find(ref)),
     attach: (ref, request) => attachContainer(context, ref, request),
-    logs: (ref, request, signal) => {
-      const container = context.table.find(ref);
-      return readLog(
-        {
-          path: container.files.log,
-          isLive: () => isActive(container.record.state.status),
-          onEnd(callback) {
-            container.onExit.add(callback);
-            return () => container.onExit.delete(callback);
-          },
-        },
-        request,
-        signal,
-      );
-    },
+    logs: (ref, request, signal) => readContainerLog(context.table.find(ref), request, signal),
     async resize(ref, rows, columns) {
       const container = context.table.find(ref);
       requireRunning(container, ref);

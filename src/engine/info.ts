@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { arch, availableParallelism, release, totalmem } from 'node:os';
 import type { EngineContext } from './context.ts';
+import { readableDrivers } from './logs/config.ts';
 import type { EngineInfo } from './model.ts';
 
 /** What this engine and its host are; read anew each time, cheap. */
@@ -27,6 +28,8 @@ export function engineInfo(context: EngineContext): EngineInfo {
     // Docker's word for what overlayfs does; it has none for whole copies that may share blocks.
     storageDriver: context.store.snapshots.driver === 'overlay' ? 'overlay2' : context.store.snapshots.driver,
     diskLimits: context.store.snapshots.limitedBy,
+    logDriver: context.logging.driver,
+    logDrivers: readableDrivers,
     warnings: context.warnings,
   };
 }

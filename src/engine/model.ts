@@ -114,6 +114,8 @@ export interface LogRecord {
   readonly stream: 'stdout' | 'stderr';
   readonly timeNs: bigint;
   readonly data: Buffer;
+  /** What the container's log options chose to tell of it. */
+  readonly attributes?: Readonly<Record<string, string>>;
 }
 
 export interface ExitFacts {

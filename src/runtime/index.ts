@@ -9,6 +9,7 @@ export { type Skeleton, skeletonKey, skeletonOf } from './plan/skeleton.ts';
 export { availableCapabilities, readSecurityModules } from './sandbox/host-facts.ts';
 export type {
   AttachedClient,
+  LogTarget,
   ExecOptions,
   ExecSandboxOptions,
   IdMap,

@@ -51,6 +51,13 @@ export interface Ulimit {
   readonly hard: number;
 }
 
+/** How output is kept: a driver, and options as Docker names them. */
+export interface LogConfig {
+  /** '' for the engine's own. */
+  readonly driver: string;
+  readonly options: Readonly<Record<string, string>>;
+}
+
 /** What can be changed of a container that is there. */
 export interface ContainerChange {
   readonly limits?: Limits;
@@ -79,6 +86,8 @@ export interface CreateRequest {
   readonly consoleSize?: readonly [rows: number, columns: number];
   readonly stopSignal?: string;
   readonly stopTimeoutS?: number;
+  /** In a container's view: as it was resolved. */
+  readonly logging?: LogConfig;
   readonly autoRemove?: boolean;
   readonly restartPolicy?: RestartPolicy;
   readonly healthCheck?: HealthCheck;
@@ -316,5 +325,8 @@ export interface EngineInfo {
   readonly storageDriver: string;
   /** How `--storage-opt size` and volumes of limited size are made on the data root's file system. */
   readonly diskLimits: 'project-quota' | 'image-file';
+  /** The engine's own way to keep output, and those whose logs can be read. */
+  readonly logDriver: string;
+  readonly logDrivers: readonly string[];
   readonly warnings: readonly string[];
 }

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
@@ -114,6 +115,8 @@ int epoll_wait(int epoll, struct epoll_event *events, int count, int timeout) {
 
 /* Files */
 int unlinkat(int directory, const char *path, int flags) { return CALL3(int, SYS_unlinkat, directory, path, flags); }
+int linkat(int from, const char *path, int to, const char *name, int flags) { return CALL(int, SYS_linkat, from, path, to, name, flags, 0); }
+int renameat(int from, const char *path, int to, const char *name) { return CALL(int, SYS_renameat2, from, path, to, name, 0, 0); }
 int unlink(const char *path) { return unlinkat(AT_FDCWD, path, 0); }
 int mkdirat(int directory, const char *path, mode_t mode) { return CALL3(int, SYS_mkdirat, directory, path, mode); }
 int mknodat(int directory, const char *path, mode_t mode, dev_t device) { return CALL4(int, SYS_mknodat, directory, path, mode, (unsigned)device); }

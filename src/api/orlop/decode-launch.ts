@@ -51,6 +51,7 @@ const fields: Readonly<Record<string, Decoder>> = {
   stopSignal: text,
   stopTimeoutS: integer,
   autoRemove: flag,
+  logging: (body, key) => decodeFields(body.object(key), { driver: text, options: textMap }),
   healthCheck: (body, key) => decodeHealth(body.object(key)),
   onUnhealthy: oneOf('none', 'restart', 'stop'),
   restartPolicy: (body, key) => decodeRestart(body.object(key)),

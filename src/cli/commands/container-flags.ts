@@ -26,6 +26,13 @@ export const sharedFlags: readonly FlagSpec[] = [
   { name: 'health-timeout', kind: 'text', value: 'duration', help: 'Longest time for an answer (default 30s)' },
   { name: 'hostname', short: 'h', kind: 'text', help: 'Host name' },
   { name: 'label', short: 'l', kind: 'list', help: 'Set metadata (key=value)' },
+  {
+    name: 'log-driver',
+    kind: 'text',
+    help: 'How output is kept: json-file, local (plain text, packed) or none',
+    choices: ['json-file', 'local', 'none'],
+  },
+  { name: 'log-opt', kind: 'list', help: 'Options of the log driver (max-size=10m, max-file=3, max-age=7d, compress=true)' },
   { name: 'memory', short: 'm', kind: 'text', value: 'bytes', help: 'Memory limit' },
   { name: 'memory-reservation', kind: 'text', value: 'bytes', help: 'Memory soft limit' },
   { name: 'memory-swap', kind: 'text', value: 'bytes', help: 'Limit of memory and swap together; -1 for unlimited swap' },
@@ -111,7 +118,7 @@ export const createFlags: readonly FlagSpec[] = [
 /** Docker has them; they are refused by name instead of being called unknown. */
 export const refusedFlags: readonly FlagSpec[] = [
   { name: 'use-api-socket', kind: 'flag', help: '', refused: true },
-  ...['cpu-count', 'cpu-percent', 'io-maxbandwidth', 'io-maxiops', 'log-driver', 'log-opt'].map(
+  ...['cpu-count', 'cpu-percent', 'io-maxbandwidth', 'io-maxiops'].map(
     (name): FlagSpec => ({ name, kind: 'list', help: '', refused: true }),
   ),
 ];

@@ -153,7 +153,7 @@ export const containerCommands: readonly CommandSpec[] = [
       { name: 'until', kind: 'text', value: 'time', help: 'Up to a time or an age' },
       { name: 'tail', short: 'n', kind: 'text', value: 'lines', help: 'Only the last lines (default all)' },
       { name: 'timestamps', short: 't', kind: 'flag', help: 'Show when each line was said' },
-      { name: 'details', kind: 'flag', help: '', refused: true },
+      { name: 'details', kind: 'flag', help: 'Show what the log options chose of labels and environment' },
     ],
     positionals: { min: 1, max: 1 },
     completes: 'container',

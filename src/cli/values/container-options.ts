@@ -41,6 +41,7 @@ export async function readContainerOptions(args: Arguments, environment: Environ
     ...readMountOptions(args),
     oomScoreAdjust: args.integer('oom-score-adj'),
     limits: readLimits(args),
+    logging: readLogging(args),
     ...readHealth(args),
     restartPolicy: args.has('restart') ? parseRestartPolicy(args.text('restart') ?? '') : undefined,
     extraHosts: args.has('add-host') ? parseHostEntries(args.list('add-host')) : undefined,
@@ -91,6 +92,14 @@ async function readLabels(args: Arguments): Promise<Record<string, string> | und
   const lines: string[] = [];
   for (const file of args.list('label-file')) lines.push(...parseEnvironmentFile(await readText(file), file, 'label'));
   return parsePairs('label', [...lines, ...args.list('label')], { bare: true });
+}
+
+/** As Docker's command line does, `none` with options is refused here. */
+function readLogging(args: Arguments): ContainerOptions['logging'] {
+  const driver = args.text('log-driver') ?? '';
+  const options = parsePairs('log-opt', args.list('log-opt'), { bare: true });
+  if (driver === 'none' && Object.keys(options).length > 0) throw usageError('invalid logging opts for driver none');
+  return driver === '' && Object.keys(options).length === 0 ? undefined : { driver, options };
 }
 
 function readUserNamespace(text: string | undefined): ContainerOptions['userNamespace'] {

@@ -80,6 +80,7 @@ function hostConfigOf(
 ): Partial<DockerHostConfig> {
   return definedOf({
     AutoRemove: args.flag('rm') || undefined,
+    LogConfig: options.logging === undefined ? undefined : { Type: options.logging.driver, Config: { ...options.logging.options } },
     OnUnhealthy: options.onUnhealthy,
     Init: args.has('init') ? args.flag('init') : undefined,
     GroupAdd: args.has('group-add') ? [...args.list('group-add')] : undefined,

@@ -8,14 +8,15 @@ export const logs: Verb = async ({ args, io, client, command }) => {
   const [ref = ''] = args.positionals;
   const nowMs = Date.now();
   const tail = args.text('tail');
-  if (tail !== undefined && tail !== 'all' && !/^\d{1,9}$/.test(tail))
+  if (tail !== undefined && tail !== 'all' && !/^-?\d{1,9}$/.test(tail))
     throw usageError(`invalid argument ${JSON.stringify(tail)} for "-n, --tail" flag: it must be a number or all`, command);
   const records = (await client()).containers.logs(ref, {
     follow: args.flag('follow'),
     timestamps: args.flag('timestamps'),
+    details: args.flag('details'),
     since: parseMoment(args.text('since'), nowMs),
     until: parseMoment(args.text('until'), nowMs),
-    ...(tail === undefined || tail === 'all' ? {} : { tail: Number(tail) }),
+    ...(tail === undefined || tail === 'all' || tail.startsWith('-') ? {} : { tail: Number(tail) }),
   });
   for await (const { stream, data } of records) await write(stream === 'stderr' ? io.stderr : io.stdout, data);
   return exitCodes.ok;

@@ -5,6 +5,8 @@ import { supportsLimit } from '#runtime';
 import { parseSignal } from '#sys';
 import { nowNs, publishContainerEvent, type EngineContext } from '../context.ts';
 import type { ContainerId, CreateRequest, ImageView } from '../model.ts';
+import { mergeLogConfig } from '../logs/config.ts';
+import { checkLog } from '../logs/container-log.ts';
 import { joinedId, knownPlaces, planNetworks, type NetworkPlan } from '../network/mode.ts';
 import { reservePlaces } from '../network/places.ts';
 import { resolveImageForUse } from '../image/images.ts';
@@ -41,6 +43,7 @@ export async function createContainer(context: EngineContext, request: CreateReq
   const mounts = await planMountsOf(context, request, view);
   const bare = planRecord(context, asked, view, { manifest: image.target, chain: image.chain }, networks);
   const record = withMounts(bare, mounts, view);
+  checkLog(record);
   // In the container's own queue from the first moment that others can see it: a start waits until it is whole.
   await context.queues.run(record.id, () => makeContainer(context, record, init, networks));
   return { id: record.id, warnings: [...networks.warnings, ...limits.warnings] };
@@ -108,7 +111,7 @@ function planRecord(
     name,
     kind: request.kind,
     createdAtNs: nowNs(),
-    request: { ...request, name },
+    request: { ...request, name, logging: mergeLogConfig(request.logging, context.logging) },
     image: { name: request.image, id: image.id, ...content },
     process,
     hostname: hostnameOf(request, mode, name, id, context),

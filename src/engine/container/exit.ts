@@ -5,6 +5,7 @@ import { requestOf } from '#system';
 import { nowNs, passState, publishContainerEvent, type EngineContext } from '../context.ts';
 import { detachPlaces } from '../network/attachment.ts';
 import { stopHealthWatch } from '../health/watch.ts';
+import { followLog } from '../logs/container-log.ts';
 import { publishPlaces } from '../network/places.ts';
 import { releaseMounts } from '../volume/start-mounts.ts';
 import { removeWhole } from './remove.ts';
@@ -17,6 +18,7 @@ const unknownExitCode = 255;
 /** Follows a running container to its end, whichever engine started it. */
 export function followExit(context: EngineContext, container: LiveContainer, connection: MonitorConnection): void {
   container.connection = connection;
+  followLog(context, container, connection);
   const ended = connection.exited.catch((error: unknown) => {
     // The engine that closes lets go of its monitors itself.
     if (container.connection !== connection) return null;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
  *   <data-root>/containers/<id>/
  *     upper/ work/           the overlay's writable side (made by the store)
  *     disk.ext4              or a file system of limited size that holds both
- *     logs/container.log     output, Docker's json-file format, written by the monitor
+ *     logs/                  output, written by the monitor (../logs/row.ts)
  *     monitor/               control.sock, attach.sock, exit (native/README.md)
  *     hosts hostname resolv.conf   bound over /etc of the container
  */

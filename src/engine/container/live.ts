@@ -13,6 +13,7 @@ export function createLive(dataRoot: string, record: ContainerRecord): LiveConta
     onExit: new Set(),
     onRemove: new Set(),
     stopping: false,
+    packer: null,
     health: null,
     restartTimer: null,
     restartDelayMs: 0,

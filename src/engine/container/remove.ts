@@ -50,6 +50,8 @@ export async function removeWhole(context: EngineContext, container: LiveContain
   const { id } = container.record;
   passState(context, container, { status: 'removing', ...(volumes ? { removesVolumes: true } : {}) });
   for (const client of container.waitingClients.splice(0)) context.addon.close(client.socket);
+  await container.packer?.close();
+  container.packer = null;
   await context.networks.release(id);
   await context.store.snapshots.remove(id);
   const { state, request } = container.record;

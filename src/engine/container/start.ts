@@ -17,6 +17,7 @@ import { limitsToResources } from '../spec/resources.ts';
 import { seccompFilter } from '../spec/seccomp.ts';
 import { planSkeleton } from '../spec/skeleton.ts';
 import { exitCodeOfFailure } from '../exec/exit-code.ts';
+import { openLog } from '../logs/container-log.ts';
 import { openMounts, releaseMounts } from '../volume/start-mounts.ts';
 import { watchHealth } from '../health/watch.ts';
 import { followExit } from './exit.ts';
@@ -118,14 +119,15 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   });
   const clients = container.waitingClients.splice(0);
   for (const client of clients) borrow(client.socket);
+  const log = openLog(container, borrow);
   const started = await startProcess(ready.sandbox, {
     spec,
     root: { mount: root },
     mounts: new Map([...mounts, ...asked]),
     stdio: stdioOf(record),
     monitorDirectory: borrow(openDirectory(files.monitor)),
-    log: borrow(openLog(files.log)),
     clients,
+    ...(log === null ? {} : { log }),
     ...(filter === null ? {} : { seccomp: filter }),
   });
   undo.move();
@@ -198,8 +200,4 @@ function stdioOf(record: ContainerRecord): Stdio {
 
 function openDirectory(path: string): number {
   return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
-}
-
-function openLog(path: string): number {
-  return openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, 0o640);
 }

@@ -2,6 +2,7 @@ import { OrlopError } from '#errors';
 import type { MonitorConnection } from '#sys';
 import type { ContainerId, ExecId } from '../model.ts';
 import type { HealthWatch } from '../health/watch.ts';
+import type { LogPacker } from '../logs/packer.ts';
 import type { ContainerFiles } from './files.ts';
 import type { ContainerRecord } from './record.ts';
 
@@ -26,6 +27,8 @@ export interface LiveContainer {
   readonly onRemove: Set<() => void>;
   /** A stop was asked for: the end that follows is no failure. */
   stopping: boolean;
+  /** null: nothing of its log is to be packed. */
+  packer: LogPacker | null;
   /** null: nobody asks whether it is well. */
   health: HealthWatch | null;
   /** Its policy starts it again when this fires. */

@@ -2,6 +2,7 @@ import type { HealthView } from '#wire';
 import { unknownHealth } from '../health/rules.ts';
 import type { ContainerView, ExecId } from '../model.ts';
 import type { ContainerRecord } from './record.ts';
+import { logSettingsOf } from '../logs/container-log.ts';
 import { chosenPaths, planVisibility } from '../spec/skeleton.ts';
 import { viewOfMount } from '../volume/resolved-mount.ts';
 import type { ContainerFiles } from './files.ts';
@@ -37,7 +38,7 @@ export function viewOf(record: ContainerRecord, facts: ViewFacts): ContainerView
     networkMode: record.network,
     exposedPorts: record.exposedPorts,
     ...record.state,
-    logPath: facts.files.log,
+    logPath: logSettingsOf(record).driver === 'json-file' ? facts.files.log : '',
     cgroupPath: record.run?.cgroup ?? '',
     hostsPath: hosts,
     hostnamePath: hostname,

@@ -19,6 +19,7 @@ const defaults: EngineArguments = {
   templatesDirectory: '/etc/orlop/templates',
   storageDriver: 'overlay',
   publishAddresses: ['0.0.0.0', '::'],
+  logging: { driver: 'json-file', options: {} },
   show: null,
 };
 
@@ -44,6 +45,8 @@ describe('the command line of the engine', () => {
     [['--templates', '/srv/templates/'], { templatesDirectory: '/srv/templates' }],
     [['--storage-driver', 'native'], { storageDriver: 'native' }],
     [['--publish-address', '127.0.0.1', '--publish-address=::1'], { publishAddresses: ['127.0.0.1', '::1'] }],
+    [['--log-driver', 'local'], { logging: { driver: 'local', options: {} } }],
+    [['--log-opt', 'max-size=1m', '--log-opt=tag=a=b'], { logging: { driver: 'json-file', options: { 'max-size': '1m', tag: 'a=b' } } }],
     [['-h'], { show: 'help' }],
     [['--help', '--version'], { show: 'help' }],
     [['-v'], { show: 'version' }],

@@ -2,7 +2,9 @@ import { isIP } from 'node:net';
 import { parseArgs } from 'node:util';
 import { plainTcpRefused } from '#api/http';
 import { OrlopError } from '#errors';
+import { parseLogConfig } from '#engine';
 import type { LogLevel } from '#log';
+import type { LogConfig } from '#wire';
 import { parseAddress } from '../registry/arguments.ts';
 
 export interface EngineArguments {
@@ -28,6 +30,8 @@ export interface EngineArguments {
   readonly storageDriver: 'overlay' | 'native';
   /** Where ports are published that name no address. */
   readonly publishAddresses: readonly string[];
+  /** How output is kept of containers that say nothing of it. */
+  readonly logging: LogConfig;
   /** What to print instead of serving. */
   readonly show: 'help' | 'version' | null;
 }
@@ -54,6 +58,8 @@ The engine: serves the Docker Engine API and Orlop's own, and keeps containers.
       --templates DIR       recipes for base images, *.json (default /etc/orlop/templates)
       --storage-driver NAME overlay, or native: a whole copy of the image for each container (default overlay)
       --publish-address IP  where ports are published that name no address; may be given several times (default 0.0.0.0 and ::)
+      --log-driver NAME     how containers' output is kept unless they say: json-file, local or none (default json-file)
+      --log-opt NAME=VALUE  options of that driver, such as max-size=10m, max-file=3, max-age=7d; may be given several times
   -h, --help
   -v, --version
 `;
@@ -90,6 +96,7 @@ export function parseEngineArguments(argv: readonly string[]): EngineArguments {
     templatesDirectory: absolute('--templates', values.templates ?? '/etc/orlop/templates'),
     storageDriver,
     publishAddresses: publishAddressesOf(values['publish-address']),
+    logging: loggingOf(values['log-driver'], values['log-opt']),
     show: values.help === true ? 'help' : values.version === true ? 'version' : null,
   };
 }
@@ -118,6 +125,8 @@ function parseFlags(argv: readonly string[]) {
         templates: { type: 'string' },
         'storage-driver': { type: 'string' },
         'publish-address': { type: 'string', multiple: true },
+        'log-driver': { type: 'string' },
+        'log-opt': { type: 'string', multiple: true },
         help: { type: 'boolean', short: 'h' },
         version: { type: 'boolean', short: 'v' },
       },
@@ -153,6 +162,14 @@ function publishAddressesOf(given: readonly string[] = ['0.0.0.0', '::']): reado
   const wrong = given.find((text) => isIP(text) === 0);
   if (wrong !== undefined) throw invalid(`--publish-address ${wrong} is not an IP address`);
   return given;
+}
+
+function loggingOf(driver = 'json-file', given: readonly string[] = []): LogConfig {
+  const wrong = given.find((text) => !/^[^=]+=/.test(text));
+  if (wrong !== undefined) throw invalid(`--log-opt ${wrong} is not NAME=VALUE`);
+  const options = Object.fromEntries(given.map((text) => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)]));
+  parseLogConfig({ driver, options });
+  return { driver, options };
 }
 
 function absolute(flag: string, path: string): string {

@@ -104,6 +104,7 @@ export async function openParts(options: EngineArguments & { version: string; bu
       buildId: options.buildId,
       ...host,
       sandboxesReady: options.sandboxesReady,
+      logging: options.logging,
       logger,
     }),
   );

@@ -107,7 +107,7 @@ test('every plan can be encoded', () => {
       seccomp: { filter: new Uint8Array(8), flags: 0 },
       hooks: [{ path: '/s' }],
       passed: [70, 71],
-      log: 72,
+      log: { file: 72 },
     }),
   );
   assert.ok(encodePlan(planned.plan, planned.descriptors.length).length > 0);

@@ -1,5 +1,5 @@
 import { noSlot, type Op, streamBits } from '#sys';
-import type { AttachedClient, Stdio } from '../sandbox/types.ts';
+import type { AttachedClient, LogRow, LogTarget, Stdio } from '../sandbox/types.ts';
 import type { Slots } from './slots.ts';
 
 export interface StreamFacts {
@@ -8,7 +8,7 @@ export interface StreamFacts {
   readonly hostUid: number;
   readonly hostGid: number;
   readonly monitorDirectory: number | null;
-  readonly log: number | null;
+  readonly log: LogTarget | null;
   /** memory.events or memory.oom_control of the container's cgroup. */
   readonly memoryEvents: number | null;
   readonly clients: readonly AttachedClient[];
@@ -20,11 +20,24 @@ export function planStreams(facts: StreamFacts): Op[] {
   const { slots } = facts;
   return [
     ...(facts.monitorDirectory === null ? [] : [{ op: 'keep_directory', directory: slots.add(facts.monitorDirectory) } as const]),
-    ...(facts.log === null ? [] : [{ op: 'keep_log', file: slots.add(facts.log) } as const]),
+    ...(facts.log === null ? [] : planLog(facts.log, slots)),
     ...(facts.memoryEvents === null ? [] : [{ op: 'keep_memory_events', events: slots.add(facts.memoryEvents) } as const]),
     planStdio(facts),
     ...facts.clients.map((client): Op => ({ op: 'attach_client', socket: slots.add(client.socket), streams: streamBits(client) })),
   ];
+}
+
+function planLog({ file, format, attributes = '', row }: LogTarget, slots: Slots): Op[] {
+  const plain = format === 'plain';
+  return [
+    { op: 'keep_log', file: slots.add(file) },
+    ...(plain || attributes !== '' ? [{ op: 'format_log', format: plain ? 1 : 0, attributes: Buffer.from(attributes) } as const] : []),
+    ...(row === undefined ? [] : [planRow(row, slots)]),
+  ];
+}
+
+function planRow({ directory, name, number, sizeBytes, ageNs, bornNs, files }: LogRow, slots: Slots): Op {
+  return { op: 'rotate_log', directory: slots.add(directory), name, number, size: sizeBytes, age: ageNs, born: bornNs, files };
 }
 
 const modes = { null: 0, pipes: 1, terminal: 2, inherit: 3 } as const;

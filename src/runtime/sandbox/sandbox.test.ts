@@ -189,7 +189,11 @@ describe('containers', { skip: reasonToSkip() }, () => {
         args: ['sh', '-c', 'pwd; id -u; ls -d /proc/1; exit 9'],
         user: { uid: 5, gid: 5 },
       };
-      const second = await startExec(exec, { process, stdio: { mode: 'pipes', openStdin: false, stdinOnce: false }, log: descriptor });
+      const second = await startExec(exec, {
+        process,
+        stdio: { mode: 'pipes', openStdin: false, stdinOnce: false },
+        log: { file: descriptor },
+      });
       undo.defer(() => second.connection.close());
       assert.equal((await second.connection.exited).exitCode, 9);
       assert.equal(readLog(log), '/bin\n5\n/proc/1\n');

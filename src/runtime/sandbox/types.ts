@@ -76,12 +76,40 @@ export interface AttachedClient {
   readonly stderr: boolean;
 }
 
+/** Where output is kept, and how. */
+export interface LogTarget {
+  /** Descriptor that output is appended to. */
+  readonly file: number;
+  /** Docker's json-file (the default), or plain text as Kubernetes has it. */
+  readonly format?: 'json-file' | 'plain';
+  /** Of json-file: what stands in each record behind the stream, `,"attrs":{…}`; at most 8 KiB. */
+  readonly attributes?: string;
+  /** The file is one of a row that goes on by itself; absent: it grows. */
+  readonly row?: LogRow;
+}
+
+/** Files `name.1`, `name.2`, … in a directory. The last is written; `name` alone means the same. */
+export interface LogRow {
+  readonly directory: number;
+  /** At most 63 bytes. */
+  readonly name: string;
+  /** Of the file that is written at first. */
+  readonly number: number;
+  /** When the next file is begun: bytes, and ns from a file's first record; 0: no limit. */
+  readonly sizeBytes: number;
+  readonly ageNs: bigint;
+  /** Time of that file's first record, in ns since the epoch; 0 when it has none. */
+  readonly bornNs: bigint;
+  /** How many files stay, 1 or more. */
+  readonly files: number;
+}
+
 export interface CommonStart {
   readonly stdio: Stdio;
   /** Descriptor of a prepared monitor directory (control.sock, attach.sock, exit). Absent: none is kept. */
   readonly monitorDirectory?: number;
-  /** Output is appended to this descriptor in Docker's json-file format. Absent: nothing is logged. */
-  readonly log?: number;
+  /** Absent: nothing is logged. */
+  readonly log?: LogTarget;
   readonly clients?: readonly AttachedClient[];
   /** A compiled filter used instead of compiling the spec's profile again. */
   readonly seccomp?: { readonly filter: Uint8Array; readonly flags: number };

@@ -87,7 +87,7 @@ export function openTestContainers(mark: string): TestContainers {
       const root = addon.openTree(AT_FDCWD, home.root, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
       undo.defer(() => addon.close(root));
       const streams = { mode: 'pipes', openStdin: false, stdinOnce: false } as const;
-      const started = await startContainer(sandbox, { spec, root: { mount: root }, stdio: streams, log: descriptor, ...start });
+      const started = await startContainer(sandbox, { spec, root: { mount: root }, stdio: streams, log: { file: descriptor }, ...start });
       undo.defer(() => started.connection.close());
       const { exitCode } = await started.connection.exited;
       return { code: exitCode, output: readLog(log) };

@@ -21,7 +21,8 @@ export interface MonitorConnection {
   /** Sent by the monitor, the process's parent, so it never reaches a process that took over the pid. Nothing happens once it has ended. */
   signal(signal: number): void;
   closeStdin(): void;
-  rotateLog(file: number): void;
+  /** Called whenever the log has gone on to another file, with that file's number. */
+  onLogRotated: ((number: number) => void) | null;
   /** Rejects with `unavailable` when the stream ends before the process does, with SYS_PLAN_FAILED when it never ran. Never an unhandled rejection. */
   readonly exited: Promise<ExitRecord>;
   /** Closes this end. Before `run` was answered the monitor then kills its process and ends; later it goes on without us. */
@@ -29,7 +30,7 @@ export interface MonitorConnection {
   [Symbol.dispose](): void;
 }
 
-type Settled = Exclude<MonitorEvent, { type: 'failed' | 'refused' }>;
+type Settled = Exclude<MonitorEvent, { type: 'failed' | 'refused' | 'rotated' }>;
 
 interface Request {
   readonly doing: string;
@@ -53,6 +54,7 @@ export function createConnection(
   let request: Request | null = null;
   let ended: OrlopError | null = null;
   let early: MonitorStatus | null = null;
+  let onLogRotated: MonitorConnection['onLogRotated'] = null;
 
   const fail = (error: OrlopError): void => {
     ended ??= error;
@@ -76,6 +78,7 @@ export function createConnection(
       request = null;
       return waiting?.reject(refusal(event.errno, event.reason));
     }
+    if (event.type === 'rotated') return onLogRotated?.(event.number);
     const wanted = settle(event);
     if (event.type === 'status' && !wanted) early = event.status;
     if (event.type === 'status' && event.status.exit !== null) exit.resolve(event.status.exit);
@@ -141,7 +144,12 @@ export function createConnection(
     resize: (rows, columns) => post(() => commands.resize(rows, columns)),
     signal: (signal) => post(() => commands.signal(signal)),
     closeStdin: () => post(() => commands.closeStdin()),
-    rotateLog: (file) => post(() => commands.rotateLog(file)),
+    get onLogRotated() {
+      return onLogRotated;
+    },
+    set onLogRotated(listener) {
+      onLogRotated = listener;
+    },
     exited: exit.promise,
     close: () => fail(new OrlopError('cancelled', 'SYS_MONITOR_CLOSED', 'the connection to the monitor was closed')),
     [Symbol.dispose]() {

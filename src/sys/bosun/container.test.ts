@@ -5,7 +5,7 @@ import { describe, test } from 'node:test';
 import { isOrlopError } from '#errors';
 import { noSlot, type Op } from '../plan/index.ts';
 import { readExitRecord } from './exit-record.ts';
-import { attachFirst, openTestContainer, parseLog, pipes, reasonToSkip, whenEnded } from './test-container.ts';
+import { openTestContainer, pipes, reasonToSkip, whenEnded } from './test-container.ts';
 import { connectMonitor } from './monitor.ts';
 
 describe('a container under bosun', { skip: reasonToSkip() }, () => {
@@ -104,30 +104,6 @@ describe('a container under bosun', { skip: reasonToSkip() }, () => {
     process.kill(container.monitor.pid, 'SIGTERM');
     assert.equal((await container.monitor.exited).signal, 9);
     assert.equal(readExitRecord(container.monitorDirectory)?.signal, 9);
-  });
-
-  test('the log goes on in another file with the next whole line', async () => {
-    await using container = openTestContainer();
-    const { attachment, op } = attachFirst(container.addon, 3);
-    const script = 'echo before; printf unfinished; read x; echo " line"; echo after';
-    const seen = new Promise<void>((resolve) => {
-      let text = '';
-      attachment.socket.on('data', (chunk: Buffer) => (text += chunk.toString()).includes('unfinished') && resolve());
-    });
-    await container.run({ argv: ['sh', '-c', script], stdio: pipes(1, 0), slots: [attachment.descriptor], before: [op] });
-    container.addon.close(attachment.descriptor);
-    await seen;
-    const rotated = join(container.directory, 'log.1');
-    const file = openSync(rotated, 'a');
-    container.monitor.rotateLog(file);
-    closeSync(file);
-    attachment.socket.end('\n');
-    await container.monitor.exited;
-    assert.equal(container.logged('stdout'), 'before\n');
-    assert.deepEqual(
-      parseLog(readFileSync(rotated, 'utf8')).map((record) => record.log),
-      ['unfinished line\n', 'after\n'],
-    );
   });
 
   test('the process gets the descriptors that are passed on, and no others', async () => {

@@ -33,6 +33,7 @@ const schedule: Op = { op: 'set_scheduler', policy: 99, flags: 0, nice: 0, prior
 const tree = { source: '/dev/null', recursive: 0, make: 0 };
 
 /** Slot 2 is a plain file. */
+const logRow: Op = { op: 'rotate_log', directory: noSlot, name: 'log', number: 1, size: 0, age: 0, born: 0, files: 1 };
 const attempts: Readonly<Record<OpName, Attempt | 'cannot fail here'>> = {
   join_namespaces: attempt('joining', { op: 'join_namespaces', fd: 2, flags: 0 }, 'EINVAL', 'setns', /^$/),
   join_cgroup: attempt('joining', { op: 'join_cgroup', tasks: '/no/such/tasks' }, 'ENOENT', 'write', /^\/no\/such\/tasks$/),
@@ -45,6 +46,8 @@ const attempts: Readonly<Record<OpName, Attempt | 'cannot fail here'>> = {
 
   keep_directory: attempt('instead', { op: 'keep_directory', directory: noSlot }, 'EBADF', 'fcntl', /directory/),
   keep_log: attempt('first', { op: 'keep_log', file: noSlot }, 'EBADF', 'fcntl', /log/),
+  format_log: attempt('first', { op: 'format_log', format: 9, attributes: new Uint8Array() }, 'EINVAL', 'log', /format/),
+  rotate_log: attempt('first', logRow, 'EBADF', 'fcntl', /log directory/),
   keep_memory_events: attempt('first', { op: 'keep_memory_events', events: noSlot }, 'EBADF', 'fcntl', /memory events/),
   stdio: attempt('instead', { ...pipes(), mode: 9 } as Op, 'EINVAL', 'stdio', /mode/),
   attach_client: attempt('first', { op: 'attach_client', socket: noSlot, streams: 7 }, 'EBADF', 'fcntl', /client/),

@@ -8,7 +8,6 @@ export const frameTypes = {
   resize: 4,
   signal: 5,
   closeStdin: 6,
-  rotate: 7,
   sandboxed: 16,
   created: 17,
   started: 18,
@@ -16,6 +15,7 @@ export const frameTypes = {
   exited: 20,
   status: 21,
   refused: 22,
+  rotated: 23,
 } as const;
 
 export const frameHeaderBytes = 8;
@@ -64,6 +64,8 @@ export type MonitorEvent =
   | { readonly type: 'failed'; readonly failure: FailureFacts }
   | { readonly type: 'exited'; readonly exit: ExitRecord }
   | { readonly type: 'status'; readonly status: MonitorStatus }
+  /** The log goes on in the file of this number. */
+  | { readonly type: 'rotated'; readonly number: number }
   | { readonly type: 'refused'; readonly errno: number; readonly reason: string };
 
 export function encodeFrame(type: number, payload: Uint8Array = new Uint8Array(0)): Buffer {
@@ -108,6 +110,8 @@ function decodeEvent(type: number, payload: Buffer): MonitorEvent {
       return { type: 'status', status: decodeStatus(payload) };
     case frameTypes.refused:
       return { type: 'refused', errno: sized(payload, 4).readUInt32LE(0), reason: payload.toString('utf8', 4) };
+    case frameTypes.rotated:
+      return { type: 'rotated', number: Number(sized(payload, 8).readBigUInt64LE(0)) };
     default:
       throw broken(`a frame of type ${type}`);
   }

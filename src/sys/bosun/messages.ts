@@ -11,8 +11,6 @@ export interface MonitorCommands {
   resize(rows: number, columns: number): void;
   signal(signal: number): void;
   closeStdin(): void;
-  /** The log goes on in this descriptor from the next whole line on. The monitor gets a duplicate. */
-  rotateLog(file: number): void;
 }
 
 /** `socket` is the descriptor of a control stream. Sending blocks while the monitor's buffer is full, which its small frames cannot bring about. */
@@ -44,6 +42,5 @@ export function createMonitorCommands(addon: Addon, socket: number): MonitorComm
       send(frameTypes.signal, payload);
     },
     closeStdin: () => send(frameTypes.closeStdin),
-    rotateLog: (file) => send(frameTypes.rotate, undefined, [file]),
   };
 }

@@ -48,6 +48,21 @@ export const opTable = {
   /** Appends output to this descriptor in Docker's json-file format. Without it nothing is logged. */
   keep_log: { code: 11, by: 'monitor', args: { file: 'slot' } },
   /**
+   * format 0: json-file, with `attributes` (`,"attrs":{…}`, at most 8 KiB) behind the stream in each record · 1: plain text, as Kubernetes has it. Records
+   * of both are lines.
+   */
+  format_log: { code: 15, by: 'monitor', args: { format: 'u32', attributes: 'bytes' } },
+  /**
+   * After `keep_log`, whose file is `name.number` in `directory`: before a record that would make the file larger than `size` bytes, or that comes `age` ns after
+   * its first, the log goes on in the file of the next number; at most `files` of them stay. 0: no limit. `born`: time of the file's first record,
+   * ns since the epoch, 0 when it has none. `name` alone becomes another name of the last file.
+   */
+  rotate_log: {
+    code: 16,
+    by: 'monitor',
+    args: { directory: 'slot', name: 'string', number: 'u64', size: 'u64', age: 'u64', born: 'u64', files: 'u32' },
+  },
+  /**
    * Standard streams of the process. mode 0: /dev/null · 1: pipes held by the monitor, owned by host ids uid:gid ·
    * 2: a terminal opened by `open_terminal`, whose master the monitor holds · 3: slots stdin, stdout, stderr as they are.
    * `open_stdin` 0 gives /dev/null as standard input in mode 1; `stdin_once` closes it when the first attached client half-closes.

@@ -14,6 +14,8 @@ export interface LogRecord {
   readonly stream: 'stdout' | 'stderr';
   readonly timeNs: bigint;
   readonly data: Buffer;
+  /** What the container's log options chose to tell of it. */
+  readonly attributes?: Readonly<Record<string, string>>;
 }
 
 /** A byte pipe to the process: raw with a terminal, else Docker's frames from it and raw bytes to it. */
@@ -40,6 +42,7 @@ export interface ContainerBackend {
     list(filter: ContainerFilter): ContainerView[];
     inspect(ref: string): ContainerView;
     attach(ref: string, request: { stdin: boolean; stdout: boolean; stderr: boolean }): Promise<AttachedStream>;
+    /** Fails at once, not with the first record, where a log cannot be read. */
     logs(ref: string, request: LogRequest, signal: AbortSignal): AsyncIterable<LogRecord>;
     resize(ref: string, rows: number, columns: number): Promise<void>;
     sample(ref: string): ContainerSample | null;

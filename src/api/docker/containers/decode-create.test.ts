@@ -217,8 +217,6 @@ describe('a create request', () => {
 
   test('what Orlop cannot do is refused by the field’s name, never dropped', () => {
     const refused: [string, unknown][] = [
-      ['LogConfig', { Type: 'syslog' }],
-      ['LogConfig', { Type: 'json-file', Config: { 'max-size': '1m' } }],
       ['Links', ['a:b']],
       ['Devices', [{ PathOnHost: '/dev/x' }]],
       ['DeviceRequests', [{ Count: -1 }]],

@@ -36,6 +36,7 @@ export function decodeCreate(config: JsonReader, name: string, apiVersion: strin
     domainname: nonEmpty(config.text('Domainname')),
     stopSignal: nonEmpty(config.text('StopSignal')),
     stopTimeoutS: optionalInteger(config, 'StopTimeout'),
+    logging: decodeLogging(host.object('LogConfig')),
     autoRemove: host.flag('AutoRemove'),
     restartPolicy: decodeRestartPolicy(host),
     healthCheck: decodeHealthCheck(config),
@@ -106,6 +107,12 @@ function decodeOomScore(value: number): number | undefined {
   if (value < -1000 || value > 1000)
     throw new OrlopError('invalid-argument', 'DOCKER_BAD_OOM_SCORE', `Invalid value ${value}, range for oom score adj is [-1000, 1000]`);
   return value === 0 ? undefined : value;
+}
+
+/** Which drivers and options there are is the engine's to say. */
+function decodeLogging(config: JsonReader): CreateRequest['logging'] {
+  const [driver, options] = [config.text('Type'), config.textMap('Config') ?? {}];
+  return driver === '' && Object.keys(options).length === 0 ? undefined : { driver, options };
 }
 
 function decodeConsoleSize(host: JsonReader): readonly [number, number] | undefined {

@@ -8,7 +8,7 @@ export function hostConfigOf({ request, networkMode, hidden }: ContainerView): D
   return {
     ...mountConfigOf(request),
     ContainerIDFile: request.idFile ?? '',
-    LogConfig: { Type: 'json-file', Config: {} },
+    LogConfig: { Type: request.logging?.driver ?? 'json-file', Config: { ...request.logging?.options } },
     NetworkMode: networkMode,
     PortBindings: portBindingsOf(request.ports ?? []),
     RestartPolicy: { Name: request.restartPolicy?.name ?? 'no', MaximumRetryCount: request.restartPolicy?.maximumRetries ?? 0 },

@@ -9,11 +9,12 @@ export async function sendLogs(backend: ContainerBackend, exchange: Exchange): P
   const view = backend.containers.inspect(exchange.parameters['id'] ?? '');
   const request = decodeLogRequest(exchange.query);
   const terminal = view.request.terminal === true;
-  const timestamps = exchange.query.flag('timestamps');
+  const look = { timestamps: exchange.query.flag('timestamps'), details: exchange.query.flag('details'), framed: !terminal };
+  const records = backend.containers.logs(view.id, request, exchange.signal);
   const out = exchange.stream(200, streamType(exchange, terminal));
-  for await (const record of backend.containers.logs(view.id, request, exchange.signal)) {
+  for await (const record of records) {
     if (exchange.signal.aborted) return;
-    await out.write(formatRecord(record, { timestamps, framed: !terminal }));
+    await out.write(formatRecord(record, look));
   }
 }
 
@@ -40,7 +41,22 @@ function timeField<Name extends string>(name: Name, text: string): { [Key in Nam
   return (text === '' || text === '0' ? {} : { [name]: parseTime(text) }) as { [Key in Name]?: bigint };
 }
 
-function formatRecord({ stream, timeNs, data }: LogRecord, { timestamps, framed }: { timestamps: boolean; framed: boolean }): Buffer {
-  const line = timestamps ? Buffer.concat([Buffer.from(`${formatLogTime(timeNs)} `), data]) : data;
+interface RecordLook {
+  readonly timestamps: boolean;
+  readonly details: boolean;
+  readonly framed: boolean;
+}
+
+export function formatRecord({ stream, timeNs, data, attributes = {} }: LogRecord, { timestamps, details, framed }: RecordLook): Buffer {
+  const before = `${timestamps ? `${formatLogTime(timeNs)} ` : ''}${details ? `${formatDetails(attributes)} ` : ''}`;
+  const line = before === '' ? data : Buffer.concat([Buffer.from(before), data]);
   return framed ? Buffer.concat([frameHeader(stream, line.length), line]) : line;
+}
+
+/** `name=value,name=value` in the order of names, encoded as in a form: so that a comma is always between two of them. */
+function formatDetails(attributes: Readonly<Record<string, string>>): string {
+  const encode = (text: string): string =>
+    new URLSearchParams({ x: text }).toString().slice(2).replaceAll('%7E', '~').replaceAll('*', '%2A');
+  const pairs = Object.entries(attributes).toSorted(([one], [other]) => (one < other ? -1 : 1));
+  return pairs.map(([name, value]) => `${encode(name)}=${encode(value)}`).join(',');
 }

@@ -8,7 +8,6 @@ interface RefusedField {
 }
 
 const hostFields: Readonly<Record<string, RefusedField>> = {
-  LogConfig: { words: 'log drivers and their options' },
   Links: { words: 'links' },
   Cgroup: { words: 'sharing a cgroup' },
   CgroupParent: { words: 'a parent cgroup' },
@@ -65,9 +64,6 @@ function refuseFields(host: JsonReader, fields: Readonly<Record<string, RefusedF
 
 function isHarmless(field: string, value: unknown, { harmless }: RefusedField): boolean {
   if (isEmpty(value) || harmless?.includes(value) === true) return true;
-  if (typeof value !== 'object' || value === null) return false;
-  const record = value as Record<string, unknown>;
-  if (field === 'LogConfig') return (isEmpty(record['Type']) || record['Type'] === 'json-file') && isEmpty(record['Config']);
   return false;
 }
 

@@ -295,6 +295,8 @@ export function createFakeEngine(): FakeEngine {
       hostname: 'host',
       storageDriver: 'overlay2',
       diskLimits: 'image-file',
+      logDriver: 'json-file',
+      logDrivers: ['json-file', 'local'],
       warnings: [],
     }),
     events: ({ untilNs }, signal) => streamEvents(bus, untilNs, signal),

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import fc from 'fast-check';
 import type { LogRequest } from '../model.ts';
-import { parseLogLine, parseTimestampNs, readLog, type LogSource } from './logs.ts';
+import { packRow } from './pack.ts';
+import { readLog, type LogSource } from './read.ts';
+import { parseJsonLine } from './record.ts';
 
 const everything: LogRequest = { follow: false, stdout: true, stderr: true };
 const second = 1_000_000_000n;
@@ -21,12 +23,13 @@ function line(text: string, at = 0, stream: 'stdout' | 'stderr' = 'stdout'): str
 function createLog(t: TestContext, text?: string) {
   const directory = mkdtempSync(join(tmpdir(), 'orlop-logs-'));
   t.after(() => rmSync(directory, { recursive: true }));
-  const path = join(directory, 'container.log');
+  const path = join(directory, 'container.log.1');
   if (text !== undefined) writeFileSync(path, text);
   const listeners = new Set<() => void>();
   let live = text !== undefined;
   const source: LogSource = {
-    path,
+    directory,
+    parse: parseJsonLine,
     isLive: () => live,
     onEnd(callback) {
       listeners.add(callback);
@@ -35,8 +38,12 @@ function createLog(t: TestContext, text?: string) {
   };
   return {
     source,
+    path,
     listeners,
-    append: (more: string) => appendFileSync(path, more),
+    append: (more: string, number = 1) => appendFileSync(join(directory, `container.log.${number}`), more),
+    has: (name: string) => existsSync(join(directory, name)),
+    remove: (number: number) => rmSync(join(directory, `container.log.${number}`)),
+    pack: () => packRow(directory, new AbortController().signal),
     end() {
       live = false;
       for (const listener of listeners) listener();
@@ -104,12 +111,12 @@ describe('what is kept', () => {
   });
 
   test('the tail of any file is the end of the whole', async (t) => {
-    const { source } = createLog(t, '');
+    const { source, path } = createLog(t, '');
     const lengths = fc.array(fc.oneof(fc.nat(200), fc.integer({ min: 65_400, max: 65_600 })), { maxLength: 12 });
     await fc.assert(
       fc.asyncProperty(lengths, fc.nat(14), async (sizes, tail) => {
         const lines = sizes.map((size, index) => `${index}${'x'.repeat(size)}`);
-        writeFileSync(source.path, lines.map((text) => line(text)).join(''));
+        writeFileSync(path, lines.map((text) => line(text)).join(''));
         assert.deepEqual(await read(source, { tail }), tail === 0 ? [] : lines.slice(-tail));
       }),
       { numRuns: 40 },
@@ -153,10 +160,10 @@ describe('a damaged file', () => {
   });
 
   test('whatever bytes there are, reading ends', async (t) => {
-    const { source } = createLog(t, '');
+    const { source, path } = createLog(t, '');
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 400 }), fc.option(fc.nat(5), { nil: undefined }), async (bytes, tail) => {
-        writeFileSync(source.path, bytes);
+        writeFileSync(path, bytes);
         assert.deepEqual(await read(source, tail === undefined ? {} : { tail }), []);
       }),
       { numRuns: 50 },
@@ -251,44 +258,117 @@ describe('following', () => {
   });
 });
 
-describe('a time', () => {
-  const cases: readonly [text: string, ns: bigint][] = [
-    ['1970-01-01T00:00:00Z', 0n],
-    ['2026-11-05T10:00:00Z', 1_793_872_800n * second],
-    ['2026-11-05T10:00:00.5Z', 1_793_872_800n * second + 500_000_000n],
-    ['2026-11-05T10:00:00.123456789Z', 1_793_872_800n * second + 123_456_789n],
-    ['2026-11-05T10:00:00.000000001Z', 1_793_872_800n * second + 1n],
-    ['2026-11-05T12:00:00+02:00', 1_793_872_800n * second],
-    ['2026-11-05T07:30:00.25-02:30', 1_793_872_800n * second + 250_000_000n],
-  ];
-  for (const [text, ns] of cases) test(`${text} is ${ns}`, () => assert.equal(parseTimestampNs(text), ns));
+describe('a row of files', () => {
+  const numbers = (from: number, to: number): string[] => Array.from({ length: to - from + 1 }, (_, index) => String(from + index));
 
-  for (const text of [
-    '',
-    'now',
-    '2026-11-05',
-    '2026-11-05T10:00:00',
-    '2026-13-05T10:00:00Z',
-    '2026-11-05T25:00:00Z',
-    '2026-11-05T10:00:00.Z',
-  ]) {
-    test(`${JSON.stringify(text)} is none`, () => assert.throws(() => parseTimestampNs(text), RangeError));
+  /** Ten lines in each of five files, the last still written. */
+  function createRow(t: TestContext) {
+    const log = createLog(t, '');
+    for (const number of [1, 2, 3, 4, 5]) {
+      for (const text of numbers(number * 10, number * 10 + 9)) log.append(line(text, Number(text)), number);
+    }
+    return log;
   }
 
-  test('is read back from what Date writes', () => {
-    fc.assert(
-      fc.property(fc.date({ min: new Date(0), max: new Date('9999-12-31T23:59:59Z'), noInvalidDate: true }), (date) => {
-        assert.equal(parseTimestampNs(date.toISOString()), BigInt(date.getTime()) * 1_000_000n);
-      }),
+  test('is one log, packed or not', async (t) => {
+    const log = createRow(t);
+    assert.deepEqual(await read(log.source), numbers(10, 59));
+    await log.pack();
+    assert.deepEqual(
+      [4, 5].map((number) => [log.has(`container.log.${number}`), log.has(`container.log.${number}.gz`)]),
+      [
+        [false, true],
+        [true, false],
+      ],
     );
+    assert.deepEqual(await read(log.source), numbers(10, 59));
   });
-});
 
-test('no line makes the parser fail', () => {
-  const hostile = fc.oneof(
-    fc.json(),
-    fc.string(),
-    fc.record({ log: fc.jsonValue(), stream: fc.jsonValue(), time: fc.jsonValue() }).map((value) => JSON.stringify(value)),
-  );
-  fc.assert(fc.property(hostile, (text) => void parseLogLine(Buffer.from(text))));
+  for (const packed of [false, true]) {
+    test(`has its last lines wherever they are${packed ? ', packed too' : ''}`, async (t) => {
+      const log = createRow(t);
+      if (packed) await log.pack();
+      for (const tail of [0, 1, 9, 10, 11, 25, 30, 49, 50, 51]) {
+        assert.deepEqual(await read(log.source, { tail }), tail === 0 ? [] : numbers(10, 59).slice(-tail), String(tail));
+      }
+    });
+  }
+
+  test('gives what was said in a time', async (t) => {
+    const log = createRow(t);
+    await log.pack();
+    const request = { sinceNs: (epoch + 25n) * second, untilNs: (epoch + 31n) * second };
+    assert.deepEqual(await read(log.source, request), numbers(25, 31));
+  });
+
+  test('begins anywhere and may have gaps', async (t) => {
+    const log = createRow(t);
+    log.remove(1);
+    log.remove(3);
+    assert.deepEqual(await read(log.source), [...numbers(20, 29), ...numbers(40, 59)]);
+    assert.deepEqual(await read(log.source, { tail: 25 }), [...numbers(25, 29), ...numbers(40, 59)]);
+  });
+
+  test('whose file is there both packed and not has it once', async (t) => {
+    const log = createRow(t);
+    await log.pack();
+    log.append(
+      numbers(10, 19)
+        .map((text) => line(text, Number(text)))
+        .join(''),
+      1,
+    );
+    assert.deepEqual(await read(log.source), numbers(10, 59));
+  });
+
+  test('with a packed file that is damaged goes on behind it', async (t) => {
+    const log = createRow(t);
+    await log.pack();
+    writeFileSync(join(log.source.directory, 'container.log.2.gz'), 'nothing that was packed');
+    assert.deepEqual(await read(log.source), [...numbers(10, 19), ...numbers(30, 59)]);
+  });
+
+  test('is followed from file to file, whether they are packed, removed, or only made meanwhile', async (t) => {
+    const log = createLog(t, line('1'));
+    const records = readLog(log.source, { ...everything, follow: true }, new AbortController().signal);
+    const next = async (): Promise<string | undefined> => {
+      const step = await records.next();
+      return step.done === true ? undefined : step.value.data.toString();
+    };
+    assert.equal(await next(), '1');
+    log.append(line('2'), 1);
+    log.append(line('3'), 2);
+    assert.deepEqual([await next(), await next()], ['2', '3']);
+    log.append(line('4'), 2);
+    log.append('', 3);
+    await log.pack();
+    assert.equal(await next(), '4');
+    log.append(line('5'), 3);
+    log.remove(3);
+    log.append(line('6'), 4);
+    log.end();
+    assert.deepEqual([await next(), await next()], ['6', undefined]);
+    assert.equal(log.listeners.size, 0);
+  });
+
+  test('followed from the first file on, before there is one, misses nothing', async (t) => {
+    const log = createLog(t, '');
+    log.remove(1);
+    const reading = read(log.source, { follow: true });
+    log.append(line('1'), 1);
+    log.append(line('2'), 2);
+    log.end();
+    assert.deepEqual(await reading, ['1', '2']);
+  });
+
+  test('that somebody has emptied is read from its beginning', async (t) => {
+    const log = createLog(t, line('long before') + line('2'));
+    const records = readLog(log.source, { ...everything, follow: true }, new AbortController().signal);
+    await records.next();
+    await records.next();
+    writeFileSync(log.path, line('new'));
+    const step = await records.next();
+    assert.equal(step.done === true ? '' : step.value.data.toString(), 'new');
+    await records.return(undefined);
+  });
 });
