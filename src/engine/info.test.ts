@@ -26,6 +26,7 @@ function infoWith(
     hostname: hostname(),
     version: '1.2.3',
     buildId: 'abc',
+    logging: { driver: 'local', options: {} },
     warnings: ['no nft'],
   };
   return engineInfo(context as unknown as EngineContext);
@@ -40,6 +41,7 @@ test('names the host, the engine and what it lacks', () => {
   const info = infoWith([]);
   assert.deepEqual([info.kernel, info.hostname, info.version, info.buildId], [release(), hostname(), '1.2.3', 'abc']);
   assert.deepEqual([info.dataRoot, info.execRoot, info.images, info.warnings], ['/var/lib/orlop', '/run/orlop', 2, ['no nft']]);
+  assert.deepEqual([info.logDriver, info.logDrivers], ['local', ['json-file', 'local']]);
   assert.ok(info.cpus >= 1 && info.memoryBytes > 0 && info.operatingSystem !== '');
   assert.match(info.architecture, /^(x86_64|aarch64)$/);
 });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -91,13 +92,14 @@ describe('logs while things die', { skip: whyNot() }, () => {
     await engine.must('create', '--name', 'followed', '--network', 'none', '--log-opt', 'max-size=30k', 'busybox', 'sh', '-c', counter);
     await engine.must('start', 'followed');
     const follower = engine.spawn('logs', '-f', 'followed');
+    const closed = once(follower, 'close');
     let text = '';
     follower.stdout?.on('data', (chunk: Buffer) => (text += chunk.toString()));
     const deadline = Date.now() + 30_000;
     while (text.length < 150_000 && Date.now() < deadline) await delay(20);
     assert.ok(text.length >= 150_000, `${text.length} bytes, the last: ${text.slice(-100)}`);
     await engine.must('stop', '-t', '0', 'followed');
-    await new Promise((resolve) => follower.once('close', resolve));
+    await closed;
     const lines = text.trimEnd().split('\n');
     lines.forEach((line, index) => assert.equal(line, `line ${index + 1}`));
     assert.equal(lines.length, (await linesOf('followed')).length);
