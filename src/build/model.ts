@@ -34,6 +34,8 @@ export interface StagePlan {
 
 export interface PlannedStage {
   readonly stage: Stage;
+  /** The client named a context as the stage: it is that context, and has no instructions. */
+  readonly isReplaced: boolean;
   readonly base: BaseSource;
   readonly platform: Platform;
   /** Positions in the plan's `stages`, ascending, each once. */
@@ -75,6 +77,18 @@ export interface CompiledStage {
   /** The config at the end. */
   readonly config: StageConfig;
   readonly warnings: readonly Warning[];
+  /** What stages on top of it inherit beside the config. */
+  readonly scope: StageScope;
+}
+
+/** The variables of a stage. Unlike Docker's reference says, ARGs live on in stages that are built on it: BuildKit has it so. */
+export interface StageScope {
+  /** ENV and ARGs with a value, as RUN sees them. */
+  readonly env: ReadonlyMap<string, string>;
+  /** Names of ARGs, in order, also those without value. */
+  readonly args: readonly string[];
+  /** WORKDIR was given, so that a relative one means what it says. */
+  readonly hasWorkdir: boolean;
 }
 
 export interface StepBase {
@@ -84,8 +98,10 @@ export interface StepBase {
   readonly source: string;
   /** The instruction's name in capitals. */
   readonly instruction: string;
-  /** History text as BuildKit writes it; null for instructions that history leaves out (ARG has its own). */
-  readonly createdBy: string;
+  /** History text as BuildKit writes it; null for ONBUILD, which history leaves out. */
+  readonly createdBy: string | null;
+  /** It came from the base's ONBUILD: progress shows `ONBUILD` before it. */
+  readonly isTrigger: boolean;
   /** History has an entry without a layer. */
   readonly emptyLayer: boolean;
   /** The config after this step. */
@@ -99,10 +115,10 @@ export interface ConfigStep extends StepBase {
   readonly kind: 'config';
 }
 
-/** The directory is to be made, with parents, mode 0755, owned by root, where it is missing (BuildKit's dispatchWorkdir). */
+/** The directory is to be made where it is missing, with parents, mode 0755, owned by the config's user (BuildKit's dispatchWorkdir). */
 export interface WorkdirStep extends StepBase {
   readonly kind: 'workdir';
-  /** Absolute. */
+  /** Absolute, never `/`. */
   readonly path: string;
 }
 
@@ -214,11 +230,35 @@ export interface CopyStep extends StepBase {
   readonly unpack?: boolean;
 }
 
-export type CopySource =
-  | { readonly kind: 'path'; readonly pattern: string }
-  | { readonly kind: 'inline'; readonly name: string; readonly content: string }
-  | { readonly kind: 'url'; readonly url: string }
-  | { readonly kind: 'git'; readonly url: string };
+export type CopySource = PathSource | { readonly kind: 'inline'; readonly name: string; readonly content: string } | UrlSource | GitSource;
+
+export interface PathSource {
+  readonly kind: 'path';
+  /** Clean, relative to the source's root, `.` for all of it; may have wildcards (`*`, `?`, `[…]`, `\` before one). */
+  readonly pattern: string;
+  /** `--parents`: the directory that the kept parents begin below, also clean and relative (`.` without `/./`). */
+  readonly pivot?: string;
+}
+
+export interface UrlSource {
+  readonly kind: 'url';
+  readonly url: string;
+  /** The last part of its path; `__unnamed__` when it has none. */
+  readonly fileName: string;
+}
+
+export interface GitSource {
+  readonly kind: 'git';
+  /** As written. */
+  readonly url: string;
+  /** What to clone from: without fragment and query. */
+  readonly remote: string;
+  /** Branch, tag or commit; absent, the default branch. */
+  readonly ref?: string;
+  /** Only this directory of it; relative. */
+  readonly subdir?: string;
+  readonly submodules: boolean;
+}
 
 /** What `build --check` says: the rules and their names are those of Docker's build checks. */
 export interface Warning {
@@ -234,4 +274,8 @@ export interface IgnoreMatcher {
   excludes(path: string): boolean;
   /** Of an ignored directory: an exception may bring something below it back, so it must be walked. */
   mayContain(directory: string): boolean;
+  /** Some pattern begins with `!`. */
+  readonly hasExceptions: boolean;
+  /** A pattern hides everything in the context's root: `*`, `**`. */
+  readonly excludesAll: boolean;
 }

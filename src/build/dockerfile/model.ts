@@ -13,6 +13,8 @@ export interface Dockerfile {
   /** ARGs before the first FROM. */
   readonly globalArgs: readonly ArgInstruction[];
   readonly stages: readonly Stage[];
+  /** Last lines of instructions that have an empty line among their continuation lines. */
+  readonly emptyContinuations: readonly number[];
 }
 
 export type EscapeCharacter = '\\' | '`';
@@ -38,6 +40,10 @@ export interface InstructionBase {
   readonly lines: Lines;
   /** As written, continuation lines joined, without the content of heredocs. */
   readonly source: string;
+  /** The instruction's name as written. */
+  readonly keyword: string;
+  /** Comments directly above, without `#`. */
+  readonly comments: readonly string[];
 }
 
 export interface Heredoc {
@@ -64,8 +70,9 @@ export interface FromInstruction extends InstructionBase {
   /** An image, a stage or `scratch`; may contain variables. */
   readonly image: string;
   readonly platform?: string;
-  /** The name after AS as written. */
+  /** The name after AS, and AS itself, as written. */
   readonly as?: string;
+  readonly asKeyword?: string;
 }
 
 export interface ArgInstruction extends InstructionBase {
