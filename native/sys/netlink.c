@@ -144,6 +144,16 @@ static napi_value hold_port(napi_env env, napi_callback_info info) {
   return throw_errno(&call, request.error, address.text);
 }
 
+// Lets in what the socket of a held port kept out, so that it can be served, and listened on beside connections in TIME_WAIT.
+static napi_value serve_held_port(napi_env env, napi_callback_info info) {
+  struct call call = call_begin(env, info, "setsockopt", 1);
+  int fd = fd_at(&call, 0);
+  if (call.failed) return NULL;
+  int none = 0, one = 1;
+  if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 || setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof none) != 0) return throw_errno(&call, errno, NULL);
+  return NULL;
+}
+
 struct setting_request {
   int netns;
   const char *path;
@@ -258,4 +268,5 @@ const struct method netlink_methods[] = {{"netlinkOpen", netlink_open},
                                          {"setInNamespace", set_in_namespace},
                                          {"netlinkOpenSetting", netlink_open_setting},
                                          {"holdPort", hold_port},
+                                         {"serveHeldPort", serve_held_port},
                                          {NULL, NULL}};

@@ -43,6 +43,7 @@ function dyingAddon(nth: number): NetworkCalls & { readonly died: () => boolean 
     netlinkReceive: (socket) => addon.netlinkReceive(socket),
     bindInNamespace: (netns, type, address, port) => addon.bindInNamespace(netns, type, address, port),
     holdPort: (protocol, address, port) => addon.holdPort(protocol, address, port),
+    serveHeldPort: (descriptor) => addon.serveHeldPort(descriptor),
     setInNamespace(netns, path, value) {
       count();
       addon.setInNamespace(netns, path, value);

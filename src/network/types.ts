@@ -198,6 +198,7 @@ export interface NetworkCalls {
   bindInNamespace(netns: number, type: number, address: string, port: number): number;
   /** A socket that keeps others from serving a port of ours and serves nothing itself. `protocol`: as the kernel numbers them. */
   holdPort(protocol: number, address: string, port: number): number;
+  serveHeldPort(descriptor: number): void;
   /** Writes a setting of the network namespace `netns`: a file below /proc/sys/net. */
   setInNamespace(netns: number, path: string, value: Uint8Array): void;
   /** Both, the setting first. */

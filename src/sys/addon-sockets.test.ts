@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { ErrnoError, isErrno } from '#errors';
 import { loadAddon } from './load-addon.ts';
@@ -267,6 +268,14 @@ test('a held port is refused to clients and to everybody who would serve it, hel
       }
       addon.close(held);
       addon.close(addon.holdPort(protocol, other, port));
+      if (protocol === IPPROTO_TCP) {
+        const served = addon.holdPort(protocol, address, port);
+        addon.serveHeldPort(served);
+        const server = createServer((socket) => socket.end('here')).listen({ fd: served });
+        await once(server, 'listening');
+        assert.equal(await text(connect(port, address)), 'here');
+        await new Promise((resolve) => server.close(resolve));
+      }
     }
   }
   assert.throws(

@@ -211,6 +211,8 @@ export interface Addon {
    * protocol: IPPROTO_TCP (6), IPPROTO_UDP (17) or IPPROTO_SCTP (132). EADDRINUSE: somebody serves it, or holds it likewise.
    */
   holdPort(protocol: number, address: string, port: number): number;
+  /** Makes the socket of a held port one that can be listened on, or read from. */
+  serveHeldPort(descriptor: number): void;
 
   // Terminals
   setWindowSize(descriptor: number, rows: number, columns: number): void;

@@ -1,4 +1,5 @@
 import { isOrlopError } from '#errors';
+import { addressToBytes } from '../addresses.ts';
 import * as n from '../netlink/constants.ts';
 import { openConversation, type Conversation } from '../netlink/conversation.ts';
 import { addElements, batchMarks, deleteElements, type Element } from '../netlink/netfilter.ts';
@@ -8,7 +9,7 @@ import type { NetworkCalls } from '../types.ts';
 import { encodeForward, formatChanges, planChanges, type Forward, type MapChange } from './forwards.ts';
 import { planSetChanges, type SetEntry } from './network-sets.ts';
 import { applyRuleset } from './nft.ts';
-import { planRemoval, planRuleset, type FirewalledNetwork } from './ruleset.ts';
+import { loopbackSet, planRemoval, planRuleset, type FirewalledNetwork } from './ruleset.ts';
 
 /** The firewall table of one engine. Changes follow each other; the table is touched first by `apply`. */
 export interface Firewall extends Disposable {
@@ -21,8 +22,14 @@ export interface Firewall extends Disposable {
    * went; nothing while there is no table.
    */
   forward(containerId: string, forwards: readonly Forward[]): Promise<Forward[]>;
+  /** From now on what the host itself sends to ::1 is left alone: somebody listens there who carries it on. */
+  leaveLoopback6(): Promise<void>;
   /** What it was told, whatever the kernel has; no networks while there is no table. */
-  state(): { readonly networks: readonly FirewalledNetwork[] | null; readonly forwards: readonly Forward[] };
+  state(): {
+    readonly networks: readonly FirewalledNetwork[] | null;
+    readonly forwards: readonly Forward[];
+    readonly leavesLoopback6: boolean;
+  };
   /** Removes the table, if it is there; what was to be forwarded is kept for the next `apply`. */
   remove(): Promise<void>;
 }
@@ -36,8 +43,11 @@ export interface FirewallOptions {
 /** More elements than these do not fit into one datagram: nft, which asks for larger buffers, takes them. */
 const mostElements = 1_500;
 
+const loopback6 = addressToBytes({ family: 6, value: 1n });
+
 interface State extends FirewallOptions {
   readonly byContainer: Map<string, readonly Forward[]>;
+  leavesLoopback6: boolean;
   /** null: no table yet. */
   networks: readonly FirewalledNetwork[] | null;
   conversation: Conversation | null;
@@ -45,20 +55,26 @@ interface State extends FirewallOptions {
 
 /** Touches nothing yet, and needs neither nft nor nf_tables until the first `apply`. Disposing leaves the table as it is. */
 export function openFirewall(options: FirewallOptions): Firewall {
-  const state: State = { ...options, byContainer: new Map(), networks: null, conversation: null };
+  const state: State = { ...options, byContainer: new Map(), leavesLoopback6: false, networks: null, conversation: null };
   const serial = createSerial();
   return {
     apply: (networks) => serial(() => makeTable(state, networks)),
     change: (networks) => serial(() => changeNetworks(state, networks)),
     forward: (containerId, forwards) => serial(() => setForwards(state, containerId, forwards)),
-    state: () => ({ networks: state.networks, forwards: [...state.byContainer.values()].flat() }),
+    leaveLoopback6: () => serial(() => leaveLoopback6(state)),
+    state: () => ({
+      networks: state.networks,
+      forwards: [...state.byContainer.values()].flat(),
+      leavesLoopback6: state.leavesLoopback6,
+    }),
     remove: () => serial(() => removeTable(state)),
     [Symbol.dispose]: () => state.conversation?.[Symbol.dispose](),
   };
 }
 
 async function makeTable(state: State, networks: readonly FirewalledNetwork[]): Promise<void> {
-  await applyRuleset(state.addon, planRuleset(state.table, networks, [...state.byContainer.values()].flat()));
+  const { addon, table, byContainer, leavesLoopback6 } = state;
+  await applyRuleset(addon, planRuleset(table, { networks, leavesLoopback6, forwards: [...byContainer.values()].flat() }));
   state.networks = networks;
 }
 
@@ -83,6 +99,16 @@ async function changeNetworks(state: State, networks: readonly FirewalledNetwork
 
 function elementsOf({ elements }: SetEntry): readonly Element[] {
   return elements;
+}
+
+async function leaveLoopback6(state: State): Promise<void> {
+  state.leavesLoopback6 = true;
+  if (state.networks === null) return;
+  try {
+    transact(state, addElements({ table: state.table, name: loopbackSet }, [{ key: loopback6 }]));
+  } catch {
+    await makeTable(state, state.networks);
+  }
 }
 
 async function removeTable(state: State): Promise<void> {

@@ -5,6 +5,7 @@ import { isErrno, toOrlopError } from '#errors';
 import { outgoingLink } from '../host-facts.ts';
 import type { RouteSocket } from '../netlink/socket.ts';
 import type { Firewall } from './firewall.ts';
+import type { Forward } from './forwards.ts';
 import { arrayOf, parseForeignRules, recordOf } from './foreign-rules.ts';
 import { inspectLegacyRules, inspectRules, type Finding, type Inspected } from './inspection.ts';
 import { listRuleset } from './nft.ts';
@@ -19,13 +20,14 @@ export interface InspectionTools {
 
 /** What on this host is in the way of containers' conversations, or may be. Looks, and changes nothing. */
 export async function inspectHost({ firewall, table, socket }: InspectionTools): Promise<Finding[]> {
-  const { networks, forwards } = firewall.state();
+  const { networks, forwards, leavesLoopback6 } = firewall.state();
   const uplink = outgoingLink({ links: socket.links(), addresses: [], routes: socket.routes() })?.name ?? null;
   const inspected: Inspected = { networks: networks ?? [], forwards, uplink };
   return [
     ...(await inspectTables(inspected, table, networks !== null)),
     ...inspectLegacyRules(await savedLegacyRules(), inspected.networks),
     ...(await inspectSettings(inspected)),
+    ...(leavesLoopback6 ? [] : await inspectBridgeFilter(forwards)),
   ];
 }
 
@@ -76,11 +78,15 @@ async function inspectSettings({ networks }: Inspected): Promise<Finding[]> {
         : { name, state: 'fail', text: 'somebody switched it off', advice: `sysctl -w ${sysctl}=1` },
     );
   }
-  if (families.includes(6) && (await readSetting('/proc/sys/net/bridge/bridge-nf-call-ip6tables')) === '1') {
-    const advice = 'use 127.0.0.1, or sysctl -w net.bridge.bridge-nf-call-ip6tables=0 if no other firewall needs it';
-    findings.push({ name: 'br_netfilter', state: 'warn', text: 'published ports cannot be reached by ::1 while it filters IPv6', advice });
-  }
   return findings;
+}
+
+/** Somebody loaded br_netfilter after the ports were opened. */
+async function inspectBridgeFilter(forwards: readonly Forward[]): Promise<Finding[]> {
+  if (!forwards.some(({ target }) => target.family === 6)) return [];
+  if ((await readSetting('/proc/sys/net/bridge/bridge-nf-call-ip6tables')) !== '1') return [];
+  const text = 'has begun to filter IPv6: published ports cannot be reached by ::1 until the engine carries that itself';
+  return [{ name: 'br_netfilter', state: 'warn', text, advice: 'restart the engine; containers go on' }];
 }
 
 async function readSetting(path: string): Promise<string> {

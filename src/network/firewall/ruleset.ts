@@ -16,13 +16,25 @@ export interface FirewalledNetwork {
   readonly masquerade: { readonly ipv4: boolean; readonly ipv6: boolean };
 }
 
+/** What the table is to hold from the beginning. */
+export interface RulesetContents {
+  readonly networks: readonly FirewalledNetwork[];
+  /** Entries of the port maps. */
+  readonly forwards?: Iterable<Forward>;
+  /** Whether what the host sends to ::1 is left to who listens there. */
+  readonly leavesLoopback6?: boolean;
+}
+
+/** The set that says so: ::1, or empty. */
+export const loopbackSet = 'left6';
+
 /**
- * One table of our own, in the language of nft(8), made anew in one transaction, so that nobody ever sees half of it. `forwards` are what the
- * table's port maps hold from the beginning. An accept ends only our own chain: what another table drops stays dropped, so the host's firewall keeps the
+ * One table of our own, in the language of nft(8), made anew in one transaction, so that nobody ever sees half of it. An accept ends only our own chain: what another table drops stays dropped, so the host's firewall keeps the
  * last word (nft(8), "hooks"). docs/decisions/0009 says how published ports work. Pure.
  */
-export function planRuleset(table: string, networks: readonly FirewalledNetwork[], forwards: Iterable<Forward> = []): string {
-  return `${planRemoval(table)}table inet ${table} {\n${formatSets(networks)}${formatForwards(forwards)}${chains}}\n`;
+export function planRuleset(table: string, { networks, forwards = [], leavesLoopback6 = false }: RulesetContents): string {
+  const left = `  set ${loopbackSet} { type ipv6_addr; ${leavesLoopback6 ? 'elements = { ::1 }; ' : ''}}\n`;
+  return `${planRemoval(table)}table inet ${table} {\n${formatSets(networks)}${left}${formatForwards(forwards)}${chains}}\n`;
 }
 
 /** Removes the table, if it is there. Pure. */
@@ -35,6 +47,7 @@ export function planRemoval(table: string): string {
  * further   bridges of a network beyond its first
  * hidden    subnets whose packets leave with the host's address
  * same      from a subnet to itself: a container that reached a neighbour, or itself, through a published port must not see the answer come directly
+ * left      ::1, where the engine carries what comes there
  * ports     published on one address         everywhere  published on every address of the host
  */
 const chains = `
@@ -61,6 +74,7 @@ const chains = `
   }
   chain output {
     type nat hook output priority -100; policy accept;
+    ip6 daddr @left6 return
     meta l4proto { tcp, udp, sctp } jump published
   }
   chain asked {

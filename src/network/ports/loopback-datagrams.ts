@@ -1,6 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import type { Logger } from '#log';
-import type { LoopbackPort } from './loopback.ts';
+import { isIPv6 } from 'node:net';
+import { loopback, type LoopbackPort } from './loopback-port.ts';
 
 /** As long as the kernel remembers a conversation over UDP that went both ways (nf_conntrack_udp_timeout_stream). */
 const restMs = 120_000;
@@ -28,7 +29,7 @@ export function relayDatagrams(port: LoopbackPort, containerId: string, logger: 
   const begin = (client: string, answer: (data: Buffer) => void): Conversation => {
     const [longest] = conversations.keys();
     if (conversations.size >= mostConversations && longest !== undefined) end(longest);
-    const socket = createSocket('udp4').unref();
+    const socket = createSocket(isIPv6(port.target) ? 'udp6' : 'udp4').unref();
     const conversation = { socket, rest: setTimeout(() => end(client), restMs).unref() };
     // Nobody listens in the container: a client of UDP is not told through a relay, and asks again.
     socket.on('error', () => conversations.get(client) === conversation && end(client));
@@ -37,8 +38,10 @@ export function relayDatagrams(port: LoopbackPort, containerId: string, logger: 
     return conversation;
   };
   server.on('message', (data, { address, port: clientPort }) => {
-    const client = `${address} ${clientPort}`;
-    const conversation = conversations.get(client) ?? begin(client, (answer) => server.send(answer, clientPort, address));
+    // A borrowed socket may be that of every address, of which the kernel forwards all others; not while the port is being opened.
+    if (address !== loopback) return;
+    const client = String(clientPort);
+    const conversation = conversations.get(client) ?? begin(client, (answer) => server.send(answer, clientPort, loopback));
     // The last to speak is the last in the map.
     conversations.delete(client);
     conversations.set(client, conversation);
@@ -49,7 +52,9 @@ export function relayDatagrams(port: LoopbackPort, containerId: string, logger: 
   server.on('error', (error) => {
     logger.debug('a port of ::1 stays with another program', { container: containerId, port: port.hostPort, protocol: 'udp', error });
   });
-  server.bind({ address: '::1', port: port.hostPort, exclusive: true });
+  const descriptor = port.borrow?.();
+  if (descriptor === undefined) server.bind({ address: loopback, port: port.hostPort, exclusive: true });
+  else if (descriptor !== null) server.bind({ fd: descriptor, exclusive: true });
   server.unref();
   return {
     close() {

@@ -1,18 +1,11 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Logger } from '#log';
 import { relayDatagrams } from './loopback-datagrams.ts';
-
-/** A port of the host's ::1 that leads to a container without IPv6. */
-export interface LoopbackPort {
-  readonly protocol: 'tcp' | 'udp';
-  readonly hostPort: number;
-  readonly target: string;
-  readonly targetPort: number;
-}
+import { loopback, type LoopbackPort } from './loopback-port.ts';
 
 /**
- * Carries what comes to ::1, and to nothing else, on to containers that have no IPv6 address: the kernel does not translate between the families, and programs that
- * are told `localhost` may know no other address of it. TCP and UDP.
+ * Carries what comes to ::1, and to nothing else, on to containers where the kernel cannot: to those without an IPv6 address, since it does not translate between the
+ * families, and to all where br_netfilter shows it the answers, which it takes for forged. Programs that are told `localhost` may know no other address of it. TCP and UDP.
  */
 export interface LoopbackRelays extends Disposable {
   /** These and no others from now on. A port that another program serves there stays with it. */
@@ -50,13 +43,18 @@ export function openLoopbackRelays(logger: Logger): LoopbackRelays {
 }
 
 function listen(port: LoopbackPort, containerId: string, logger: Logger): Server {
-  const server = createServer({ allowHalfOpen: true }, (client) => relay(client, port));
+  const server = createServer({ allowHalfOpen: true }, (client) => {
+    // A borrowed socket may be that of every address, of which the kernel forwards all others; not while the port is being opened.
+    if (client.localAddress === loopback) relay(client, port);
+    else client.destroy();
+  });
   server.maxConnections = mostConnections;
   server.on('error', (error) =>
     logger.debug('a port of ::1 stays with another program', { container: containerId, port: port.hostPort, error }),
   );
-  // The published port has the address :: as well where the container has IPv6; here it is ours alone.
-  server.listen({ host: '::1', port: port.hostPort, ipv6Only: true });
+  const descriptor = port.borrow?.();
+  if (descriptor === undefined) server.listen({ host: loopback, port: port.hostPort, ipv6Only: true });
+  else if (descriptor !== null) server.listen({ fd: descriptor });
   return server.unref();
 }
 

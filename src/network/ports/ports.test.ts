@@ -22,6 +22,7 @@ function createHost(others: readonly string[] = []) {
   return {
     held,
     addon: {
+      serveHeldPort() {},
       holdPort(protocol: number, address: string, port: number): number {
         if (protocol === 132) return refuse('EPROTONOSUPPORT');
         if (address === '192.0.2.99') return refuse('EADDRNOTAVAIL');
@@ -54,8 +55,9 @@ function createRig(options: { others?: readonly string[]; publishAddresses?: rea
   const firewall: Firewall = {
     apply: async () => {},
     change: async () => {},
+    leaveLoopback6: async () => {},
     remove: async () => {},
-    state: () => ({ networks: null, forwards: [] }),
+    state: () => ({ networks: null, forwards: [], leavesLoopback6: false }),
     async forward(containerId, wanted) {
       forwards.set(containerId, wanted);
       return [];
@@ -64,6 +66,7 @@ function createRig(options: { others?: readonly string[]; publishAddresses?: rea
   };
   const lines: string[] = [];
   const ports = openPorts({
+    filtersBridges: () => false,
     addon: host.addon as unknown as NetworkCalls,
     firewall,
     logger: createLogger({ sink: (line) => lines.push(line) }),

@@ -10,7 +10,8 @@ import type { RouteSocket } from '../netlink/socket.ts';
 import type { Endpoint, NetworkCalls } from '../types.ts';
 import { choosePorts } from './choice.ts';
 import { createFreePorts } from './free-ports.ts';
-import { openLoopbackRelays, type LoopbackPort } from './loopback.ts';
+import type { LoopbackPort } from './loopback-port.ts';
+import { openLoopbackRelays } from './loopback.ts';
 import { openHostPorts, type HostPort } from './sockets.ts';
 import type { Ports, PublishedPort } from './types.ts';
 
@@ -25,11 +26,19 @@ export interface PortsOptions {
   /** Where to publish what names no address; default everywhere. */
   readonly publishAddresses?: readonly string[];
   readonly logger: Logger;
+  /** Default: as the kernel says. */
+  readonly filtersBridges?: () => boolean;
+}
+
+/** What leads to a container. */
+interface Opened {
+  readonly endpoint: Endpoint;
+  readonly ports: readonly PublishedPort[];
 }
 
 /** Disposing gives the host's ports up and leaves what leads to running containers. Fails with `invalid-argument` on a publish address that is none. */
 export function openPorts(options: PortsOptions): Ports & Disposable {
-  const { addon, firewall, socket, logger } = options;
+  const { addon, firewall, socket, logger, filtersBridges = readBridgeFilter } = options;
   const hostPorts = openHostPorts(addon);
   const freePorts = createFreePorts();
   const relays = openLoopbackRelays(logger);
@@ -49,6 +58,19 @@ export function openPorts(options: PortsOptions): Ports & Disposable {
       logger.warn('clients of UDP that go on sending may reach an old container for minutes', { error });
     }
   };
+  const opened = new Map<string, Opened>();
+  /** Whether the engine carries all that comes to ::1: once the kernel could not, it is not tried again. */
+  let carries = false;
+  const carry = (containerId: string, { endpoint, ports }: Opened): void =>
+    relays.set(
+      containerId,
+      ports.flatMap((port) => planRelay(port, endpoint, carries, (held) => hostPorts.lend(containerId, held)) ?? []),
+    );
+  const carryAll = async (): Promise<void> => {
+    await firewall.leaveLoopback6();
+    carries = true;
+    for (const [containerId, what] of opened) carry(containerId, what);
+  };
   return {
     async reserve(containerId, wishes) {
       if (wishes.length === 0) return [];
@@ -62,10 +84,9 @@ export function openPorts(options: PortsOptions): Ports & Disposable {
       insist(containerId, wanted);
       const forwards = ports.flatMap((port) => planForward(port, endpoint) ?? []);
       forget(await firewall.forward(containerId, forwards));
-      relays.set(
-        containerId,
-        ports.flatMap((port) => planRelay(port, endpoint) ?? []),
-      );
+      opened.set(containerId, { endpoint, ports });
+      carry(containerId, { endpoint, ports });
+      if (!carries && forwards.some(({ target }) => target.family === 6) && filtersBridges()) await carryAll();
       if (forwards.length > 0 && filtersBridges()) reflect(socket, endpoint);
       const surplus = [...keyed(hostPorts.of(containerId))].filter(([key]) => !wanted.has(key));
       hostPorts.release(
@@ -74,6 +95,7 @@ export function openPorts(options: PortsOptions): Ports & Disposable {
       );
     },
     async close(containerId) {
+      opened.delete(containerId);
       relays.set(containerId, []);
       forget(await firewall.forward(containerId, []));
       hostPorts.release(containerId, hostPorts.of(containerId));
@@ -116,17 +138,30 @@ function planForward(published: PublishedPort, endpoint: Endpoint): Forward | nu
   return { protocol, hostAddress: address.value === 0n ? null : address, hostPort: port, target, targetPort: published.containerPort };
 }
 
-/** What is published on every address of IPv4 is to be found at ::1, too; with an IPv6 address of its own the container is published there as well. */
-function planRelay({ protocol, hostAddress, hostPort, containerPort }: PublishedPort, endpoint: Endpoint): LoopbackPort | null {
-  if (protocol === 'sctp' || hostAddress !== '0.0.0.0' || endpoint.address === undefined || endpoint.address6 !== undefined) return null;
-  return { protocol, hostPort, target: endpoint.address, targetPort: containerPort };
+/**
+ * What is published on every address of IPv4 is to be found at ::1, too; with an IPv6 address of its own the container is published there as well, and the kernel leads there
+ * unless the engine carries.
+ */
+function planRelay(
+  published: PublishedPort,
+  endpoint: Endpoint,
+  carries: boolean,
+  lend: (held: HostPort) => number | null,
+): LoopbackPort | null {
+  const { protocol, hostAddress, hostPort, containerPort } = published;
+  if (protocol === 'sctp') return null;
+  const to = { protocol, hostPort, targetPort: containerPort };
+  const { address, address6 } = endpoint;
+  if (address6 === undefined) return hostAddress === '0.0.0.0' && address !== undefined ? { ...to, target: address } : null;
+  const isMeant = carries && (hostAddress === '::' || hostAddress === '::1');
+  return isMeant ? { ...to, target: address6, borrow: () => lend(hostPortOf(published)) } : null;
 }
 
 /**
  * Whether the kernel shows bridged packets to the firewall (br_netfilter). Then what a container sends to its own published port is turned round within the bridge,
  * which sends nothing back to where it came from unless it is told to; else it goes through the host like everything else.
  */
-function filtersBridges(): boolean {
+function readBridgeFilter(): boolean {
   return ['iptables', 'ip6tables'].some((name) => {
     try {
       return readFileSync(`/proc/sys/net/bridge/bridge-nf-call-${name}`, 'utf8').startsWith('1');

@@ -21,6 +21,11 @@ export interface HostPorts extends Disposable {
   take(containerId: string, port: HostPort): Holder;
   /** Gives it to the container whatever other programs do; false: one of them has it. */
   insist(containerId: string, port: HostPort): boolean;
+  /**
+   * Lends the container's socket of the port to be served. From then on it belongs to who asked, and is to be closed by them before the port is released. null: no socket holds it,
+   * or it is lent.
+   */
+  lend(containerId: string, port: HostPort): number | null;
   of(containerId: string): HostPort[];
   release(containerId: string, ports: readonly HostPort[]): void;
 }
@@ -28,14 +33,14 @@ export interface HostPorts extends Disposable {
 interface Claim {
   readonly containerId: string;
   readonly hostPort: HostPort;
-  /** null: not held by a socket. */
-  readonly descriptor: number | null;
+  /** null: not held by a socket of ours, or it is lent. */
+  descriptor: number | null;
 }
 
 /** Beyond, a port is only looked at and not held: descriptors are for containers too. */
 const mostSockets = 4_096;
 
-export function openHostPorts(addon: Pick<NetworkCalls, 'holdPort' | 'close'>, limit = mostSockets): HostPorts {
+export function openHostPorts(addon: Pick<NetworkCalls, 'holdPort' | 'serveHeldPort' | 'close'>, limit = mostSockets): HostPorts {
   /** By protocol, family and port; several when they are of different addresses. */
   const byPort = new Map<string, Set<Claim>>();
   const byContainer = new Map<string, Set<Claim>>();
@@ -53,6 +58,10 @@ export function openHostPorts(addon: Pick<NetworkCalls, 'holdPort' | 'close'>, l
     add(byPort, keyOf(claim.hostPort), claim);
     add(byContainer, claim.containerId, claim);
   };
+  const claimsOf = (containerId: string, hostPort: HostPort): Claim[] =>
+    [...(byPort.get(keyOf(hostPort)) ?? [])].filter(
+      (claim) => claim.containerId === containerId && claim.hostPort.address.value === hostPort.address.value,
+    );
   const drop = (claim: Claim): void => {
     remove(byPort, keyOf(claim.hostPort), claim);
     remove(byContainer, claim.containerId, claim);
@@ -82,14 +91,17 @@ export function openHostPorts(addon: Pick<NetworkCalls, 'holdPort' | 'close'>, l
       }
     },
     of: (containerId) => Array.from(byContainer.get(containerId) ?? [], ({ hostPort }) => hostPort),
+    lend(containerId, hostPort) {
+      const claim = claimsOf(containerId, hostPort).find(({ descriptor }) => descriptor !== null);
+      if (claim?.descriptor === undefined || claim.descriptor === null) return null;
+      const { descriptor } = claim;
+      addon.serveHeldPort(descriptor);
+      claim.descriptor = null;
+      sockets -= 1;
+      return descriptor;
+    },
     release(containerId, hostPorts) {
-      for (const hostPort of hostPorts) {
-        const claims = byPort.get(keyOf(hostPort)) ?? [];
-        const own = [...claims].filter(
-          (claim) => claim.containerId === containerId && claim.hostPort.address.value === hostPort.address.value,
-        );
-        for (const claim of own) drop(claim);
-      }
+      for (const claim of hostPorts.flatMap((hostPort) => claimsOf(containerId, hostPort))) drop(claim);
     },
     [Symbol.dispose]() {
       for (const claim of [...byContainer.values()].flatMap((claims) => [...claims])) drop(claim);
