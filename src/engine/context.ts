@@ -1,4 +1,5 @@
 import type { Logger } from '#log';
+import type { Downloads } from '#registry';
 import type { Images, LxdImages, TemplateBuilder, Templates, Transfers } from '#image';
 import type { Networks } from '#network';
 import type { CgroupLayout, SeccompCache } from '#runtime';
@@ -32,6 +33,8 @@ export interface EngineOptions {
   readonly recipes: Templates;
   /** Images for LXD and Incus. */
   readonly lxd: LxdImages;
+  /** Files of the web. */
+  readonly downloads: Downloads;
   /** Images to and from registries. */
   readonly transfers: Transfers;
   /** Name of our own cgroup below each hierarchy's root. */

@@ -26,6 +26,7 @@ import { createExecs } from './exec/sessions.ts';
 import { createIdRanges } from './id-ranges.ts';
 import { createArchiveVerbs } from './image/archive.ts';
 import { createImageVerbs } from './image/images.ts';
+import { containerSize } from './container/size.ts';
 import { createLxdVerbs } from './image/lxd.ts';
 import { createRegistryVerbs } from './image/registries.ts';
 import { createTemplateVerbs } from './image/templates.ts';
@@ -172,6 +173,7 @@ function containersOf(context: EngineContext): Engine['containers'] {
       container.connection?.resize(rows, columns);
     },
     update: (ref, change) => updateContainer(context, ref, change),
+    size: (ref) => containerSize(context, ref),
     sample: (ref) => sampleContainer(context, ref),
     changePorts: (ref, change) => changePorts(context, ref, change),
     resizeDisk: (ref, sizeBytes) => resizeDisk(context, ref, sizeBytes),

@@ -134,6 +134,8 @@ describe('the life of a container', { skip: whyNoEngine(), timeout: 120_000 }, (
       ['a name that is none', { name: 'a b' }, 'invalid-argument'],
       ['an unknown stop signal', { stopSignal: 'SIGHELLO' }, 'invalid-argument'],
       ['a relative working directory', { workingDirectory: 'srv' }, 'invalid-argument'],
+      ['an unknown capability', { capAdd: ['FLY'] }, 'invalid-argument'],
+      ['processors that this host has not', { limits: { cpusetCpus: '9000' } }, 'invalid-argument'],
       ['an extra host that is none', { extraHosts: ['db'] }, 'invalid-argument'],
       ["the host's network with own users", { network: 'host', userNamespace: 'auto' }, 'invalid-argument'],
     ];

@@ -5,6 +5,7 @@ import type {
   ContainerChange,
   ContainerFilter,
   ContainerSample,
+  ContainerSize,
   ContainerView as PlainContainerView,
   CreateRequest,
   DiskView,
@@ -46,6 +47,7 @@ export type {
   CommitRequest,
   ContainerChange,
   ContainerFilter,
+  ContainerSize,
   ContainerStatus,
   CreateRequest,
   DiskView,
@@ -154,6 +156,8 @@ export interface Engine extends AsyncDisposable {
      * are made cannot.
      */
     resizeDisk(ref: string, sizeBytes: number): Promise<void>;
+    /** What it takes on disk; walks its writable layer. */
+    size(ref: string): Promise<ContainerSize>;
     /** What it uses at this moment; null when it does not run. */
     sample(ref: string): ContainerSample | null;
     /** Process table of the container: titles and rows as `ps` prints them with these arguments. */
@@ -207,6 +211,8 @@ export interface Engine extends AsyncDisposable {
     remove(ref: string, options: { force?: boolean }): Promise<{ untagged: string[]; deleted: string[] }>;
     tag(ref: string, name: string): Promise<void>;
     /** A root tar (plain, gzip, zstd) becomes an image of one layer; changes are Dockerfile instructions (CMD, ENV, ENTRYPOINT, …). Returns its id. */
+    /** A file of the web, as it comes. Fails as `#registry`'s downloads do. */
+    download(url: URL, signal: AbortSignal): AsyncIterable<Uint8Array>;
     importRoot(
       source: AsyncIterable<Uint8Array>,
       options: { name?: string; message?: string; changes?: readonly string[]; kind?: Kind },

@@ -83,14 +83,14 @@ function splitDomain(name: string): { domain: string; path: string } {
 
 function checkName(text: string, domain: string, path: string): void {
   if (!domainPattern.test(domain)) throw badReference(text, `its registry ${JSON.stringify(domain)} is malformed`);
-  if (path !== path.toLowerCase()) throw badReference(text, 'the repository name must be lowercase');
+  if (path !== path.toLowerCase()) throw badReference(text, `repository name (${path.slice(0, 200)}) must be lowercase`);
   if (!pathPattern.test(path)) throw badReference(text, 'the repository name is malformed');
   if (path.length > maxPathLength) throw badReference(text, `the repository name is longer than ${maxPathLength} characters`);
 }
 
 function badReference(text: string, reason: string): OrlopError {
   const shown = text.length > 200 ? `${text.slice(0, 200)}…` : text;
-  return new OrlopError('invalid-argument', 'OCI_BAD_REFERENCE', `invalid image reference ${JSON.stringify(shown)}: ${reason}`, {
-    hint: 'write it as name:tag or registry/name:tag',
+  return new OrlopError('invalid-argument', 'OCI_BAD_REFERENCE', `invalid reference format: ${reason}`, {
+    hint: `${JSON.stringify(shown)}: write it as name:tag or registry/name:tag`,
   });
 }

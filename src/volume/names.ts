@@ -8,7 +8,7 @@ export function createVolumeName(): string {
 
 /** Docker's rule, and its words. */
 export function checkVolumeName(name: string): void {
-  if (name.length === 1) throw invalid('volume name is too short, names should be at least two alphanumeric characters');
+  if (name.length === 1) throw invalid(`create ${name}: volume name is too short, names should be at least two alphanumeric characters`);
   if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name)) {
     const allowed = '"[a-zA-Z0-9][a-zA-Z0-9_.-]"';
     throw invalid(

@@ -130,6 +130,8 @@ export interface DockerContainer {
   GraphDriver: { Name: string; Data: Record<string, string> | null };
   Mounts: DockerMountPoint[];
   Config: DockerContainerConfig;
+  SizeRw?: number;
+  SizeRootFs?: number;
   NetworkSettings: {
     Bridge: string;
     SandboxID: string;
@@ -204,6 +206,8 @@ export interface DockerImageSummary {
   Created: number;
   Size: number;
   SharedSize: number;
+  /** Before v1.44. */
+  VirtualSize?: number;
   Labels: Record<string, string> | null;
   Containers: number;
 }
@@ -242,6 +246,8 @@ export interface DockerImage {
   Architecture: string;
   Os: string;
   Size: number;
+  /** Before v1.44. */
+  VirtualSize?: number;
   GraphDriver: { Name: string; Data: Record<string, string> | null };
   RootFS: { Type: string; Layers: string[] };
   Metadata: { LastTagTime: string };

@@ -159,6 +159,14 @@ export interface CreateRequest {
   readonly mac?: string;
 }
 
+/** What a container takes on disk. */
+export interface ContainerSize {
+  /** Of its own. */
+  readonly writableBytes: number;
+  /** With its image. */
+  readonly rootBytes: number;
+}
+
 export interface ContainerView {
   readonly id: string;
   readonly name: string;

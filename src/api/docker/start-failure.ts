@@ -11,9 +11,14 @@ export function isCommandFailure(error: unknown): error is OrlopError {
   return isOrlopError(error) && error.code in words;
 }
 
+/** True when what was asked for does not fit the container: its command, its user, its working directory. */
+export function isProcessFailure(error: unknown): error is OrlopError {
+  return isCommandFailure(error) || (isOrlopError(error, 'not-found') && error.code.startsWith('RUNTIME_'));
+}
+
 /** The same error as Docker's clients expect it: a bad argument whose text says which of the two it is. */
 export function asStartFailure(error: unknown): unknown {
-  if (!isCommandFailure(error)) return error;
+  if (!isProcessFailure(error)) return error;
   const known = words[error.code] ?? '';
   const message = error.message.includes(known) ? error.message : `${error.message}: ${known}`;
   return new OrlopError('invalid-argument', error.code, message, {

@@ -20,6 +20,7 @@ import { resolveHealthCheck } from '../health/rules.ts';
 import { createLive } from './live.ts';
 import { resolveProcess } from './effective.ts';
 import { diskSizeOf } from './disk-limit.ts';
+import { checkHostLimits, readHostResources } from './host-limits.ts';
 import { machineResolvConf, parseExtraHost } from './host-files.ts';
 import { createContainerId, createName, parseContainerName } from './names.ts';
 import { endingSignal, formatRecord, initialState, type ContainerRecord } from './record.ts';
@@ -104,6 +105,7 @@ function planRecord(
   for (const entry of request.extraHosts ?? []) parseExtraHost(entry, ['0.0.0.0']);
   checkIsolation(request);
   checkSecurity(request);
+  checkHostLimits(request.limits ?? {}, readHostResources());
   diskSizeOf(request);
   checkHostNetwork(request, mode);
   return {

@@ -6,6 +6,7 @@ import { exposesPort, publishesPort } from './port-filter.ts';
 type Predicate = (view: ContainerView) => boolean;
 type Filters = Readonly<Record<string, readonly string[]>>;
 
+const healthStates: ReadonlySet<string> = new Set(['none', 'starting', 'healthy', 'unhealthy']);
 const statuses = new Set(['created', 'running', 'paused', 'restarting', 'exited', 'removing', 'dead']);
 
 /** Docker's `ps` filters over views, newest first. Values of one filter are alternatives (labels: all must hold); filters add up. */
@@ -42,6 +43,7 @@ function predicateOf(name: string, values: Filters[string], all: readonly Contai
     case 'exited':
       return exitedWith(values);
     case 'health':
+      requireKnown('health', values, healthStates, (value) => `unrecognised filter value for health: ${value}`);
       return (view) => values.includes(view.health?.status ?? 'none');
     case 'network':
       return (view) => view.endpoints.some(({ network, networkId }) => values.includes(network) || values.includes(networkId));
@@ -83,13 +85,14 @@ function nameMatches(values: readonly string[]): Predicate {
 }
 
 function statusIn(values: readonly string[]): Predicate {
-  const unknown = values.find((value) => !statuses.has(value));
-  if (unknown !== undefined) {
-    throw new OrlopError('invalid-argument', 'ENGINE_FILTER_INVALID', `invalid filter 'status=${unknown}'`, {
-      hint: `one of ${[...statuses].join(', ')}`,
-    });
-  }
+  requireKnown('status', values, statuses, (value) => `invalid filter 'status=${value}'`);
   return (view) => values.includes(view.status);
+}
+
+function requireKnown(name: string, values: readonly string[], known: ReadonlySet<string>, say: (value: string) => string): void {
+  const unknown = values.find((value) => !known.has(value));
+  if (unknown === undefined) return;
+  throw new OrlopError('invalid-argument', 'ENGINE_FILTER_INVALID', say(unknown), { hint: `${name} is one of ${[...known].join(', ')}` });
 }
 
 /** Containers of a swarm's services are none of ours. */

@@ -33,7 +33,6 @@ describe('a start that fails', { skip: whyNoEngine(), timeout: 120_000 }, () => 
     ['for a directory', ['/tmp'], {}, 'permission-denied', /\/tmp/, 126],
     ['for an unknown user', ['true'], { user: 'nobody-knows' }, 'not-found', /nobody-knows/, 128],
     ['for an unknown group', ['true'], { groupAdd: ['no-such-group'] }, 'not-found', /no-such-group/, 128],
-    ['for an unknown capability', ['true'], { capAdd: ['FLY'] }, 'invalid-argument', /FLY/, 128],
     ['for a profile that is none', ['true'], { seccompProfile: '{}' }, 'invalid-argument', /seccomp/, 128],
   ];
   for (const [what, command, request, kind, message, exitCode] of failures) {

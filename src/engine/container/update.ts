@@ -5,6 +5,7 @@ import type { ContainerChange, CreateRequest, Limits } from '../model.ts';
 import { findBlockDevice } from '../spec/devices.ts';
 import { planLimits } from '../spec/plan-limits.ts';
 import { limitsToResources } from '../spec/resources.ts';
+import { checkHostLimits, readHostResources } from './host-limits.ts';
 import { isActive } from './record.ts';
 
 /** Changes limits and restart policy, in Docker's words when that cannot be. The kernel is asked first: what it refuses is not written down. Answers warnings. */
@@ -17,6 +18,7 @@ export async function updateContainer(context: EngineContext, ref: string, asked
     const { record } = container;
     if (record.request.autoRemove === true && change.restartPolicy !== undefined)
       throw invalid('Restart policy cannot be updated because AutoRemove is enabled for the container');
+    checkHostLimits(change.limits ?? {}, readHostResources());
     const limits = mergeLimits(record.request, change.limits ?? {});
     if (isActive(record.state.status) && record.run !== null && change.limits !== undefined)
       openCgroup(context.cgroups, record.run.cgroup).apply(

@@ -27,6 +27,7 @@ export function createImageVerbs(context: EngineContext): Engine['images'] {
     async tag(ref, name) {
       publish('tag', images.tag(ref, name).id, name);
     },
+    download: (url, signal) => context.downloads.stream(url, { object: url.pathname, signal }),
     async importRoot(source, { name, ...request }) {
       const image = await images.importRoot(source, { ...request, ...(name === undefined ? {} : { reference: name }) });
       publish('import', image.id, name ?? image.id);

@@ -99,6 +99,7 @@ export async function openParts(options: EngineArguments & { version: string; bu
         run: runProgram,
       }),
       lxd,
+      downloads,
       transfers: createTransfers({ store, images, registries }),
       version: options.version,
       buildId: options.buildId,

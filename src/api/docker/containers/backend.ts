@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { ContainerChange, ContainerFilter, ContainerSample, ContainerView, CreateRequest, WaitCondition } from '#wire';
+import type { ContainerChange, ContainerFilter, ContainerSample, ContainerSize, ContainerView, CreateRequest, WaitCondition } from '#wire';
 
 export interface LogRequest {
   readonly follow: boolean;
@@ -45,6 +45,7 @@ export interface ContainerBackend {
     /** Fails at once, not with the first record, where a log cannot be read. */
     logs(ref: string, request: LogRequest, signal: AbortSignal): AsyncIterable<LogRecord>;
     resize(ref: string, rows: number, columns: number): Promise<void>;
+    size(ref: string): Promise<ContainerSize>;
     sample(ref: string): ContainerSample | null;
     top(ref: string, psArguments: string): Promise<{ titles: string[]; processes: string[][] }>;
   };

@@ -14,8 +14,12 @@ import { parseSecurityOptions } from './security-options.ts';
 /** `POST /containers/create`: Docker's Config with HostConfig and NetworkingConfig. What Orlop cannot do is unimplemented, by name. */
 export function decodeCreate(config: JsonReader, name: string, apiVersion: string): CreateRequest {
   const host = config.object('HostConfig');
+  if (config.keys.length === 0)
+    throw new OrlopError('invalid-argument', 'DOCKER_NO_CONFIG', 'config cannot be empty in order to create a container');
   refuseUnsupported(host);
   const image = config.text('Image');
+  if (image === '' && (config.words('Cmd') ?? []).length + (config.words('Entrypoint') ?? []).length === 0)
+    throw new OrlopError('invalid-argument', 'DOCKER_NO_COMMAND', 'no command specified');
   if (image === '')
     throw new OrlopError('invalid-argument', 'DOCKER_NO_IMAGE', 'no image specified', { hint: 'name one in the field Image' });
   return compact({
@@ -95,7 +99,7 @@ function decodeFiles(host: JsonReader): Partial<Draft> {
   if (shmSizeBytes < 0) throw new OrlopError('invalid-argument', 'DOCKER_BAD_SHM_SIZE', 'SHM size can not be less than 0');
   return {
     readOnlyRoot: host.flag('ReadonlyRootfs'),
-    tmpfs: nonEmptyMap(host.textMap('Tmpfs')),
+    tmpfs: decodeTmpfs(host),
     storageOptions: nonEmptyMap(host.textMap('StorageOpt')),
     shmSizeBytes: shmSizeBytes === 0 ? undefined : shmSizeBytes,
     ulimits: ulimits.length === 0 ? undefined : ulimits,
@@ -113,6 +117,14 @@ function decodeOomScore(value: number): number | undefined {
 function decodeLogging(config: JsonReader): CreateRequest['logging'] {
   const [driver, options] = [config.text('Type'), config.textMap('Config') ?? {}];
   return driver === '' && Object.keys(options).length === 0 ? undefined : { driver, options };
+}
+
+function decodeTmpfs(host: JsonReader): Record<string, string> | undefined {
+  const places = nonEmptyMap(host.textMap('Tmpfs'));
+  const relative = Object.keys(places ?? {}).find((place) => !place.startsWith('/'));
+  if (relative === undefined) return places;
+  const words = `invalid mount path: '${relative}' mount path must be absolute`;
+  throw new OrlopError('invalid-argument', 'DOCKER_BAD_TMPFS', words);
 }
 
 function decodeConsoleSize(host: JsonReader): readonly [number, number] | undefined {

@@ -71,7 +71,7 @@ function checkWeight(weight: number): number {
 
 /** The combinations that Docker's daemon turns down before anything is made. */
 function checkLimits(limits: Limits): void {
-  const { memoryBytes, memorySwapBytes, memoryReservationBytes, nanoCpus, cpuQuotaUs, cpuPeriodUs } = limits;
+  const { memoryBytes, memorySwapBytes, memoryReservationBytes, nanoCpus, cpuQuotaUs, cpuPeriodUs, cpuShares } = limits;
   const memory = memoryBytes ?? 0;
   const swap = memorySwapBytes ?? 0;
   if (memory !== 0 && memory < 6 * 1024 * 1024) throw invalid('Minimum memory limit allowed is 6MB');
@@ -79,10 +79,14 @@ function checkLimits(limits: Limits): void {
   if (memory === 0 && swap > 0) throw invalid('You should always set the Memory limit when using Memoryswap limit, see usage');
   if (memory > 0 && (memoryReservationBytes ?? 0) > memory)
     throw invalid('Minimum memory limit can not be less than memory reservation limit, see usage');
-  if (nanoCpus !== undefined && (cpuQuotaUs !== undefined || cpuPeriodUs !== undefined)) {
-    throw invalid('Conflicting options: Nano CPUs and CPU Period or Quota cannot both be set');
-  }
+  if (nanoCpus !== undefined && cpuPeriodUs !== undefined)
+    throw invalid('Conflicting options: Nano CPUs and CPU Period cannot both be set');
+  if (nanoCpus !== undefined && cpuQuotaUs !== undefined) throw invalid('Conflicting options: Nano CPUs and CPU Quota cannot both be set');
   if ((nanoCpus ?? 0) < 0) throw invalid('Invalid value for NanoCPUs: it must be positive');
+  if ((cpuShares ?? 0) < 0) throw invalid(`invalid CPU shares (${cpuShares}): value must be a positive integer`);
+  if (cpuPeriodUs !== undefined && (cpuPeriodUs < 1000 || cpuPeriodUs > 1_000_000))
+    throw invalid('CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)');
+  if (cpuQuotaUs !== undefined && cpuQuotaUs > 0 && cpuQuotaUs < 1000) throw invalid('CPU cfs quota can not be less than 1ms (i.e. 1000)');
   checkWeight(limits.ioWeight ?? 0);
   const { realtimePeriodUs = 0, realtimeRuntimeUs = 0 } = limits;
   if (realtimePeriodUs !== 0 && realtimeRuntimeUs > realtimePeriodUs)

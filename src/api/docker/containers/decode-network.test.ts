@@ -87,7 +87,7 @@ describe('ports', () => {
   });
 
   const wrong: readonly [bindings: unknown, message: RegExp][] = [
-    [{ 'x/tcp': [{}] }, /invalid port specification: "x\/tcp"/],
+    [{ 'x/tcp': [{}] }, /invalid port specification: "x"/],
     [{ '0/tcp': [{}] }, /invalid port specification/],
     [{ '70000/tcp': [{}] }, /invalid port specification/],
     [{ '80/icmp': [{}] }, /invalid proto: icmp/],

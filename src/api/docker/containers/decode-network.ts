@@ -37,6 +37,10 @@ export function decodeNetworkPart(config: JsonReader, host: JsonReader, apiVersi
 }
 
 function plainMode(mode: string): string {
+  if (mode === 'container:') {
+    const words = 'invalid network mode: invalid container format container:<name|id>';
+    throw new OrlopError('invalid-argument', 'DOCKER_BAD_NETWORK_MODE', words);
+  }
   return mode === '' || mode === 'default' ? 'bridge' : mode;
 }
 

@@ -33,7 +33,7 @@ function parseExposed(text: string): { readonly containerPort: number; readonly 
   const protocol = (given === '' ? 'tcp' : given).toLowerCase();
   if (rest.length > 0 || !isProtocol(protocol)) throw invalid(`invalid proto: ${[given, ...rest].join('/')}`);
   const ports = parseRange(range);
-  if (ports === null || ports.first === 0) throw invalid(`invalid port specification: ${JSON.stringify(text)}`);
+  if (ports === null || ports.first === 0) throw invalid(`invalid port specification: ${JSON.stringify(range)}`);
   const { first, last } = ports;
   return Array.from({ length: last - first + 1 }, (_, index) => ({ containerPort: first + index, protocol }));
 }

@@ -1,6 +1,6 @@
-import { OrlopError, toOrlopError } from '#errors';
+import { isOrlopError, OrlopError, toOrlopError } from '#errors';
 import { compareVersions, type Exchange, type Query, type Route } from '#api/http';
-import { bindToLease, leaseHeader, type DockerCreated, type DockerTop } from '#wire';
+import { bindToLease, leaseHeader, type DockerContainerSummary, type DockerCreated, type DockerTop } from '#wire';
 import { asStartFailure } from '../start-failure.ts';
 import { attachContainer } from './attach.ts';
 import type { ContainerBackend } from './backend.ts';
@@ -70,7 +70,7 @@ function checkPlatform(platform: string): void {
   );
 }
 
-function list({ containers }: ContainerBackend, exchange: Exchange): void {
+async function list({ containers }: ContainerBackend, exchange: Exchange): Promise<void> {
   const limit = exchange.query.integer('limit') ?? 0;
   const views = containers.list({
     all: exchange.query.flag('all'),
@@ -78,14 +78,27 @@ function list({ containers }: ContainerBackend, exchange: Exchange): void {
     ...(limit > 0 ? { limit } : {}),
   });
   const nowNs = BigInt(Date.now()) * 1_000_000n;
-  exchange.json(
-    200,
-    views.map((view) => summaryOf(view, nowNs)),
-  );
+  const summaries = views.map((view) => summaryOf(view, nowNs));
+  if (!exchange.query.flag('size')) return exchange.json(200, summaries);
+  const sized: DockerContainerSummary[] = [];
+  for (const summary of summaries) sized.push({ ...summary, ...(await sizesOf(containers, summary.Id)) });
+  exchange.json(200, sized);
 }
 
-function inspect({ containers }: ContainerBackend, exchange: Exchange, storageDriver: string): void {
-  const inspection = inspectionOf(containers.inspect(idOf(exchange)), storageDriver);
+/** Nothing of a container that has been removed meanwhile. */
+async function sizesOf(containers: ContainerBackend['containers'], id: string): Promise<{ SizeRw?: number; SizeRootFs?: number }> {
+  try {
+    const { writableBytes, rootBytes } = await containers.size(id);
+    return { SizeRw: writableBytes, SizeRootFs: rootBytes };
+  } catch (error) {
+    if (isOrlopError(error, 'not-found')) return {};
+    throw error;
+  }
+}
+
+async function inspect({ containers }: ContainerBackend, exchange: Exchange, storageDriver: string): Promise<void> {
+  const plain = inspectionOf(containers.inspect(idOf(exchange)), storageDriver);
+  const inspection = exchange.query.flag('size') ? { ...plain, ...(await sizesOf(containers, plain.Id)) } : plain;
   exchange.json(200, compareVersions(exchange.apiVersion, '1.45') < 0 ? withShortIds(inspection) : inspection);
 }
 

@@ -3,7 +3,7 @@ import type { Exchange, JsonReader, Route } from '#api/http';
 import { encodeFrame, parseDetachKeys, type DockerExec, type ExecRequest, type ExecView } from '#wire';
 import { streamType } from '../containers/attach.ts';
 import { decodeSize } from '../containers/routes.ts';
-import { isCommandFailure, asStartFailure } from '../start-failure.ts';
+import { isProcessFailure, asStartFailure } from '../start-failure.ts';
 import { pipeProcess } from '../stream-pipe.ts';
 import type { ExecBackend } from './backend.ts';
 
@@ -65,7 +65,7 @@ async function start({ execs }: ExecBackend, exchange: Exchange): Promise<void> 
   try {
     attached = await execs.start(id, { detach, terminal: request.terminal, ...(consoleSize === undefined ? {} : { consoleSize }) });
   } catch (error) {
-    if (detach || !isCommandFailure(error)) throw asStartFailure(error);
+    if (detach || !isProcessFailure(error)) throw asStartFailure(error);
     const text = Buffer.from(`${(asStartFailure(error) as OrlopError).message}\r\n`);
     exchange.hijack(streamType(exchange, request.terminal)).end(request.terminal ? text : encodeFrame('stderr', text));
     return;
@@ -102,7 +102,7 @@ function inspectionOf(view: ExecView): DockerExec {
     OpenStdin: request.attachStdin,
     OpenStderr: request.attachStderr,
     OpenStdout: request.attachStdout,
-    CanRemove: !view.running && view.exitCode !== null,
+    CanRemove: false,
     ContainerID: view.containerId,
     DetachKeys: '',
     Pid: view.pid,

@@ -1,7 +1,6 @@
 import { OrlopError } from '#errors';
-import type { Exchange, Route } from '#api/http';
+import { compareVersions, type Exchange, type Route } from '#api/http';
 import type { DockerDeleted, DockerProgress, ImageView } from '#wire';
-import { failureLine } from '../registries/progress.ts';
 import type { ImageBackend } from './backend.ts';
 import { platformOf } from './platform.ts';
 import { historyOf, imageInspectionOf, imageSummaryOf } from './view.ts';
@@ -13,7 +12,7 @@ export function imageRoutes(backend: ImageBackend, storageDriver: string): Route
     {
       method: 'GET',
       path: '/images/{name...}/json',
-      handle: (exchange) => exchange.json(200, imageInspectionOf(inspect(backend, exchange), storageDriver)),
+      handle: (exchange) => exchange.json(200, imageInspectionOf(inspect(backend, exchange), storageDriver, exchange.apiVersion)),
     },
     {
       method: 'GET',
@@ -33,13 +32,27 @@ function inspect({ images }: ImageBackend, exchange: Exchange): ImageView {
   return images.inspect(nameOf(exchange), platformOf(exchange).platform);
 }
 
-function list({ images }: ImageBackend, exchange: Exchange): void {
-  exchange.json(200, images.list({ all: exchange.query.flag('all'), filters: exchange.query.filters() }).map(imageSummaryOf));
+async function list({ disk, images }: ImageBackend, exchange: Exchange): Promise<void> {
+  const { query, apiVersion } = exchange;
+  const views = images.list({ all: query.flag('all'), filters: { ...query.filters(), ...oldFilter(exchange) } });
+  const summaries = views.map((view) => imageSummaryOf(view, apiVersion));
+  if (!query.flag('shared-size')) return exchange.json(200, summaries);
+  const shared = new Map((await disk.usage()).images.map(({ id, sharedBytes }) => [id, sharedBytes]));
+  exchange.json(
+    200,
+    summaries.map((summary) => ({ ...summary, SharedSize: shared.get(summary.Id) ?? 0 })),
+  );
+}
+
+/** Before v1.41 a name was a parameter of its own. */
+function oldFilter({ apiVersion, query }: Exchange): { reference?: readonly string[] } {
+  const name = query.text('filter');
+  return name === '' || compareVersions(apiVersion, '1.41') >= 0 ? {} : { reference: [name] };
 }
 
 async function tag({ images }: ImageBackend, exchange: Exchange): Promise<void> {
   const repository = exchange.query.text('repo');
-  if (repository === '') throw new OrlopError('invalid-argument', 'DOCKER_NO_REPOSITORY', 'a tag needs the parameter repo');
+  if (repository === '') throw new OrlopError('invalid-argument', 'DOCKER_NO_REPOSITORY', 'invalid reference format');
   await images.tag(nameOf(exchange), joinTag(repository, exchange.query.text('tag')));
   exchange.empty(201);
 }
@@ -50,31 +63,31 @@ async function remove({ images }: ImageBackend, exchange: Exchange): Promise<voi
   exchange.json(200, answer);
 }
 
-/** `POST /images/create` with `fromSrc=-`: the root tar in the body. */
+/** `POST /images/create` with `fromSrc`: the root tar is the body (`-`), or is fetched from an address. Answers once the image is there. */
 export async function importImage({ images }: ImageBackend, exchange: Exchange): Promise<void> {
-  const { query } = exchange;
+  const { query, signal } = exchange;
   const source = query.text('fromSrc');
-  if (source !== '-') {
-    const message =
-      source === '' ? 'an import needs the parameter fromSrc' : `cannot import from ${source}: the engine fetches nothing by itself`;
-    throw new OrlopError(source === '' ? 'invalid-argument' : 'unimplemented', 'DOCKER_BAD_IMPORT', message, {
+  if (source === '')
+    throw new OrlopError('invalid-argument', 'DOCKER_BAD_IMPORT', 'an import needs the parameter fromSrc', {
       hint: 'send the tar as the body with fromSrc=-',
     });
-  }
   const repository = query.text('repo');
-  const message = query.text('message');
+  const url = source === '-' ? null : addressOf(source);
+  const id = await images.importRoot(url === null ? exchange.body : images.download(url, signal), {
+    changes: query.all('changes'),
+    message: query.text('message') || `Imported from ${source}`,
+    ...(repository === '' ? {} : { name: joinTag(repository, query.text('tag')) }),
+  });
   const out = exchange.stream(200, 'application/json');
-  const send = (line: DockerProgress): Promise<void> => out.write(`${JSON.stringify(line)}\r\n`);
-  try {
-    const id = await images.importRoot(exchange.body, {
-      changes: query.all('changes'),
-      ...(repository === '' ? {} : { name: joinTag(repository, query.text('tag')) }),
-      ...(message === '' ? {} : { message }),
-    });
-    await send({ status: id });
-  } catch (thrown) {
-    await send(failureLine(thrown));
-  }
+  if (url !== null) await out.write(`${JSON.stringify({ status: `Downloading from ${url.href}` } satisfies DockerProgress)}\r\n`);
+  await out.write(`${JSON.stringify({ status: id } satisfies DockerProgress)}\r\n`);
+}
+
+/** As Docker, an address without a scheme is one of the web. */
+function addressOf(source: string): URL {
+  const text = /^[a-z][a-z0-9+.-]*:\/\//i.test(source) ? source : `http://${source}`;
+  if (URL.canParse(text) && /^https?:/.test(new URL(text).protocol)) return new URL(text);
+  throw new OrlopError('invalid-argument', 'DOCKER_BAD_IMPORT', `cannot import from ${source}: it is no address of the web`);
 }
 
 /** A tag that is a digest is joined by @, as Docker's clients split it. */

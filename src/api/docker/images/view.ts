@@ -1,3 +1,4 @@
+import { compareVersions } from '#api/http';
 import {
   formatTime,
   toDockerHealthcheck,
@@ -10,22 +11,24 @@ import {
 } from '#wire';
 
 /** One entry of `GET /images/json`. */
-export function imageSummaryOf(view: ImageView): DockerImageSummary {
+export function imageSummaryOf(view: ImageView, apiVersion: string): DockerImageSummary {
+  const isNameless = view.names.length + view.digests.length === 0 && compareVersions(apiVersion, '1.43') < 0;
   return {
     Id: view.id,
     ParentId: '',
-    RepoTags: [...view.names],
-    RepoDigests: [...view.digests],
+    RepoTags: isNameless ? ['<none>:<none>'] : [...view.names],
+    RepoDigests: isNameless ? ['<none>@<none>'] : [...view.digests],
     Created: toSeconds(view.createdAtNs),
     Size: view.sizeBytes,
     SharedSize: -1,
+    ...virtualSizeOf(view, apiVersion),
     Labels: Object.keys(view.labels).length === 0 ? null : { ...view.labels },
-    Containers: view.containers,
+    Containers: -1,
   };
 }
 
 /** `GET /images/{name}/json`. */
-export function imageInspectionOf(view: ImageView, storageDriver: string): DockerImage {
+export function imageInspectionOf(view: ImageView, storageDriver: string, apiVersion: string): DockerImage {
   const { config } = view;
   return {
     Id: view.id,
@@ -61,10 +64,16 @@ export function imageInspectionOf(view: ImageView, storageDriver: string): Docke
     Architecture: view.architecture,
     Os: view.os,
     Size: view.sizeBytes,
+    ...virtualSizeOf(view, apiVersion),
     GraphDriver: { Name: storageDriver, Data: null },
     RootFS: { Type: 'layers', Layers: [...view.diffIds] },
     Metadata: { LastTagTime: zeroTime },
   };
+}
+
+/** The same as `Size`, for clients of old. */
+function virtualSizeOf({ sizeBytes }: ImageView, apiVersion: string): { VirtualSize?: number } {
+  return compareVersions(apiVersion, '1.44') < 0 ? { VirtualSize: sizeBytes } : {};
 }
 
 /** `GET /images/{name}/history`, newest step first; only the newest has an id of its own. */

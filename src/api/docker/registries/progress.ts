@@ -1,5 +1,5 @@
 import { toOrlopError } from '#errors';
-import type { Exchange } from '#api/http';
+import { formatErrorAnswer, type Exchange } from '#api/http';
 import type { DockerProgress, Progress } from '#wire';
 
 /** Docker's stream of a long operation, one JSON object a line. */
@@ -39,10 +39,8 @@ export function openProgress(exchange: Exchange): ProgressStream {
 
 /** The line that says that it has failed: the last one. */
 export function failureLine(thrown: unknown): DockerProgress {
-  const { kind, code, hint, message } = toOrlopError(thrown);
-  const text = hint === undefined ? message : `${message}. ${hint}`;
-  const errorBody = { message: text, kind, code, detail: message, ...(hint === undefined ? {} : { hint }) };
-  return { error: text, errorDetail: { message: text }, errorBody };
+  const { body } = formatErrorAnswer(toOrlopError(thrown));
+  return { error: body.message, errorDetail: { message: body.message }, errorBody: body };
 }
 
 /** What plain clients print behind the status: Docker's bar of fifty signs. */

@@ -30,12 +30,11 @@ function create(backend: RegistryBackend & ImageBackend, exchange: Exchange): Pr
 /** `POST /images/{name}/push`: one tag, or without `tag` all that the repository has here. */
 async function push(backend: RegistryBackend & ImageBackend, exchange: Exchange): Promise<void> {
   const platform = platformOf(exchange);
-  const names = namesToPush(backend, exchange);
-  const { domain, path } = parseReference(names[0] ?? '');
+  const { domain, path } = parseReference(joinTag(exchange.parameters['name'] ?? '', exchange.query.text('tag')));
   const progress = openProgress(exchange);
   progress.send({ status: `The push refers to repository [${domain}/${path}]` });
   await progress.run(async () => {
-    for (const name of names) {
+    for (const name of namesToPush(backend, exchange)) {
       const step = progress.step;
       const { tag, digest, sizeBytes } = await backend.registries.push(name, {
         ...loginOf(exchange),
@@ -49,14 +48,18 @@ async function push(backend: RegistryBackend & ImageBackend, exchange: Exchange)
   });
 }
 
-/** Known here, each of them: a push of what is not here fails before the stream begins. */
+/** Known here, each of them. */
 function namesToPush({ images }: ImageBackend, exchange: Exchange): string[] {
   const name = exchange.parameters['name'] ?? '';
   const tag = exchange.query.text('tag');
   const asked = parseReference(joinTag(name, tag));
   if (asked.tag !== undefined || asked.digest !== undefined) {
-    images.inspect(formatReference(asked));
-    return [formatReference(asked)];
+    const whole = formatReference(asked);
+    if (
+      images.list({}).some((image) => [...image.names, ...image.digests].some((known) => formatReference(parseReference(known)) === whole))
+    )
+      return [whole];
+    throw notHere(`${name}${tag === '' ? '' : `:${tag}`}`);
   }
   const own = images
     .list({})
@@ -64,7 +67,11 @@ function namesToPush({ images }: ImageBackend, exchange: Exchange): string[] {
     .filter(({ domain, path }) => domain === asked.domain && path === asked.path)
     .map(formatReference);
   if (own.length > 0) return own;
-  throw new OrlopError('not-found', 'IMAGE_NOT_FOUND', `An image does not exist locally with the tag: ${name}`);
+  throw notHere(name);
+}
+
+function notHere(name: string): OrlopError {
+  return new OrlopError('not-found', 'IMAGE_NOT_FOUND', `An image does not exist locally with the tag: ${name}`);
 }
 
 async function authenticate({ registries }: RegistryBackend, exchange: Exchange): Promise<void> {

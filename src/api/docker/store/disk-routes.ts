@@ -10,7 +10,7 @@ import type { StoreBackend } from './backend.ts';
 export function diskRoutes(backend: StoreBackend): Route[] {
   const { disk } = backend;
   return [
-    { method: 'GET', path: '/system/df', handle: async (exchange) => exchange.json(200, await diskUsage(backend)) },
+    { method: 'GET', path: '/system/df', handle: async (exchange) => exchange.json(200, await diskUsage(backend, exchange.apiVersion)) },
     { method: 'POST', path: '/containers/prune', handle: (exchange) => pruneContainers(disk, exchange) },
     { method: 'POST', path: '/images/prune', handle: (exchange) => pruneImages(disk, exchange) },
     // Where nothing is built there is nothing to prune: docker system prune asks, too.
@@ -18,14 +18,18 @@ export function diskRoutes(backend: StoreBackend): Route[] {
   ];
 }
 
-async function diskUsage({ containers, disk, images }: StoreBackend): Promise<DockerDiskUsage> {
+async function diskUsage({ containers, disk, images }: StoreBackend, apiVersion: string): Promise<DockerDiskUsage> {
   const usage = await disk.usage();
   const now = BigInt(Date.now()) * 1_000_000n;
   const imageSizes = new Map(usage.images.map((image) => [image.id, image]));
   const containerSizes = new Map(usage.containers.map((container) => [container.id, container]));
   return {
     LayersSize: usage.store.layers.bytes,
-    Images: images.list({ all: true }).map((view) => ({ ...imageSummaryOf(view), SharedSize: imageSizes.get(view.id)?.sharedBytes ?? 0 })),
+    Images: images.list({ all: true }).map((view) => ({
+      ...imageSummaryOf(view, apiVersion),
+      Containers: view.containers,
+      SharedSize: imageSizes.get(view.id)?.sharedBytes ?? 0,
+    })),
     Containers: containers.list({ all: true }).map((view) => {
       const { writableBytes = 0, imageId = '' } = containerSizes.get(view.id) ?? {};
       return { ...summaryOf(view, now), SizeRw: writableBytes, SizeRootFs: writableBytes + (imageSizes.get(imageId)?.sizeBytes ?? 0) };

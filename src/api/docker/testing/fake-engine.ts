@@ -187,6 +187,7 @@ export function createFakeEngine(): FakeEngine {
     attach: async (ref, wanted) => find(ref).process.attach(wanted),
     logs: (ref, request, signal) => replay(find(ref).process, request, signal),
     resize: async (ref, rows, columns) => find(ref).process.resize(rows, columns),
+    size: async () => ({ writableBytes: 10, rootBytes: 110 }),
     sample: (ref) => (find(ref).view.status === 'running' ? fakeSample(++samples) : null),
     top: async (ref) => ({ titles: ['PID', 'CMD'], processes: [['4321', find(ref).view.command.join(' ')]] }),
   };
@@ -195,6 +196,11 @@ export function createFakeEngine(): FakeEngine {
     imported,
     signals,
     containers,
+    disk: {
+      async usage() {
+        throw new OrlopError('unimplemented', 'FAKE_DISK', 'this engine has no disk');
+      },
+    },
     execs: {
       create: (ref, request) => {
         const { view } = find(ref);
@@ -230,6 +236,9 @@ export function createFakeEngine(): FakeEngine {
     images: {
       list: () => [...new Set(images.values())],
       inspect: (ref) => findImage(images, ref),
+      download: async function* (url) {
+        yield Buffer.from(url.href);
+      },
       remove: async (ref) => {
         const image = findImage(images, ref);
         for (const name of image.names) images.delete(name);
