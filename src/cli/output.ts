@@ -10,6 +10,7 @@ export interface Output {
   readonly isTTY: boolean;
   /** Of the terminal's window; undefined where there is none. */
   readonly columns: number | undefined;
+  readonly rows: number | undefined;
   /** For what needs one: the size of its window, a question at the terminal. Made when first asked for; all that follows goes through it. */
   readonly stream: NodeJS.WriteStream;
   /** False when more should wait until `drained`. */
@@ -29,6 +30,9 @@ export function createOutput(descriptor: number, open: () => NodeJS.WriteStream,
     },
     get columns() {
       return isCharacterDevice(descriptor) && stream().isTTY ? stream().columns : undefined;
+    },
+    get rows() {
+      return isCharacterDevice(descriptor) && stream().isTTY ? stream().rows : undefined;
     },
     get stream() {
       return stream();

@@ -15,8 +15,10 @@ const listings: Readonly<Record<string, (engine: Client) => Promise<string[]>>> 
   IMAGE_NOT_FOUND: listImages,
   NETWORK_NOT_FOUND: listNetworks,
   VOLUME_NOT_FOUND: listVolumes,
-  CLI_NO_SUCH_OBJECT: async (engine) =>
-    (await Promise.all([listContainers(engine), listImages(engine), listNetworks(engine), listVolumes(engine)])).flat(),
+  CLI_NO_SUCH_OBJECT: async (engine) => {
+    const lists = await Promise.allSettled([listContainers, listImages, listNetworks, listVolumes].map((list) => list(engine)));
+    return lists.flatMap((list) => (list.status === 'fulfilled' ? list.value : []));
+  },
 };
 
 /** Asks, in the hint of an error about a name that is not there, for the name that was probably meant. Any other error is as it was. */

@@ -78,6 +78,59 @@ describe('the command line, against our HTTP edge over an engine in memory', () 
     await orlop('rm', '-f', 'busy');
   });
 
+  test('top without a name shows all containers: once on a pipe, again and again on a terminal until q', async () => {
+    await orlop('run', '-d', '--name', 'busy', 'debian:trixie', 'sleep', '60');
+    const once = await orlop('top');
+    assert.match(once.stdout, /^1 container +cpu 25\.0% +memory 2MiB +pids 3\n\nNAME +CPU % .*\nbusy +25\.0% +2MiB /);
+    assert.match((await orlop('top', '--json')).stdout, /^\[\{"id":"[0-9a-f]{64}","name":"busy",.*\}\]\n$/);
+    assert.equal((await orlop('top', '--sort', 'weight')).code, 125);
+    assert.equal((await orlop('top', '--sort', 'cpu', 'busy')).code, 125);
+    const live = startInTerminal(`stty rows 9 cols 60; ${quote([...orlopCommand, 'top'])}; stty -a`, { env: env() });
+    await live.said('\u001B[1mc cpu↓');
+    live.child.stdin.write('m');
+    await live.said('\u001B[1mm memory↓');
+    live.child.stdin.write('m');
+    await live.said('\u001B[1mm memory↑');
+    live.child.stdin.write('q');
+    const { stdout, code } = await live.ended;
+    assert.equal(code, 0);
+    assert.ok(stdout.includes('\u001B[?1049h') && stdout.includes('\u001B[?1049l'), stdout);
+    assert.match(stdout.slice(stdout.lastIndexOf('\u001B[?1049l')), /[\n ]opost .* icanon /s);
+    await orlop('rm', '-f', 'busy');
+  });
+
+  test('--json prints one document, the engine its data and failures among it, and a line for each of a stream', async () => {
+    const [{ Id: id, Warnings: warnings }] = documents(await orlop('run', '-d', '--json', '--name', 'box', 'debian:trixie', 'sleep', '60'));
+    assert.deepEqual(warnings, []);
+    const [list] = documents(await orlop('ps', '--json'));
+    assert.deepEqual([list.length, list[0].Id, list[0].Names, typeof list[0].Created], [1, id, ['/box'], 'number']);
+    assert.equal(documents(await orlop('images', '--json'))[0][0].RepoTags[0], 'debian:trixie');
+    assert.equal(documents(await orlop('version', '--json'))[0].Client.Os, 'linux');
+    assert.equal(documents(await orlop('stats', '--no-stream', '--json'))[0].name, '/box');
+    assert.deepEqual(documents(await orlop('stop', '--json', 'box')), [[{ Name: 'box' }]]);
+    assert.deepEqual(documents(await orlop('wait', '--json', 'box')), [[{ Name: 'box', StatusCode: 143 }]]);
+    const removed = await orlop('rm', '--json', 'box', 'bax');
+    const [[good, bad]] = documents(removed);
+    assert.deepEqual([removed.code, removed.stderr, good, bad.Name, bad.Error.kind], [1, '', { Name: 'box' }, 'bax', 'not-found']);
+    const failed = await orlop('port', '--json', 'nobody');
+    assert.deepEqual([failed.stdout, JSON.parse(failed.stderr).error.code], ['', 'ENGINE_CONTAINER_NOT_FOUND']);
+    assert.equal((await orlop('run', '--json', 'debian:trixie')).code, 125);
+  });
+
+  test('a mistyped name is answered with the one that was probably meant', async () => {
+    await orlop('create', '--name', 'webserver', 'debian:trixie');
+    for (const words of [
+      ['rm', 'webservr'],
+      ['inspect', 'webservr'],
+      ['commit', 'webservr'],
+      ['port', 'webservr'],
+    ])
+      assert.match((await orlop(...words)).stderr, /^orlop: No such .*webservr\nhint: did you mean "webserver"\?/, words.join(' '));
+    assert.match((await orlop('history', 'debain:trixie')).stderr, /\nhint: did you mean "debian:trixie"\?/);
+    assert.doesNotMatch((await orlop('rm', 'elephant')).stderr, /did you mean/);
+    await orlop('rm', 'webserver');
+  });
+
   test('run -d prints the id; ps, stop, wait, logs, rename and rm know the container', async () => {
     const { stdout: id } = await orlop('run', '-d', '--name', 'box', '-e', 'A=b', 'debian:trixie', 'sleep', '60');
     assert.match(id, /^[0-9a-f]{64}\n$/);
@@ -221,7 +274,7 @@ describe('the command line, against our HTTP edge over an engine in memory', () 
       [['run', '--nope', 'x'], /^orlop: unknown flag: --nope\nhint: usage: orlop run /],
       [['run', '-it', '--detach-keys', 'ctrl-', 'debian:trixie'], /^orlop: invalid detach keys \(ctrl-\)\n/],
       [['run', '-Z'], /^orlop: unknown shorthand flag: 'Z' in -Z\n/],
-      [['run', '--link', 'db:d', 'x'], /^orlop: --link is not supported yet\n/],
+      [['run', '--use-api-socket', 'x'], /^orlop: --use-api-socket is not supported yet\n/],
       [['run', '--nmae', 'x', 'y'], /^orlop: unknown flag: --nmae; did you mean "--name"\?\n/],
       [['run'], /^orlop: "orlop run" requires at least 1 argument\n/, 1],
       [['frobnicate'], /^orlop: unknown command: frobnicate\n/, 1],
@@ -263,6 +316,15 @@ test('an engine that dies under run and logs -f is said in one sentence, and 125
   }
   assert.notEqual((await exec.ended).code, 0);
 });
+
+/** The JSON documents of an output that is lines of them. */
+function documents({ stdout, stderr }: ProgramEnd): ReturnType<typeof JSON.parse>[] {
+  assert.match(stdout, /\n$/, stderr);
+  return stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+}
 
 /** Resolves when the engine has started the container and its client has had an answer. */
 async function started(server: FakeServer, name: string): Promise<void> {

@@ -1,4 +1,5 @@
 import type { CommandSpec, FlagSpec } from '../arguments/spec.ts';
+import { sortKeys } from './sort-keys.ts';
 import { createFlags, refusedFlags, refusedSystemFlags, sharedFlags } from './container-flags.ts';
 
 const many = Number.POSITIVE_INFINITY;
@@ -195,10 +196,13 @@ export const containerCommands: readonly CommandSpec[] = [
   },
   {
     name: 'top',
-    summary: "Show a container's processes",
-    usage: 'CONTAINER [ps OPTIONS]',
-    flags: [],
-    positionals: { min: 1, max: many },
+    summary: "Show a container's processes, or what all containers use, live",
+    usage: '[OPTIONS] [CONTAINER [ps OPTIONS]]',
+    flags: [
+      { name: 'no-stream', kind: 'flag', help: 'Show all containers once' },
+      { name: 'sort', kind: 'text', value: 'key', help: 'What all containers are sorted by (default cpu)', choices: Object.keys(sortKeys) },
+    ],
+    positionals: { min: 0, max: many },
     stopsAtPositional: true,
     completes: 'running',
   },

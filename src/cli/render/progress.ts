@@ -1,12 +1,13 @@
 import type { Progress } from '#wire';
 
-/** Shows the steps of a long operation on standard error: one changing line on a terminal, else a line for each new status. */
+/** Shows the steps of a long operation on standard error: on a terminal a line for each part, which change in place and go at the end; else a line for each new status. */
 export interface ProgressView extends Disposable {
   report(step: Progress): void;
 }
 
 export interface ProgressOutput {
   readonly isTTY?: boolean;
+  readonly rows?: number | undefined;
   readonly columns?: number | undefined;
   write(text: string): unknown;
 }
@@ -14,36 +15,68 @@ export interface ProgressOutput {
 const minimumMs = 50;
 
 export function createProgressView(out: ProgressOutput, options: { quiet: boolean; nowMs?: () => number }): ProgressView {
-  const nowMs = options.nowMs ?? (() => performance.now());
+  if (options.quiet) return { report: () => {}, [Symbol.dispose]: () => {} };
+  return out.isTTY === true ? createBars(out, options.nowMs ?? (() => performance.now())) : createLines(out);
+}
+
+function createLines(out: ProgressOutput): ProgressView {
+  const said = new Map<string, string>();
+  return {
+    report: (step) => {
+      const line = formatStatus(step);
+      if (said.get(step.id ?? '') === line) return;
+      said.set(step.id ?? '', line);
+      out.write(`${line}\n`);
+    },
+    [Symbol.dispose]: () => {},
+  };
+}
+
+/** Parts by their names in the order that they came in; what has no name is the one line below all. */
+function createBars(out: ProgressOutput, nowMs: () => number): ProgressView {
+  const steps = new Map<string, Progress>();
+  let drawn = 0;
   let shownAtMs = Number.NEGATIVE_INFINITY;
-  let lastStatus = '';
-  let dirty = false;
-  const report = (step: Progress): void => {
-    if (options.quiet) return;
-    const status = step.id === undefined || step.id === '' ? step.status : `${step.id}: ${step.status}`;
-    const fresh = status !== lastStatus;
-    if (out.isTTY !== true) {
-      if (fresh) out.write(`${status}\n`);
-      lastStatus = status;
-      return;
-    }
-    if (!fresh && nowMs() - shownAtMs < minimumMs) return;
-    shownAtMs = nowMs();
-    lastStatus = status;
-    dirty = true;
-    out.write(`\r\u001B[K${formatStep(status, step).slice(0, Math.max(20, (out.columns ?? 80) - 1))}`);
+  const erase = (): string => (drawn === 0 ? '' : `\r${drawn > 1 ? `\u001B[${drawn - 1}A` : ''}\u001B[J`);
+  const draw = (): void => {
+    const columns = Math.max(20, (out.columns ?? 80) - 1);
+    const lines = choose([...steps.values()], Math.max(1, (out.rows ?? 24) - 1)).map((step) => formatStep(step).slice(0, columns));
+    out.write(`${erase()}${lines.join('\n')}`);
+    drawn = lines.length;
   };
   return {
-    report,
+    report: (step) => {
+      const id = step.id ?? '';
+      const fresh = steps.get(id)?.status !== step.status;
+      if (id === '') steps.delete(id);
+      steps.set(id, step);
+      if (!fresh && nowMs() - shownAtMs < minimumMs) return;
+      shownAtMs = nowMs();
+      draw();
+    },
     [Symbol.dispose]: () => {
-      if (dirty) out.write('\r\u001B[K');
+      if (drawn > 0) out.write(erase());
+      drawn = 0;
     },
   };
 }
 
-function formatStep(status: string, { current, total }: Progress): string {
-  if (current === undefined || total === undefined || total <= 0) return status;
+/** So many as fit: what is still moving rather than what is done, then the latest. */
+function choose(steps: readonly Progress[], room: number): readonly Progress[] {
+  if (steps.length <= room) return steps;
+  const moving = steps.filter(({ current, total }) => current !== undefined && total !== undefined && current < total);
+  const kept = new Set([...steps.filter((step) => !moving.includes(step)), ...moving].slice(-room));
+  return steps.filter((step) => kept.has(step));
+}
+
+function formatStatus({ id, status }: Progress): string {
+  return id === undefined || id === '' ? status : `${id}: ${status}`;
+}
+
+function formatStep(step: Progress): string {
+  const { current, total } = step;
+  if (current === undefined || total === undefined || total <= 0) return formatStatus(step);
   const width = 24;
   const filled = Math.max(0, Math.min(width, Math.round((current / total) * width)));
-  return `${status} [${'='.repeat(filled)}${' '.repeat(width - filled)}] ${Math.floor((Math.min(current, total) / total) * 100)}%`;
+  return `${formatStatus(step)} [${'='.repeat(filled)}${' '.repeat(width - filled)}] ${Math.floor((Math.min(current, total) / total) * 100)}%`;
 }

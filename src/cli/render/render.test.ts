@@ -152,13 +152,30 @@ describe('progress', () => {
     return { texts, out: { isTTY, columns: 60, write: (text) => void texts.push(text) } };
   };
 
-  test('without a terminal is one line for each new status', () => {
+  test('without a terminal is one line for each new status of each part', () => {
     const { out, texts } = record(false);
     using view = createProgressView(out, { quiet: false });
     view.report({ status: 'Fetching', current: 1, total: 4 });
-    view.report({ status: 'Fetching', current: 2, total: 4 });
+    view.report({ id: 'a', status: 'Downloading', current: 1, total: 4 });
+    view.report({ id: 'b', status: 'Downloading' });
+    view.report({ id: 'a', status: 'Downloading', current: 2, total: 4 });
     view.report({ id: 'a', status: 'Done' });
-    assert.deepEqual(texts, ['Fetching\n', 'a: Done\n']);
+    assert.deepEqual(texts, ['Fetching\n', 'a: Downloading\n', 'b: Downloading\n', 'a: Done\n']);
+  });
+
+  test('on a terminal has a line for each part, as many as there is room for, those that move first', () => {
+    const { out, texts } = record(true);
+    const view = createProgressView({ ...out, rows: 3 }, { quiet: false, nowMs: () => 0 });
+    view.report({ id: 'a', status: 'Waiting' });
+    view.report({ id: 'b', status: 'Downloading', current: 1, total: 2 });
+    view.report({ id: 'c', status: 'Waiting' });
+    view[Symbol.dispose]();
+    assert.deepEqual(texts, [
+      'a: Waiting',
+      '\r\u001B[Ja: Waiting\nb: Downloading [============            ] 50%',
+      '\r\u001B[1A\u001B[Jb: Downloading [============            ] 50%\nc: Waiting',
+      '\r\u001B[1A\u001B[J',
+    ]);
   });
 
   test('on a terminal is one line that changes, at a bearable pace, and goes', () => {
@@ -171,9 +188,9 @@ describe('progress', () => {
     view.report({ status: 'Fetching', current: 9, total: 4 });
     view[Symbol.dispose]();
     assert.deepEqual(texts, [
-      '\r\u001B[KFetching [======                  ] 25%',
-      '\r\u001B[KFetching [========================] 100%',
-      '\r\u001B[K',
+      'Fetching [======                  ] 25%',
+      '\r\u001B[JFetching [========================] 100%',
+      '\r\u001B[J',
     ]);
   });
 

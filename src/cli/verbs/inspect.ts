@@ -1,11 +1,12 @@
 import type { Client } from '#client';
-import { isOrlopError, OrlopError } from '#errors';
+import { isOrlopError, OrlopError, toOrlopError } from '#errors';
 import { usageError } from '../arguments/usage-error.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Invocation, Verb } from '../invocation.ts';
 import { write } from '../io.ts';
 import { reportError } from '../render/error.ts';
 import { printJson } from '../render/json.ts';
+import { suggestName } from '../suggest-names.ts';
 import { parseTemplate } from '../render/template.ts';
 
 export const inspect: Verb = (invocation) => {
@@ -40,7 +41,7 @@ async function inspectAll({ args, io, client }: Invocation, type: string): Promi
   if (args.flag('json')) await printJson(io, found);
   else if (template !== null) for (const item of found) await write(io.stdout, `${template.render(item)}\n`);
   else await write(io.stdout, `${format === 'json' ? JSON.stringify(found) : JSON.stringify(found, null, 4)}\n`);
-  for (const failure of failures) await reportError(io, failure);
+  for (const failure of failures) await reportError(io, await suggestName(toOrlopError(failure), engine, args.positionals));
   return failures.length === 0 ? exitCodes.ok : exitCodes.failure;
 }
 

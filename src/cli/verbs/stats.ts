@@ -1,12 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Client } from '#client';
-import { isOrlopError } from '#errors';
-import { usageOf, type DockerStats } from '#wire';
+import type { DockerStats } from '#wire';
 import { exitCodes } from '../exit-codes.ts';
-import type { Verb } from '../invocation.ts';
+import type { Invocation, Verb } from '../invocation.ts';
 import { write } from '../io.ts';
+import { printJson } from '../render/json.ts';
 import { formatList } from '../render/list.ts';
 import { formatBinaryBytes, formatBytes } from '../values/size.ts';
+import { usageOf } from '../values/usage.ts';
+import { sampleAll } from './sample-all.ts';
 
 const columns = ['ID', 'Name', 'CPUPerc', 'MemUsage', 'MemPerc', 'NetIO', 'BlockIO', 'PIDs'];
 const headers = {
@@ -19,39 +20,33 @@ const headers = {
   BlockIO: 'BLOCK I/O',
 };
 
-/** Shares of a processor are those of the last second: the first table comes after one. */
 const pauseMs = 1000;
 
-export const stats: Verb = async ({ args, io, client }) => {
+/** Shares of a processor are those of the last second: where the table is not drawn again and again, the first comes after one. */
+export const stats: Verb = async (invocation) => {
+  const { args, io, client } = invocation;
   const engine = await client();
   const refs = args.positionals;
   const once = args.flag('no-stream');
-  const live = !once && io.stdout.isTTY;
-  for (let before = await sampleAll(engine, refs, args.flag('all')); ; ) {
+  const live = !once && !args.flag('json') && io.stdout.isTTY;
+  let before = await sampleAll(engine, refs, args.flag('all'));
+  if (live) await write(io.stdout, `\u001b[2J${onScreen(tableOf(invocation, before, new Map()))}`);
+  for (;;) {
     await delay(pauseMs);
     const now = await sampleAll(engine, refs, args.flag('all'));
-    const rows = [...now].map(([ref, sample]) => rowOf(ref, sample, before.get(ref), args.flag('no-trunc')));
-    const text = formatList(rows, { format: args.text('format'), columns, headers });
-    await write(io.stdout, live ? onScreen(text) : text);
+    if (args.flag('json')) for (const sample of now.values()) await printJson(io, sample);
+    else {
+      const text = tableOf(invocation, now, before);
+      await write(io.stdout, live ? onScreen(text) : text);
+    }
     if (once || (refs.length > 0 && now.size === 0)) return exitCodes.ok;
     before = now;
   }
 };
 
-/** By the name that was asked for, else by id. A container that is not there at first is an error; later it has gone. */
-async function sampleAll(engine: Client, refs: readonly string[], all: boolean): Promise<Map<string, DockerStats>> {
-  const wanted = refs.length > 0 ? refs : (await engine.containers.list({ all })).map(({ Id }) => Id);
-  const samples = await Promise.all(
-    wanted.map(async (ref) => {
-      try {
-        return [[ref, await engine.containers.sample(ref)] as const];
-      } catch (error) {
-        if (refs.length === 0 && isOrlopError(error, 'not-found')) return [];
-        throw error;
-      }
-    }),
-  );
-  return new Map(samples.flat());
+function tableOf({ args }: Invocation, now: ReadonlyMap<string, DockerStats>, before: ReadonlyMap<string, DockerStats>): string {
+  const rows = [...now].map(([ref, sample]) => rowOf(ref, sample, before.get(ref), args.flag('no-trunc')));
+  return formatList(rows, { format: args.text('format'), columns, headers });
 }
 
 /** From the upper left corner, over what was there. */
@@ -61,20 +56,20 @@ function onScreen(text: string): string {
 
 function rowOf(ref: string, now: DockerStats, before: DockerStats | undefined, whole: boolean): Record<string, string> {
   const usage = usageOf(now, before);
-  const { memoryBytes: used, memoryLimitBytes: limit } = usage;
+  const { memoryBytes, memoryLimitBytes } = usage;
   return {
     Container: ref,
     ID: whole ? now.id : now.id.slice(0, 12),
-    Name: now.name.replace(/^\//, ''),
-    CPUPerc: percent(usage.processors),
-    MemUsage: `${formatBinaryBytes(used)} / ${formatBinaryBytes(limit)}`,
-    MemPerc: percent(limit === 0 ? 0 : used / limit),
+    Name: usage.name,
+    CPUPerc: usage.processors === null ? '--' : percent(usage.processors),
+    MemUsage: `${formatBinaryBytes(memoryBytes)} / ${formatBinaryBytes(memoryLimitBytes)}`,
+    MemPerc: percent(memoryLimitBytes === 0 ? 0 : memoryBytes / memoryLimitBytes),
     NetIO: `${formatBytes(usage.receivedBytes)} / ${formatBytes(usage.sentBytes)}`,
     BlockIO: `${formatBytes(usage.readBytes)} / ${formatBytes(usage.writtenBytes)}`,
-    PIDs: String(usage.pids),
+    PIDs: String(usage.processes),
   };
 }
 
-function percent(share: number): string {
+export function percent(share: number): string {
   return `${(share * 100).toFixed(2)}%`;
 }
