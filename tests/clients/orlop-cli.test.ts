@@ -122,7 +122,7 @@ describe('the command line, against our HTTP edge over an engine in memory', () 
     for (const words of [
       ['rm', 'webservr'],
       ['inspect', 'webservr'],
-      ['commit', 'webservr'],
+      ['logs', 'webservr'],
       ['port', 'webservr'],
     ])
       assert.match((await orlop(...words)).stderr, /^orlop: No such .*webservr\nhint: did you mean "webserver"\?/, words.join(' '));
