@@ -4,6 +4,7 @@ import { isErrno, isOrlopError } from '#errors';
 import { openCgroup } from '#runtime';
 import { connectMonitor, readExitRecord, type Addon } from '#sys';
 import { followExit, recordExit, releaseRun } from './container/exit.ts';
+import { cgroupPathOf } from './container/cgroup-path.ts';
 import { createLive } from './container/live.ts';
 import { isActive, parseRecord } from './container/record.ts';
 import { removeWhole } from './container/remove.ts';
@@ -96,20 +97,37 @@ async function tryConnect(addon: Addon, directory: string) {
   }
 }
 
-/** Ends and removes what is in our parent cgroup and belongs to no container: sandboxes that an earlier engine had ready. */
+/**
+ * Ends and removes what is in our parent cgroup and belongs to no container: sandboxes that an earlier engine had ready; and, wherever containers asked for theirs, those of
+ * starts that were cut off.
+ */
 async function sweepCgroups(context: EngineContext): Promise<void> {
-  const known = new Set(context.table.all().map((container) => container.record.run?.cgroup));
-  const found = new Set(context.cgroups.hierarchies.flatMap((hierarchy) => childCgroups(join(hierarchy.mountPoint, context.cgroupParent))));
+  const records = context.table.all().map(({ record }) => record);
+  const known = records.flatMap(({ run }) => (run === null ? [] : [run.cgroup]));
+  for (const record of records) {
+    const path = record.run === null ? cgroupPathOf(context, record) : undefined;
+    if (path !== undefined) await removeStray(context, path);
+  }
+  await sweepBelow(context, context.cgroupParent, known);
+}
+
+async function sweepBelow(context: EngineContext, parent: string, known: readonly string[]): Promise<void> {
+  const found = new Set(context.cgroups.hierarchies.flatMap((hierarchy) => childCgroups(join(hierarchy.mountPoint, parent))));
   for (const name of found) {
-    const path = `${context.cgroupParent}/${name}`;
-    if (known.has(path)) continue;
-    const cgroup = openCgroup(context.cgroups, path);
-    try {
-      await cgroup.killAll();
-      await cgroup.remove();
-    } catch (error) {
-      context.logger.warn('a cgroup of an earlier engine could not be removed', { cgroup: path, error });
-    }
+    const path = `${parent}/${name}`;
+    if (known.includes(path)) continue;
+    if (known.some((one) => one.startsWith(`${path}/`))) await sweepBelow(context, path, known);
+    else await removeStray(context, path);
+  }
+}
+
+async function removeStray(context: EngineContext, path: string): Promise<void> {
+  const cgroup = openCgroup(context.cgroups, path);
+  try {
+    await cgroup.killAll();
+    await cgroup.remove();
+  } catch (error) {
+    context.logger.warn('a cgroup of an earlier engine could not be removed', { cgroup: path, error });
   }
 }
 

@@ -15,22 +15,21 @@ import { idmappedView, type Addon } from '#sys';
 import type { IdRange, IdRanges } from './id-ranges.ts';
 import { usualSkeleton } from './spec/skeleton.ts';
 
-/**
- * `own`: all namespaces new, with a user namespace and a range · `shared-users`: the host's user namespace, the rest new ·
- * `shared-network`: the host's user and network namespaces.
- */
-export type SandboxShape = 'own' | 'shared-users' | 'shared-network';
-
-/** Namespaces of a running container that a sandbox is made in; descriptors are borrowed. Its range, when the user namespace is shared too. */
-export interface JoinedNamespaces {
-  readonly net: number;
-  readonly user: number | null;
+/** Those namespaces of a sandbox that are not new. */
+export interface SandboxNamespaces {
+  /** The host's. */
+  readonly shared: ReadonlySet<NamespaceName>;
+  /** Of running containers; descriptors are borrowed. */
+  readonly joined: ReadonlyMap<NamespaceName, number>;
+  /** Of the user namespace, when that is joined. */
   readonly idRange: IdRange | null;
 }
 
-/** A parked process and what it holds on the host, ready to become any container of its shape and skeleton. */
+/** All of them new, with a range of user ids. */
+export const ownNamespaces: SandboxNamespaces = { shared: new Set(), joined: new Map(), idRange: null };
+
+/** A parked process and what it holds on the host, ready to become any container with its namespaces and skeleton. */
 export interface ReadySandbox {
-  readonly shape: SandboxShape;
   readonly sandbox: Sandbox;
   readonly cgroup: Cgroup;
   readonly idRange: IdRange | null;
@@ -43,10 +42,8 @@ export interface ReadySandbox {
 }
 
 export interface SandboxPool extends AsyncDisposable {
-  /** The usual ones are ready; any other is made now. */
-  take(shape: SandboxShape, skeleton: Skeleton): Promise<ReadySandbox>;
-  /** One with the network of another container, made now. */
-  join(shape: SandboxShape, skeleton: Skeleton, joined: JoinedNamespaces): Promise<ReadySandbox>;
+  /** The usual ones are ready; any other is made now. `cgroup`: its path, where one was asked for. */
+  take(namespaces: SandboxNamespaces, skeleton: Skeleton, cgroup?: string): Promise<ReadySandbox>;
   /** Begins to keep sandboxes ready: once what an earlier engine left has been swept. */
   fill(): void;
 }
@@ -59,16 +56,12 @@ export interface SandboxPoolOptions {
   /** Below this each sandbox has its own cgroup. */
   readonly cgroupParent: string;
   readonly idRanges: IdRanges;
-  /** How many sandboxes of shape `own` with an app's usual skeleton are kept ready. */
+  /** How many sandboxes with namespaces of their own and an app's usual skeleton are kept ready. */
   readonly size: number;
   readonly logger: Logger;
 }
 
-const namespacesOf: Readonly<Record<SandboxShape, readonly NamespaceName[]>> = {
-  own: ['user', 'mnt', 'pid', 'net', 'ipc', 'uts', 'cgroup'],
-  'shared-users': ['mnt', 'pid', 'net', 'ipc', 'uts', 'cgroup'],
-  'shared-network': ['mnt', 'pid', 'ipc', 'uts', 'cgroup'],
-};
+const names: readonly NamespaceName[] = ['user', 'mnt', 'pid', 'net', 'ipc', 'uts', 'cgroup'];
 
 /** Making a sandbox takes the processor, and locks of the kernel, that the start which took the last one needs. */
 const refillAfterMs = 20;
@@ -89,7 +82,7 @@ export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
   const refill = (): void => {
     while (!closed && ready.length + making < options.size) {
       making++;
-      void makeSandbox(options, 'own', usual)
+      void makeSandbox(options, ownNamespaces, usual)
         .then((sandbox) => (closed ? sandbox.discard() : void ready.push(sandbox)))
         .catch((error: unknown) => options.logger.warn('no sandbox could be made ready', { error }))
         .finally(() => {
@@ -111,17 +104,17 @@ export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
 
   return {
     fill: refill,
-    async take(shape, skeleton) {
-      if (shape !== 'own' || skeletonKey(skeleton) !== usualKey) return makeSandbox(options, shape, skeleton);
+    async take(namespaces, skeleton, cgroup) {
+      const own = namespaces.shared.size + namespaces.joined.size === 0 && cgroup === undefined;
+      if (!own || skeletonKey(skeleton) !== usualKey) return makeSandbox(options, namespaces, skeleton, cgroup);
       let candidate = ready.shift();
       while (candidate !== undefined && !candidate.sandbox.isAlive()) {
         void candidate.discard().catch((error: unknown) => options.logger.warn('a dead sandbox could not be cleared', { error }));
         candidate = ready.shift();
       }
       if (ready.length <= options.size / 2) refillSoon();
-      return candidate ?? makeSandbox(options, 'own', usual);
+      return candidate ?? makeSandbox(options, ownNamespaces, usual);
     },
-    join: (shape, skeleton, joined) => makeSandbox(options, shape, skeleton, joined),
     async [Symbol.asyncDispose]() {
       closed = true;
       if (timer !== null) clearTimeout(timer);
@@ -133,20 +126,20 @@ export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
 
 async function makeSandbox(
   options: SandboxPoolOptions,
-  shape: SandboxShape,
+  namespaces: SandboxNamespaces,
   skeleton: Skeleton,
-  joined: JoinedNamespaces | null = null,
+  path = `${options.cgroupParent}/${randomBytes(8).toString('hex')}`,
 ): Promise<ReadySandbox> {
   await using undo = new AsyncDisposableStack();
-  const cgroup = createCgroup(options.cgroups, `${options.cgroupParent}/${randomBytes(8).toString('hex')}`);
+  const cgroup = createCgroup(options.cgroups, path);
   undo.defer(() => cgroup.remove());
-  const idRange = shape === 'own' ? takeRange(options.idRanges, joined) : null;
+  const idRange = namespaces.shared.has('user') ? null : takeRange(options.idRanges, namespaces.idRange);
   if (idRange !== null) undo.defer(() => options.idRanges.release(idRange));
   const sandbox = undo.use(
     await openSandbox({
       addon: options.addon,
       bosun: options.bosun,
-      namespaces: namespacesOf[shape].map((name) => requestOf(name, joined)),
+      namespaces: requestsOf(namespaces),
       cgroup,
       skeleton,
       ...(idRange === null ? {} : { idMap: idMapOf(idRange) }),
@@ -160,7 +153,6 @@ async function makeSandbox(
     viewOpen = false;
   };
   return {
-    shape,
     sandbox,
     cgroup,
     idRange,
@@ -173,16 +165,19 @@ async function makeSandbox(
   };
 }
 
-function takeRange(idRanges: IdRanges, joined: JoinedNamespaces | null): IdRange {
-  const shared = joined?.idRange ?? null;
-  if (shared === null) return idRanges.take();
-  idRanges.hold(shared);
-  return shared;
+function takeRange(idRanges: IdRanges, joined: IdRange | null): IdRange {
+  if (joined === null) return idRanges.take();
+  idRanges.hold(joined);
+  return joined;
 }
 
-function requestOf(name: NamespaceName, joined: JoinedNamespaces | null): NamespaceRequest {
-  const join = name === 'net' ? joined?.net : name === 'user' ? joined?.user : undefined;
-  return join === undefined || join === null ? { name } : { name, join };
+function requestsOf({ shared, joined }: SandboxNamespaces): NamespaceRequest[] {
+  return names
+    .filter((name) => !shared.has(name))
+    .map((name) => {
+      const join = joined.get(name);
+      return join === undefined ? { name } : { name, join };
+    });
 }
 
 function openView(options: SandboxPoolOptions, sandbox: Sandbox): number {

@@ -164,6 +164,8 @@ export interface Addon {
    * which is to be closed, and cannot be attached any more.
    */
   lockMounts(mounts: readonly number[]): number[];
+  /** A clone of one mount of another mount namespace, detached; `path` is looked up from that one's root and follows no links. */
+  openTreeInside(mountNamespace: number, path: string): number;
   mount(source: string | null, target: string, fstype: string | null, flags: number, data: string | null): void;
   umount(target: string, flags: number): void;
   /** As mountDetached, in a thread of its own: for file systems that read a disk first. */

@@ -7,12 +7,13 @@ import { nowNs, publishContainerEvent, type EngineContext } from '../context.ts'
 import type { ContainerId, CreateRequest, ImageView } from '../model.ts';
 import { mergeLogConfig } from '../logs/config.ts';
 import { checkLog } from '../logs/container-log.ts';
-import { joinedId, knownPlaces, planNetworks, type NetworkPlan } from '../network/mode.ts';
+import { knownPlaces, planNetworks, type KnownPlaces, type NetworkPlan } from '../network/mode.ts';
 import { reservePlaces } from '../network/places.ts';
 import { resolveImageForUse } from '../image/images.ts';
 import type { InitSystem } from '#system';
 import { initOf, stopSignalOf } from '../system/init.ts';
 import { prepareFirstBoot } from '../system/prepare.ts';
+import { checkNamespaces, joinedId } from '../spec/namespaces.ts';
 import { checkSecurity } from '../spec/check-security.ts';
 import { planLimits, type LimitPlan } from '../spec/plan-limits.ts';
 import { makeMounts, planMountsOf, withMounts } from '../volume/make-mounts.ts';
@@ -22,6 +23,7 @@ import { resolveProcess } from './effective.ts';
 import { diskSizeOf } from './disk-limit.ts';
 import { checkHostLimits, readHostResources } from './host-limits.ts';
 import { machineResolvConf, parseExtraHost } from './host-files.ts';
+import { cgroupPathOf } from './cgroup-path.ts';
 import { createContainerId, createName, parseContainerName } from './names.ts';
 import { endingSignal, formatRecord, initialState, type ContainerRecord } from './record.ts';
 
@@ -37,12 +39,10 @@ export async function createContainer(context: EngineContext, request: CreateReq
     request.kind === 'system' && view.config.stopSignal === '' ? { stopSignal: stopSignalOf(init), ...request } : request,
     limits,
   );
-  const networks = planNetworks(
-    request,
-    knownPlaces(context.networks, (ref) => context.table.find(ref).record.id),
-  );
+  const known = knownPlaces(context.networks, (ref) => context.table.find(ref).record.id);
+  const networks = planNetworks(request, known);
   const mounts = await planMountsOf(context, request, view);
-  const bare = planRecord(context, asked, view, { manifest: image.target, chain: image.chain }, networks);
+  const bare = planRecord(context, withJoinedIds(asked, known), view, { manifest: image.target, chain: image.chain }, networks);
   const record = withMounts(bare, mounts, view);
   checkLog(record);
   // In the container's own queue from the first moment that others can see it: a start waits until it is whole.
@@ -107,7 +107,8 @@ function planRecord(
   checkSecurity(request);
   checkHostLimits(request.limits ?? {}, readHostResources());
   diskSizeOf(request);
-  checkHostNetwork(request, mode);
+  checkNamespaces(request, mode);
+  cgroupPathOf(context, { id, request });
   return {
     id,
     name,
@@ -140,27 +141,23 @@ function checkIsolation(request: CreateRequest): void {
   );
 }
 
-function checkHostNetwork(request: CreateRequest, network: string): void {
-  if (network === 'host' && request.userNamespace === 'auto') {
-    throw new OrlopError(
-      'invalid-argument',
-      'ENGINE_NETWORK_USERNS',
-      "network host cannot be combined with an own user namespace: the host's network belongs to the host's",
-      {
-        hint: 'leave out one of them',
-      },
-    );
-  }
-  if (network === 'host' && request.kind === 'system' && request.privileged !== true) {
-    throw new OrlopError('invalid-argument', 'ENGINE_NETWORK_SYSTEM', 'a system container has a network of its own', {
-      hint: 'use the network bridge or none',
-    });
-  }
+/** Other containers by their ids, so that new names of theirs change nothing. */
+function withJoinedIds(request: CreateRequest, known: KnownPlaces): CreateRequest {
+  const idOf = (mode: string | undefined): string | undefined => {
+    const other = joinedId(mode);
+    return other === null ? mode : `container:${known.containerId(other)}`;
+  };
+  const [pidNamespace, ipcNamespace] = [idOf(request.pidNamespace), idOf(request.ipcNamespace)];
+  return {
+    ...request,
+    ...(pidNamespace === undefined ? {} : { pidNamespace }),
+    ...(ipcNamespace === undefined ? {} : { ipcNamespace }),
+  };
 }
 
 function hostnameOf(request: CreateRequest, network: string, name: string, id: string, context: EngineContext): string {
   if (request.hostname !== undefined && request.hostname !== '') return request.hostname;
-  if (network === 'host') return context.hostname;
+  if (network === 'host' || request.utsNamespace === 'host') return context.hostname;
   const other = joinedId(network);
   if (other !== null) return context.table.find(other).record.hostname;
   return request.kind === 'system' ? name.replaceAll('_', '-') : id.slice(0, 12);

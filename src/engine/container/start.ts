@@ -6,10 +6,9 @@ import { resolveUser, startContainer as startProcess, type Started, type Stdio }
 import { AT_FDCWD, idmappedView, OPEN_TREE_CLONE, prepareMonitorDirectory } from '#sys';
 import { nowNs, publishContainerEvent, saveRecord, saveState, type EngineContext } from '../context.ts';
 import { attachPlaces, detachPlaces, prepareNames, serveNames } from '../network/attachment.ts';
-import { openJoining } from '../network/joining.ts';
 import { placesForStart, publishPlaces } from '../network/places.ts';
 import { portWishesOf, reservePorts } from '../network/ports.ts';
-import type { ReadySandbox, SandboxShape } from '../sandbox-pool.ts';
+import type { ReadySandbox } from '../sandbox-pool.ts';
 import { boundingSet, buildSpec } from '../spec/build-spec.ts';
 import { deviceRules, findBlockDevice, hostDevices } from '../spec/devices.ts';
 import { hostFilesOf } from '../spec/mounts.ts';
@@ -20,10 +19,13 @@ import { exitCodeOfFailure } from '../exec/exit-code.ts';
 import { openLog } from '../logs/container-log.ts';
 import { openMounts, releaseMounts } from '../volume/start-mounts.ts';
 import { watchHealth } from '../health/watch.ts';
+import { cgroupPathOf } from './cgroup-path.ts';
 import { followExit } from './exit.ts';
+import { openSurroundings } from './joining.ts';
 import type { ContainerRecord, ContainerState } from './record.ts';
 import { removeWhole } from './remove.ts';
 import { mountRoot, openUsers } from './root-mount.ts';
+import { openSharedMemory } from './shared-memory.ts';
 import type { LiveContainer } from './table.ts';
 
 /**
@@ -75,16 +77,15 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
     return descriptor;
   };
 
-  const joining = openJoining(context, record);
-  if (joining !== null) borrowed.use(joining);
-  const shape = joining?.shape ?? shapeOf(record);
-  const devices = devicesOf(context, record, shape);
+  const { namespaces, sharesMemoryWith } = borrowed.use(openSurroundings(context, record));
+  const ownUsers = !namespaces.shared.has('user');
+  const devices = devicesOf(context, record, ownUsers);
   const snapshot = await context.store.snapshots.locate(record.id, record.image.chain);
   const places = await placesForStart(context, record);
   const ports = portWishesOf(record);
   if (ports.length > 0) await reservePorts(context, container, ports);
-  const skeleton = planSkeleton({ ...record, ownUsers: shape === 'own', devices });
-  const ready = await (joining === null ? context.pool.take(shape, skeleton) : context.pool.join(shape, skeleton, joining.namespaces));
+  const skeleton = planSkeleton({ ...record, ownUsers, devices });
+  const ready = await context.pool.take(namespaces, skeleton, cgroupPathOf(context, record));
   undo.defer(() => ready.discard());
   borrowed.defer(() => ready.release());
   // Both go on while the disk is waited for; whatever fails meanwhile, they are over before what they work on is taken away.
@@ -97,17 +98,18 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   const run = { cgroup: ready.cgroup.path, idRange: ready.idRange };
   // From here on a new engine can find what this run holds.
   saveState(context, container, { error: '' }, run);
-  const rules = deviceRules(record, shape === 'own', context.cgroups);
+  const rules = deviceRules(record, ownUsers, context.cgroups);
   const limits = limitsToResources(record.request.limits ?? {}, (path) => findBlockDevice(context.addon, path));
   ready.cgroup.apply({ ...limits, ...(rules.length === 0 ? {} : { devices: rules }) });
   if (record.kind === 'system' && ready.idRange !== null) ready.cgroup.delegate(ready.idRange.first, ready.idRange.first);
   prepareMonitorDirectory(files.monitor);
   const { filesOwner, service } = await prepareNames(context, container, places);
   const mounts = mountHostFiles(context, filesOwner, ready, borrow);
-  const filter = seccompFilter(record, boundingSet(record, context.cgroups, shape === 'own'), context.seccomp);
+  const filter = seccompFilter(record, boundingSet(record, context.cgroups, ownUsers), context.seccomp);
   const [root] = await beginnings;
   if (service !== null) await serveNames(context, record, service, () => ready.sandbox.openNamespace('net'));
   const asked = await openMounts(context, record, ready, borrow);
+  const memory = sharesMemoryWith === null ? [] : [['/dev/shm', borrow(openSharedMemory(context, sharesMemoryWith))] as const];
 
   const user = resolveUser(context.addon, root, record.process.user, record.request.groupAdd);
   const spec = buildSpec(record, {
@@ -123,7 +125,7 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   const started = await startProcess(ready.sandbox, {
     spec,
     root: { mount: root },
-    mounts: new Map([...mounts, ...asked]),
+    mounts: new Map([...memory, ...mounts, ...asked]),
     stdio: stdioOf(record),
     monitorDirectory: borrow(openDirectory(files.monitor)),
     clients,
@@ -165,14 +167,8 @@ function writeDownLater(context: EngineContext, container: LiveContainer, record
 }
 
 /** Device nodes beyond those that every container has. */
-function devicesOf(context: EngineContext, record: ContainerRecord, shape: SandboxShape): LinuxDevice[] {
-  return record.request.privileged === true && shape !== 'own' ? hostDevices(context.addon) : [];
-}
-
-function shapeOf(record: ContainerRecord): SandboxShape {
-  if (record.network === 'host') return 'shared-network';
-  const shared = record.request.userNamespace === 'host' || (record.request.privileged === true && record.request.userNamespace !== 'auto');
-  return shared ? 'shared-users' : 'own';
+function devicesOf(context: EngineContext, record: ContainerRecord, ownUsers: boolean): LinuxDevice[] {
+  return record.request.privileged === true && !ownUsers ? hostDevices(context.addon) : [];
 }
 
 /** Each file is a view of its own: before Linux 6.15 nothing can be cloned out of the data root's view. */

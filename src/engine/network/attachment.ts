@@ -5,7 +5,7 @@ import type { ContainerRecord } from '../container/record.ts';
 import type { LiveContainer } from '../container/table.ts';
 import type { EngineContext } from '../context.ts';
 import { networkOwner } from './joining.ts';
-import { joinedId } from './mode.ts';
+import { joinedId } from '../spec/namespaces.ts';
 import { isWired } from './places.ts';
 import { closePorts, openPorts } from './ports.ts';
 

@@ -7,7 +7,8 @@ import { saveRecord, type EngineContext } from '../context.ts';
 import type { EndpointWishes } from '../model.ts';
 import { refreshNames } from './attachment.ts';
 import { publishNetworkEvent } from './events.ts';
-import { checkWishes, isClosed, joinedId } from './mode.ts';
+import { joinedId } from '../spec/namespaces.ts';
+import { checkWishes, isClosed } from './mode.ts';
 import { isWired, reservePlace } from './places.ts';
 import { openPorts, portWishesOf, reservePorts } from './ports.ts';
 

@@ -1,6 +1,7 @@
 import { isOrlopError, OrlopError } from '#errors';
 import type { NetworkRecord, Networks } from '#network';
 import type { CreateRequest, EndpointWishes, NetworkMode } from '../model.ts';
+import { joinedId } from '../spec/namespaces.ts';
 
 /** Where a container is to be: what its mode is called from now on, and its places in networks, the mode's first. */
 export interface NetworkPlan {
@@ -13,11 +14,6 @@ export interface NetworkPlace {
   /** The network's name. */
   readonly network: string;
   readonly wishes: EndpointWishes;
-}
-
-/** The id of the container whose network a mode shares; null for any other mode. */
-export function joinedId(mode: NetworkMode): string | null {
-  return mode.startsWith('container:') ? mode.slice('container:'.length) : null;
 }
 
 /** What a request's names are looked up in. */

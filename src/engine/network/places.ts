@@ -3,7 +3,8 @@ import type { ContainerRecord } from '../container/record.ts';
 import type { LiveContainer } from '../container/table.ts';
 import type { EngineContext } from '../context.ts';
 import { publishNetworkEvent } from './events.ts';
-import { joinedId, type NetworkPlace } from './mode.ts';
+import { joinedId } from '../spec/namespaces.ts';
+import type { NetworkPlace } from './mode.ts';
 
 /** Gives a container its places, one after the other; on failure all are given back. */
 export async function reservePlaces(context: EngineContext, record: ContainerRecord, places: readonly NetworkPlace[]): Promise<void> {

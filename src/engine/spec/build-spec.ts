@@ -29,7 +29,8 @@ export function buildSpec(record: ContainerRecord, facts: SpecFacts): Spec {
   const init = facts.init === null ? [] : [{ destination: initTarget, type: 'bind', source: facts.init, options: ['bind', 'ro'] }];
   return {
     ociVersion: '1.2.0',
-    hostname: record.hostname,
+    // In the host's namespace of names nothing is to be named.
+    ...(request.utsNamespace === 'host' ? {} : { hostname: record.hostname }),
     ...(request.domainname === undefined || request.domainname === '' ? {} : { domainname: request.domainname }),
     root: { path: 'rootfs', readonly: request.readOnlyRoot === true },
     mounts: [...planMounts(record.kind, request, record.mounts), ...init],

@@ -3,6 +3,7 @@ import type { SpecMount } from '#oci';
 import type { CreateRequest, Kind } from '../model.ts';
 import type { ResolvedMount } from '../volume/resolved-mount.ts';
 import { specMountOf } from '../volume/spec-mounts.ts';
+import { joinedId } from './namespaces.ts';
 
 /** Where the files that the engine writes for a container are bound, and their names in its directory. */
 const hostFileTargets: Readonly<Record<string, string>> = {
@@ -51,7 +52,7 @@ function appMounts(request: CreateRequest): SpecMount[] {
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: sysOptions },
     { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: sysOptions },
     { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: [...quiet] },
-    sharedMemory(request),
+    ...sharedMemory(request),
   ];
 }
 
@@ -64,7 +65,7 @@ function systemMounts(request: CreateRequest): SpecMount[] {
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...quiet, 'ro'] },
     { destination: '/sys/fs/cgroup', type: 'cgroup2', source: 'cgroup2', options: [...quiet, 'rw', 'nsdelegate'] },
     { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: [...quiet] },
-    sharedMemory(request),
+    ...sharedMemory(request),
     { destination: '/run', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'nodev', 'strictatime', 'mode=755'] },
   ];
 }
@@ -76,9 +77,13 @@ const terminals: SpecMount = {
   options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
 };
 
-function sharedMemory(request: CreateRequest): SpecMount {
-  const size = request.shmSizeBytes ?? defaultShmBytes;
-  return { destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: [...quiet, 'mode=1777', `size=${size}`] };
+/** POSIX shared memory goes with the IPC namespace: that of the host, or of another container, which comes as a descriptor. */
+function sharedMemory({ shmSizeBytes: size = defaultShmBytes, ipcNamespace = 'private' }: CreateRequest): SpecMount[] {
+  const destination = '/dev/shm';
+  if (ipcNamespace === 'none') return [];
+  if (ipcNamespace === 'host' || joinedId(ipcNamespace) !== null)
+    return [{ destination, type: 'bind', source: '/dev/shm', options: ['rbind', ...quiet] }];
+  return [{ destination, type: 'tmpfs', source: 'shm', options: [...quiet, 'mode=1777', `size=${size}`] }];
 }
 
 function temporaryMounts(tmpfs: Readonly<Record<string, string>>): SpecMount[] {

@@ -2,7 +2,7 @@ import type { Linux, LinuxDevice } from '#oci';
 import { maskedPaths, readonlyPaths, skeletonOf, type Skeleton } from '#runtime';
 import type { ContainerRecord } from '../container/record.ts';
 import type { CreateRequest } from '../model.ts';
-import { joinedId } from '../network/mode.ts';
+import { joinedId } from './namespaces.ts';
 import type { ResolvedMount } from '../volume/resolved-mount.ts';
 import { planMounts } from './mounts.ts';
 

@@ -220,11 +220,6 @@ describe('a create request', () => {
       ['Links', ['a:b']],
       ['Devices', [{ PathOnHost: '/dev/x' }]],
       ['DeviceRequests', [{ Count: -1 }]],
-      ['PidMode', 'host'],
-      ['IpcMode', 'host'],
-      ['UTSMode', 'host'],
-      ['CgroupnsMode', 'host'],
-      ['CgroupParent', '/x'],
       ['Cgroup', 'container:x'],
       ['IOMaximumIOps', 1],
     ];

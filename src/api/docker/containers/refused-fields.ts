@@ -10,11 +10,6 @@ interface RefusedField {
 const hostFields: Readonly<Record<string, RefusedField>> = {
   Links: { words: 'links' },
   Cgroup: { words: 'sharing a cgroup' },
-  CgroupParent: { words: 'a parent cgroup' },
-  CgroupnsMode: { words: 'a cgroup namespace other than private', harmless: ['private'] },
-  IpcMode: { words: 'an IPC namespace other than private', harmless: ['private'] },
-  PidMode: { words: 'a PID namespace other than private', harmless: ['private'] },
-  UTSMode: { words: "the host's UTS namespace", harmless: ['private'] },
   Devices: { words: 'devices' },
   DeviceCgroupRules: { words: 'device rules' },
   DeviceRequests: { words: 'device requests such as GPUs' },
