@@ -3,6 +3,9 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { createSeccompCache, openCgroup } from '#runtime';
 import { attachContainer } from './attach.ts';
+import { createBuildVerbs } from './build/verbs.ts';
+import { removeOldSecrets } from './build/scratch.ts';
+import { removeUnfinishedSteps } from './build/step-container.ts';
 import { commitContainer, containerChanges, exportContainer } from './container/changes.ts';
 import { createContainer, nameInUse } from './container/create.ts';
 import { resizeDisk } from './container/disk-limit.ts';
@@ -59,6 +62,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   await using undo = new AsyncDisposableStack();
   const context = createContext(options, undo);
   await recoverContainers(context);
+  await removeUnfinishedSteps(context);
+  await removeOldSecrets(context);
   context.pool.fill();
   resumeRestarts(context);
   const leases = undo.use(createLeases(context));
@@ -83,6 +88,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       check: (how) => context.store.check(how),
     },
     registries: createRegistryVerbs(context),
+    builds: createBuildVerbs(context),
     lxd: createLxdVerbs(context),
     templates: createTemplateVerbs(context),
     launch: (source, request, follow) => launchSystem(context, source, request, follow),

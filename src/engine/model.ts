@@ -40,6 +40,7 @@ import type {
   WaitCondition,
 } from '#wire';
 
+import type { BuildVerbs } from './build/verbs.ts';
 import type { FileVerbs } from './files/verbs.ts';
 import type { LeaseVerbs } from './lease/leases.ts';
 
@@ -237,6 +238,8 @@ export interface Engine extends AsyncDisposable {
     /** Unauthenticated when the registry does not let them in. `identityToken`: to be kept in place of the password; null when there is none. */
     login(registry: string, login: RegistryLogin, signal: AbortSignal): Promise<{ identityToken: string | null }>;
   };
+  /** Images from Dockerfiles, and what is kept of them. */
+  readonly builds: BuildVerbs;
   /** Images that were made for LXD and Incus. */
   readonly lxd: {
     /** A unified tarball, or a metadata tarball and its root; `name` is null for an image without one. */

@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import type { Writable } from 'node:stream';
 import { constants, createZstdCompress } from 'node:zlib';
-import { mediaTypes } from '#oci';
+import { OrlopError } from '#errors';
+import { type Descriptor, type Digest, digestAlgorithm, digestHex, mediaTypes } from '#oci';
 import { type ChainId, chainIdOf, decompress, detectCompression, type Lease, type Store } from '#store';
 import type { ImageLayer } from './types.ts';
 
@@ -41,6 +43,33 @@ export async function addLayer(
     diffId: layer.diffId,
     chainId: layer.chainId satisfies ChainId,
   };
+}
+
+/**
+ * Stores an unpacked layer, packed with zstd, as a blob that the lease holds. Data-loss `IMAGE_LAYER_CHANGED` when it does not pack to its digest: somebody has changed its files.
+ */
+export async function packLayer(
+  store: Store,
+  lease: Lease,
+  { diffId, chainId }: Pick<ImageLayer, 'diffId' | 'chainId'>,
+  signal?: AbortSignal,
+): Promise<Descriptor> {
+  const [directory = ''] = store.layers.directories(chainId);
+  const data = compress(checked(store.layers.pack(directory), diffId));
+  const blob = await store.content.ingest(lease, data, signal === undefined ? {} : { signal });
+  return { mediaType: mediaTypes.ociLayerZstd, digest: blob.digest, size: blob.size };
+}
+
+async function* checked(tar: AsyncIterable<Uint8Array>, diffId: Digest): AsyncGenerator<Uint8Array> {
+  const hash = createHash(digestAlgorithm(diffId));
+  for await (const chunk of tar) {
+    hash.update(chunk);
+    yield chunk;
+  }
+  if (hash.digest('hex') !== digestHex(diffId))
+    throw new OrlopError('data-loss', 'IMAGE_LAYER_CHANGED', `the files of layer ${diffId} are not what they were when it was made`, {
+      hint: 'remove what builds keep and build again: orlop builder prune --all',
+    });
 }
 
 async function* count(source: AsyncIterable<Uint8Array>, report: (bytes: number) => void): AsyncGenerator<Uint8Array> {

@@ -71,6 +71,7 @@ export function createImages(store: Store, options: ImagesOptions = {}): Images 
         references.flatMap((reference) => tagsOf(store, reference).map((name) => savedImageOf(find(name, wanted)))),
         signal,
       ),
+    saveAs: (target, names, signal) => saveImages(store, [{ image: imageOf(target), names: names.map(formatTag) }], signal),
     async load(source, how) {
       const loaded = await loadArchive(store, source, platform, how);
       return loaded.map(({ target, names }) => ({ image: imageOf(target), names }));

@@ -1,8 +1,8 @@
-export { addLayer, type AddLayerOptions } from './add-layer.ts';
+export { addLayer, type AddLayerOptions, packLayer } from './add-layer.ts';
 export { parseChanges } from './changes.ts';
 export type { CommitRequest } from './commit.ts';
 export type { LoadOptions } from './load.ts';
-export { isUntagged } from './untagged.ts';
+export { isUntagged, untaggedName } from './untagged.ts';
 export { type HistoryLine, historyOf } from './history.ts';
 export { createImages, type ImagesOptions } from './images.ts';
 export { createLxdImages, type FetchOptions, type LxdImages, type LxdImagesOptions } from './lxd/fetch.ts';

@@ -125,6 +125,8 @@ export interface Images {
   commit(request: CommitRequest): Promise<Image>;
   /** An archive of images, each under the name that it is asked for by; see `saveImages`. Not-found before the first byte. */
   save(references: readonly string[], options?: SaveOptions): AsyncIterable<Buffer>;
+  /** The same of one image that needs no name here, by the digest of its manifest and under these names. */
+  saveAs(target: Digest, names: readonly string[], signal?: AbortSignal): AsyncIterable<Buffer>;
   /** The images of an archive, with the names that it gave them; see `loadArchive`. */
   load(
     source: AsyncIterable<Uint8Array>,

@@ -20,6 +20,7 @@ export interface NewImage {
   /** ISO 8601. */
   readonly created: string;
   readonly platform: Platform;
+  readonly author?: string;
 }
 
 /** Writes config and manifest; the lease holds the whole image from then on, until it has a name. Returns the manifest's digest. */
@@ -27,6 +28,7 @@ export async function writeImage(store: Store, lease: Lease, image: NewImage): P
   const { platform } = image;
   const config = formatImageConfig({
     created: image.created,
+    ...(image.author === undefined ? {} : { author: image.author }),
     architecture: platform.architecture,
     os: platform.os,
     ...(platform.variant === undefined ? {} : { variant: platform.variant }),

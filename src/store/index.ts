@@ -52,7 +52,7 @@ export type {
   Snapshotter,
   Store,
 } from './types.ts';
-export { type ByteText, byteTextOf, fromByteText, toByteText } from './tar/byte-text.ts';
+export { type ByteText, byteTextOf, fromByteText, showByteText, toByteText } from './tar/byte-text.ts';
 export type { Extent, TarEntry, TarType } from './tar/header.ts';
 export { readTarMembers, type TarMember } from './tar/entries.ts';
 export { createTarReader, type TarHandlers, type TarReader } from './tar/reader.ts';

@@ -14,6 +14,7 @@ export { parseErrorBody, type ErrorBody } from './error-body.ts';
 export { formatAge } from './age.ts';
 export { formatLogTime, formatTime, parseDuration, parseTime, toSeconds, zeroTime } from './time.ts';
 export { createDetachScanner, defaultDetachKeys, parseDetachKeys, type DetachScanner } from './detach-keys.ts';
+export type * from './build.ts';
 export type * from './moves.ts';
 export type * from './registry.ts';
 export type * from './files.ts';

@@ -7,7 +7,7 @@ import { isActive, type ContainerRecord } from './record.ts';
 import { pauseContainer, unpauseContainer } from './stop.ts';
 
 /** What is mounted in each container. Where an image lacks such a place, starting makes it: that is no change of the container's. */
-const mountPoints: ReadonlySet<string> = new Set([
+export const mountPoints: ReadonlySet<string> = new Set([
   '.dockerenv',
   'dev',
   'dev/console',

@@ -15,6 +15,7 @@ export function createLive(dataRoot: string, record: ContainerRecord): LiveConta
     stopping: false,
     packer: null,
     health: null,
+    hiddenEnv: [],
     restartTimer: null,
     restartDelayMs: 0,
   };

@@ -69,6 +69,8 @@ export interface ContainerRecord {
   readonly ports: readonly PublishedPort[];
   readonly state: ContainerState;
   readonly run: RunFacts | null;
+  /** It carries out a step of a build: what an engine's end leaves of it is removed. */
+  readonly isStep?: boolean;
 }
 
 export const initialState: ContainerState = {

@@ -23,14 +23,14 @@ export async function mountRoot(context: EngineContext, { record, ready, snapsho
   return await mountSnapshot(context, snapshot, owners, isVolatile(record));
 }
 
-/** The root of a container that does not run, with the owners that it sees: for the engine's own reading and writing. */
-export function mountUnmapped(context: EngineContext, snapshot: Snapshot): Promise<number> {
-  return mountSnapshot(context, snapshot, { base: context.dataRootDescriptor, usernsFd: null, first: 0 }, false);
+/** The root of a container that does not run, with the owners that it sees: for the engine's own reading and writing. `volatile`: nobody waits for the disk. */
+export function mountUnmapped(context: EngineContext, snapshot: Snapshot, { volatile = false } = {}): Promise<number> {
+  return mountSnapshot(context, snapshot, { base: context.dataRootDescriptor, usernsFd: null, first: 0 }, volatile);
 }
 
 /** Lost with the host, it was to go anyway. */
 function isVolatile(record: ContainerRecord): boolean {
-  return record.request.autoRemove === true;
+  return record.request.autoRemove === true || record.isStep === true;
 }
 
 interface Owners {

@@ -112,13 +112,17 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   const memory = sharesMemoryWith === null ? [] : [['/dev/shm', borrow(openSharedMemory(context, sharesMemoryWith))] as const];
 
   const user = resolveUser(context.addon, root, record.process.user, record.request.groupAdd);
-  const spec = buildSpec(record, {
-    user,
-    ownUsers: ready.idRange !== null,
-    devices,
-    layout: context.cgroups,
-    init: record.request.init === true ? context.bosunFile : null,
-  });
+  const process = { ...record.process, env: [...record.process.env, ...container.hiddenEnv] };
+  const spec = buildSpec(
+    { ...record, process },
+    {
+      user,
+      ownUsers: ready.idRange !== null,
+      devices,
+      layout: context.cgroups,
+      init: record.request.init === true ? context.bosunFile : null,
+    },
+  );
   const clients = container.waitingClients.splice(0);
   for (const client of clients) borrow(client.socket);
   const log = openLog(container, borrow);

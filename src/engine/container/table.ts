@@ -31,6 +31,8 @@ export interface LiveContainer {
   packer: LogPacker | null;
   /** null: nobody asks whether it is well. */
   health: HealthWatch | null;
+  /** `NAME=value` for its next start, written down nowhere: secrets. */
+  hiddenEnv: readonly string[];
   /** Its policy starts it again when this fires. */
   restartTimer: NodeJS.Timeout | null;
   /** The last wait before such a start, ms; 0: there was none. */

@@ -40,7 +40,7 @@ async function openUnmapped(
   undo: AsyncDisposableStack,
 ): Promise<number> {
   const { addon, volumes, dataRootDescriptor } = context;
-  if (mount.type === 'image') return openImageMount(context, mount, dataRootDescriptor);
+  if (mount.type === 'image') return openImageMount(context, mount, { base: dataRootDescriptor, first: 0 });
   const facts = { addon, range: null };
   if (mount.type === 'bind') return openSourceMount(facts, { ...mount, propagation: 'rprivate' }, mount.source);
   const { path } = await volumes.acquire(mount.source, record.id);

@@ -24,27 +24,35 @@ export async function resolveMountImages(
 
 /** Keeps the content of mounted images as long as the lease lives; null when there is nothing to keep. */
 export function leaseImages({ store }: EngineContext, { mounts }: ContainerRecord): Lease | null {
-  const manifests = mounts.flatMap(({ image }) => (image === undefined ? [] : [image.manifest]));
+  const manifests = mounts.flatMap(({ image }) => (image === undefined || image.manifest === '' ? [] : [image.manifest]));
   if (manifests.length === 0) return null;
   const lease = store.leases.create();
   for (const manifest of manifests) lease.hold({ image: manifest });
   return lease;
 }
 
-/** A read-only view of an image's layers as a detached mount. `base` is the data root as the container's ids see it. The caller closes it. */
-export async function openImageMount(context: EngineContext, { image, source, subpath }: ResolvedMount, base: number): Promise<number> {
+/**
+ * A view of an image's layers as a detached mount, read-only unless it has a place for what is written. `base` is the data root as the container's ids see it, `first` the
+ * host's id of its root. The caller closes it.
+ */
+export async function openImageMount(
+  context: EngineContext,
+  { image, source, subpath, readOnly }: Pick<ResolvedMount, 'image' | 'source' | 'subpath' | 'readOnly'>,
+  { base, first }: { readonly base: number; readonly first: number },
+): Promise<number> {
   const { addon, store, overlayWay } = context;
-  const { lower } = store.snapshots.view(image?.chain ?? null);
+  const lower = image?.directory === undefined ? store.snapshots.view(image?.chain ?? null).lower : [image.directory];
+  const writable = readOnly ? undefined : image?.writable;
   // overlayfs without a writable directory wants two layers; an empty one changes nothing.
   const [empty = ''] = store.snapshots.view(null).lower;
   const layers = lower.length > 1 ? lower : [...lower, empty];
   const whole = await mountOverlayRoot(addon, {
     base,
     lower: [...new Set(layers)],
-    fsuid: 0,
-    fsgid: 0,
+    ...(writable === undefined
+      ? { fsuid: 0, fsgid: 0, attributes: k.MOUNT_ATTR_RDONLY }
+      : { upper: { directory: writable.upper, work: writable.work }, volatile: true, fsuid: first, fsgid: first }),
     way: overlayWay,
-    attributes: k.MOUNT_ATTR_RDONLY,
   });
   if (subpath === undefined) return whole;
   try {

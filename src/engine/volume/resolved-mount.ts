@@ -22,7 +22,19 @@ export interface ResolvedMount extends Omit<MountWish, 'short' | 'recursiveReadO
   /** volume: made for a container without a name, and removed with it where that is asked for. */
   readonly isAnonymous?: boolean;
   /** image: what it shows. */
-  readonly image?: { readonly id: string; readonly manifest: Digest; readonly chain: ChainId | null };
+  readonly image?: MountedLayers;
+}
+
+/** Layers that a mount shows. */
+export interface MountedLayers {
+  /** Of the image; empty when they are no image's. */
+  readonly id: string;
+  readonly manifest: Digest | '';
+  readonly chain: ChainId | null;
+  /** A directory below the data root in place of a chain. */
+  readonly directory?: string;
+  /** Directories below the data root that take what is written there. */
+  readonly writable?: { readonly upper: string; readonly work: string };
 }
 
 /** What clients are shown of it. */

@@ -31,7 +31,9 @@ export async function openMounts(
 
 async function openMount(context: EngineContext, record: ContainerRecord, mount: ResolvedMount, ready: ReadySandbox): Promise<number> {
   const { addon, volumes } = context;
-  if (mount.type === 'image') return openImageMount(context, mount, ready.view ?? context.dataRootDescriptor);
+  if (mount.type === 'image') {
+    return openImageMount(context, mount, { base: ready.view ?? context.dataRootDescriptor, first: ready.idRange?.first ?? 0 });
+  }
   const source = { addon, range: ready.idRange };
   if (mount.type === 'bind') return openSourceMount(source, mount, mount.source);
   const { path } = await volumes.acquire(mount.source, record.id);

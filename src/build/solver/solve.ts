@@ -1,0 +1,340 @@
+import { isOrlopError, OrlopError, toOrlopError } from '#errors';
+import type { HistoryEntry, ImageConfig } from '#oci';
+import { scratchConfig } from '../stages/compile.ts';
+import { copyKey, runKey, workdirKey } from '../cache/keys.ts';
+import type { CompiledStage, CopyStep, FileSource, RunStep, StageConfig, StagePlan, Step } from '../model.ts';
+import {
+  type BaseImage,
+  emptyRoot,
+  type ImageSource,
+  type NewLayer,
+  type Root,
+  type SolvedStage,
+  type SolverPorts,
+  type StepContext,
+  type Work,
+} from '../ports.ts';
+import { historyEntries, stateOf } from './history.ts';
+import { createLimiter } from './limiter.ts';
+
+export interface SolveOptions {
+  /** A stage's steps, once its base's config is known. */
+  readonly compile: (position: number, base: StageConfig | CompiledStage) => CompiledStage;
+  readonly noCache: boolean;
+  /** One step at a time, in the order of the file. */
+  readonly sequential: boolean;
+  /** How many steps run at the same time. */
+  readonly parallel: number;
+  /** Whose network steps have that ask for none: part of what they depend on. */
+  readonly network: string;
+  /** Seconds: nothing is younger. */
+  readonly epoch?: number;
+  readonly signal: AbortSignal;
+  /** An error as it is to be told: with the place in the file. */
+  readonly explain: (error: OrlopError, step: Step) => OrlopError;
+}
+
+/** Instructions that are more than configuration. */
+const realSteps: ReadonlySet<string> = new Set(['run', 'copy', 'add', 'workdir']);
+
+/** One build on its way. */
+interface Solving {
+  readonly plan: StagePlan;
+  readonly ports: SolverPorts;
+  readonly options: SolveOptions;
+  readonly signal: AbortSignal;
+  readonly stages: Map<number, Promise<SolvedStage>>;
+  readonly images: Map<string, Promise<BaseImage>>;
+  readonly lines: Numbering;
+  readonly limit: ReturnType<typeof createLimiter>;
+}
+
+/** Lines of the file over all stages, in the order in which a sequential build comes to them. */
+interface Numbering {
+  readonly total: number;
+  /** Of each stage's FROM. */
+  readonly first: readonly number[];
+}
+
+/**
+ * Builds the target of a plan: each stage as soon as what it needs is there, independent ones side by side, each step once, and only when no build has done the same before. The first
+ * failure gives up the rest and is what is thrown.
+ */
+export async function solve(plan: StagePlan, ports: SolverPorts, options: SolveOptions): Promise<SolvedStage> {
+  const giveUp = new AbortController();
+  const signal = AbortSignal.any([options.signal, giveUp.signal]);
+  const limit = createLimiter(options.sequential ? 1 : options.parallel);
+  const solving: Solving = { plan, ports, options, signal, limit, stages: new Map(), images: new Map(), lines: numberLines(plan) };
+  try {
+    if (options.sequential) for (const position of plan.stages.keys()) await stageAt(solving, position);
+    return await stageAt(solving, plan.target);
+  } catch (error) {
+    giveUp.abort(error);
+    // What runs side by side has let go of everything before the build has ended.
+    await Promise.allSettled(solving.stages.values());
+    throw error;
+  }
+}
+
+function numberLines(plan: StagePlan): Numbering {
+  const first: number[] = [];
+  let next = plan.file.globalArgs.length + 1;
+  for (const { stage } of plan.stages) {
+    first.push(next);
+    next += stage.instructions.length + 1;
+  }
+  return { total: next - 1, first };
+}
+
+function stageAt(solving: Solving, position: number): Promise<SolvedStage> {
+  const running = solving.stages.get(position) ?? solveStage(solving, position);
+  solving.stages.set(position, running);
+  // Whoever needs it hears of its failure; that nobody may is no accident.
+  running.catch(() => undefined);
+  return running;
+}
+
+async function solveStage(solving: Solving, position: number): Promise<SolvedStage> {
+  const { plan, ports, options } = solving;
+  const planned = plan.stages[position];
+  if (planned === undefined) throw new OrlopError('internal', 'BUILD_NO_STAGE', `the plan has no stage at ${position}`);
+  // Stages that it copies from begin at once, not when their turn comes.
+  if (!options.sequential) for (const other of planned.dependsOn) void stageAt(solving, other);
+  const name = planned.stage.name ?? '';
+  const from = { step: `${position}.0`, text: planned.stage.from.source, instruction: 'FROM', stage: name };
+  const line = solving.lines.first[position] ?? 0;
+  // ONBUILD triggers of the base may make it more.
+  const expected = planned.stage.instructions.filter(({ kind }) => realSteps.has(kind)).length + 1;
+  ports.report({ type: 'start', ...from, number: 1, of: expected, line, lines: solving.lines.total, atMs: Date.now() });
+  let stage = await beginStage(solving, position, from);
+  const compiled = options.compile(position, stage.compiled ?? stage.config);
+  stage = { ...stage, compiled };
+  const real = compiled.steps.filter(({ kind }) => kind !== 'config').length + 1;
+  let number = 1;
+  for (const [index, step] of compiled.steps.entries()) {
+    if (step.kind !== 'config') number++;
+    solving.signal.throwIfAborted();
+    const of = { step: `${position}.${index + 1}`, stage: name, number: step.kind === 'config' ? 0 : number, of: real };
+    stage = await takeStep(solving, stage, step, { ...of, line: line + index + 1, position });
+    if (position === plan.target) ports.images.foresee(stage.root);
+  }
+  return stage;
+}
+
+/** What a stage begins with. Says when it is there, or why not. */
+async function beginStage(solving: Solving, position: number, { step }: { readonly step: string }): Promise<SolvedStage> {
+  const { report } = solving.ports;
+  try {
+    const { stage, state } = await findBase(solving, position, step);
+    report({ type: 'end', step, atMs: Date.now(), cached: false, state });
+    return stage;
+  } catch (error) {
+    report({ type: 'end', step, atMs: Date.now(), cached: false, state: '', error: toOrlopError(error).message });
+    throw error;
+  }
+}
+
+async function findBase(solving: Solving, position: number, step: string): Promise<{ stage: SolvedStage; state: string }> {
+  const { plan, ports } = solving;
+  const { base, platform } = plan.stages[position] as StagePlan['stages'][number];
+  if (base.kind === 'stage') {
+    const stage = await stageAt(solving, base.position);
+    return { stage, state: stateOf(stage.root, stage.config) };
+  }
+  if (base.kind === 'scratch') {
+    return {
+      stage: { root: emptyRoot, base: emptyRoot, config: scratchConfig(platform), history: [], baseHistory: 0, created: '' },
+      state: '',
+    };
+  }
+  const image = await imageOf(solving, base, position, step);
+  if (position === plan.target) ports.images.foresee(image.root);
+  const { root, history } = image;
+  const stage = {
+    root,
+    base: root,
+    config: configOfBase(image.config),
+    history,
+    baseHistory: history.length,
+    created: image.config.created ?? '',
+  };
+  return { stage, state: image.id.replace(/^.*:/, '') };
+}
+
+/** Each image once, whoever asks. */
+function imageOf(solving: Solving, source: ImageSource, position: number, step: string): Promise<BaseImage> {
+  const { ports, plan } = solving;
+  const { platform } = plan.stages[position] as StagePlan['stages'][number];
+  const key = JSON.stringify([source, platform]);
+  const known = solving.images.get(key);
+  if (known !== undefined) return known;
+  const asked = ports.images.base(source, platform, contextOf(solving, step));
+  asked.catch(() => undefined);
+  solving.images.set(key, asked);
+  return asked;
+}
+
+function contextOf({ ports, signal }: Solving, step: string): StepContext {
+  return {
+    step,
+    signal,
+    log: (stream, text) => ports.report({ type: 'log', step, stream, text }),
+    progress: (progress) => ports.report({ type: 'progress', step, progress }),
+    container: (id) => ports.report({ type: 'container', step, id }),
+  };
+}
+
+interface StepPlace {
+  readonly step: string;
+  readonly stage: string;
+  readonly number: number;
+  readonly of: number;
+  readonly line: number;
+  readonly position: number;
+}
+
+async function takeStep(solving: Solving, stage: SolvedStage, step: Step, { position, ...place }: StepPlace): Promise<SolvedStage> {
+  const { ports, options, lines } = solving;
+  const { report } = ports;
+  report({
+    type: 'start',
+    text: step.isTrigger ? `ONBUILD ${step.source}` : step.source,
+    instruction: step.instruction,
+    ...place,
+    lines: lines.total,
+    atMs: Date.now(),
+  });
+  try {
+    const outcome = await outcomeOf(solving, stage, step, { position, step: place.step });
+    const next = afterStep(stage, step, outcome, { epoch: options.epoch, now: ports.now() });
+    const state = stateOf(next.root, next.config);
+    report({ type: 'end', step: place.step, atMs: Date.now(), cached: outcome.cached, state });
+    return next;
+  } catch (thrown) {
+    const error = solving.signal.aborted && !isOrlopError(thrown) ? cancelled(thrown) : options.explain(toOrlopError(thrown), step);
+    report({ type: 'end', step: place.step, atMs: Date.now(), cached: false, state: '', error: error.message });
+    throw error;
+  }
+}
+
+function cancelled(cause: unknown): OrlopError {
+  return new OrlopError('cancelled', 'BUILD_CANCELLED', 'the build was cancelled', { cause });
+}
+
+interface Outcome {
+  readonly layer: (NewLayer & { readonly descriptor: Root['layers'][number]['descriptor'] }) | null;
+  readonly key: string | null;
+  /** ISO 8601; empty: nothing was made. */
+  readonly created: string;
+  readonly cached: boolean;
+}
+
+const nothing: Outcome = { layer: null, key: null, created: '', cached: false };
+
+async function outcomeOf(
+  solving: Solving,
+  stage: SolvedStage,
+  step: Step,
+  { position, step: id }: { position: number; step: string },
+): Promise<Outcome> {
+  if (step.kind === 'config') return nothing;
+  const { ports, options } = solving;
+  const sources = await sourcesOf(solving, step, position, id);
+  const work: Work = { root: stage.root, sources, context: contextOf(solving, id) };
+  const key = await keyOf(solving, step, work);
+  const known = options.noCache ? null : ports.cache.get(key);
+  if (known !== null) return { ...known, key, cached: true };
+  const made = await ports.cache.alone(key, () => solving.limit(() => carryOut(solving, step, work, key)));
+  if (made !== undefined) return made;
+  // Another build was at it and may have failed: then it is this one's turn.
+  const found = options.noCache ? null : ports.cache.get(key);
+  return found === null ? await solving.limit(() => carryOut(solving, step, work, key)) : { ...found, key, cached: true };
+}
+
+async function carryOut(solving: Solving, step: Exclude<Step, { kind: 'config' }>, work: Work, key: string): Promise<Outcome> {
+  const { executor, cache, now } = solving.ports;
+  solving.signal.throwIfAborted();
+  const layer =
+    step.kind === 'run'
+      ? await executor.run(step, work)
+      : step.kind === 'copy'
+        ? await executor.copy(step, work)
+        : await executor.makeDirectory(step, work);
+  const created = now();
+  const made = { layer: layer === null ? null : { ...layer, descriptor: null }, created };
+  cache.put(key, { ...made, description: step.createdBy ?? step.source });
+  return { ...made, key, cached: false };
+}
+
+async function keyOf({ options, ports }: Solving, step: Exclude<Step, { kind: 'config' }>, work: Work): Promise<string> {
+  const epoch = options.epoch === undefined ? {} : { epoch: options.epoch };
+  if (step.kind === 'workdir') return workdirKey(step, work.root, options.epoch);
+  if (step.kind === 'copy') return copyKey(step, work.root, { sources: await ports.executor.digestSources(step, work), ...epoch });
+  const sources: (string | null)[] = [];
+  for (const mount of step.mounts) {
+    const from = mount.type === 'bind' ? mount.from : mount.type === 'cache' ? mount.from : undefined;
+    const source = mount.type === 'bind' || mount.type === 'cache' ? (mount.source ?? '/') : '/';
+    sources.push(from === undefined || from.kind === 'scratch' ? null : await ports.executor.digestMount(from, source, work));
+  }
+  const network = step.network === 'default' ? options.network : step.network;
+  return runKey(step, work.root, { sources, network, ...epoch });
+}
+
+/** Waits for the stages and images that the step takes files from. */
+async function sourcesOf(
+  solving: Solving,
+  step: Exclude<Step, { kind: 'config' }>,
+  position: number,
+  id: string,
+): Promise<Work['sources']> {
+  const roots = new Map<string, Root>();
+  for (const from of sourcesNamed(step)) {
+    if (from.kind === 'stage') roots.set(JSON.stringify(from), (await stageAt(solving, from.position)).root);
+    else if (from.kind === 'image')
+      roots.set(JSON.stringify(from), (await imageOf(solving, { kind: 'image', reference: from.reference }, position, id)).root);
+  }
+  return (from) => {
+    if (from.kind === 'context') return { kind: 'context', name: null };
+    if (from.kind === 'named-context') return { kind: 'context', name: from.name };
+    return { kind: 'root', root: roots.get(JSON.stringify(from)) ?? emptyRoot };
+  };
+}
+
+function sourcesNamed(step: Exclude<Step, { kind: 'config' }>): FileSource[] {
+  if (step.kind === 'copy') return [(step satisfies CopyStep).from];
+  if (step.kind === 'workdir') return [];
+  return (step satisfies RunStep).mounts.flatMap((mount) =>
+    mount.type === 'bind' ? [mount.from] : mount.type === 'cache' ? (mount.from ?? []) : [],
+  );
+}
+
+function afterStep(
+  stage: SolvedStage,
+  step: Step,
+  outcome: Outcome,
+  { epoch, now }: { epoch?: number | undefined; now: string },
+): SolvedStage {
+  const { layer, key } = outcome;
+  const made = outcome.created || stage.created || now;
+  const created = epoch === undefined ? made : new Date(epoch * 1000).toISOString();
+  const root =
+    layer === null
+      ? stage.root
+      : {
+          chain: layer.chainId,
+          layers: [...stage.root.layers, { diffId: layer.diffId, chainId: layer.chainId, descriptor: layer.descriptor, key }],
+        };
+  const history: HistoryEntry[] = [...stage.history, ...historyEntries(step, created, layer !== null)];
+  return { ...stage, root, config: step.config, history, created };
+}
+
+/** The config of a base image as a stage begins with it. */
+export function configOfBase({ architecture, os, variant, author, config }: ImageConfig): StageConfig {
+  return {
+    architecture,
+    os,
+    ...(variant === undefined ? {} : { variant }),
+    ...(author === undefined ? {} : { author }),
+    ...(config === undefined ? {} : { config }),
+  };
+}

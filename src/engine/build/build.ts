@@ -1,0 +1,290 @@
+import { randomBytes } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import {
+  checkDockerfile,
+  compileStage,
+  type CheckOptions,
+  type Dockerfile,
+  enforceChecks,
+  formatExcerpt,
+  type IgnoreMatcher,
+  parseCheckSettings,
+  parseDockerfile,
+  parseIgnoreFile,
+  planStages,
+  type PlanOptions,
+  type SolvedStage,
+  solve,
+  type StagePlan,
+  type Step,
+  type Warning,
+  withLabels,
+} from '#build';
+import { OrlopError } from '#errors';
+import { type Platform, parsePlatform, platformOfNodeArch } from '#oci';
+import type { CredentialSource } from '#registry';
+import type { BuildEvent, BuildRequest, BuildResult, BuildWarning } from '#wire';
+import type { EngineContext } from '../context.ts';
+import { type BuildImagePorts, createBaseImages } from './base-images.ts';
+import type { CacheUses } from './cache-uses.ts';
+import { type Contexts, type ContextStreams, hideIgnored, readContextFile, receiveContexts } from './contexts.ts';
+import { type BuildRun, createExecutor } from './executor.ts';
+import { createRemoteFiles } from './remote.ts';
+import { openScratch, openSecretsDirectory } from './scratch.ts';
+import type { StepBook } from './step-cache.ts';
+import { checkNames, type Written, writeFailed, writeResult } from './write.ts';
+
+/** What belongs to a build beside what is asked for. */
+export interface BuildOptions {
+  /** The main context's tar; absent: it is empty. */
+  readonly context?: AsyncIterable<Uint8Array>;
+  readonly contexts?: ReadonlyMap<number, AsyncIterable<Uint8Array>>;
+  readonly credentials?: CredentialSource;
+  readonly report: (event: BuildEvent) => void;
+  /** Takes an archive that is the result. */
+  readonly output?: (archive: AsyncIterable<Uint8Array>) => Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+/** What all builds of an engine share. */
+export interface Builder {
+  readonly context: EngineContext;
+  readonly steps: StepBook;
+  readonly caches: CacheUses;
+}
+
+/** Builds an image, or what else is asked for. Fails as its steps do; a failure names the place in the Dockerfile in its details (`lines`, `excerpt`). */
+export async function build(builder: Builder, request: BuildRequest, options: BuildOptions): Promise<BuildResult> {
+  const { context } = builder;
+  const { signal, report } = options;
+  checkNames(request.names ?? []);
+  await using opened = new AsyncDisposableStack();
+  const id = randomBytes(16).toString('hex');
+  using lease = context.store.leases.create();
+  const scratch = opened.use(openScratch(context));
+  const remote = createRemoteFiles(context, scratch, signal);
+  const contexts = await receive(context, { request, options, scratch, remote });
+  const found = readDockerfile(context, contexts, request);
+  report({ type: 'source', name: found.name, text: found.text });
+  const file = parseDockerfile(found.text);
+  const epoch = epochOf(request);
+  const planOptions = planOptionsOf(request);
+  const checked = await check(file, planOptions, found.ignore);
+  for (const warning of checked) report({ type: 'warning', warning });
+  if (request.check === true) return { buildId: id, id: '', digest: '', names: [], warnings: checked };
+
+  const images = createBaseImages(context, {
+    lease,
+    steps: builder.steps,
+    pull: request.pull === true,
+    referenceOf: (name) => imageOfContext(contexts, name),
+    credentials: options.credentials,
+    signal,
+  });
+  const plan = await planWithTriggers(file, planOptions, images, signal);
+  if (plan.unusedBuildArgs.length > 0)
+    report({ type: 'notice', text: `[Warning] One or more build-args ${JSON.stringify(plan.unusedBuildArgs)} were not consumed` });
+  const secrets = secretsOf(request);
+  const memory = secrets.size > 0 || request.ssh !== undefined ? opened.use(openSecretsDirectory(context)) : null;
+  let secretFiles = 0;
+  const removals = new Set<Promise<void>>();
+  // Before the scratch directory goes.
+  opened.defer(async () => void (await Promise.allSettled(removals)));
+  const latestNs = epoch === null ? {} : { latestNs: BigInt(epoch) * 1_000_000_000n };
+  const result: Written = { builder, request, lease, images, epoch, options };
+  const run: BuildRun = {
+    id,
+    context,
+    request,
+    lease,
+    scratch,
+    contexts,
+    remote,
+    caches: builder.caches,
+    secrets,
+    agents: new Map(Object.entries(request.ssh ?? {})),
+    secretFile: () => join(memory?.path ?? '', String(secretFiles++)),
+    imageRoot: async (reference) => (await images.base({ kind: 'image', reference }, planOptions.platform, quiet(signal))).root,
+    imageName: request.names?.[0] ?? 'a build',
+    ...latestNs,
+    keepFailed: request.keepFailed === true ? (layer, root, config) => writeFailed(result, { layer, root, config }) : null,
+    leave: (removal) => void removals.add(removal.catch((error: unknown) => context.logger.warn('a step could not be removed', { error }))),
+  };
+  const solved = await solve(
+    plan,
+    {
+      images,
+      executor: createExecutor(run),
+      cache: builder.steps.of(lease),
+      report,
+      now: () => new Date().toISOString(),
+    },
+    {
+      compile: (position, base) => compileStage(plan, position, base, found.ignore === null ? {} : { ignore: found.ignore }),
+      noCache: request.noCache === true,
+      sequential: request.sequential === true,
+      parallel: Math.max(2, availableParallelism()),
+      network: request.network ?? 'default',
+      ...(epoch === null ? {} : { epoch }),
+      signal,
+      explain: (error, step) => explain(error, step, file),
+    },
+  );
+  const labelled: SolvedStage = withLabels(solved, request.labels ?? {});
+  const written = await writeResult(result, labelled, plan.stages[plan.target]?.platform ?? planOptions.platform);
+  return { buildId: id, ...written, warnings: checked };
+}
+
+async function receive(
+  context: EngineContext,
+  {
+    request,
+    options,
+    scratch,
+    remote,
+  }: {
+    readonly request: BuildRequest;
+    readonly options: BuildOptions;
+    readonly scratch: ReturnType<typeof openScratch>;
+    readonly remote: ReturnType<typeof createRemoteFiles>;
+  },
+): Promise<Contexts> {
+  const { report, signal } = options;
+  const step = 'context';
+  report({
+    type: 'start',
+    step,
+    text: 'load build context',
+    instruction: '',
+    stage: '',
+    number: 0,
+    of: 0,
+    line: 0,
+    lines: 0,
+    atMs: Date.now(),
+  });
+  let told = 0;
+  const streams: ContextStreams = {
+    ...(options.context === undefined ? {} : { main: options.context }),
+    others: options.contexts ?? new Map(),
+    signal,
+    onBytes(bytes) {
+      if (bytes - told < 1024 * 1024) return;
+      told = bytes;
+      report({ type: 'progress', step, progress: { id: 'context', status: 'Receiving', current: bytes } });
+    },
+  };
+  const contexts = await receiveContexts(context, scratch, { request, streams, remote });
+  report({ type: 'end', step, atMs: Date.now(), cached: false, state: '' });
+  return contexts;
+}
+
+interface FoundDockerfile {
+  readonly name: string;
+  readonly text: string;
+  readonly ignore: IgnoreMatcher | null;
+}
+
+function readDockerfile(context: EngineContext, contexts: Contexts, request: BuildRequest): FoundDockerfile {
+  const name = request.dockerfile ?? 'Dockerfile';
+  const directory = contexts.directory(null);
+  const given = request.dockerfileText ?? contexts.dockerfile;
+  const text = given ?? readContextFile(context, directory, name);
+  if (text === null) {
+    throw new OrlopError('not-found', 'BUILD_NO_DOCKERFILE', `failed to read dockerfile: open ${name}: no such file or directory`, {
+      hint: 'say which file it is with -f',
+      details: { dockerfile: name },
+    });
+  }
+  const ignoreFiles = given === null ? [`${name}.dockerignore`, '.dockerignore'] : ['.dockerignore'];
+  const ignoreFile = ignoreFiles.find((path) => readContextFile(context, directory, path) !== null);
+  const ignore = ignoreFile === undefined ? null : parseIgnoreFile(readContextFile(context, directory, ignoreFile) ?? '');
+  if (ignore !== null) hideIgnored(context, directory, ignore, [name, ...ignoreFiles]);
+  return { name, text, ignore };
+}
+
+/** Seconds: the request's, or the build argument's. */
+function epochOf({ sourceDateEpoch, buildArgs }: BuildRequest): number | null {
+  if (sourceDateEpoch !== undefined) return sourceDateEpoch;
+  const text = buildArgs?.['SOURCE_DATE_EPOCH'];
+  if (text === undefined || text === '') return null;
+  if (!/^\d{1,12}$/.test(text))
+    throw new OrlopError('invalid-argument', 'BUILD_BAD_EPOCH', `invalid SOURCE_DATE_EPOCH: ${JSON.stringify(text)}`, {
+      hint: 'give seconds since 1970',
+    });
+  return Number(text);
+}
+
+function planOptionsOf(request: BuildRequest): PlanOptions {
+  const own = platformOfNodeArch(process.arch);
+  const platform: Platform = request.platform === undefined || request.platform === '' ? own : parsePlatform(request.platform);
+  const { sourceDateEpoch, buildArgs = {} } = request;
+  return {
+    ...(request.target === undefined || request.target === '' ? {} : { target: request.target }),
+    buildArgs: sourceDateEpoch === undefined ? buildArgs : { SOURCE_DATE_EPOCH: String(sourceDateEpoch), ...buildArgs },
+    platform,
+    buildPlatform: own,
+    namedContexts: Object.keys(request.namedContexts ?? {}),
+  };
+}
+
+async function check(file: Dockerfile, planOptions: PlanOptions, ignore: IgnoreMatcher | null): Promise<BuildWarning[]> {
+  const settings = parseCheckSettings(file.directives.check);
+  const options: CheckOptions = { ...planOptions, settings, ...(ignore === null ? {} : { ignore }) };
+  const warnings = checkDockerfile(file, options);
+  enforceChecks(warnings, settings);
+  return warnings.map((warning) => viewOf(warning, file));
+}
+
+function viewOf({ rule, message, lines, url }: Warning, file: Dockerfile): BuildWarning {
+  return { rule, message, lines, excerpt: formatExcerpt(file.text, [lines]), ...(url === undefined ? {} : { url }) };
+}
+
+function imageOfContext(contexts: Contexts, name: string): string {
+  const reference = contexts.imageOf(name);
+  if (reference !== null) return reference;
+  throw new OrlopError(
+    'invalid-argument',
+    'BUILD_BAD_CONTEXT',
+    `build context ${JSON.stringify(name)} is a directory, and a stage begins with an image`,
+    {
+      hint: `give it as --build-context ${name}=docker-image://IMAGE`,
+    },
+  );
+}
+
+function quiet(signal: AbortSignal) {
+  const nothing = (): void => undefined;
+  return { step: '', signal, log: nothing, progress: nothing, container: nothing };
+}
+
+/** Base images may bring instructions of their own, which may need further stages and images. */
+async function planWithTriggers(file: Dockerfile, options: PlanOptions, images: BuildImagePorts, signal: AbortSignal): Promise<StagePlan> {
+  const triggers = new Map<string, readonly string[]>();
+  if (!file.text.includes('FROM') && !/from/i.test(file.text)) return planStages(file, options);
+  for (;;) {
+    const plan = planStages(file, { ...options, triggers });
+    const unknown = plan.stages.filter(({ base }) => base.kind === 'image' && !triggers.has(base.reference));
+    if (unknown.length === 0) return plan;
+    await Promise.all(
+      unknown.map(async ({ base, platform }) => {
+        if (base.kind !== 'image') return;
+        const { config } = await images.base(base, platform, quiet(signal));
+        triggers.set(base.reference, config.config?.OnBuild ?? []);
+      }),
+    );
+  }
+}
+
+function secretsOf({ secrets = {} }: BuildRequest): Map<string, Buffer> {
+  return new Map(Object.entries(secrets).map(([id, content]) => [id, Buffer.from(content, 'base64')]));
+}
+
+/** The error with the place in the file that it is about. */
+function explain(error: OrlopError, { lines, source }: Step, { text }: Dockerfile): OrlopError {
+  if (error.kind === 'cancelled' || error.details?.['excerpt'] !== undefined) return error;
+  const { kind, code, message, hint } = error;
+  const details = { ...error.details, lines, step: source, excerpt: formatExcerpt(text, [lines]) };
+  return new OrlopError(kind, code, message, { ...(hint === undefined ? {} : { hint }), details, cause: error });
+}

@@ -1,0 +1,296 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  copySelected,
+  type CopySource,
+  type CopyStep,
+  digestSelected,
+  type FileTree,
+  type IgnoreMatcher,
+  isTar,
+  type KnownDigests,
+  type NewLayer,
+  noSource,
+  openOrMakeDirectory,
+  openPath,
+  type Owner,
+  parseIgnoreFile,
+  parseMode,
+  readChunks,
+  type Selected,
+  selectSources,
+  showPath,
+  unpackTar,
+  type Work,
+} from '#build';
+import { OrlopError } from '#errors';
+import { resolveUser } from '#runtime';
+import { type ByteText, toByteText } from '#store';
+import { mountUnmapped } from '../container/root-mount.ts';
+import { createContainerId } from '../container/names.ts';
+import type { BuildRun } from './executor.ts';
+import { openSource } from './contexts.ts';
+import { openTree } from './scratch.ts';
+
+/** Some of a step's files: where they are, and what is to be done with them. */
+interface Part extends Disposable {
+  readonly tree: FileTree;
+  readonly digests: KnownDigests;
+  readonly selected: readonly Selected[];
+  /** Their time, ns since the epoch; absent: their own. */
+  readonly timeNs?: bigint;
+  /** Their owner as long as the step names none; absent: their own. */
+  readonly owner?: Owner;
+  /** Archives among them are unpacked. */
+  readonly unpacks: boolean;
+  /** What they are, where that is shorter than looking at them. */
+  readonly digest?: string;
+}
+
+const root: Owner = { uid: 0, gid: 0 };
+
+/** Everything that a COPY or ADD would take, as one digest; what was fetched for it is not fetched again by the step. */
+export async function digestTransfer(build: BuildRun, step: CopyStep, work: Work): Promise<string> {
+  await using parts = await openParts(build, step, work);
+  const exclude = matcherOf(step);
+  const digests: unknown[] = [];
+  for (const { digest, tree, selected, digests: known, unpacks } of parts.list) {
+    const options = { known, signal: work.context.signal, ...(exclude === undefined ? {} : { exclude }) };
+    digests.push([digest ?? (await digestSelected(tree, selected, options)), unpacks]);
+  }
+  return createHash('sha256').update(JSON.stringify(digests)).digest('hex');
+}
+
+/** Carries out a COPY or ADD on a snapshot of its own; null: it changed nothing. */
+export function transfer(build: BuildRun, step: CopyStep, work: Work): Promise<NewLayer | null> {
+  return onSnapshot(build, work, async (to) => {
+    await using parts = await openParts(build, step, work);
+    const owner = step.chown === undefined ? undefined : ownerOf(build, to, step.chown);
+    const exclude = matcherOf(step);
+    for (const part of parts.list) {
+      const given = owner ?? part.owner;
+      const timeNs = part.timeNs;
+      const common = {
+        ...(given === undefined ? {} : { owner: given }),
+        ...(timeNs === undefined ? {} : { timeNs }),
+        signal: work.context.signal,
+      };
+      const plain: Selected[] = [];
+      for (const one of part.selected) {
+        if (part.unpacks && (await unpackOne(part.tree, one, to, { ...common, owner, target: step.target }))) continue;
+        plain.push(one);
+      }
+      await copySelected(part.tree, plain, to, {
+        ...common,
+        target: plain.length < part.selected.length || parts.list.length > 1 ? `${step.target.replace(/\/+$/, '')}/` : step.target,
+        parents: step.parents,
+        ...(exclude === undefined ? {} : { exclude }),
+        ...(step.chmod === undefined ? {} : { mode: parseMode(step.chmod) }),
+      });
+    }
+  });
+}
+
+/** WORKDIR; null: the directory is there. */
+export function makeWorkingDirectory(build: BuildRun, path: string, work: Work): Promise<NewLayer | null> {
+  return onSnapshot(build, work, async (to) => {
+    to.addon.close(openOrMakeDirectory(to, path, { owner: root }).descriptor);
+  });
+}
+
+/** Lets something be done with a writable root, and takes what it changed as a layer. */
+async function onSnapshot(
+  { context, lease, latestNs }: BuildRun,
+  work: Work,
+  change: (to: FileTree) => Promise<void>,
+): Promise<NewLayer | null> {
+  const { snapshots } = context.store;
+  const id = createContainerId();
+  const { chain } = work.root;
+  const snapshot = await snapshots.prepare(id, chain);
+  try {
+    const descriptor = await mountUnmapped(context, snapshot, { volatile: true });
+    try {
+      await change({ addon: context.addon, root: descriptor });
+    } finally {
+      await context.addon.closeAside(descriptor);
+    }
+    return await snapshots.adopt(lease, id, chain, { ...(latestNs === undefined ? {} : { latestNs }), signal: work.context.signal });
+  } finally {
+    await snapshots.remove(id);
+  }
+}
+
+function ownerOf({ context }: BuildRun, to: FileTree, text: string): Owner {
+  // As BuildKit: a user alone by its number is a group of the same number.
+  const { uid, gid } = resolveUser(context.addon, to.root, /^\d+$/.test(text) ? `${text}:${text}` : text);
+  return { uid, gid };
+}
+
+function matcherOf({ exclude }: CopyStep): IgnoreMatcher | undefined {
+  return exclude.length === 0 ? undefined : parseIgnoreFile(exclude.join('\n'));
+}
+
+interface Parts extends AsyncDisposable {
+  readonly list: readonly Part[];
+}
+
+async function openParts(build: BuildRun, step: CopyStep, work: Work): Promise<Parts> {
+  await using opened = new AsyncDisposableStack();
+  const list: Part[] = [];
+  const paths = step.sources.filter((source) => source.kind === 'path');
+  if (paths.length > 0) list.push(opened.use(await openPaths(build, step, work, paths)));
+  for (const source of step.sources) if (source.kind !== 'path') list.push(opened.use(await openOther(build, step, source)));
+  const parts = opened.move();
+  return { list, [Symbol.asyncDispose]: () => parts.disposeAsync() };
+}
+
+async function openPaths(
+  build: BuildRun,
+  step: CopyStep,
+  work: Work,
+  sources: readonly Extract<CopySource, { kind: 'path' }>[],
+): Promise<Part> {
+  const source = work.sources(step.from);
+  const opened = await openSource(build.context, build.contexts, source, build.imageRoot);
+  try {
+    const selected = sources.flatMap(({ pattern }) => selectSources(opened.tree, pattern));
+    const wanted = withoutExcluded(opened.tree, selected, matcherOf(step));
+    if (wanted.length === 0 && selected.length === 0) throw noSource(sources.map(({ pattern }) => pattern).join(' '));
+    return {
+      ...opened,
+      selected: wanted,
+      unpacks: step.isAdd && step.unpack !== false,
+      // Files of a context are nobody's; those of an image keep their owners.
+      ...(source.kind === 'context' ? { owner: root } : {}),
+      ...(source.kind === 'context' && build.latestNs !== undefined ? { timeNs: build.latestNs } : {}),
+      [Symbol.dispose]: () => opened[Symbol.dispose](),
+    };
+  } catch (error) {
+    opened[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** A file that was selected goes by its name, a directory is looked into later. */
+function withoutExcluded(tree: FileTree, selected: readonly Selected[], exclude: IgnoreMatcher | undefined): readonly Selected[] {
+  if (exclude === undefined) return selected;
+  return selected.filter(({ path, name }) => {
+    if (name === '' || !exclude.excludes(showPath(name))) return true;
+    const handle = openPath(tree, path);
+    if (handle === null) return false;
+    tree.addon.close(handle);
+    return exclude.mayContain(showPath(name));
+  });
+}
+
+async function openOther(build: BuildRun, step: CopyStep, source: Exclude<CopySource, { kind: 'path' }>): Promise<Part> {
+  switch (source.kind) {
+    case 'inline':
+      return openInline(build, source.name, source.content);
+    case 'url':
+      return openDownload(build, step, source.url);
+    case 'git':
+      return openRepository(build, step, source.url);
+  }
+}
+
+function one(path: string, name: string): Selected {
+  return { path: toByteText(path), name: toByteText(name), parents: '' as ByteText };
+}
+
+/** The content of a heredoc as a file. */
+function openInline({ context, scratch, latestNs }: BuildRun, name: string, content: string): Part {
+  const { path } = scratch.make('inline');
+  const tree = openTree(context, path);
+  writeFileSync(join(path, 'content'), content, { mode: 0o644 });
+  return {
+    tree,
+    digests: new Map(),
+    selected: [one('content', name)],
+    owner: root,
+    // Its digest says when it changed; a time of its own it has not.
+    timeNs: latestNs ?? 0n,
+    unpacks: false,
+    [Symbol.dispose]: () => tree[Symbol.dispose](),
+  };
+}
+
+async function openDownload({ context, remote }: BuildRun, step: CopyStep, url: string): Promise<Part> {
+  const file = await remote.file(url);
+  const wanted = step.checksum;
+  if (wanted !== undefined && wanted !== `sha256:${file.sha256}`) throw wrongChecksum(url, wanted, `sha256:${file.sha256}`);
+  if (file.name === '' && step.target.endsWith('/'))
+    throw new OrlopError(
+      'invalid-argument',
+      'BUILD_BAD_URL',
+      `${url} names no file, and the target is a directory: name the file in the target`,
+    );
+  const tree = openTree(context, join(file.path, '..'));
+  return {
+    tree,
+    digests: new Map(),
+    digest: JSON.stringify([file.name, file.sha256]),
+    selected: [one('content', file.name)],
+    owner: root,
+    timeNs: 0n,
+    unpacks: step.unpack === true,
+    [Symbol.dispose]: () => tree[Symbol.dispose](),
+  };
+}
+
+async function openRepository({ context, remote, latestNs }: BuildRun, step: CopyStep, url: string): Promise<Part> {
+  const { path, commit } = await remote.repository(url, { keepGitDir: step.keepGitDir });
+  if (step.checksum !== undefined && !commit.startsWith(step.checksum)) throw wrongChecksum(url, step.checksum, commit);
+  const tree = openTree(context, path);
+  return {
+    tree,
+    digests: new Map(),
+    digest: JSON.stringify([commit, url.split('#')[1] ?? '', step.keepGitDir]),
+    selected: [one('', '')],
+    owner: root,
+    timeNs: latestNs ?? 0n,
+    unpacks: false,
+    [Symbol.dispose]: () => tree[Symbol.dispose](),
+  };
+}
+
+function wrongChecksum(url: string, wanted: string, found: string): OrlopError {
+  return new OrlopError('data-loss', 'BUILD_WRONG_CHECKSUM', `digest mismatch for ${url}: it has ${found}, expected: ${wanted}`);
+}
+
+interface UnpackOne {
+  readonly target: string;
+  /** That the step names. */
+  readonly owner: Owner | undefined;
+  readonly timeNs?: bigint;
+  readonly signal: AbortSignal;
+}
+
+/** Unpacks an archive into the target, which is a directory then. false: it is no archive. */
+async function unpackOne(from: FileTree, { path }: Selected, to: FileTree, { owner, target, signal }: UnpackOne): Promise<boolean> {
+  const { addon } = from;
+  const handle = openPath(from, path);
+  if (handle === null) return false;
+  try {
+    const facts = addon.fstatat(handle, '', 0x1000);
+    if ((facts.mode & 0o170_000) !== 0o100_000 || facts.size === 0 || !(await isTar(addon, handle))) return false;
+    const file = addon.openat2(-100, `/proc/self/fd/${handle}`, 0, 0, 0);
+    try {
+      await unpackTar(to, readChunks(file), { target, signal, ...(owner === undefined ? {} : { owner }) });
+    } finally {
+      addon.close(file);
+    }
+    return true;
+  } finally {
+    addon.close(handle);
+  }
+}
+
+/** A directory for what is only there while a step runs. */
+export function makeDirectoryFor({ scratch }: BuildRun, purpose: string): { readonly path: string; readonly relative: string } {
+  const made = scratch.make(purpose);
+  for (const name of ['upper', 'work']) mkdirSync(join(made.path, name), { mode: 0o755 });
+  return made;
+}

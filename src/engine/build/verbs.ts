@@ -1,0 +1,75 @@
+import { randomBytes } from 'node:crypto';
+import { isOrlopError, OrlopError, toOrlopError } from '#errors';
+import type { BuildCacheView, BuildPruneOptions, BuildRecordView, BuildRequest, BuildResult, Pruned } from '#wire';
+import type { EngineContext } from '../context.ts';
+import { build, type BuildOptions } from './build.ts';
+import { createCacheUses } from './cache-uses.ts';
+import { listBuilds, openBuildLog } from './log-book.ts';
+import { listBuildCache, pruneBuildCache } from './prune.ts';
+import { createStepBook } from './step-cache.ts';
+
+export type { BuildOptions } from './build.ts';
+
+export interface BuildVerbs {
+  /**
+   * Builds what a Dockerfile says. What a step made is kept for later builds, also of a build that fails or is given up. Failed-precondition `BUILD_STEP_FAILED` when a command fails, with
+   * `exitCode` in its details; invalid-argument for a Dockerfile that makes no sense; `lines` and `excerpt` in the details name the place.
+   */
+  build(request: BuildRequest, options: BuildOptions & { readonly id?: string }): Promise<BuildResult>;
+  /** Gives a running build up. Not-found when there is none of this id. */
+  cancel(id: string): void;
+  /** Newest first. */
+  history(): BuildRecordView[];
+  /** Forgets builds; images and caches stay. */
+  forget(ids: readonly string[]): void;
+  cache(): Promise<BuildCacheView[]>;
+  prune(options: BuildPruneOptions): Promise<Pruned>;
+}
+
+export function createBuildVerbs(context: EngineContext): BuildVerbs {
+  const builder = { context, steps: createStepBook(context.store), caches: createCacheUses() };
+  const running = new Map<string, AbortController>();
+  const isRunning = (id: string): boolean => running.has(id);
+  return {
+    async build(request, { id: wanted, ...options }) {
+      const id = wanted ?? randomBytes(16).toString('hex');
+      const giveUp = new AbortController();
+      const signal = AbortSignal.any([options.signal, giveUp.signal]);
+      const log = openBuildLog(context, id, request);
+      running.set(id, giveUp);
+      try {
+        const result = await build(builder, request, {
+          ...options,
+          signal,
+          report(event) {
+            log.note(event);
+            options.report(event);
+          },
+        });
+        log.end({ status: 'done', error: '', imageId: result.id });
+        return { ...result, buildId: id };
+      } catch (thrown) {
+        const error = signal.aborted && !isOrlopError(thrown, 'cancelled') ? cancelled(thrown) : toOrlopError(thrown);
+        log.end({ status: error.kind === 'cancelled' ? 'cancelled' : 'failed', error: error.message, imageId: '' });
+        throw error;
+      } finally {
+        running.delete(id);
+      }
+    },
+    cancel(id) {
+      const build = running.get(id);
+      if (build === undefined) throw new OrlopError('not-found', 'BUILD_NOT_FOUND', `no build ${id} is running`);
+      build.abort();
+    },
+    history: () => listBuilds(context, isRunning),
+    forget(ids) {
+      for (const id of ids) context.store.metadata.builds.remove(id);
+    },
+    cache: () => listBuildCache(context, builder.caches),
+    prune: (options) => pruneBuildCache(context, builder.caches, options),
+  };
+}
+
+function cancelled(cause: unknown): OrlopError {
+  return new OrlopError('cancelled', 'BUILD_CANCELLED', 'the build was cancelled', { cause });
+}
