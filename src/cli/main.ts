@@ -68,7 +68,7 @@ async function dispatch(words: readonly string[], io: Io): Promise<number> {
     const error = toOrlopError(thrown);
     // An address that is none makes no client.
     const engine = await connected?.catch(() => undefined);
-    const explained = engine === undefined ? error : await suggestName(error, engine, args.positionals);
+    const explained = engine === undefined ? error : await suggestName(error, engine, namesIn(args.positionals));
     await reportError(io, explained, { json: args.flag('json') });
     return exitCodeOf(error);
   } finally {
@@ -78,6 +78,11 @@ async function dispatch(words: readonly string[], io: Io): Promise<number> {
       () => undefined,
     );
   }
+}
+
+/** What was typed, and what stands before a path: `box:/etc`. */
+function namesIn(words: readonly string[]): string[] {
+  return words.flatMap((word) => [word, ...(word.includes(':/') ? [word.slice(0, word.indexOf(':/'))] : [])]);
 }
 
 async function showHelp(words: readonly string[], io: Io): Promise<number> {

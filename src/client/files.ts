@@ -22,9 +22,12 @@ export function createFilesClient(transport: Transport): FilesClient {
   const at = (ref: string): string => `/containers/${encodeURIComponent(ref)}/archive`;
   return {
     stat: async (ref, path) => {
-      const answer = await transport.request({ method: 'HEAD', path: at(ref), query: { path } }).catch((error: unknown) => {
-        // An answer to HEAD has no body to say so in.
-        throw isOrlopError(error, 'not-found') ? missing(ref, path) : error;
+      const answer = await transport.request({ method: 'HEAD', path: at(ref), query: { path } }).catch(async (error: unknown) => {
+        if (!isOrlopError(error, 'not-found')) throw error;
+        // An answer to HEAD has no body to say in which of the two is not there: the engine says so to whoever asks for it.
+        const { body } = await transport.request({ method: 'GET', path: at(ref), query: { path } });
+        await body.return(undefined);
+        throw missing(ref, path);
       });
       await readText(answer);
       return parseStat(answer, path);

@@ -10,15 +10,30 @@ export function formatCommandHelp(command: CommandSpec): string {
   return `Usage:  orlop ${command.name} ${command.usage}\n\n${command.summary}\n${aliases}${options}`;
 }
 
-/** `orlop help`. */
-export function formatOverview(commands: readonly CommandSpec[]): string {
-  const rows = commands.map((command): [string, string] => [`  ${command.name}`, command.summary]);
+/** `orlop container`: what the group has, by the second words. */
+export function formatGroupHelp(group: string, summary: string, commands: readonly CommandSpec[]): string {
+  const rows = commands.toSorted(byName).map(({ name, summary: says }): [string, string] => [`  ${name.slice(group.length + 1)}`, says]);
+  return `Usage:  orlop ${group} COMMAND
+
+${summary}
+
+Commands:
+${formatRows(rows)}
+orlop ${group} COMMAND --help says more about a command.
+`;
+}
+
+/** `orlop help`: commands of one word, and the groups of the others with what they are about. */
+export function formatOverview(commands: readonly CommandSpec[], groups: Readonly<Record<string, string>>): string {
+  const rows = commands.filter(({ name }) => !name.includes(' ')).map(({ name, summary }): [string, string] => [`  ${name}`, summary]);
   return `Usage:  orlop [OPTIONS] COMMAND
 
 System containers and app containers, with one engine
 
 Commands:
 ${formatRows(rows)}
+Groups of commands:
+${formatRows(Object.entries(groups).map(([group, summary]): [string, string] => [`  ${group}`, summary]))}
 Options:
 ${formatRows([
   ['  -H, --host string', "The engine's address, unix:// or tcp:// (default $ORLOP_HOST, $DOCKER_HOST, unix:///run/orlop/orlop.sock)"],
@@ -43,6 +58,6 @@ function formatRows(rows: readonly (readonly [string, string])[]): string {
   return rows.map(([left, right]) => `${left.padEnd(width + 3)}${right}\n`).join('');
 }
 
-function byName(a: FlagSpec, b: FlagSpec): number {
+function byName(a: { readonly name: string }, b: { readonly name: string }): number {
   return a.name < b.name ? -1 : 1;
 }

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { isOrlopError } from '#errors';
-import { listCommands, findCommand } from '../commands/index.ts';
+import { groupSummaries } from '../commands/groups.ts';
+import { commandsInGroup, findCommand, listCommands } from '../commands/index.ts';
 import { parseGlobalOptions } from '../global-options.ts';
-import { formatCommandHelp, formatOverview } from './help.ts';
+import { formatCommandHelp, formatGroupHelp, formatOverview } from './help.ts';
 import { checkPositionals, parseArguments, type Arguments } from './parse.ts';
 import type { CommandSpec } from './spec.ts';
 
@@ -151,7 +152,15 @@ describe('the command table', () => {
     assert.match(help, /^Usage: {2}orlop run \[OPTIONS\] IMAGE \[COMMAND\] \[ARG\.\.\.\]\n/);
     assert.match(help, / {2}-e, --env list +Set environment variables\n/);
     assert.doesNotMatch(help, /--cpu-count|--net /);
-    for (const { name, summary } of listCommands())
-      assert.ok(formatOverview(listCommands()).includes(`  ${name} `) && formatOverview(listCommands()).includes(summary), name);
+    const overview = formatOverview(listCommands(), groupSummaries);
+    for (const { name, summary } of listCommands()) {
+      const [group = '', word] = name.split(' ');
+      const shown = word === undefined ? overview : formatGroupHelp(group, groupSummaries[group] ?? '', commandsInGroup(group));
+      assert.ok(shown.includes(`  ${word ?? name} `) && shown.includes(summary), name);
+    }
+    for (const [group, summary] of Object.entries(groupSummaries)) {
+      assert.ok(overview.includes(`  ${group} `) && overview.includes(summary), group);
+      assert.notEqual(commandsInGroup(group).length, 0, group);
+    }
   });
 });

@@ -44,6 +44,17 @@ const groups: Readonly<Record<string, Words>> = {
   system: same('events', 'info'),
 };
 
+/** What the commands of each group are about. */
+export const groupSummaries: Readonly<Record<string, string>> = {
+  container: 'Manage containers',
+  image: 'Manage images',
+  network: 'Manage networks',
+  registry: 'Serve images to other machines',
+  system: 'Manage the engine',
+  template: 'Make base images from the packages of distributions',
+  volume: 'Manage volumes',
+};
+
 /** The command that `container ls` means. */
 export function groupedName(group: string, word: string): string | undefined {
   const words = Object.hasOwn(groups, group) ? groups[group] : undefined;

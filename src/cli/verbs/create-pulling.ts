@@ -1,5 +1,5 @@
 import { isOrlopError, OrlopError } from '#errors';
-import { formatReference, parseReference, withDefaultTag } from '#oci';
+import { familiarReference, parseReference, withDefaultTag } from '#oci';
 import type { Client } from '#client';
 import type { Arguments } from '../arguments/parse.ts';
 import { type Io, write } from '../io.ts';
@@ -20,8 +20,8 @@ export async function createPulling(
     return await engine.containers.create(body, name, platform);
   } catch (error) {
     if (policy !== 'missing' || !isOrlopError(error, 'not-found') || error.code !== 'IMAGE_NOT_FOUND' || !isName(image)) throw error;
-    const full = formatReference(withDefaultTag(parseReference(image)));
-    if (!quiet) await write(io.stderr, `Unable to find image "${image}" here, pulling ${full}\n`);
+    const wanted = familiarReference(withDefaultTag(parseReference(image)));
+    if (!quiet) await write(io.stderr, `Unable to find image '${wanted}' locally\n`);
     const pullImage = await loadPull();
     await pullImage(engine, io, image, { quiet, platform }).catch((failure: unknown) => {
       throw explain(failure, error);

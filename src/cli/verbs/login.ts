@@ -29,7 +29,7 @@ async function passwordOf(args: Arguments, io: Io): Promise<string> {
     throw new OrlopError('invalid-argument', 'CLI_USAGE', '--password and --password-stdin cannot be given together');
   }
   if (given !== undefined) {
-    await write(io.stderr, 'WARNING: others on this machine can see --password, use --password-stdin\n');
+    await write(io.stderr, 'WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n');
     return given;
   }
   if (!args.flag('password-stdin')) return readSecret(io, 'Password: ');

@@ -1,3 +1,4 @@
+import { parseReference } from '#oci';
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { write } from '../io.ts';
@@ -10,6 +11,7 @@ export const push: Verb = async ({ args, io, client }) => {
   const [name = ''] = args.positionals;
   const allTags = args.flag('all-tags');
   const full = parseName(name, allTags);
+  if (!args.flag('quiet') && !args.flag('json')) await write(io.stdout, announcementOf(name, full, allTags));
   const auth = await authFor(full, io.env);
   const engine = await client();
   using view = createProgressView(io.stderr, { quiet: args.flag('quiet') });
@@ -27,3 +29,10 @@ export const push: Verb = async ({ args, io, client }) => {
   await write(io.stdout, args.flag('quiet') ? `${full}\n` : lines.join(''));
   return exitCodes.ok;
 };
+
+/** What Docker's command line and engine say before the first layer goes. */
+function announcementOf(name: string, full: string, allTags: boolean): string {
+  const { domain, path, tag } = parseReference(full);
+  const isDefault = !allTags && tag === 'latest' && !name.endsWith(':latest');
+  return `${isDefault ? 'Using default tag: latest\n' : ''}The push refers to repository [${domain}/${path}]\n`;
+}

@@ -1,8 +1,9 @@
 import { isOrlopError } from '#errors';
 import type { Verb } from '../invocation.ts';
+import { reportError } from '../render/error.ts';
 import { forEach } from './each.ts';
 
-/** With `--force` what is not there is as good as removed. */
+/** With `--force` what is not there is as good as removed: as Docker's command line does, ours says so and goes on. */
 export const rm: Verb = async (invocation) => {
   const engine = await invocation.client();
   const force = invocation.args.flag('force');
@@ -10,8 +11,9 @@ export const rm: Verb = async (invocation) => {
     try {
       await engine.containers.remove(ref, { force, volumes: invocation.args.flag('volumes') });
     } catch (error) {
-      if (force && isOrlopError(error, 'not-found')) return null;
-      throw error;
+      if (!force || !isOrlopError(error, 'not-found')) throw error;
+      if (!invocation.args.flag('json')) await reportError(invocation.io, error);
+      return null;
     }
     return ref;
   });

@@ -1,6 +1,6 @@
 import type { Client } from '#client';
 import type { Arguments } from '../arguments/parse.ts';
-import { usageError } from '../arguments/usage-error.ts';
+import { usageError, wrongWords } from '../arguments/usage-error.ts';
 import type { Verb } from '../invocation.ts';
 import { write } from '../io.ts';
 import { readLimits } from '../values/container-options.ts';
@@ -21,7 +21,7 @@ const readers: readonly ((args: Arguments) => Change | null)[] = [readPorts, rea
 export const update: Verb = async (invocation) => {
   const { args, command } = invocation;
   const changes = readers.map((read) => read(args)).filter((change) => change !== null);
-  if (changes.length === 0) throw usageError('you must provide one or more flags when using this command', command);
+  if (changes.length === 0) throw wrongWords('you must provide one or more flags when using this command', command);
   const engine = await invocation.client();
   return forEach(invocation, async (ref) => {
     for (const change of changes)
