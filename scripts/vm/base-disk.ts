@@ -25,7 +25,7 @@ const smallPackages = [
 /** What is on a disk: what the smoke part needs, or also the engines that run containers by our runtime, and a compiler for small programs of tests. */
 const packages = {
   small: smallPackages,
-  engines: [...smallPackages, 'podman', 'conmon', 'containerd', 'docker.io', 'apparmor', 'buildah', 'xfsprogs', 'gcc', 'libc6-dev'],
+  engines: [...smallPackages, 'podman', 'conmon', 'containerd', 'docker.io', 'apparmor', 'buildah', 'xfsprogs', 'gcc', 'libc6-dev', 'nfs-kernel-server'],
 } as const;
 export type Contents = keyof typeof packages;
 
@@ -45,6 +45,10 @@ const masked = [
   'podman-restart.service',
   'podman-auto-update.service',
   'podman-auto-update.timer',
+  'nfs-server.service',
+  'nfs-blkmap.service',
+  'rpcbind.service',
+  'rpcbind.socket',
 ];
 
 /** What the disk needs to be found, and the service that runs what lies on the second disk and then switches the machine off. */

@@ -27,13 +27,16 @@ if [ -f wanted-script ]; then
   worst=$?
 else
   while read -r files; do
+    tries=1
     before=$(stopped)
     test_files $files
-    if [ $code -ne 0 ] && [ "$(stopped)" -gt "$before" ]; then
+    while [ $code -ne 0 ] && [ "$(stopped)" -gt "$before" ] && [ $tries -lt 5 ]; do
       dmesg | grep -E 'trap|segfault' | tail -n 3
       echo "the emulated processor stopped Node: again"
+      tries=$((tries + 1))
+      before=$(stopped)
       test_files $files
-    fi
+    done
     if [ $code -gt $worst ]; then worst=$code; fi
   done <wanted-tests
 fi
