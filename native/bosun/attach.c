@@ -13,6 +13,8 @@
 #include "text.h"
 
 #define FRAME_BYTES 8u
+/* In the second word of what a client begins with. */
+#define HELLO_EXACT 1u
 
 struct client *attach_adopt(struct monitor *monitor, int fd) {
   for (unsigned i = 0; i < CLIENT_LIMIT; i++) {
@@ -71,6 +73,8 @@ void attach_accept(struct monitor *monitor) {
   }
 }
 
+static void welcome(struct monitor *monitor, struct client *client);
+
 /* The eight bytes that a client begins with. False: they are not all there. */
 static bool read_hello(struct monitor *monitor, struct client *client) {
   ssize_t count = recv(client->fd, client->hello + client->hello_have, sizeof client->hello - client->hello_have, MSG_DONTWAIT);
@@ -82,7 +86,8 @@ static bool read_hello(struct monitor *monitor, struct client *client) {
   client->hello_have += (size_t)count;
   if (client->hello_have < sizeof client->hello) return false;
   client->wanted = get_u32(client->hello);
-  return true;
+  if ((get_u32(client->hello + 4) & HELLO_EXACT) != 0) welcome(monitor, client);
+  return client->fd >= 0;
 }
 
 void attach_collect(struct monitor *monitor) {
@@ -185,12 +190,24 @@ static void give(struct monitor *monitor, struct client *client, const char *fra
 }
 
 /* Raw with a terminal, else each chunk behind Docker's header: stream, three zeros, length in big endian. */
-void attach_output(struct monitor *monitor, uint8_t stream, const char *data, size_t size) {
+static void give_output(struct monitor *monitor, struct client *client, uint8_t stream, const char *data, size_t size) {
   char frame[FRAME_BYTES] = {(char)stream, 0, 0, 0, (char)(size >> 24), (char)(size >> 16), (char)(size >> 8), (char)size};
   uint32_t bit = stream == 1 ? STREAM_STDOUT : STREAM_STDERR;
-  for (unsigned i = 0; i < CLIENT_LIMIT; i++) {
-    struct client *client = &monitor->clients[i];
-    if (client->fd >= 0 && (client->wanted & bit) != 0) give(monitor, client, frame, monitor->terminal ? 0 : sizeof frame, data, size);
+  if (client->fd >= 0 && (client->wanted & bit) != 0) give(monitor, client, frame, monitor->terminal ? 0 : sizeof frame, data, size);
+}
+
+void attach_output(struct monitor *monitor, uint8_t stream, const char *data, size_t size) {
+  for (unsigned i = 0; i < CLIENT_LIMIT; i++) give_output(monitor, &monitor->clients[i], stream, data, size);
+}
+
+/* What is in the log by now and what comes make one: the time tells where, and a line that is not in the log yet, being unfinished, comes first. */
+static void welcome(struct monitor *monitor, struct client *client) {
+  char now[8];
+  put_u64(now, os_clock(CLOCK_REALTIME));
+  give(monitor, client, now, sizeof now, NULL, 0);
+  for (unsigned i = 0; i < 2; i++) {
+    const struct output *output = &monitor->outputs[i];
+    if (output->line.used > 0) give_output(monitor, client, output->stream, output->line.data, output->line.used);
   }
 }
 

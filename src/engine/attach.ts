@@ -1,23 +1,38 @@
 import type { Socket } from 'node:net';
-import { attachMonitor, createAttachment } from '#sys';
+import { attachMonitor, attachMonitorExactly, createAttachment } from '#sys';
 import { requireRunning } from './container/stop.ts';
 import type { LiveContainer, WaitingClient } from './container/table.ts';
 import type { EngineContext } from './context.ts';
-import { publishContainerEvent } from './context.ts';
+import { nowNs, publishContainerEvent } from './context.ts';
 import type { AttachedStream, AttachRequest } from './model.ts';
 
 /** Joins a running container's streams, or waits with a created one for its start and misses nothing. */
 export async function attachContainer(context: EngineContext, ref: string, request: AttachRequest): Promise<AttachedStream> {
   const container = context.table.find(ref);
   const terminal = container.record.request.terminal === true;
+  const onDetach = (): void => publishContainerEvent(context, container, 'detach');
   const wanted = { ...request, stdin: request.stdin && container.record.request.openStdin === true };
   if (container.record.state.status === 'created' || container.record.state.status === 'exited') {
-    return { stream: waitForStart(context, container, wanted), terminal };
+    const sinceNs = nowNs();
+    return { stream: waitForStart(context, container, wanted), terminal, sinceNs, onDetach };
   }
   requireRunning(container, ref);
-  const stream = await attachMonitor(container.files.monitor, wanted, context.addon);
+  const { monitor } = container.files;
+  const joined: Pick<AttachedStream, 'stream' | 'sinceNs'> =
+    request.exact === true
+      ? await attachExactly(context, monitor, wanted)
+      : { stream: await attachMonitor(monitor, wanted, context.addon) };
   publishContainerEvent(context, container, 'attach');
-  return { stream, terminal };
+  return { ...joined, terminal, onDetach };
+}
+
+async function attachExactly(
+  { addon }: EngineContext,
+  monitor: string,
+  wanted: AttachRequest,
+): Promise<{ stream: Socket; sinceNs: bigint }> {
+  const { socket, sinceNs } = await attachMonitorExactly(monitor, wanted, addon);
+  return { stream: socket, sinceNs };
 }
 
 function waitForStart(context: EngineContext, container: LiveContainer, wanted: AttachRequest): Socket {

@@ -95,12 +95,18 @@ export interface AttachRequest {
   readonly stdin: boolean;
   readonly stdout: boolean;
   readonly stderr: boolean;
+  /** Its output begins where the log ends, see `sinceNs`. */
+  readonly exact?: boolean;
 }
 
 /** A byte pipe to the process: raw with a terminal, else Docker's multiplexed frames from it and raw bytes to it. Half-close ends its standard input. */
 export interface AttachedStream {
   readonly stream: Duplex;
   readonly terminal: boolean;
+  /** Of an exact one: its output begins behind all that the log has up to this time, ns since the epoch. */
+  readonly sinceNs?: bigint;
+  /** To be called by an edge whose client has typed the keys that let go of it. */
+  readonly onDetach?: () => void;
 }
 
 export interface LogRequest {

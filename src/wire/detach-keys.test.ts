@@ -6,9 +6,9 @@ import { createDetachScanner, defaultDetachKeys, parseDetachKeys } from './detac
 describe('detach keys', () => {
   test('are read in Docker’s notation', () => {
     assert.deepEqual(parseDetachKeys(''), [16, 17]);
-    assert.deepEqual(parseDetachKeys('ctrl-a,x,ctrl-@,ctrl-_'), [1, 120, 0, 31]);
-    for (const text of ['ctrl-', 'ctrl-1', 'ab', ',', 'ctrl-p,,q', 'é'])
-      assert.throws(() => parseDetachKeys(text), { kind: 'invalid-argument' }, text);
+    assert.deepEqual(parseDetachKeys('ctrl-a,x,ctrl-@,ctrl-_,DEL'), [1, 120, 0, 31, 127]);
+    for (const text of ['ctrl-', 'ctrl-1', 'ab', ',', 'ctrl-p,,q', 'é', 'ctrl-A', 'CTRL-a', 'del'])
+      assert.throws(() => parseDetachKeys(text), { kind: 'invalid-argument', message: `Invalid detach keys (${text}) provided` });
   });
 
   test('are found however the typing is cut, and drop what follows', () => {

@@ -4,16 +4,17 @@ import { OrlopError } from '#errors';
 export const defaultDetachKeys: readonly number[] = [16, 17];
 
 /**
- * Keys that leave an attached container running, in Docker's notation: a comma separated list of single characters and `ctrl-` with a letter,
+ * Keys that leave an attached container running, in Docker's notation: a comma separated list of single characters, `DEL`, and `ctrl-` with a small letter,
  * `@`, `[`, `\`, `]`, `^` or `_`. The empty text is the default. Anything else is invalid-argument.
  */
 export function parseDetachKeys(text: string): readonly number[] {
   if (text === '') return defaultDetachKeys;
   return text.split(',').map((key) => {
-    const control = /^ctrl-([a-zA-Z@[\\\]^_])$/.exec(key)?.[1];
+    const control = /^ctrl-([a-z@[\\\]^_])$/.exec(key)?.[1];
     if (control !== undefined) return control.toUpperCase().charCodeAt(0) - 64;
+    if (key === 'DEL') return 127;
     if (key.length === 1 && key.charCodeAt(0) < 128) return key.charCodeAt(0);
-    throw new OrlopError('invalid-argument', 'WIRE_BAD_DETACH_KEYS', `invalid detach keys (${text})`, {
+    throw new OrlopError('invalid-argument', 'WIRE_BAD_DETACH_KEYS', `Invalid detach keys (${text}) provided`, {
       hint: 'give a list such as ctrl-p,ctrl-q',
     });
   });

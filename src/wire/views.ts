@@ -226,6 +226,8 @@ export interface ExecRequest {
   readonly attachStdin: boolean;
   readonly attachStdout: boolean;
   readonly attachStderr: boolean;
+  /** In Docker's notation; absent: the usual ones. */
+  readonly detachKeys?: string;
   readonly consoleSize?: readonly [rows: number, columns: number];
 }
 

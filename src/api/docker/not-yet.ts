@@ -7,8 +7,6 @@ const nouns = {
   session: 'build sessions',
 } as const;
 
-const containerVerbs = ['attach/ws'] as const;
-
 /** 501 with the noun's name for all of them, so that nobody takes a missing part for a wrong address. */
 export function notYetRoutes(): Route[] {
   const methods = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'] as const;
@@ -17,7 +15,6 @@ export function notYetRoutes(): Route[] {
     for (const [noun, words] of Object.entries(nouns)) {
       routes.push(refusing(method, `/${noun}`, words), refusing(method, `/${noun}/{rest...}`, words));
     }
-    for (const verb of containerVerbs) routes.push(refusing(method, `/containers/{id}/${verb}`, `containers/${verb}`));
     routes.push(refusing(method, '/system/{rest...}', 'system calls of this kind'));
   }
   return routes;

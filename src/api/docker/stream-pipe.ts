@@ -1,6 +1,5 @@
-import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
-import { createDetachScanner } from '#wire';
+import { Transform, type Duplex } from 'node:stream';
+import { createDetachScanner, createFrameDecoder } from '#wire';
 
 const lingerMs = 5000;
 
@@ -10,13 +9,17 @@ export interface PipeOptions {
   readonly closesStdin: boolean;
   readonly terminal: boolean;
   readonly detachKeys: readonly number[];
+  /** All output goes out as it comes, without frames that tell standard output and error apart. */
+  readonly unframed?: boolean;
+  /** The detach keys have been typed. */
+  readonly onDetach?: () => void;
 }
 
 /**
  * Carries bytes between a client's connection and a process until one of them is done; resolves then. Standard input ends by half-close; a client that
  * has left for good, or typed the detach keys, lets go of the process without ending its input.
  */
-export function pipeProcess(client: Socket, process: Duplex, options: PipeOptions): Promise<void> {
+export function pipeProcess(client: Duplex, process: Duplex, options: PipeOptions): Promise<void> {
   return new Promise((resolve) => {
     let over = false;
     const finish = (): void => {
@@ -28,16 +31,32 @@ export function pipeProcess(client: Socket, process: Duplex, options: PipeOption
     };
     process.on('error', finish);
     process.on('close', finish);
-    process.on('end', finish);
+    const output = options.unframed === true && !options.terminal ? process.pipe(createUnframer()) : process;
+    output.on('end', finish);
+    output.on('error', finish);
     client.on('error', finish);
     client.on('close', finish);
-    process.pipe(client, { end: false });
+    output.pipe(client, { end: false });
     carryInput(client, process, options, finish);
   });
 }
 
+function createUnframer(): Transform {
+  const decoder = createFrameDecoder();
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      try {
+        for (const { data } of decoder.push(chunk)) this.push(data);
+        done();
+      } catch (error) {
+        done(error as Error);
+      }
+    },
+  });
+}
+
 /** Ends our half and reads the client's away: closing over unread bytes would reset what it has not read yet. Who never ends is cut. */
-function endConnection(client: Socket): void {
+export function endConnection(client: Duplex): void {
   client.end();
   client.removeAllListeners('data').resume();
   const timer = setTimeout(() => client.destroy(), lingerMs).unref();
@@ -45,15 +64,17 @@ function endConnection(client: Socket): void {
   client.once('close', () => clearTimeout(timer));
 }
 
-function carryInput(client: Socket, process: Duplex, options: PipeOptions, detach: () => void): void {
+function carryInput(client: Duplex, process: Duplex, options: PipeOptions, detach: () => void): void {
   const { stdin, terminal, closesStdin, detachKeys } = options;
   const scanner = terminal ? createDetachScanner(detachKeys) : null;
   client.on('data', (chunk: Buffer) => {
     if (!stdin || process.destroyed || process.writableEnded) return;
     const { pass, detached } = scanner === null ? { pass: chunk, detached: false } : scanner.push(chunk);
     const more = pass.length === 0 || process.write(pass);
-    if (detached) detach();
-    else if (!more) client.pause();
+    if (detached) {
+      options.onDetach?.();
+      detach();
+    } else if (!more) client.pause();
   });
   process.on('drain', () => client.resume());
   client.on('end', () => {

@@ -1,9 +1,11 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { OrlopError } from '#errors';
 import { readJson } from './body.ts';
-import { hijackSocket, readUpgradedBody } from './hijack.ts';
+import { hijackSocket, readUpgradedBody, streamHead } from './hijack.ts';
+import { acceptWebSocket, openWebSocketStream } from './websocket.ts';
 import { createJsonReader, type JsonReader } from './json-reader.ts';
 import { createQuery, type Query } from './query.ts';
 
@@ -34,6 +36,13 @@ export interface Exchange {
   stream(status: number, contentType: string, headers?: Readonly<Record<string, string>>): AnswerStream;
   /** Takes the connection over; only on routes that say so. */
   hijack(contentType: string): Socket;
+  /** The client's wish for a WebSocket, which can be refused until it is opened; only on such routes. Fails as acceptWebSocket does. */
+  webSocket(): WebSocketWish;
+}
+
+export interface WebSocketWish {
+  /** Takes the connection over. What comes and goes are the bytes of messages; `kind` is what goes out. */
+  open(kind: 'binary' | 'text'): Duplex;
 }
 
 export interface ExchangeFacts {
@@ -59,6 +68,13 @@ export function createExchange(request: IncomingMessage, response: ServerRespons
     response.writeHead(status, { ...headers, 'Content-Type': contentType, 'Content-Length': bytes.length });
     response.end(request.method === 'HEAD' ? undefined : bytes);
   };
+  const takeOver = (head: readonly string[]): Socket => {
+    if (response.headersSent || hijacked) throw new OrlopError('internal', 'HTTP_ANSWERED_TWICE', 'the request has been answered already');
+    hijacked = true;
+    const socket = hijackSocket({ request, response, head, upgraded: facts.upgraded });
+    facts.onHijack(socket);
+    return socket;
+  };
   return {
     method: request.method ?? 'GET',
     apiVersion: facts.apiVersion,
@@ -81,13 +97,11 @@ export function createExchange(request: IncomingMessage, response: ServerRespons
     },
     stream: (status, contentType, headers = {}) =>
       openAnswerStream(response, status, { ...headers, 'Content-Type': contentType }, facts.signal),
-    hijack: (contentType) => {
-      if (response.headersSent || hijacked)
-        throw new OrlopError('internal', 'HTTP_ANSWERED_TWICE', 'the request has been answered already');
-      hijacked = true;
-      const socket = hijackSocket({ request, response, contentType, upgraded: facts.upgraded });
-      facts.onHijack(socket);
-      return socket;
+    hijack: (contentType) => takeOver(streamHead(request, contentType)),
+    webSocket: () => {
+      const headers = acceptWebSocket(request.headers, request.socket);
+      const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+      return { open: (kind) => openWebSocketStream(takeOver(['HTTP/1.1 101 Switching Protocols', ...head]), kind) };
     },
     get hijacked() {
       return hijacked;

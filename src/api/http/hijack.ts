@@ -5,7 +5,8 @@ import { OrlopError } from '#errors';
 export interface HijackOptions {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  readonly contentType: string;
+  /** Status line and headers of this answer; those of every answer are added. */
+  readonly head: readonly string[];
   /** Node's parser has let go already. */
   readonly upgraded: boolean;
 }
@@ -44,17 +45,22 @@ function nextChunk(socket: Socket, wanted: number): Promise<Buffer> {
   });
 }
 
+/** The answer before Docker's streams: `101 UPGRADED` when the client asked to switch protocols, else a `200 OK` without end. */
+export function streamHead(request: IncomingMessage, contentType: string): string[] {
+  const { upgrade } = request.headers;
+  if (upgrade === undefined) return ['HTTP/1.1 200 OK', `Content-Type: ${contentType}`];
+  return ['HTTP/1.1 101 UPGRADED', `Content-Type: ${contentType}`, 'Connection: Upgrade', `Upgrade: ${upgrade}`];
+}
+
 /** Answers on the bare socket, with the headers of every answer, and hands it over: `101 UPGRADED` when the client asked to switch protocols, else a `200 OK` without end. */
-export function hijackSocket({ request, response, contentType, upgraded }: HijackOptions): Socket {
+export function hijackSocket({ request, response, head, upgraded }: HijackOptions): Socket {
   const socket = request.socket;
   if (!upgraded) releaseFromParser(socket);
   response.detachSocket(socket);
   socket.setTimeout(0);
   socket.on('error', () => socket.destroy());
-  const first = request.headers.upgrade === undefined ? 'HTTP/1.1 200 OK' : 'HTTP/1.1 101 UPGRADED';
-  const upgrade = request.headers.upgrade === undefined ? '' : `Connection: Upgrade\r\nUpgrade: ${request.headers.upgrade}\r\n`;
-  const usual = Object.entries(response.getHeaders()).map(([name, value]) => `${name}: ${String(value)}\r\n`);
-  socket.write(`${first}\r\nContent-Type: ${contentType}\r\n${upgrade}${usual.join('')}\r\n`);
+  const usual = Object.entries(response.getHeaders()).map(([name, value]) => `${name}: ${String(value)}`);
+  socket.write(`${[...head, ...usual].join('\r\n')}\r\n\r\n`);
   return socket;
 }
 

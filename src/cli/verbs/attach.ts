@@ -2,10 +2,11 @@ import { OrlopError } from '#errors';
 import type { Verb } from '../invocation.ts';
 import { requireTerminal } from '../terminal/require.ts';
 import { runForeground } from './foreground.ts';
-import { proxiesSignals, readDetachKeys } from './run.ts';
+import { readDetachKeys } from '../values/detach-keys.ts';
+import { proxiesSignals } from './run.ts';
 
 export const attach: Verb = async ({ args, io, client }) => {
-  const detachKeys = readDetachKeys(args);
+  const detachKeys = await readDetachKeys(args, io);
   const engine = await client();
   const [ref = ''] = args.positionals;
   const { Id: id, Config: config, HostConfig: host, State: state } = await engine.containers.inspect(ref);

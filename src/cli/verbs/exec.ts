@@ -8,7 +8,7 @@ import { enterRawMode } from '../terminal/raw-mode.ts';
 import { requireTerminal } from '../terminal/require.ts';
 import { runSession } from '../terminal/session.ts';
 import { followSize, terminalSize } from '../terminal/size.ts';
-import { readDetachKeys } from './run.ts';
+import { readDetachKeys } from '../values/detach-keys.ts';
 import { readEnvironment } from '../values/environment.ts';
 
 export const exec: Verb = async ({ args, io, client }) => {
@@ -16,7 +16,7 @@ export const exec: Verb = async ({ args, io, client }) => {
   const terminal = args.flag('tty');
   const detach = args.flag('detach');
   const stdin = args.flag('interactive') && !detach;
-  const detachKeys = readDetachKeys(args);
+  const detachKeys = await readDetachKeys(args, io);
   if (stdin) requireTerminal(io, terminal);
   const size = terminal ? terminalSize(io.stdout) : undefined;
   const user = args.text('user');
@@ -29,6 +29,7 @@ export const exec: Verb = async ({ args, io, client }) => {
     AttachStderr: !detach,
     Env: await readEnvironment(args.list('env-file'), args.list('env'), io.env),
     Privileged: args.flag('privileged'),
+    ...(detachKeys === '' ? {} : { DetachKeys: detachKeys }),
     ...(user === undefined ? {} : { User: user }),
     ...(workingDirectory === undefined ? {} : { WorkingDir: workingDirectory }),
     ...(size === undefined ? {} : { ConsoleSize: [size.rows, size.columns] }),

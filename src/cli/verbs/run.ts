@@ -1,5 +1,4 @@
 import { toOrlopError } from '#errors';
-import { parseDetachKeys } from '#wire';
 import type { Arguments } from '../arguments/parse.ts';
 import { usageError } from '../arguments/usage-error.ts';
 import { exitCodeOfStart, exitCodes } from '../exit-codes.ts';
@@ -10,6 +9,7 @@ import { reportError } from '../render/error.ts';
 import { terminalSize } from '../terminal/size.ts';
 import { requireTerminal } from '../terminal/require.ts';
 import { readContainerOptions } from '../values/container-options.ts';
+import { readDetachKeys } from '../values/detach-keys.ts';
 import { planCreate, planStreams } from '../values/create-body.ts';
 import { openIdFile } from '../values/id-file.ts';
 import { createPulling } from './create-pulling.ts';
@@ -19,7 +19,7 @@ export const run: Verb = async ({ args, io, client, command }) => {
   const detach = args.flag('detach');
   const terminal = args.flag('tty');
   const streams = planStreams(args, detach);
-  const detachKeys = readDetachKeys(args);
+  const detachKeys = await readDetachKeys(args, io);
   if (args.flag('json') && !detach) throw usageError('--json goes with --detach: what the process says is not ours', command);
   if (streams.stdin) requireTerminal(io, terminal);
   const options = await readContainerOptions(args, io.env);
@@ -61,11 +61,4 @@ async function createNoting(...[invocation, body, name]: Parameters<typeof creat
 /** On unless it is switched off. */
 export function proxiesSignals(args: Arguments): boolean {
   return !args.has('sig-proxy') || args.flag('sig-proxy');
-}
-
-/** As typed, checked before anything is made; '' for the default. */
-export function readDetachKeys(args: Arguments): string {
-  const keys = args.text('detach-keys') ?? '';
-  parseDetachKeys(keys);
-  return keys;
 }

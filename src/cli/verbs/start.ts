@@ -4,7 +4,8 @@ import type { Verb } from '../invocation.ts';
 import { requireTerminal } from '../terminal/require.ts';
 import { forEach } from './each.ts';
 import { runForeground } from './foreground.ts';
-import { proxiesSignals, readDetachKeys } from './run.ts';
+import { readDetachKeys } from '../values/detach-keys.ts';
+import { proxiesSignals } from './run.ts';
 
 export const start: Verb = async (invocation) => {
   const { args, io, client, command } = invocation;
@@ -17,7 +18,7 @@ export const start: Verb = async (invocation) => {
   }
   if (args.flag('json')) throw usageError('--json does not go with --attach and --interactive: what the process says is not ours', command);
   if (args.positionals.length > 1) throw usageError('you cannot start and attach multiple containers at once', command);
-  const detachKeys = readDetachKeys(args);
+  const detachKeys = await readDetachKeys(args, io);
   const [ref = ''] = args.positionals;
   const { Id: id, Config: config, HostConfig: host, State: state } = await engine.containers.inspect(ref);
   const stdin = args.flag('interactive') && config.OpenStdin;

@@ -134,7 +134,8 @@ async function startSession(
     if (pair !== null) context.addon.close(pair.descriptor);
   }
   publishContainerEvent(context, container, `exec_start: ${request.command.join(' ')}`, { execID: session.id });
-  return pair === null ? null : { stream: pair.socket, terminal: request.terminal };
+  const onDetach = (): void => publishContainerEvent(context, container, 'exec_detach', { execID: session.id });
+  return pair === null ? null : { stream: pair.socket, terminal: request.terminal, onDetach };
 }
 
 async function runProcess(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { noSlot } from '../plan/index.ts';
-import { attachMonitor } from './monitor.ts';
+import { attachMonitor, attachMonitorExactly } from './monitor.ts';
 import { attachFirst, collect, demultiplex, openTestContainer, pipes, reasonToSkip } from './test-container.ts';
 
 describe('clients of a container’s streams', { skip: reasonToSkip() }, () => {
@@ -28,6 +28,30 @@ describe('clients of a container’s streams', { skip: reasonToSkip() }, () => {
     const output = collect(socket);
     await container.monitor.start();
     assert.deepEqual(demultiplex(await output), { 1: 'first words\n' });
+  });
+
+  test('a client that begins exactly gets what the log has not, an unfinished line too, and the time up to which the log has all', async () => {
+    await using container = openTestContainer();
+    const first = attachFirst(container.addon, 3);
+    const script = 'echo logged; echo wrong >&2; printf unfin; read x; echo ished; echo more';
+    const heard = new Promise<void>((resolve) => {
+      let text = '';
+      first.attachment.socket.on('data', (chunk: Buffer) => (text += chunk.toString()).includes('unfin') && resolve());
+    });
+    await container.run({ argv: ['sh', '-c', script], stdio: pipes(1, 0), slots: [first.attachment.descriptor], before: [first.op] });
+    container.addon.close(first.attachment.descriptor);
+    await heard;
+    const streams = { stdin: false, stdout: true, stderr: true };
+    const { socket, sinceNs } = await attachMonitorExactly(container.monitorDirectory, streams, container.addon);
+    const output = collect(socket);
+    first.attachment.socket.write('\n');
+    assert.deepEqual(demultiplex(await output), { 1: 'unfinished\nmore\n' });
+    await container.monitor.exited;
+    const before = container.readLog().filter((record) => parseNs(record.time) <= sinceNs);
+    assert.deepEqual(
+      before.map((record) => record.log),
+      ['logged\n', 'wrong\n'],
+    );
   });
 
   test('half-closing the input of the first client ends standard input, and its output still arrives', async () => {
@@ -97,3 +121,7 @@ describe('clients of a container’s streams', { skip: reasonToSkip() }, () => {
     assert.equal(container.logged('stdout'), 'over\n');
   });
 });
+
+function parseNs(time: string): bigint {
+  return BigInt(Date.parse(`${time.slice(0, 19)}Z`)) * 1_000_000n + BigInt(time.slice(20, 29));
+}

@@ -5,6 +5,7 @@ export { planFailure, planFailureOf, type PlanFailureDetails } from './failure.t
 export { decodeFailure, type ExitRecord, type FailureFacts, type MonitorState, type MonitorStatus } from './frames.ts';
 export {
   attachMonitor,
+  attachMonitorExactly,
   connectMonitor,
   createAttachment,
   spawnMonitor,

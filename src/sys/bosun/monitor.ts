@@ -64,9 +64,14 @@ export interface WantedStreams {
  * terminal, else Docker's frames; `end()` half-closes the input. The caller destroys the socket. Fails as connectMonitor does.
  */
 export async function attachMonitor(directory: string, streams: WantedStreams, addon: Addon): Promise<Socket> {
+  return connectClient(directory, streams, addon, 0);
+}
+
+function connectClient(directory: string, streams: WantedStreams, addon: Addon, exact: 0 | 1): Socket {
   const descriptor = connectTo(join(directory, 'attach.sock'), addon);
   const hello = Buffer.alloc(8);
   hello.writeUInt32LE(streamBits(streams), 0);
+  hello.writeUInt32LE(exact, 4);
   try {
     addon.sendDescriptors(descriptor, hello, []);
   } catch (cause) {
@@ -74,6 +79,34 @@ export async function attachMonitor(directory: string, streams: WantedStreams, a
     throw gone(directory, cause);
   }
   return adoptSocket(descriptor);
+}
+
+/**
+ * The same, beginning exactly where the log ends: behind all records up to `sinceNs` (ns since the epoch). Only of a line longer than 16 KiB, which is logged in pieces of
+ * one time, more may be in the log.
+ */
+export async function attachMonitorExactly(
+  directory: string,
+  streams: WantedStreams,
+  addon: Addon,
+): Promise<{ socket: Socket; sinceNs: bigint }> {
+  const socket = connectClient(directory, streams, addon, 1);
+  const first = await readFirst(socket, 8);
+  if (first === null) throw gone(directory, undefined);
+  return { socket, sinceNs: first.readBigUInt64LE(0) };
+}
+
+/** null: the stream has ended before. What follows stays in the socket. */
+function readFirst(socket: Socket, bytes: number): Promise<Buffer | null> {
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      const found = socket.read(bytes) as Buffer | null;
+      if (found === null && !socket.destroyed && !socket.readableEnded) return;
+      for (const event of ['readable', 'end', 'close', 'error']) socket.off(event, settle);
+      resolve(found !== null && found.length === bytes ? found : null);
+    };
+    for (const event of ['readable', 'end', 'close', 'error']) socket.on(event, settle);
+  });
 }
 
 export interface Attachment {

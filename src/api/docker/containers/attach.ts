@@ -1,29 +1,24 @@
-import type { Exchange } from '#api/http';
-import { frameHeader, multiplexedStreamType, parseDetachKeys, rawStreamType } from '#wire';
-import { compareVersions } from '#api/http';
-import { pipeProcess } from '../stream-pipe.ts';
-import type { AttachedStream, ContainerBackend } from './backend.ts';
+import type { Duplex } from 'node:stream';
+import { compareVersions, type Exchange } from '#api/http';
+import { frameHeader, multiplexedStreamType, parseDetachKeys, rawStreamType, type ContainerView } from '#wire';
+import { endConnection, pipeProcess } from '../stream-pipe.ts';
+import type { AttachedStream, ContainerBackend, LogRecord } from './backend.ts';
 
 /** `POST /containers/{id}/attach`: takes the connection over and carries the process's streams; `logs=1` sends what it has said before. */
 export async function attachContainer(backend: ContainerBackend, exchange: Exchange): Promise<void> {
-  const { query, parameters } = exchange;
-  const ref = parameters['id'] ?? '';
-  const view = backend.containers.inspect(ref);
-  const terminal = view.request.terminal === true;
-  const detachKeys = parseDetachKeys(query.text('detachKeys'));
-  const wanted = { stdin: query.flag('stdin'), stdout: query.flag('stdout'), stderr: query.flag('stderr') };
-  const live = query.flag('stream') ? await backend.containers.attach(view.id, wanted) : null;
-  const socket = exchange.hijack(streamType(exchange, terminal));
-  try {
-    if (query.flag('logs')) await replayLogs(backend, view.id, wanted, terminal, socket, exchange.signal);
-    if (live === null) {
-      socket.end();
-      return;
-    }
-    await pipeProcess(socket, live.stream, { stdin: wanted.stdin, closesStdin: view.request.stdinOnce === true, terminal, detachKeys });
-  } finally {
-    live?.stream.destroy();
-  }
+  const wish = readWish(backend, exchange);
+  await using joined = await join(backend, wish, exchange.signal);
+  await carry(exchange.hijack(streamType(exchange, wish.terminal)), joined, wish, { framed: !wish.terminal });
+}
+
+/** `GET /containers/{id}/attach/ws`: the same over a WebSocket, with all output as it comes; in binary messages from 1.28 on. */
+export async function attachByWebSocket(backend: ContainerBackend, exchange: Exchange): Promise<void> {
+  const wish = readWish(backend, exchange);
+  const wished = exchange.webSocket();
+  await using joined = await join(backend, wish, exchange.signal);
+  const client = wished.open(compareVersions(exchange.apiVersion, '1.28') < 0 ? 'text' : 'binary');
+  client.on('error', () => undefined);
+  await carry(client, joined, wish, { framed: false });
 }
 
 /** Docker names framed streams as such from 1.42 on. */
@@ -31,17 +26,65 @@ export function streamType(exchange: Exchange, terminal: boolean): string {
   return terminal || compareVersions(exchange.apiVersion, '1.42') < 0 ? rawStreamType : multiplexedStreamType;
 }
 
-async function replayLogs(
-  backend: ContainerBackend,
-  id: string,
-  wanted: { stdout: boolean; stderr: boolean },
-  terminal: boolean,
-  out: AttachedStream['stream'],
-  signal: AbortSignal,
-): Promise<void> {
-  for await (const { stream, data } of backend.containers.logs(id, { ...wanted, follow: false }, signal)) {
-    if (out.destroyed) return;
-    if (!terminal) out.write(frameHeader(stream, data.length));
-    if (!out.write(data)) await new Promise<void>((resolve) => out.once('drain', resolve).once('close', resolve));
+interface Wish {
+  readonly view: ContainerView;
+  readonly terminal: boolean;
+  readonly detachKeys: readonly number[];
+  readonly stream: boolean;
+  readonly logs: boolean;
+  readonly wanted: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean };
+}
+
+function readWish(backend: ContainerBackend, { query, parameters }: Exchange): Wish {
+  const view = backend.containers.inspect((parameters['id'] ?? '').replace(/^\//, ''));
+  return {
+    view,
+    terminal: view.request.terminal === true,
+    detachKeys: parseDetachKeys(query.text('detachKeys')),
+    stream: query.flag('stream'),
+    logs: query.flag('logs'),
+    wanted: { stdin: query.flag('stdin'), stdout: query.flag('stdout'), stderr: query.flag('stderr') },
+  };
+}
+
+/** What the process says from now on, and what it has said before; null for what was not asked for. */
+interface Joined extends AsyncDisposable {
+  readonly live: AttachedStream | null;
+  readonly past: AsyncIterable<LogRecord> | null;
+}
+
+/** Fails while the client can still be told. */
+async function join(backend: ContainerBackend, { view, stream, logs, wanted }: Wish, signal: AbortSignal): Promise<Joined> {
+  const { stdout, stderr } = wanted;
+  const pastUntil = (untilNs?: bigint): AsyncIterable<LogRecord> =>
+    backend.containers.logs(view.id, { stdout, stderr, follow: false, ...(untilNs === undefined ? {} : { untilNs }) }, signal);
+  // A log that cannot be read is refused before anything is joined.
+  const past = logs ? pastUntil() : null;
+  const live = stream ? await backend.containers.attach(view.id, { ...wanted, exact: logs }) : null;
+  return {
+    live,
+    past: past === null || live?.sinceNs === undefined ? past : pastUntil(live.sinceNs),
+    [Symbol.asyncDispose]: async () => void live?.stream.destroy(),
+  };
+}
+
+async function carry(client: Duplex, { live, past }: Joined, wish: Wish, { framed }: { framed: boolean }): Promise<void> {
+  if (past !== null) await replay(past, client, framed);
+  if (live === null) return endConnection(client);
+  await pipeProcess(client, live.stream, {
+    stdin: wish.wanted.stdin,
+    closesStdin: wish.view.request.stdinOnce === true,
+    terminal: wish.terminal,
+    detachKeys: wish.detachKeys,
+    unframed: !framed,
+    ...(live.onDetach === undefined ? {} : { onDetach: live.onDetach }),
+  });
+}
+
+async function replay(past: AsyncIterable<LogRecord>, client: Duplex, framed: boolean): Promise<void> {
+  for await (const { stream, data } of past) {
+    if (client.destroyed) return;
+    if (framed) client.write(frameHeader(stream, data.length));
+    if (!client.write(data)) await new Promise<void>((resolve) => client.once('drain', resolve).once('close', resolve));
   }
 }

@@ -22,6 +22,10 @@ export interface LogRecord {
 export interface AttachedStream {
   readonly stream: Duplex;
   readonly terminal: boolean;
+  /** Of an exact one: its output begins behind all that the log has up to this time, ns since the epoch. */
+  readonly sinceNs?: bigint;
+  /** To be called when the client has typed the keys that let go of it. */
+  readonly onDetach?: () => void;
 }
 
 /** What the container routes need of the engine. `ref` is an id, the start of one, or a name. */
@@ -41,7 +45,8 @@ export interface ContainerBackend {
     wait(ref: string, condition: WaitCondition, signal: AbortSignal): Promise<{ exitCode: number; error?: string }>;
     list(filter: ContainerFilter): ContainerView[];
     inspect(ref: string): ContainerView;
-    attach(ref: string, request: { stdin: boolean; stdout: boolean; stderr: boolean }): Promise<AttachedStream>;
+    /** `exact`: joins what the log holds without a gap or a repetition, see `sinceNs`. */
+    attach(ref: string, request: { stdin: boolean; stdout: boolean; stderr: boolean; exact?: boolean }): Promise<AttachedStream>;
     /** Fails at once, not with the first record, where a log cannot be read. */
     logs(ref: string, request: LogRequest, signal: AbortSignal): AsyncIterable<LogRecord>;
     resize(ref: string, rows: number, columns: number): Promise<void>;

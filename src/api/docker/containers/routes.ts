@@ -2,7 +2,7 @@ import { isOrlopError, OrlopError, toOrlopError } from '#errors';
 import { compareVersions, type Exchange, type Query, type Route } from '#api/http';
 import { bindToLease, leaseHeader, type DockerContainerSummary, type DockerCreated, type DockerTop } from '#wire';
 import { asStartFailure } from '../start-failure.ts';
-import { attachContainer } from './attach.ts';
+import { attachByWebSocket, attachContainer } from './attach.ts';
 import type { ContainerBackend } from './backend.ts';
 import { decodeCreate } from './decode-create.ts';
 import { sendLogs } from './logs.ts';
@@ -38,6 +38,7 @@ export function containerRoutes(backend: ContainerBackend, storageDriver: string
     { method: 'POST', path: '/containers/{id}/resize', handle: (exchange) => resize(backend, exchange) },
     { method: 'POST', path: '/containers/{id}/wait', handle: (exchange) => waitForContainer(backend, exchange) },
     { method: 'POST', path: '/containers/{id}/attach', hijacks: true, handle: (exchange) => attachContainer(backend, exchange) },
+    { method: 'GET', path: '/containers/{id}/attach/ws', hijacks: true, handle: (exchange) => attachByWebSocket(backend, exchange) },
     { method: 'DELETE', path: '/containers/{id}', handle: (exchange) => remove(backend, exchange) },
   ];
 }

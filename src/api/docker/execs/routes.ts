@@ -30,7 +30,8 @@ async function create({ execs }: ExecBackend, exchange: Exchange): Promise<void>
 export function decodeExec(body: JsonReader): ExecRequest {
   const command = body.words('Cmd') ?? [];
   if (command.length === 0) throw new OrlopError('invalid-argument', 'DOCKER_NO_COMMAND', 'No exec command specified');
-  parseDetachKeys(body.text('DetachKeys'));
+  const detachKeys = body.text('DetachKeys');
+  parseDetachKeys(detachKeys);
   const consoleSize = decodeConsoleSize(body.raw('ConsoleSize'));
   return {
     command,
@@ -42,6 +43,7 @@ export function decodeExec(body: JsonReader): ExecRequest {
     env: body.texts('Env') ?? [],
     ...(body.text('User') === '' ? {} : { user: body.text('User') }),
     ...(body.text('WorkingDir') === '' ? {} : { workingDirectory: body.text('WorkingDir') }),
+    ...(detachKeys === '' ? {} : { detachKeys }),
     ...(consoleSize === undefined ? {} : { consoleSize }),
   };
 }
@@ -74,9 +76,15 @@ async function start({ execs }: ExecBackend, exchange: Exchange): Promise<void> 
     exchange.empty(200);
     return;
   }
-  const { stream, terminal } = attached;
+  const { stream, terminal, onDetach } = attached;
   const socket = exchange.hijack(streamType(exchange, terminal));
-  await pipeProcess(socket, stream, { stdin: request.attachStdin, closesStdin: true, terminal, detachKeys: parseDetachKeys('') });
+  await pipeProcess(socket, stream, {
+    stdin: request.attachStdin,
+    closesStdin: true,
+    terminal,
+    detachKeys: parseDetachKeys(request.detachKeys ?? ''),
+    ...(onDetach === undefined ? {} : { onDetach }),
+  });
 }
 
 async function resize({ execs }: ExecBackend, exchange: Exchange): Promise<void> {
@@ -104,7 +112,7 @@ function inspectionOf(view: ExecView): DockerExec {
     OpenStdout: request.attachStdout,
     CanRemove: false,
     ContainerID: view.containerId,
-    DetachKeys: '',
+    DetachKeys: request.detachKeys === undefined ? '' : Buffer.from(parseDetachKeys(request.detachKeys)).toString('base64'),
     Pid: view.pid,
   };
 }
