@@ -106,7 +106,7 @@ describe('what joins a container over the API', { skip: whyNot() }, () => {
     for (const [query, keys] of [
       ['', '\x10\x11'],
       ['&detachKeys=ctrl-a,x', '\x01x'],
-    ]) {
+    ] as const) {
       const { socket } = await hijack(`/containers/held/attach?stream=1&stdin=1&stdout=1&stderr=1${query}`);
       socket.write('hello');
       const [echo] = (await once(socket, 'data')) as [Buffer];

@@ -53,7 +53,7 @@ describe("a client's frames", () => {
     ];
     assert.equal(bytesOf(events), 'one two three');
     assert.deepEqual(
-      events.filter((event) => event.type === 'ping').map((event) => event.data.toString()),
+      events.flatMap((event) => (event.type === 'ping' ? [event.data.toString()] : [])),
       ['hey'],
     );
   });
