@@ -5,6 +5,7 @@ export { connect, type ConnectOptions, type Engine, type EngineEvent, type Event
 export type { Container, LogOptions, OwnedContainer } from './container.ts';
 export type { ContainerOptions, HealthOptions, PortOptions } from './container-options.ts';
 export type { Containers, CreateOptions, FetchOptions, RunToEndOptions } from './containers.ts';
+export { openEngine, type EmbeddedEngine, type OpenOptions } from './embedded.ts';
 export type { ExecOptions, ExecResult, SpawnOptions } from './exec.ts';
 export type { Files, WriteOptions } from './files.ts';
 export type { LeaseOptions } from './lease.ts';

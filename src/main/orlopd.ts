@@ -4,6 +4,7 @@ import { OrlopError, toOrlopError } from '#errors';
 import { createLogger } from '#log';
 import { parseEngineArguments, usage, type EngineArguments } from './orlopd/arguments.ts';
 import { openParts } from './orlopd/parts.ts';
+import { loadAddon, removeTree } from '#sys';
 import type { ServeArguments } from './registry/arguments.ts';
 import { openRegistry } from './registry/open.ts';
 
@@ -18,12 +19,17 @@ async function main(argv: readonly string[]): Promise<void> {
   // Files that others are to read are made with their modes, whatever the shell was like that we were started from.
   process.umask(0o022);
   const logger = createLogger({ level: asked.logLevel });
-  const stopped = nextSignal();
+  const stopped = asked.embedded ? Promise.race([nextSignal(), endOfInput()]) : nextSignal();
+  await using removal = new AsyncDisposableStack();
   await using parts = await openParts({ ...prepareRoots(asked), version, buildId }, logger);
   await parts.listen();
+  const { removeAtEnd } = asked;
+  // Carried out last, when nothing below it is open any more, and not by an engine that did not come to serve: what it said is there.
+  if (removeAtEnd !== null) removal.defer(() => removeTree(loadAddon(), removeAtEnd));
   await using _registry = asked.registry === null ? null : await openRegistry(registryOf(asked), logger);
   logger.info('ready', { version, buildId, dataRoot: asked.dataRoot, hosts: asked.hosts });
   logger.info('stopping', { signal: await stopped });
+  if (asked.embedded) await parts.clear();
 }
 
 /** The flags of `orlop registry serve` that orlopd's one flag stands for. */
@@ -45,6 +51,16 @@ function prepareRoots(asked: EngineArguments): EngineArguments {
     chmodSync(root, 0o711);
   }
   return { ...asked, dataRoot: realpathSync(asked.dataRoot), execRoot: realpathSync(asked.execRoot) };
+}
+
+/** The kernel closes the pipe for a program that is killed. */
+function endOfInput(): Promise<string> {
+  // What we say about it afterwards has nobody to read it, either.
+  process.stderr.on('error', () => {});
+  return new Promise((resolve) => {
+    for (const event of ['end', 'close', 'error']) process.stdin.once(event, () => resolve('end of standard input'));
+    process.stdin.resume();
+  });
 }
 
 function nextSignal(): Promise<string> {

@@ -20,6 +20,8 @@ const defaults: EngineArguments = {
   storageDriver: 'overlay',
   publishAddresses: ['0.0.0.0', '::'],
   logging: { driver: 'json-file', options: {} },
+  embedded: false,
+  removeAtEnd: null,
   show: null,
 };
 
@@ -47,6 +49,11 @@ describe('the command line of the engine', () => {
     [['--publish-address', '127.0.0.1', '--publish-address=::1'], { publishAddresses: ['127.0.0.1', '::1'] }],
     [['--log-driver', 'local'], { logging: { driver: 'local', options: {} } }],
     [['--log-opt', 'max-size=1m', '--log-opt=tag=a=b'], { logging: { driver: 'json-file', options: { 'max-size': '1m', tag: 'a=b' } } }],
+    [['--embedded'], { embedded: true }],
+    [
+      ['--embedded', '--remove-at-end=/tmp/e/', '--data-root=/tmp/e/data', '--exec-root=/tmp/e/x'],
+      { embedded: true, removeAtEnd: '/tmp/e', dataRoot: '/tmp/e/data', execRoot: '/tmp/e/x', hosts: ['unix:///tmp/e/x/orlop.sock'] },
+    ],
     [['-h'], { show: 'help' }],
     [['--help', '--version'], { show: 'help' }],
     [['-v'], { show: 'version' }],
@@ -57,6 +64,9 @@ describe('the command line of the engine', () => {
 
   const wrong: readonly [argv: string[], names: string][] = [
     [['--data-root', 'data'], '--data-root data'],
+    [['--remove-at-end=/run'], '--remove-at-end is for'],
+    [['--embedded', '--remove-at-end=/run'], '--remove-at-end /run does not hold'],
+    [['--embedded', '--remove-at-end=/var/lib/..', '--data-root=/var/lib/../a', '--exec-root=/var/lib/../b'], 'does not hold'],
     [['--data-root', ''], '--data-root'],
     [['--exec-root', './run'], '--exec-root ./run'],
     [['--data-root'], '--data-root'],

@@ -32,6 +32,10 @@ export interface EngineArguments {
   readonly publishAddresses: readonly string[];
   /** How output is kept of containers that say nothing of it. */
   readonly logging: LogConfig;
+  /** It belongs to the program that holds its standard input: it ends with that, and its containers and networks with it. */
+  readonly embedded: boolean;
+  /** What is removed at the end of an embedded engine: a directory that holds both roots; null for nothing. */
+  readonly removeAtEnd: string | null;
   /** What to print instead of serving. */
   readonly show: 'help' | 'version' | null;
 }
@@ -60,6 +64,8 @@ The engine: serves the Docker Engine API and Orlop's own, and keeps containers.
       --publish-address IP  where ports are published that name no address; may be given several times (default 0.0.0.0 and ::)
       --log-driver NAME     how containers' output is kept unless they say: json-file, local or none (default json-file)
       --log-opt NAME=VALUE  options of that driver, such as max-size=10m, max-file=3, max-age=7d; may be given several times
+      --embedded            end when standard input does, and remove all containers and networks then
+      --remove-at-end DIR   with --embedded: remove this directory as well, which holds both roots
   -h, --help
   -v, --version
 `;
@@ -81,8 +87,9 @@ export function parseEngineArguments(argv: readonly string[]): EngineArguments {
   const tls = tlsOf(values);
   const open = tls === null ? hosts.find((host) => host.startsWith('tcp://')) : undefined;
   if (open !== undefined) throw plainTcpRefused(open);
+  const dataRoot = absolute('--data-root', values['data-root'] ?? '/var/lib/orlop');
   return {
-    dataRoot: absolute('--data-root', values['data-root'] ?? '/var/lib/orlop'),
+    dataRoot,
     execRoot,
     hosts,
     group: values.group ?? 'orlop',
@@ -97,6 +104,8 @@ export function parseEngineArguments(argv: readonly string[]): EngineArguments {
     storageDriver,
     publishAddresses: publishAddressesOf(values['publish-address']),
     logging: loggingOf(values['log-driver'], values['log-opt']),
+    embedded: values.embedded === true,
+    removeAtEnd: removedAtEnd(values['remove-at-end'], values.embedded === true, [dataRoot, execRoot]),
     show: values.help === true ? 'help' : values.version === true ? 'version' : null,
   };
 }
@@ -127,6 +136,8 @@ function parseFlags(argv: readonly string[]) {
         'publish-address': { type: 'string', multiple: true },
         'log-driver': { type: 'string' },
         'log-opt': { type: 'string', multiple: true },
+        embedded: { type: 'boolean' },
+        'remove-at-end': { type: 'string' },
         help: { type: 'boolean', short: 'h' },
         version: { type: 'boolean', short: 'v' },
       },
@@ -170,6 +181,16 @@ function loggingOf(driver = 'json-file', given: readonly string[] = []): LogConf
   const options = Object.fromEntries(given.map((text) => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)]));
   parseLogConfig({ driver, options });
   return { driver, options };
+}
+
+/** Nothing is removed that might be somebody else's: the roots are made for such an engine, and what holds them is. */
+function removedAtEnd(given: string | undefined, isEmbedded: boolean, roots: readonly string[]): string | null {
+  if (given === undefined) return null;
+  const directory = absolute('--remove-at-end', given);
+  if (!isEmbedded) throw invalid('--remove-at-end is for engines that are --embedded');
+  if (directory.split('/').includes('..') || !roots.every((root) => root.startsWith(`${directory}/`)))
+    throw invalid(`--remove-at-end ${directory} does not hold both --data-root and --exec-root`);
+  return directory;
 }
 
 function absolute(flag: string, path: string): string {

@@ -25,6 +25,7 @@ import { detectInit } from '#system';
 import { openVolumes } from '#volume';
 import type { EngineArguments } from './arguments.ts';
 import { findBosun } from './bosun.ts';
+import { clearEngine } from './clear.ts';
 import { checkHost } from './host-check.ts';
 import { readRemotes } from './remotes.ts';
 import { readRegistrySettings } from './registry-settings.ts';
@@ -35,6 +36,8 @@ import { readTlsFiles } from './tls-files.ts';
 export interface Parts extends AsyncDisposable {
   /** Opens the sockets: clients are served from here on. */
   listen(): Promise<void>;
+  /** Serves no more, and removes all containers and all networks but those that always are. Says what stays and goes on. */
+  clear(): Promise<void>;
 }
 
 /** Opens every room that the engine needs and joins them; disposing closes them in the opposite order and leaves containers running. */
@@ -138,6 +141,10 @@ export async function openParts(options: EngineArguments & { version: string; bu
   return {
     async listen() {
       for (const host of options.hosts) await server.listen(host);
+    },
+    async clear() {
+      await server.close();
+      await clearEngine(engine, logger);
     },
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };
