@@ -17,7 +17,7 @@ export interface Room {
 export const projectRoot = join(dirname(fileURLToPath(import.meta.url)), '..');
 
 /** Folders outside src/ that are TypeScript projects of their own; they may import every room. */
-const outerProjects = ['native', 'scripts', 'tests', 'bench'];
+const outerProjects = ['native', 'scripts', 'tests', 'bench', 'examples'];
 
 export function readRooms(): Readonly<Record<string, Room>> {
   return JSON.parse(readFileSync(join(projectRoot, 'src/rooms.json'), 'utf8')) as Record<string, Room>;

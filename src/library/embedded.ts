@@ -58,7 +58,7 @@ export async function openEngine(options: OpenOptions = {}): Promise<EmbeddedEng
   const child = start(true);
   const client = connectClient({ host });
   try {
-    await untilReady(client, child, logFile, signal);
+    await untilReady(client, child, directory, signal);
   } catch (error) {
     client.close();
     await end(child);
@@ -69,10 +69,9 @@ export async function openEngine(options: OpenOptions = {}): Promise<EmbeddedEng
   child.unref();
   const engine = createEngine(client, null, async () => {
     client.close();
-    const wasKilled = hasEnded(child);
     await end(child);
     // What an engine leaves behind that was killed by others, the next one over the same directory finds and removes.
-    if (wasKilled) await end(start(false));
+    if (child.exitCode !== 0) await end(start(false));
     if (isTemporary && existsSync(directory)) throw notCleared(directory);
   });
   return { ...engine, directory, logFile, pid: child.pid ?? 0 };
@@ -89,6 +88,7 @@ function flagsOf(directory: string, host: string, options: OpenOptions, isTempor
   const { storageDriver, sandboxesReady, logLevel } = options;
   return [
     ...['--embedded', '--data-root', join(directory, 'data'), '--exec-root', join(directory, 'exec'), '-H', host],
+    ...['--pidfile', pidFileIn(directory)],
     ...(isTemporary ? ['--remove-at-end', directory] : []),
     ...(storageDriver === undefined ? [] : ['--storage-driver', storageDriver]),
     ...(sandboxesReady === undefined ? [] : ['--sandboxes', String(sandboxesReady)]),
@@ -106,7 +106,17 @@ function startEngine(flags: readonly string[], env: NodeJS.ProcessEnv, logFile: 
   }
 }
 
-async function untilReady(client: Client, child: ChildProcess, logFile: string, signal: AbortSignal | undefined): Promise<void> {
+function pidFileIn(directory: string): string {
+  return join(directory, 'orlopd.pid');
+}
+
+/** Whoever answers may be another engine in the same directory: ours has written its number. */
+function isOurs(child: ChildProcess, directory: string): boolean {
+  return readFileSync(pidFileIn(directory), 'utf8').trim() === String(child.pid);
+}
+
+async function untilReady(client: Client, child: ChildProcess, directory: string, signal: AbortSignal | undefined): Promise<void> {
+  const logFile = join(directory, 'orlopd.log');
   let failure: Error | null = null;
   child.once('error', (error) => (failure = error));
   for (const deadline = Date.now() + startTimeoutMs; ; await sleep(5, signal)) {
@@ -115,7 +125,7 @@ async function untilReady(client: Client, child: ChildProcess, logFile: string, 
     if (hasEnded(child)) throw refused(logFile);
     try {
       await client.ping();
-      return;
+      if (isOurs(child, directory)) return;
     } catch (error) {
       if (!isOrlopError(error, 'unavailable')) throw error;
     }

@@ -41,7 +41,7 @@ describe('leases', { skip: whyNoEngine() }, () => {
     other.release();
     await isGone(hold.id);
     assert.deepEqual(names(), { containers: [free], volumes: ['free'], networks: [] });
-    await assert.rejects(bench.create(sleep, labelled(hold.id)), { kind: 'not-found', code: 'ENGINE_LEASE_NOT_FOUND' });
+    await assert.rejects(bench.create(sleep, labelled(hold.id)), { kind: 'failed-precondition', code: 'ENGINE_LEASE_NOT_HELD' });
     await engine.containers.remove(free, {});
     await engine.volumes.remove('free');
   });

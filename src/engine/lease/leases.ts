@@ -30,7 +30,7 @@ export interface LeaseVerbs {
 
 /** Disposing ends none of them, but waits for those that are being ended. */
 export interface Leases extends LeaseVerbs, AsyncDisposable {
-  /** Makes something that belongs to the lease that its labels name, if they do; not-found unless that is open. The lease does not end meanwhile. */
+  /** Makes something that belongs to the lease that its labels name, if they do; failed-precondition or conflict unless that is open. The lease does not end meanwhile. */
   during<Made>(labels: Readonly<Record<string, string>> | undefined, make: () => Promise<Made>): Promise<Made>;
 }
 
@@ -121,7 +121,7 @@ export function createLeases(context: EngineContext): Leases {
       const id = labels?.[leaseLabel];
       if (id === undefined) return make();
       const lease = leases.get(id);
-      if (lease === undefined) throw noLease(id);
+      if (lease === undefined) throw notHeld(id);
       if (lease.isEnding) throw hasEnded(id);
       const making = make();
       lease.making.add(making);
@@ -150,8 +150,13 @@ function checked({ id = randomBytes(16).toString('hex'), graceMs = 0 }: LeaseReq
 }
 
 function noLease(id: string): OrlopError {
-  return new OrlopError('not-found', 'ENGINE_LEASE_NOT_FOUND', `no such lease: ${id}`, {
-    hint: `the label ${leaseLabel} names one that a client holds: it has ended, or never was`,
+  return new OrlopError('not-found', 'ENGINE_LEASE_NOT_FOUND', `no such lease: ${id}`);
+}
+
+/** Not not-found: Docker's clients take that for a missing image and go on to pull it. */
+function notHeld(id: string): OrlopError {
+  return new OrlopError('failed-precondition', 'ENGINE_LEASE_NOT_HELD', `no such lease: ${id}`, {
+    hint: 'it has ended, or never was: what is created under a lease needs a client that holds it',
   });
 }
 
