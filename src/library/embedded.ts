@@ -87,8 +87,11 @@ function requireRoot(): void {
 function flagsOf(directory: string, host: string, options: OpenOptions, isTemporary: boolean): string[] {
   const { storageDriver, sandboxesReady, logLevel } = options;
   return [
-    ...['--embedded', '--data-root', join(directory, 'data'), '--exec-root', join(directory, 'exec'), '-H', host],
-    ...['--pidfile', pidFileIn(directory)],
+    '--embedded',
+    `--data-root=${join(directory, 'data')}`,
+    `--exec-root=${join(directory, 'exec')}`,
+    `--host=${host}`,
+    `--pidfile=${pidFileIn(directory)}`,
     ...(isTemporary ? ['--remove-at-end', directory] : []),
     ...(storageDriver === undefined ? [] : ['--storage-driver', storageDriver]),
     ...(sandboxesReady === undefined ? [] : ['--sandboxes', String(sandboxesReady)]),
