@@ -60,6 +60,8 @@ export interface ContainerOptions {
   readonly dropCapabilities?: readonly string[];
   readonly health?: HealthOptions;
   readonly restart?: 'no' | 'always' | 'unless-stopped' | 'on-failure';
+  /** How its output is kept: docs/logs.md. */
+  readonly logging?: { readonly driver?: 'json-file' | 'local' | 'none'; readonly options?: Readonly<Record<string, string>> };
   readonly stopSignal?: string;
   readonly stopTimeoutS?: number;
   /** Whatever else Docker's API can say of a container, in its words; it comes before what is said here. */
@@ -108,6 +110,8 @@ function hostConfigOf(options: ContainerOptions, ports: readonly PortOptions[]):
     Init: options.init,
     CapAdd: listOf(options.addCapabilities),
     CapDrop: listOf(options.dropCapabilities),
+    LogConfig:
+      options.logging === undefined ? undefined : { Type: options.logging.driver ?? 'json-file', Config: { ...options.logging.options } },
     RestartPolicy: options.restart === undefined ? undefined : { Name: options.restart, MaximumRetryCount: 0 },
   });
 }

@@ -36,7 +36,7 @@ describe('streams of the library under a flood', { skip: whyNot() }, () => {
 
   test('each line of a log arrives in order, in little memory, however slow its reader', async () => {
     const { lines = 0, most = 0 } = await lastLine(`
-      const container = await engine.run({ image: 'busybox', command: ['sh', '-c', 'i=0; ' + flood + ' | cat -n'], network: 'none' });
+      const container = await engine.run({ image: 'busybox', command: ['sh', '-c', 'i=0; ' + flood + ' | cat -n'], network: 'none', logging: { options: { 'max-size': '-1' } } });
       before = held();
       let lines = 0;
       for await (const { text } of container.logs({ follow: true })) {
