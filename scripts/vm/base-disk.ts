@@ -25,7 +25,19 @@ const smallPackages = [
 /** What is on a disk: what the smoke part needs, or also the engines that run containers by our runtime, and a compiler for small programs of tests. */
 const packages = {
   small: smallPackages,
-  engines: [...smallPackages, 'podman', 'conmon', 'containerd', 'docker.io', 'apparmor', 'buildah', 'xfsprogs', 'gcc', 'libc6-dev', 'nfs-kernel-server'],
+  engines: [
+    ...smallPackages,
+    'podman',
+    'conmon',
+    'containerd',
+    'docker.io',
+    'apparmor',
+    'buildah',
+    'xfsprogs',
+    'gcc',
+    'libc6-dev',
+    'nfs-kernel-server',
+  ],
 } as const;
 export type Contents = keyof typeof packages;
 

@@ -1,3 +1,4 @@
+import { OrlopError } from '#errors';
 import { dockerMountOf, toDockerHealthcheck, type DockerCreateBody, type HealthCheck, type MountWish } from '#wire';
 
 /** A port of a container that is to be reached from outside. */
@@ -73,6 +74,10 @@ export function planCreateBody(options: ContainerOptions): DockerCreateBody {
   const { docker = {} } = options;
   const ports = (options.ports ?? []).map((port) => (typeof port === 'number' ? { container: port } : port));
   const network = options.network ?? docker.HostConfig?.NetworkMode;
+  if (options.aliases !== undefined && network === undefined)
+    throw new OrlopError('invalid-argument', 'LIBRARY_NO_NETWORK', 'aliases are names in a network, and none is named', {
+      hint: 'create one, and name it in the option network',
+    });
   const body = definedOf({
     Image: options.image,
     Cmd: listOf(options.command),

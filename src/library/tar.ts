@@ -11,8 +11,6 @@ export interface FileHeader {
 }
 
 const blockBytes = 512;
-/** Eleven octal digits. */
-const largestSize = 8 ** 11 - 1;
 const longestName = 100;
 /** Longer records are nobody's. */
 const largestRecords = 1024 * 1024;
@@ -48,10 +46,13 @@ function recordOf(key: string, value: string): string {
 }
 
 function formatHeader({ name, sizeBytes, mode, uid, gid }: FileHeader, type: '0' | 'x'): Uint8Array {
-  if (sizeBytes > largestSize) throw new OrlopError('unimplemented', 'LIBRARY_TOO_LARGE', `${name} is larger than a tar header can say`);
   const block = new Uint8Array(blockBytes);
   const put = (at: number, text: string): void => block.set(encoder.encode(text), at);
-  const octal = (value: number, digits: number): string => `${value.toString(8).padStart(digits, '0')}\0`;
+  const octal = (value: number, digits: number): string => {
+    const text = Number.isInteger(value) && value >= 0 ? value.toString(8) : '';
+    if (text !== '' && text.length <= digits) return `${text.padStart(digits, '0')}\0`;
+    throw new OrlopError('invalid-argument', 'LIBRARY_BAD_NUMBER', `${value} of ${name} is no number that a tar header can say`);
+  };
   block.set(encoder.encode(name).subarray(0, longestName));
   put(100, octal(mode & 0o7777, 7));
   put(108, octal(uid, 7));
