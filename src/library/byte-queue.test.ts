@@ -35,7 +35,7 @@ test('a writer is held back while a mebibyte waits, until half of it is read', a
 
 test('who leaves the loop holds nobody back', async () => {
   const queue = createByteQueue();
-  queue.push(kilobytes(1));
+  assert.equal(queue.push(kilobytes(1)), null);
   for await (const _ of queue) break;
   assert.equal(queue.push(kilobytes(5000)), null);
   const waiting = createByteQueue();
