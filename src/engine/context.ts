@@ -44,6 +44,8 @@ export interface EngineOptions {
   readonly logger: Logger;
   /** How many sandboxes are kept ready; 0 makes each when it is needed. */
   readonly sandboxesReady: number;
+  /** Where devices are described for CDI; the usual places without it. */
+  readonly cdiDirectories?: readonly string[];
   /** How this kernel mounts the roots of containers. */
   readonly overlayWay: OverlayWay;
   /** How output is kept of containers that say nothing of it. */

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from '#log';
+import type { LinuxDeviceCgroup } from '#oci';
 import {
   createCgroup,
   openSandbox,
@@ -13,6 +14,7 @@ import {
 } from '#runtime';
 import { idmappedView, type Addon } from '#sys';
 import type { IdRange, IdRanges } from './id-ranges.ts';
+import { usualDeviceRules } from './spec/devices.ts';
 import { usualSkeleton } from './spec/skeleton.ts';
 
 /** Those namespaces of a sandbox that are not new. */
@@ -41,9 +43,17 @@ export interface ReadySandbox {
   discard(): Promise<void>;
 }
 
+/** What a container's cgroup is to be beyond the usual. */
+export interface CgroupWishes {
+  /** Its path, where one was asked for. */
+  readonly path?: string | undefined;
+  /** Rules about devices; those of every container without them. */
+  readonly devices: readonly LinuxDeviceCgroup[];
+}
+
 export interface SandboxPool extends AsyncDisposable {
-  /** The usual ones are ready; any other is made now. `cgroup`: its path, where one was asked for. */
-  take(namespaces: SandboxNamespaces, skeleton: Skeleton, cgroup?: string): Promise<ReadySandbox>;
+  /** The usual ones are ready; any other is made now. */
+  take(namespaces: SandboxNamespaces, skeleton: Skeleton, options: CgroupWishes): Promise<ReadySandbox>;
   /** Begins to keep sandboxes ready: once what an earlier engine left has been swept. */
   fill(): void;
 }
@@ -74,6 +84,7 @@ export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
   const ready: ReadySandbox[] = [];
   const usual = usualSkeleton();
   const usualKey = skeletonKey(usual);
+  const usualRules = usualDeviceRules(options.cgroups);
   let making = 0;
   let closed = false;
   let timer: NodeJS.Timeout | null = null;
@@ -82,7 +93,7 @@ export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
   const refill = (): void => {
     while (!closed && ready.length + making < options.size) {
       making++;
-      void makeSandbox(options, ownNamespaces, usual)
+      void makeSandbox(options, ownNamespaces, usual, { devices: usualRules })
         .then((sandbox) => (closed ? sandbox.discard() : void ready.push(sandbox)))
         .catch((error: unknown) => options.logger.warn('no sandbox could be made ready', { error }))
         .finally(() => {
@@ -104,16 +115,17 @@ export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
 
   return {
     fill: refill,
-    async take(namespaces, skeleton, cgroup) {
-      const own = namespaces.shared.size + namespaces.joined.size === 0 && cgroup === undefined;
-      if (!own || skeletonKey(skeleton) !== usualKey) return makeSandbox(options, namespaces, skeleton, cgroup);
+    async take(namespaces, skeleton, wishes) {
+      const own = namespaces.shared.size + namespaces.joined.size === 0 && wishes.path === undefined;
+      const usualCgroup = JSON.stringify(wishes.devices) === JSON.stringify(usualRules);
+      if (!own || !usualCgroup || skeletonKey(skeleton) !== usualKey) return makeSandbox(options, namespaces, skeleton, wishes);
       let candidate = ready.shift();
       while (candidate !== undefined && !candidate.sandbox.isAlive()) {
         void candidate.discard().catch((error: unknown) => options.logger.warn('a dead sandbox could not be cleared', { error }));
         candidate = ready.shift();
       }
       if (ready.length <= options.size / 2) refillSoon();
-      return candidate ?? makeSandbox(options, ownNamespaces, usual);
+      return candidate ?? makeSandbox(options, ownNamespaces, usual, { devices: usualRules });
     },
     async [Symbol.asyncDispose]() {
       closed = true;
@@ -128,11 +140,13 @@ async function makeSandbox(
   options: SandboxPoolOptions,
   namespaces: SandboxNamespaces,
   skeleton: Skeleton,
-  path = `${options.cgroupParent}/${randomBytes(8).toString('hex')}`,
+  { path = `${options.cgroupParent}/${randomBytes(8).toString('hex')}`, devices }: CgroupWishes,
 ): Promise<ReadySandbox> {
   await using undo = new AsyncDisposableStack();
   const cgroup = createCgroup(options.cgroups, path);
   undo.defer(() => cgroup.remove());
+  // Ahead of time, like all that takes some.
+  if (devices.length > 0) cgroup.apply({ devices: [...devices] });
   const idRange = namespaces.shared.has('user') ? null : takeRange(options.idRanges, namespaces.idRange);
   if (idRange !== null) undo.defer(() => options.idRanges.release(idRange));
   const sandbox = undo.use(

@@ -109,3 +109,4 @@ export {
   parseState,
   type State,
 } from './runtime-spec/state.ts';
+export { type CdiDevice, type CdiDeviceNode, type CdiEdits, type CdiMount, type CdiSpec, isCdiDeviceName, parseCdiSpec } from './cdi.ts';

@@ -8,6 +8,7 @@ import { join } from 'node:path';
  *     disk.ext4              or a file system of limited size that holds both
  *     logs/                  output, written by the monitor (../logs/row.ts)
  *     monitor/               control.sock, attach.sock, exit (native/README.md)
+ *     devices/               nodes of devices that were asked for, made at each start
  *     hosts hostname resolv.conf   bound over /etc of the container
  */
 export interface ContainerFiles {
@@ -15,6 +16,7 @@ export interface ContainerFiles {
   readonly monitor: string;
   readonly logs: string;
   readonly log: string;
+  readonly devices: string;
   readonly hosts: string;
   readonly hostname: string;
   readonly resolvConf: string;
@@ -27,6 +29,7 @@ export function containerFiles(dataRoot: string, id: string): ContainerFiles {
     monitor: join(directory, 'monitor'),
     logs: join(directory, 'logs'),
     log: join(directory, 'logs', 'container.log'),
+    devices: join(directory, 'devices'),
     hosts: join(directory, 'hosts'),
     hostname: join(directory, 'hostname'),
     resolvConf: join(directory, 'resolv.conf'),

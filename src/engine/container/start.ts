@@ -3,14 +3,17 @@ import { join } from 'node:path';
 import { OrlopError, toOrlopError } from '#errors';
 import type { LinuxDevice } from '#oci';
 import { resolveUser, startContainer as startProcess, type Started, type Stdio } from '#runtime';
-import { AT_FDCWD, idmappedView, OPEN_TREE_CLONE, prepareMonitorDirectory } from '#sys';
+import { AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, idmappedView, MOUNT_ATTR_NODEV, OPEN_TREE_CLONE, prepareMonitorDirectory } from '#sys';
 import { nowNs, publishContainerEvent, saveRecord, saveState, type EngineContext } from '../context.ts';
+import type { GivenDevice } from '../devices/gather.ts';
+import { deviceMounts, openDeviceNodes } from '../devices/nodes.ts';
+import { planDevices } from '../devices/plan.ts';
 import { attachPlaces, detachPlaces, prepareNames, serveNames } from '../network/attachment.ts';
 import { placesForStart, publishPlaces } from '../network/places.ts';
 import { portWishesOf, reservePorts } from '../network/ports.ts';
 import type { ReadySandbox } from '../sandbox-pool.ts';
 import { boundingSet, buildSpec } from '../spec/build-spec.ts';
-import { deviceRules, findBlockDevice, hostDevices } from '../spec/devices.ts';
+import { canRestrictDevices, deviceRules, findBlockDevice, hostDevices } from '../spec/devices.ts';
 import { hostFilesOf } from '../spec/mounts.ts';
 import { limitsToResources } from '../spec/resources.ts';
 import { seccompFilter } from '../spec/seccomp.ts';
@@ -80,12 +83,15 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   const { namespaces, sharesMemoryWith } = borrowed.use(openSurroundings(context, record));
   const ownUsers = !namespaces.shared.has('user');
   const devices = devicesOf(context, record, ownUsers);
+  const given = planDevices(context.addon, record, context.cdiDirectories);
+  const last = [...deviceMounts(given.devices), ...given.specMounts];
   const snapshot = await context.store.snapshots.locate(record.id, record.image.chain);
   const places = await placesForStart(context, record);
   const ports = portWishesOf(record);
   if (ports.length > 0) await reservePorts(context, container, ports);
-  const skeleton = planSkeleton({ ...record, ownUsers, devices });
-  const ready = await context.pool.take(namespaces, skeleton, cgroupPathOf(context, record));
+  const skeleton = planSkeleton({ ...record, ownUsers, devices, last });
+  const rules = deviceRules(record, given.devices, context.cgroups);
+  const ready = await context.pool.take(namespaces, skeleton, { path: cgroupPathOf(context, record), devices: rules });
   undo.defer(() => ready.discard());
   borrowed.defer(() => ready.release());
   // Both go on while the disk is waited for; whatever fails meanwhile, they are over before what they work on is taken away.
@@ -98,17 +104,21 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   const run = { cgroup: ready.cgroup.path, idRange: ready.idRange };
   // From here on a new engine can find what this run holds.
   saveState(context, container, { error: '' }, run);
-  const rules = deviceRules(record, ownUsers, context.cgroups);
   const limits = limitsToResources(record.request.limits ?? {}, (path) => findBlockDevice(context.addon, path));
-  ready.cgroup.apply({ ...limits, ...(rules.length === 0 ? {} : { devices: rules }) });
+  ready.cgroup.apply(limits);
   if (record.kind === 'system' && ready.idRange !== null) ready.cgroup.delegate(ready.idRange.first, ready.idRange.first);
   prepareMonitorDirectory(files.monitor);
   const { filesOwner, service } = await prepareNames(context, container, places);
   const mounts = mountHostFiles(context, filesOwner, ready, borrow);
   const filter = seccompFilter(record, boundingSet(record, context.cgroups, ownUsers), context.seccomp);
   const [root] = await beginnings;
+  // Where no cgroup can keep a container from devices, its files are none.
+  if (!canRestrictDevices(context.cgroups) && record.request.privileged !== true) forbidDevices(context, root);
   if (service !== null) await serveNames(context, record, service, () => ready.sandbox.openNamespace('net'));
-  const asked = await openMounts(context, record, ready, borrow);
+  const asked = await openMounts(context, record, [...record.mounts, ...given.mounts], ready, borrow);
+  if (!canRestrictDevices(context.cgroups) && record.request.privileged !== true)
+    for (const mount of asked.values()) forbidDevices(context, mount);
+  const nodes = openNodes(context, container, given.devices, ready, borrow);
   const memory = sharesMemoryWith === null ? [] : [['/dev/shm', borrow(openSharedMemory(context, sharesMemoryWith))] as const];
 
   const user = resolveUser(context.addon, root, record.process.user, record.request.groupAdd);
@@ -119,6 +129,7 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
       user,
       ownUsers: ready.idRange !== null,
       devices,
+      extra: { mounts: last, env: given.env, gids: given.gids },
       layout: context.cgroups,
       init: record.request.init === true ? context.bosunFile : null,
     },
@@ -129,7 +140,7 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   const started = await startProcess(ready.sandbox, {
     spec,
     root: { mount: root },
-    mounts: new Map([...memory, ...mounts, ...asked]),
+    mounts: new Map([...memory, ...mounts, ...asked, ...nodes]),
     stdio: stdioOf(record),
     monitorDirectory: borrow(openDirectory(files.monitor)),
     clients,
@@ -168,6 +179,21 @@ function writeDownLater(context: EngineContext, container: LiveContainer, record
       context.logger.error('that a container runs could not be written down', { container: record.name, error });
     }
   });
+}
+
+function forbidDevices({ addon }: EngineContext, mount: number): void {
+  addon.mountSetattr(mount, '', AT_EMPTY_PATH | AT_RECURSIVE, BigInt(MOUNT_ATTR_NODEV), 0n, 0n, -1);
+}
+
+function openNodes(
+  { addon }: EngineContext,
+  { files }: LiveContainer,
+  devices: readonly GivenDevice[],
+  ready: ReadySandbox,
+  borrow: (descriptor: number) => number,
+): Map<string, number> {
+  const users = devices.length === 0 || ready.idRange === null ? null : borrow(ready.sandbox.openNamespace('user'));
+  return openDeviceNodes(addon, devices, { directory: files.devices, users, borrow });
 }
 
 /** Device nodes beyond those that every container has. */

@@ -1,4 +1,4 @@
-import type { LinuxCapabilities, LinuxDevice, Process, Rlimit, Spec } from '#oci';
+import type { LinuxCapabilities, LinuxDevice, Process, Rlimit, Spec, SpecMount } from '#oci';
 import { allCapabilities, availableCapabilities, defaultCapabilities, type CgroupLayout, type ResolvedUser } from '#runtime';
 import { mergeEnvironment } from '../container/effective.ts';
 import { endingSignal, type ContainerRecord } from '../container/record.ts';
@@ -16,6 +16,8 @@ export interface SpecFacts {
   readonly layout: CgroupLayout;
   /** Beyond those that every container has; the same that the skeleton was planned with. */
   readonly devices?: readonly LinuxDevice[];
+  /** What comes with devices; their mounts stand last. */
+  readonly extra?: { readonly mounts: readonly SpecMount[]; readonly env: readonly string[]; readonly gids: readonly number[] };
   /** Host path of bosun, when the container asked for an init of ours. */
   readonly init: string | null;
 }
@@ -33,7 +35,7 @@ export function buildSpec(record: ContainerRecord, facts: SpecFacts): Spec {
     ...(request.utsNamespace === 'host' ? {} : { hostname: record.hostname }),
     ...(request.domainname === undefined || request.domainname === '' ? {} : { domainname: request.domainname }),
     root: { path: 'rootfs', readonly: request.readOnlyRoot === true },
-    mounts: [...planMounts(record.kind, request, record.mounts), ...init],
+    mounts: [...planMounts(record.kind, request, record.mounts), ...init, ...(facts.extra?.mounts ?? [])],
     process: planProcess(record, facts),
     annotations: { 'org.opencontainers.image.stopSignal': endingSignal(record.process), ...request.annotations },
     linux: {
@@ -52,15 +54,22 @@ function planProcess(record: ContainerRecord, facts: SpecFacts): Process {
   return {
     terminal,
     args: facts.init === null ? argv : [initTarget, 'init', '--', ...argv],
-    env: environmentOf(record, facts.user, terminal),
+    env: withVariables(environmentOf(record, facts.user, terminal), facts.extra?.env ?? []),
     cwd: process.workingDirectory || '/',
-    user: { uid: facts.user.uid, gid: facts.user.gid, additionalGids: [...facts.user.groups] },
+    user: { uid: facts.user.uid, gid: facts.user.gid, additionalGids: [...new Set([...facts.user.groups, ...(facts.extra?.gids ?? [])])] },
     capabilities: capabilitySets(record, facts),
     noNewPrivileges: request.noNewPrivileges === true,
     ...(request.appArmorProfile === undefined ? {} : { apparmorProfile: request.appArmorProfile }),
     rlimits: (request.ulimits ?? []).map(rlimitOf),
     ...(request.oomScoreAdjust === undefined ? {} : { oomScoreAdj: request.oomScoreAdjust }),
   };
+}
+
+/** Those of devices take the place of others of their name. */
+function withVariables(env: readonly string[], added: readonly string[]): string[] {
+  const nameOf = (entry: string): string => entry.slice(0, entry.indexOf('='));
+  const names = new Set(added.map(nameOf));
+  return [...env.filter((entry) => !names.has(nameOf(entry))), ...added];
 }
 
 /** Docker's additions, each only where image and request are silent. */

@@ -5,6 +5,7 @@ import type { LinuxDevice, LinuxDeviceCgroup } from '#oci';
 import type { CgroupLayout } from '#runtime';
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, S_IFBLK, S_IFCHR, S_IFMT, type Addon } from '#sys';
 import type { ContainerRecord } from '../container/record.ts';
+import type { GivenDevice } from '../devices/gather.ts';
 import type { DeviceNumbers } from './resources.ts';
 
 /** What a container makes for itself, or what other containers and the host keep to themselves. */
@@ -50,10 +51,50 @@ export function canRestrictDevices(layout: CgroupLayout): boolean {
 }
 
 /**
- * Which devices a container may open. In a user namespace of its own it can make no node, so its cgroup needs no rule. Without one, root there is root
- * here: everything is denied but what the runtime always grants. A privileged container may open all.
+ * Which devices a container may open: none but what the runtime always grants and what was asked for. With a user namespace of its own it can make no nodes, but images and
+ * what is mounted from the host can hold some, with owners that it sees as its own. A privileged container may open all.
  */
-export function deviceRules(record: ContainerRecord, ownUsers: boolean, layout: CgroupLayout): LinuxDeviceCgroup[] {
-  if (ownUsers || record.request.privileged === true || !canRestrictDevices(layout)) return [];
-  return [{ allow: false, type: 'a', access: 'rwm' }];
+export function deviceRules(
+  { request }: Pick<ContainerRecord, 'request'>,
+  given: readonly GivenDevice[],
+  layout: CgroupLayout,
+): LinuxDeviceCgroup[] {
+  if (request.privileged === true) return [];
+  if (!canRestrictDevices(layout)) {
+    const narrow = given.find(({ permissions }) => !permissions.includes('r') || !permissions.includes('w'));
+    if (narrow === undefined) return [];
+    throw new OrlopError(
+      'unimplemented',
+      'ENGINE_NO_DEVICE_RULES',
+      `${narrow.target} cannot be given with ${narrow.permissions} alone: no cgroup here restricts devices`,
+      { hint: 'give it with rwm, or leave it out' },
+    );
+  }
+  return [
+    ...usualDeviceRules(layout),
+    ...given.map(({ type, major, minor, permissions }): LinuxDeviceCgroup => ({ allow: true, type, major, minor, access: permissions })),
+    ...(request.deviceRules ?? []).map(parseDeviceRule),
+  ];
+}
+
+/** Those of a container that asked for no device. */
+export function usualDeviceRules(layout: CgroupLayout): LinuxDeviceCgroup[] {
+  return canRestrictDevices(layout) ? [{ allow: false, type: 'a', access: 'rwm' }] : [];
+}
+
+/** `c 42:* rwm`; all of a kind where there is a star. */
+export function parseDeviceRule(text: string): LinuxDeviceCgroup {
+  const [, type = '', major = '', minor = '', access = ''] = /^([acb]) (\d{1,10}|\*):(\d{1,10}|\*) ([rwm]{1,3})$/.exec(text) ?? [];
+  if (type !== 'a' && type !== 'b' && type !== 'c')
+    throw new OrlopError('invalid-argument', 'ENGINE_DEVICE_RULE', `invalid device cgroup rule format: '${text}'`, {
+      hint: 'write it as c 42:* rwm',
+    });
+  if (type === 'a') return { allow: true, type, access: 'rwm' };
+  return {
+    allow: true,
+    type,
+    access,
+    ...(major === '*' ? {} : { major: Number(major) }),
+    ...(minor === '*' ? {} : { minor: Number(minor) }),
+  };
 }

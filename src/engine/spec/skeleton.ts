@@ -1,4 +1,4 @@
-import type { Linux, LinuxDevice } from '#oci';
+import type { Linux, LinuxDevice, SpecMount } from '#oci';
 import { maskedPaths, readonlyPaths, skeletonOf, type Skeleton } from '#runtime';
 import type { ContainerRecord } from '../container/record.ts';
 import type { CreateRequest } from '../model.ts';
@@ -13,13 +13,15 @@ export type SkeletonFacts = Pick<ContainerRecord, 'kind' | 'request' | 'network'
   /** Beyond those that every container has. */
   readonly devices?: readonly LinuxDevice[];
   readonly mounts?: readonly ResolvedMount[];
+  /** Mounts that stand behind all others in the spec. */
+  readonly last?: readonly SpecMount[];
 };
 
 /** What a sandbox can have ready for a container: its file systems but for the root and what is bound into it. Pure. */
 export function planSkeleton(facts: SkeletonFacts): Skeleton {
   return skeletonOf({
     ociVersion: '1.2.0',
-    mounts: planMounts(facts.kind, facts.request, facts.mounts),
+    mounts: [...planMounts(facts.kind, facts.request, facts.mounts), ...(facts.last ?? [])],
     linux: { ...planVisibility(facts), sysctl: defaultSysctls(facts), devices: [...(facts.devices ?? [])] },
   });
 }

@@ -72,7 +72,8 @@ function cloneBelow(addon: Addon, path: string, subpath: string): number {
 /** Owners on disk are those that the container sees: without ids of its own nothing needs to be done, unless somebody else is to be its root. */
 function mapOwners({ addon, range }: SourceFacts, descriptor: number, mount: ResolvedMount, path: string): void {
   const { uid, gid } = mount;
-  if (uid === undefined && gid === undefined && (range === null || isDevice(addon, descriptor))) return;
+  const given = uid !== undefined || gid !== undefined;
+  if (!given && range === null) return;
   const ids = range ?? allIds;
   const users = addon.userNamespace(formatOwnerMap(ids, uid), formatOwnerMap(ids, gid));
   const map = (target: number, flags: number): void =>
@@ -81,13 +82,14 @@ function mapOwners({ addon, range }: SourceFacts, descriptor: number, mount: Res
     map(descriptor, mount.recursive === true ? k.AT_RECURSIVE : 0);
   } catch (error) {
     if (!isErrno(error, 'EINVAL', 'EPERM')) throw error;
+    // devtmpfs cannot be mapped, and a node such as /dev/null is of use to everybody as it is.
+    if (!given && isDevice(addon, descriptor)) return;
     throw cannotMap(mount, path, unmappable(addon, path, map), error);
   } finally {
     addon.close(users);
   }
 }
 
-/** Who owns a node such as /dev/null says nothing about what is behind it, and devtmpfs cannot be mapped. */
 function isDevice(addon: Addon, descriptor: number): boolean {
   return (addon.fstatat(descriptor, '', k.AT_EMPTY_PATH).mode & k.S_IFMT) === k.S_IFCHR;
 }

@@ -8,17 +8,18 @@ import { volumesOf, type ResolvedMount } from './resolved-mount.ts';
 import { openSourceMount } from './source-mounts.ts';
 
 /**
- * The container's binds, volumes and images as detached mounts by their places; `borrow` closes a descriptor once the start is over. Volumes are acquired: whatever
+ * Binds, volumes and images of a container as detached mounts by their places; `borrow` closes a descriptor once the start is over. Volumes are acquired: whatever
  * comes of it, `releaseMounts` is to follow.
  */
 export async function openMounts(
   context: EngineContext,
   record: ContainerRecord,
+  mounts: readonly ResolvedMount[],
   ready: ReadySandbox,
   borrow: (descriptor: number) => number,
 ): Promise<Map<string, number>> {
   const opened = new Map<string, number>();
-  for (const mount of record.mounts) {
+  for (const mount of mounts) {
     if (mount.type !== 'tmpfs') opened.set(mount.target, borrow(await openMount(context, record, mount, ready)));
   }
   if (ready.idRange === null || opened.size === 0) return opened;

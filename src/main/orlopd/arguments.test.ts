@@ -22,6 +22,7 @@ const defaults: EngineArguments = {
   logging: { driver: 'json-file', options: {} },
   embedded: false,
   removeAtEnd: null,
+  cdiDirectories: ['/etc/cdi', '/var/run/cdi'],
   show: null,
 };
 

@@ -36,6 +36,8 @@ export interface EngineArguments {
   readonly embedded: boolean;
   /** What is removed at the end of an embedded engine: a directory that holds both roots; null for nothing. */
   readonly removeAtEnd: string | null;
+  /** Where devices are described for CDI. */
+  readonly cdiDirectories: readonly string[];
   /** What to print instead of serving. */
   readonly show: 'help' | 'version' | null;
 }
@@ -66,6 +68,7 @@ The engine: serves the Docker Engine API and Orlop's own, and keeps containers.
       --log-opt NAME=VALUE  options of that driver, such as max-size=10m, max-file=3, max-age=7d; may be given several times
       --embedded            end when standard input does, and remove all containers and networks then
       --remove-at-end DIR   with --embedded: remove this directory as well, which holds both roots
+      --cdi-spec-dir DIR    where devices are described for CDI; may be given several times (default /etc/cdi and /var/run/cdi)
   -h, --help
   -v, --version
 `;
@@ -103,6 +106,7 @@ export function parseEngineArguments(argv: readonly string[]): EngineArguments {
     templatesDirectory: absolute('--templates', values.templates ?? '/etc/orlop/templates'),
     storageDriver,
     publishAddresses: publishAddressesOf(values['publish-address']),
+    cdiDirectories: (values['cdi-spec-dir'] ?? ['/etc/cdi', '/var/run/cdi']).map((directory) => absolute('--cdi-spec-dir', directory)),
     logging: loggingOf(values['log-driver'], values['log-opt']),
     embedded: values.embedded === true,
     removeAtEnd: removedAtEnd(values['remove-at-end'], values.embedded === true, [dataRoot, execRoot]),
@@ -138,6 +142,7 @@ function parseFlags(argv: readonly string[]) {
         'log-opt': { type: 'string', multiple: true },
         embedded: { type: 'boolean' },
         'remove-at-end': { type: 'string' },
+        'cdi-spec-dir': { type: 'string', multiple: true },
         help: { type: 'boolean', short: 'h' },
         version: { type: 'boolean', short: 'v' },
       },

@@ -109,6 +109,7 @@ export async function openParts(options: EngineArguments & { version: string; bu
       ...host,
       sandboxesReady: options.sandboxesReady,
       logging: options.logging,
+      cdiDirectories: options.cdiDirectories,
       logger,
     }),
   );

@@ -218,8 +218,6 @@ describe('a create request', () => {
   test('what Orlop cannot do is refused by the field’s name, never dropped', () => {
     const refused: [string, unknown][] = [
       ['Links', ['a:b']],
-      ['Devices', [{ PathOnHost: '/dev/x' }]],
-      ['DeviceRequests', [{ Count: -1 }]],
       ['Cgroup', 'container:x'],
       ['IOMaximumIOps', 1],
     ];

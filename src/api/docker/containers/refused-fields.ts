@@ -10,9 +10,6 @@ interface RefusedField {
 const hostFields: Readonly<Record<string, RefusedField>> = {
   Links: { words: 'links' },
   Cgroup: { words: 'sharing a cgroup' },
-  Devices: { words: 'devices' },
-  DeviceCgroupRules: { words: 'device rules' },
-  DeviceRequests: { words: 'device requests such as GPUs' },
   DiskQuota: { words: 'disk quotas' },
   CpuCount: { words: 'CPU counts of Windows' },
   CpuPercent: { words: 'CPU shares of Windows' },
