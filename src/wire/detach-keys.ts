@@ -5,16 +5,17 @@ export const defaultDetachKeys: readonly number[] = [16, 17];
 
 /**
  * Keys that leave an attached container running, in Docker's notation: a comma separated list of single characters, `DEL`, and `ctrl-` with a small letter,
- * `@`, `[`, `\`, `]`, `^` or `_`. The empty text is the default. Anything else is invalid-argument.
+ * `@`, `[`, `\`, `]`, `^` or `_`. The empty text is the default. Anything else is invalid-argument;
+ * Docker calls them escape keys where it refuses those of an exec.
  */
-export function parseDetachKeys(text: string): readonly number[] {
+export function parseDetachKeys(text: string, called: 'detach' | 'escape' = 'detach'): readonly number[] {
   if (text === '') return defaultDetachKeys;
   return text.split(',').map((key) => {
     const control = /^ctrl-([a-z@[\\\]^_])$/.exec(key)?.[1];
     if (control !== undefined) return control.toUpperCase().charCodeAt(0) - 64;
     if (key === 'DEL') return 127;
     if (key.length === 1 && key.charCodeAt(0) < 128) return key.charCodeAt(0);
-    throw new OrlopError('invalid-argument', 'WIRE_BAD_DETACH_KEYS', `Invalid detach keys (${text}) provided`, {
+    throw new OrlopError('invalid-argument', 'WIRE_BAD_DETACH_KEYS', `Invalid ${called} keys (${text}) provided`, {
       hint: 'give a list such as ctrl-p,ctrl-q',
     });
   });

@@ -73,7 +73,7 @@ type Options = LogConfig['options'];
 function parseRetention(options: Options, standard: Retention): Retention {
   const files = options['max-file'] === undefined ? standard.files : parseCount(options['max-file']);
   const compress = options['compress'] === undefined ? standard.compress && files > 1 : parseFlag('compress', options['compress']);
-  if (compress && files < 2) throw invalid('compress cannot be true when max-file is less than 2', 'give max-file=2 or more');
+  if (compress && files < 2) throw badValue('compress cannot be true when max-file is less than 2', 'give max-file=2 or more');
   return {
     files,
     compress,
@@ -99,16 +99,16 @@ function parseWishes(options: Options): AttributeWishes {
 function parseSize(text: string): number {
   if (text === '-1') return 0;
   const parts = /^(\d+(?:\.\d+)?) ?([kmgtp])?i?b?$/i.exec(text);
-  if (parts === null) throw invalid(`invalid size: '${text}'`, 'give max-size as bytes or as in 500k, 10m, 1g; -1 for no limit');
+  if (parts === null) throw badValue(`invalid size: '${text}'`, 'give max-size as bytes or as in 500k, 10m, 1g; -1 for no limit');
   const factor = 1000 ** ' kmgtp'.indexOf((parts[2] ?? ' ').toLowerCase());
   const bytes = Math.floor(Number(parts[1]) * factor);
-  if (bytes <= 0 || !Number.isSafeInteger(bytes)) throw invalid('max-size must be a positive number', 'give -1 for no limit');
+  if (bytes <= 0 || !Number.isSafeInteger(bytes)) throw badValue('max-size must be a positive number', 'give -1 for no limit');
   return bytes;
 }
 
 function parseCount(text: string): number {
-  if (!/^[+-]?\d{1,9}$/.test(text)) throw invalid(`invalid max-file: ${JSON.stringify(text)} is not a number`, 'give 1 or more');
-  if (Number(text) < 1) throw invalid('max-file cannot be less than 1', 'give 1 or more');
+  if (!/^[+-]?\d{1,9}$/.test(text)) throw badValue(`invalid max-file: ${JSON.stringify(text)} is not a number`, 'give 1 or more');
+  if (Number(text) < 1) throw badValue('max-file cannot be less than 1', 'give 1 or more');
   return Number(text);
 }
 
@@ -118,14 +118,14 @@ function parseAge(text: string): bigint {
   const days = /^(\d{1,5})d$/.exec(text)?.[1];
   const ageNs = days === undefined ? parseDuration(text) : BigInt(days) * 24n * 3_600_000_000_000n;
   if (ageNs === null || ageNs <= 0n || ageNs >= 1n << 62n)
-    throw invalid(`invalid age: '${text}'`, 'give max-age as in 12h or 7d; -1 for no limit');
+    throw badValue(`invalid age: '${text}'`, 'give max-age as in 12h or 7d; -1 for no limit');
   return ageNs;
 }
 
 function parseFlag(name: string, text: string): boolean {
   if (['1', 't', 'T', 'TRUE', 'true', 'True'].includes(text)) return true;
   if (['0', 'f', 'F', 'FALSE', 'false', 'False'].includes(text)) return false;
-  throw invalid(`invalid ${name}: ${JSON.stringify(text)} is neither true nor false`, 'give true or false');
+  throw badValue(`invalid ${name}: ${JSON.stringify(text)} is neither true nor false`, 'give true or false');
 }
 
 function parsePattern(text: string | undefined): RegExp | null {
@@ -133,7 +133,8 @@ function parsePattern(text: string | undefined): RegExp | null {
   try {
     return new RegExp(text);
   } catch (cause) {
-    throw new OrlopError('invalid-argument', 'ENGINE_BAD_LOG_OPTION', `error parsing regexp: \`${text}\``, { cause });
+    const message = `failed to initialize logging driver: error parsing regexp: \`${text}\``;
+    throw new OrlopError('invalid-argument', 'ENGINE_BAD_LOG_OPTION', message, { cause });
   }
 }
 
@@ -165,4 +166,9 @@ function noOption(name: string, driver: LogDriver): OrlopError {
 
 function invalid(message: string, hint: string): OrlopError {
   return new OrlopError('invalid-argument', 'ENGINE_BAD_LOG_OPTION', message, { hint });
+}
+
+/** Docker says so when the container starts, we when it is made. */
+function badValue(message: string, hint: string): OrlopError {
+  return invalid(`failed to initialize logging driver: ${message}`, hint);
 }

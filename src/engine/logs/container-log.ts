@@ -32,9 +32,8 @@ export function openLog({ record, files }: LiveContainer, borrow: (descriptor: n
 export function readContainerLog(container: LiveContainer, request: LogRequest, signal: AbortSignal): AsyncIterable<LogRecord> {
   const { driver } = logSettingsOf(container.record);
   if (driver === 'none') {
-    throw new OrlopError('unimplemented', 'ENGINE_LOG_UNREADABLE', 'configured logging driver does not support reading', {
-      hint: 'its output goes to those who are attached, and nowhere else',
-    });
+    // Docker's words, whole: of this kind a hint would be among them.
+    throw new OrlopError('unimplemented', 'ENGINE_LOG_UNREADABLE', 'configured logging driver does not support reading');
   }
   return readLog(
     {

@@ -31,7 +31,7 @@ export function decodeExec(body: JsonReader): ExecRequest {
   const command = body.words('Cmd') ?? [];
   if (command.length === 0) throw new OrlopError('invalid-argument', 'DOCKER_NO_COMMAND', 'No exec command specified');
   const detachKeys = body.text('DetachKeys');
-  parseDetachKeys(detachKeys);
+  parseDetachKeys(detachKeys, 'escape');
   const consoleSize = decodeConsoleSize(body.raw('ConsoleSize'));
   return {
     command,
