@@ -17,12 +17,12 @@ function locate(error: unknown, text: string, lines: Lines, prefix = ''): unknow
   return new OrlopError(error.kind, error.code, `${prefix}${error.message}`, options);
 }
 
-/** Calls `action`; what it throws is about these lines. */
-export function locating<T>(text: string, lines: Lines, action: () => T, prefix = ''): T {
+/** Calls `action`; what it throws is about these lines, which may depend on how far it came. */
+export function locating<T>(text: string, lines: Lines | (() => Lines), action: () => T, prefix = ''): T {
   try {
     return action();
   } catch (error) {
-    throw locate(error, text, lines, prefix);
+    throw locate(error, text, typeof lines === 'function' ? lines() : lines, prefix);
   }
 }
 

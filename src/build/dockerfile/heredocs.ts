@@ -7,8 +7,20 @@ const noVariables: ReadonlyMap<string, string> = new Map();
 
 /** The heredocs that a statement announces, in order. Text that is no sequence of shell words announces none. Fails where a name's quote does not end. */
 export function findHeredocs(text: string): HeredocWord[] {
-  const words = tryWords(text);
-  return words.map(parseHeredocWord).filter((word) => word !== undefined);
+  return joinHeredocWords(tryWords(text))
+    .map(parseHeredocWord)
+    .filter((word) => word !== undefined);
+}
+
+/** White space may be between `<<` and the name. */
+export function joinHeredocWords(words: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (const word of words) {
+    const before = joined.at(-1);
+    if (before !== undefined && /^\d*<<-?$/.test(before)) joined[joined.length - 1] = `${before} ${word}`;
+    else joined.push(word);
+  }
+  return joined;
 }
 
 function tryWords(text: string): readonly string[] {

@@ -1,3 +1,4 @@
+import { OrlopError } from '#errors';
 import { locating, mistake } from './errors.ts';
 import { parseFrom } from './instructions/from.ts';
 import { parseHealthcheck } from './instructions/health.ts';
@@ -67,38 +68,48 @@ export function parseDockerfile(text: string): Dockerfile {
   return { text, directives, globalArgs, stages: stages satisfies Stage[], emptyContinuations };
 }
 
-/**
- * One instruction, an ONBUILD trigger of a base image. It is blamed on `lines` of `text`. Fails with invalid-argument.
- */
+/** One instruction, an ONBUILD trigger of a base image. Whatever is wrong with it is blamed on `lines` of `text`. Fails with invalid-argument. */
 export function parseTrigger(trigger: string, place: { readonly text: string; readonly lines: Lines }): Instruction {
   return locating(place.text, place.lines, () => {
-    const { directives, statements } = readStatements(trigger);
-    const [statement] = statements;
-    if (statement === undefined || statements.length !== 1) throw mistake('onbuild trigger should be a single expression');
-    const instruction = parseStatement(trigger, statement, directives.escape);
+    const instruction = withoutPlace(() => {
+      const { directives, statements } = readStatements(trigger);
+      const [statement] = statements;
+      if (statement === undefined || statements.length !== 1) throw mistake('onbuild trigger should be a single expression');
+      return readInstruction(statement, directives.escape);
+    });
     if (instruction.kind === 'from') throw mistake("FROM isn't allowed as an ONBUILD trigger");
     return { ...instruction, lines: place.lines };
   });
 }
 
+/** Lines of a trigger's own text would mean nothing to anybody. */
+function withoutPlace<T>(action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw error instanceof OrlopError ? mistake(`bad ONBUILD trigger: ${error.message}`, error.hint) : error;
+  }
+}
+
 function parseStatement(text: string, statement: Statement, escape: EscapeCharacter): Instruction | FromInstruction {
-  const { lines, heredocs, comments } = statement;
-  return locating(
-    text,
-    lines,
-    () => {
-      const { keyword, flags, rest } = splitStatement(statement.text);
-      const name = keyword.toUpperCase();
-      const parse = Object.hasOwn(parsers, name) ? parsers[name] : undefined;
-      if (parse === undefined) {
-        const meant = suggestion(name, Object.keys(parsers));
-        throw mistake(
-          `unknown instruction: ${keyword}${keyword === keyword.toLowerCase() ? meant.replace(/[A-Z]+/, (word) => word.toLowerCase()) : meant}`,
-        );
-      }
-      const base = { lines, source: trim(statement.text), keyword, comments };
-      return parse({ base, name, flags, rest, heredocs, escape });
-    },
-    `dockerfile parse error on line ${lines.first}: `,
+  const { lines } = statement;
+  return locating(text, lines, () => readInstruction(statement, escape), `dockerfile parse error on line ${lines.first}: `);
+}
+
+function readInstruction({ text, lines, heredocs, comments }: Statement, escape: EscapeCharacter): Instruction | FromInstruction {
+  const { keyword, flags, rest } = splitStatement(text);
+  const name = keyword.toUpperCase();
+  const parse = Object.hasOwn(parsers, name) ? parsers[name] : undefined;
+  if (parse === undefined) throw mistake(`unknown instruction: ${keyword}${suggestKeyword(keyword)}`);
+  return parse({ base: { lines, source: trim(text), keyword, comments }, name, flags, rest, heredocs, escape });
+}
+
+/** In the case of what was written. */
+function suggestKeyword(keyword: string): string {
+  const isLower = keyword === keyword.toLowerCase();
+  return suggestion(
+    keyword,
+    Object.keys(parsers).map((name) => (isLower ? name.toLowerCase() : name)),
+    { ignoreCase: true },
   );
 }

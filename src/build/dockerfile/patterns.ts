@@ -3,8 +3,8 @@ import { mistake } from './errors.ts';
 /** One place of a shell pattern: a character, `?` or `*`. */
 type Place = { readonly kind: 'character'; readonly character: string } | { readonly kind: 'any' } | { readonly kind: 'stretch' };
 
-/** What trimming and replacing may cost together, in comparisons: a second or so. */
-const mostComparisons = 50_000_000;
+/** What trimming or replacing once may cost, in comparisons: less than a second. */
+const mostComparisons = 10_000_000;
 
 /** `${name#pattern}` (shortest) and `${name##pattern}` (longest): the value without the prefix that matches. */
 export function removePrefix(value: string, pattern: string, longest: boolean): string {

@@ -43,15 +43,18 @@ export function readStatements(text: string): Statements {
     if (start === 1 && first.startsWith('#!')) continue;
     const isDirective = locating(text, here, () => directives.read(first));
     if (first.startsWith('#')) {
-      if (!isDirective) comments = collectComment(comments, first);
+      const comment = trim(first.slice(1));
+      if (comment === '') comments = [];
+      else if (!isDirective) comments.push(comment);
       continue;
     }
     const { escape } = directives.found;
     const joined = joinContinuations(first, source, escape);
     if (joined === undefined) continue;
     if (joined.hasEmptyLine) emptyContinuations.push(source.number);
-    const heredocs = locating(text, { first: start, last: source.number }, () => readHeredocs(joined.text, source));
-    statements.push({ lines: { first: start, last: source.number }, text: joined.text, heredocs, comments });
+    const place = (): Lines => ({ first: start, last: source.number });
+    const heredocs = locating(text, place, () => readHeredocs(joined.text, source));
+    statements.push({ lines: place(), text: joined.text, heredocs, comments });
     comments = [];
   }
   if (statements.length === 0) throw mistake('file with no instructions');
@@ -87,11 +90,6 @@ function createLineSource(text: string): LineSource {
       return number;
     },
   };
-}
-
-function collectComment(comments: readonly string[], line: string): string[] {
-  const comment = trim(line.slice(1));
-  return comment === '' ? [] : [...comments, comment];
 }
 
 /** The whole logical line that begins with `first`; undefined when it is empty. Comments and empty lines in between are left out. */

@@ -103,7 +103,10 @@ function parseClass(text: string, characters: readonly string[], start: number):
     if (characters[at] !== '-') ranges.push([from, from]);
     else {
       at++;
-      ranges.push([from, read()]);
+      const to = read();
+      // Go's filepath.Match takes it, its regular expressions, which do the matching, do not.
+      if (to < from) throw badPattern(text, `its range ${from}-${to} runs backwards`);
+      ranges.push([from, to]);
     }
   }
   return { place: { kind: 'class', negated, ranges }, end: at };

@@ -1,6 +1,6 @@
 import { mistake } from '../errors.ts';
 import { parseFlags } from '../flags.ts';
-import { heredocContent, parseHeredocWord } from '../heredocs.ts';
+import { heredocContent, joinHeredocWords, parseHeredocWord } from '../heredocs.ts';
 import { parseJsonWords } from '../json.ts';
 import type { AddInstruction, CopyInstruction, SourceWord } from '../model.ts';
 import { splitBlanks } from '../spaces.ts';
@@ -62,7 +62,7 @@ function sharedValues({ chown, chmod, link, exclude }: SharedFlags): Pick<CopyIn
 }
 
 function parseWords(request: Request): { sources: SourceWord[]; target: string } {
-  const words = parseJsonWords(request.rest) ?? (request.rest === '' ? [] : splitBlanks(request.rest));
+  const words = parseJsonWords(request.rest) ?? joinHeredocWords(request.rest === '' ? [] : splitBlanks(request.rest));
   const target = words.at(-1);
   if (target === undefined || words.length < 2) {
     throw mistake(`${request.name} requires at least two arguments, but only one was provided. Destination could not be determined`);
