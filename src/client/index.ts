@@ -1,3 +1,4 @@
+import { type BuildsClient, createBuildsClient } from './builds.ts';
 import { createContainersClient, type ContainersClient } from './containers.ts';
 import { createFilesClient, type FilesClient } from './files.ts';
 import { createExecsClient, type ExecsClient } from './execs.ts';
@@ -15,6 +16,7 @@ import { leaseHeader } from '#wire';
 import { createVolumesClient, type VolumesClient } from './volumes.ts';
 
 export type { AttachOptions, ContainersClient, ExpectedExit, ListOptions, LogOptions, StopOptions } from './containers.ts';
+export type { BuildsClient, FollowedBuild } from './builds.ts';
 export type { ExecsClient } from './execs.ts';
 export type { FilesClient, PathStat } from './files.ts';
 export type { ImagesClient, ImportOptions } from './images.ts';
@@ -31,6 +33,7 @@ export type { ClientTls } from './transport/connection.ts';
 /** An engine, from a program's side. Nothing is sent before the first call. */
 export interface Client extends SystemClient, LxdClient, Disposable {
   readonly host: string;
+  readonly builds: BuildsClient;
   readonly containers: ContainersClient;
   readonly execs: ExecsClient;
   readonly files: FilesClient;
@@ -66,6 +69,7 @@ function clientOver(host: string, transport: Transport): Client {
   const close = (): void => transport.close();
   return {
     host,
+    builds: createBuildsClient(transport),
     containers: createContainersClient(transport),
     execs: createExecsClient(transport),
     files: createFilesClient(transport),

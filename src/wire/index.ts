@@ -15,6 +15,14 @@ export { formatAge } from './age.ts';
 export { formatLogTime, formatTime, parseDuration, parseTime, toSeconds, zeroTime } from './time.ts';
 export { createDetachScanner, defaultDetachKeys, parseDetachKeys, type DetachScanner } from './detach-keys.ts';
 export type * from './build.ts';
+export {
+  type BuildBody,
+  type BuildLine,
+  buildStreamType,
+  decodeBuildBody,
+  encodeBuildBody,
+  type ReceivedBuild,
+} from './build-stream.ts';
 export type * from './moves.ts';
 export type * from './registry.ts';
 export type * from './files.ts';

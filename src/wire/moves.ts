@@ -104,7 +104,17 @@ export interface DockerDiskUsage {
   Images: DockerImageSummary[];
   Containers: (DockerContainerSummary & { SizeRw: number; SizeRootFs: number })[];
   Volumes: DockerVolume[];
-  BuildCache: never[];
+  BuildCache: {
+    ID: string;
+    Type: string;
+    Description: string;
+    InUse: boolean;
+    Shared: boolean;
+    Size: number;
+    CreatedAt: string;
+    LastUsedAt: string;
+    UsageCount: number;
+  }[];
   BuilderSize: number;
 }
 

@@ -18,6 +18,8 @@ import { systemRoutes } from './system/routes.ts';
 
 export type { ContainerBackend, ExecBackend, ImageBackend, NetworkBackend, RegistryBackend, StoreBackend, SystemBackend };
 export { type FileBackend, fileRoutes } from './files/routes.ts';
+export type { BuildBackend } from './build/backend.ts';
+export { buildRoutes } from './build/routes.ts';
 export { networkRoutes } from './networks/routes.ts';
 export { storeRoutes } from './store/routes.ts';
 export type { VolumeBackend } from './volumes/backend.ts';

@@ -3,7 +3,6 @@ import type { Route } from '#api/http';
 
 /** Parts of Docker's API that Orlop does not serve yet, and what they are called. */
 const nouns = {
-  build: 'builds',
   session: 'build sessions',
 } as const;
 

@@ -6,3 +6,4 @@ export { orlopLxdRoutes, type LxdBackend } from './lxd-routes.ts';
 export { orlopPortRoutes, type PortBackend } from './port-routes.ts';
 export { orlopRoutes } from './routes.ts';
 export { orlopStoreRoutes, type StoreBackend } from './store-routes.ts';
+export { type BuildBackend, orlopBuildRoutes } from './build-routes.ts';

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import {
+  type BaseSource,
   checkDockerfile,
   compileStage,
   type CheckOptions,
@@ -21,10 +22,10 @@ import {
   type Warning,
   withLabels,
 } from '#build';
-import { OrlopError } from '#errors';
+import { OrlopError, toOrlopError } from '#errors';
 import { type Platform, parsePlatform, platformOfNodeArch } from '#oci';
-import type { CredentialSource } from '#registry';
-import type { BuildEvent, BuildRequest, BuildResult, BuildWarning } from '#wire';
+import type { BuildEvent, BuildRequest, BuildResult, BuildWarning, Progress, RegistryLogin } from '#wire';
+import { credentialsBy } from '../image/registries.ts';
 import type { EngineContext } from '../context.ts';
 import { type BuildImagePorts, createBaseImages } from './base-images.ts';
 import type { CacheUses } from './cache-uses.ts';
@@ -40,7 +41,8 @@ export interface BuildOptions {
   /** The main context's tar; absent: it is empty. */
   readonly context?: AsyncIterable<Uint8Array>;
   readonly contexts?: ReadonlyMap<number, AsyncIterable<Uint8Array>>;
-  readonly credentials?: CredentialSource;
+  /** By registry, for this build only. */
+  readonly logins?: Readonly<Record<string, RegistryLogin>>;
   readonly report: (event: BuildEvent) => void;
   /** Takes an archive that is the result. */
   readonly output?: (archive: AsyncIterable<Uint8Array>) => Promise<void>;
@@ -79,10 +81,10 @@ export async function build(builder: Builder, request: BuildRequest, options: Bu
     steps: builder.steps,
     pull: request.pull === true,
     referenceOf: (name) => imageOfContext(contexts, name),
-    credentials: options.credentials,
+    credentials: credentialsBy(options.logins ?? {}),
     signal,
   });
-  const plan = await planWithTriggers(file, planOptions, images, signal);
+  const plan = await planWithTriggers(file, planOptions, { images, signal, report });
   if (plan.unusedBuildArgs.length > 0)
     report({ type: 'notice', text: `[Warning] One or more build-args ${JSON.stringify(plan.unusedBuildArgs)} were not consumed` });
   const secrets = secretsOf(request);
@@ -259,21 +261,43 @@ function quiet(signal: AbortSignal) {
   return { step: '', signal, log: nothing, progress: nothing, container: nothing };
 }
 
-/** Base images may bring instructions of their own, which may need further stages and images. */
-async function planWithTriggers(file: Dockerfile, options: PlanOptions, images: BuildImagePorts, signal: AbortSignal): Promise<StagePlan> {
+interface Resolving {
+  readonly images: BuildImagePorts;
+  readonly signal: AbortSignal;
+  readonly report: (event: BuildEvent) => void;
+}
+
+/** Base images are fetched first: they may bring instructions of their own, which may need further stages and images. */
+async function planWithTriggers(file: Dockerfile, options: PlanOptions, resolving: Resolving): Promise<StagePlan> {
   const triggers = new Map<string, readonly string[]>();
-  if (!file.text.includes('FROM') && !/from/i.test(file.text)) return planStages(file, options);
   for (;;) {
     const plan = planStages(file, { ...options, triggers });
     const unknown = plan.stages.filter(({ base }) => base.kind === 'image' && !triggers.has(base.reference));
     if (unknown.length === 0) return plan;
     await Promise.all(
       unknown.map(async ({ base, platform }) => {
-        if (base.kind !== 'image') return;
-        const { config } = await images.base(base, platform, quiet(signal));
-        triggers.set(base.reference, config.config?.OnBuild ?? []);
+        if (base.kind === 'image') triggers.set(base.reference, await triggersOf(resolving, base, platform));
       }),
     );
+  }
+}
+
+async function triggersOf(
+  { images, signal, report }: Resolving,
+  base: Extract<BaseSource, { kind: 'image' }>,
+  platform: Platform,
+): Promise<readonly string[]> {
+  const step = `base ${base.reference}`;
+  const text = `load ${base.reference}`;
+  report({ type: 'start', step, text, instruction: '', stage: '', number: 0, of: 0, line: 0, lines: 0, atMs: Date.now() });
+  try {
+    const of = { ...quiet(signal), step, progress: (progress: Progress) => report({ type: 'progress', step, progress }) };
+    const { config } = await images.base(base, platform, of);
+    report({ type: 'end', step, atMs: Date.now(), cached: false, state: '' });
+    return config.config?.OnBuild ?? [];
+  } catch (error) {
+    report({ type: 'end', step, atMs: Date.now(), cached: false, state: '', error: toOrlopError(error).message });
+    throw error;
   }
 }
 

@@ -38,6 +38,14 @@ function credentialsOf(login: RegistryLogin | undefined): Pick<NonNullable<Param
   return { credentials };
 }
 
+/** Credentials of several registries. */
+export function credentialsBy(logins: Readonly<Record<string, RegistryLogin>>): CredentialSource {
+  return (host) => {
+    const login = Object.hasOwn(logins, host) ? logins[host] : undefined;
+    return login === undefined ? null : credentialOf(login);
+  };
+}
+
 function credentialOf({ username, password, identityToken, registryToken }: RegistryLogin): Credential | null {
   if (registryToken !== undefined && registryToken !== '') return { type: 'registry-token', token: registryToken };
   if (identityToken !== undefined && identityToken !== '') return { type: 'identity-token', token: identityToken };

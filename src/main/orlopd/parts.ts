@@ -2,8 +2,18 @@ import { createHash } from 'node:crypto';
 import { closeSync, constants, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { createHttpServer } from '#api/http';
-import { dockerHeaders, dockerRoutes, dockerVersions, fileRoutes, networkRoutes, storeRoutes, volumeRoutes } from '#api/docker';
 import {
+  buildRoutes,
+  dockerHeaders,
+  dockerRoutes,
+  dockerVersions,
+  fileRoutes,
+  networkRoutes,
+  storeRoutes,
+  volumeRoutes,
+} from '#api/docker';
+import {
+  orlopBuildRoutes,
   orlopDiskLimitRoutes,
   orlopExecRoutes,
   orlopLeaseRoutes,
@@ -118,6 +128,7 @@ export async function openParts(options: EngineArguments & { version: string; bu
       routes: [
         ...fileRoutes(engine),
         ...storeRoutes(engine),
+        ...buildRoutes(engine),
         ...volumeRoutes(engine),
         ...networkRoutes(engine),
         ...dockerRoutes(engine),
@@ -128,6 +139,7 @@ export async function openParts(options: EngineArguments & { version: string; bu
         ...orlopLxdRoutes(engine),
         ...orlopLeaseRoutes(engine),
         ...orlopExecRoutes(engine),
+        ...orlopBuildRoutes(engine),
       ],
       logger,
       headers: dockerHeaders(options.version),

@@ -1,4 +1,5 @@
 import type {
+  BuildCacheView,
   CommitRequest,
   ContainerFilter,
   ContainerView,
@@ -22,6 +23,7 @@ export interface StoreBackend {
   };
   readonly containers: { list(filter: ContainerFilter): ContainerView[] };
   readonly images: { list(options: { all?: boolean }): ImageView[] };
+  readonly builds: { cache(): Promise<BuildCacheView[]> };
   readonly disk: {
     usage(): Promise<DiskView>;
     pruneContainers(filter: PruneFilter): Promise<Pruned>;

@@ -1,25 +1,25 @@
 import type { Exchange, Route } from '#api/http';
 import type { DockerDiskUsage, Pruned } from '#wire';
+import { dockerCacheOf } from '../build/routes.ts';
 import { summaryOf } from '../containers/view.ts';
 import { imageSummaryOf } from '../images/view.ts';
 import { decodePruneFilter } from '../prune-filter.ts';
 import { usedVolumeOf } from '../volumes/view.ts';
 import type { StoreBackend } from './backend.ts';
 
-/** `/system/df`, `/images/prune`, `/containers/prune`, `/build/prune`. */
+/** `/system/df`, `/images/prune`, `/containers/prune`. */
 export function diskRoutes(backend: StoreBackend): Route[] {
   const { disk } = backend;
   return [
     { method: 'GET', path: '/system/df', handle: async (exchange) => exchange.json(200, await diskUsage(backend, exchange.apiVersion)) },
     { method: 'POST', path: '/containers/prune', handle: (exchange) => pruneContainers(disk, exchange) },
     { method: 'POST', path: '/images/prune', handle: (exchange) => pruneImages(disk, exchange) },
-    // Where nothing is built there is nothing to prune: docker system prune asks, too.
-    { method: 'POST', path: '/build/prune', handle: (exchange) => exchange.json(200, { CachesDeleted: null, SpaceReclaimed: 0 }) },
   ];
 }
 
-async function diskUsage({ containers, disk, images }: StoreBackend, apiVersion: string): Promise<DockerDiskUsage> {
+async function diskUsage({ builds, containers, disk, images }: StoreBackend, apiVersion: string): Promise<DockerDiskUsage> {
   const usage = await disk.usage();
+  const cache = await builds.cache();
   const now = BigInt(Date.now()) * 1_000_000n;
   const imageSizes = new Map(usage.images.map((image) => [image.id, image]));
   const containerSizes = new Map(usage.containers.map((container) => [container.id, container]));
@@ -35,8 +35,8 @@ async function diskUsage({ containers, disk, images }: StoreBackend, apiVersion:
       return { ...summaryOf(view, now), SizeRw: writableBytes, SizeRootFs: writableBytes + (imageSizes.get(imageId)?.sizeBytes ?? 0) };
     }),
     Volumes: usage.volumes.map(usedVolumeOf),
-    BuildCache: [],
-    BuilderSize: 0,
+    BuildCache: cache.map(dockerCacheOf),
+    BuilderSize: cache.reduce((sum, { sizeBytes, shared }) => sum + (shared ? 0 : sizeBytes), 0),
   };
 }
 

@@ -1,0 +1,94 @@
+import { OrlopError } from '#errors';
+import {
+  type BuildBody,
+  type BuildCacheView,
+  type BuildEvent,
+  type BuildLine,
+  type BuildPruneOptions,
+  type BuildRecordView,
+  type BuildResult,
+  createFrameDecoder,
+  encodeBuildBody,
+  parseErrorBody,
+  type Pruned,
+} from '#wire';
+import { readJson, readText } from './answers.ts';
+import type { Transport } from './transport/transport.ts';
+
+export interface FollowedBuild {
+  /** The main context's tar, when the request says that it is sent; then the named ones that are, in order. */
+  readonly contexts?: readonly AsyncIterable<Uint8Array>[];
+  readonly onEvent?: (event: BuildEvent) => void;
+  /** Takes what the build hands out, in pieces. */
+  readonly onOutput?: (chunk: Uint8Array) => Promise<void> | void;
+  readonly signal?: AbortSignal;
+}
+
+export interface BuildsClient {
+  /** Follows a build to its end. Its error has in `details` where it happened: `lines`, `excerpt`, `exitCode`. */
+  build(body: BuildBody, options?: FollowedBuild): Promise<BuildResult>;
+  history(): Promise<BuildRecordView[]>;
+  /** `all`: every one. */
+  forget(options: { readonly ids?: readonly string[]; readonly all?: boolean }): Promise<void>;
+  cache(): Promise<BuildCacheView[]>;
+  prune(options: BuildPruneOptions): Promise<Pruned>;
+}
+
+export function createBuildsClient(transport: Transport): BuildsClient {
+  return {
+    build: (body, options = {}) => follow(transport, body, options),
+    history: async () =>
+      (await readJson<{ builds: BuildRecordView[] }>(await transport.request({ method: 'GET', path: '/orlop/v1/builds' }))).builds,
+    forget: async ({ ids, all }) =>
+      void (await readText(await transport.request({ method: 'DELETE', path: '/orlop/v1/builds', query: { id: ids, all } }))),
+    cache: async () =>
+      (await readJson<{ cache: BuildCacheView[] }>(await transport.request({ method: 'GET', path: '/orlop/v1/build-cache' }))).cache,
+    prune: async (options) =>
+      readJson<Pruned>(await transport.request({ method: 'POST', path: '/orlop/v1/build-cache/prune', json: options })),
+  };
+}
+
+async function follow(
+  transport: Transport,
+  body: BuildBody,
+  { contexts = [], onEvent, onOutput, signal }: FollowedBuild,
+): Promise<BuildResult> {
+  const answer = await transport.request({
+    method: 'POST',
+    path: '/orlop/v1/build',
+    upload: encodeBuildBody(body, contexts),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const frames = createFrameDecoder();
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const chunk of answer.body) {
+    for (const { stream, data } of frames.push(chunk)) {
+      if (stream === 'stderr') {
+        await onOutput?.(data);
+        continue;
+      }
+      text += decoder.decode(data, { stream: true });
+      for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
+        const result = takeLine(JSON.parse(text.slice(0, end)) as BuildLine, onEvent);
+        text = text.slice(end + 1);
+        if (result !== null) return result;
+      }
+    }
+  }
+  throw new OrlopError('data-loss', 'CLIENT_NO_RESULT', 'the engine ended the build without a result');
+}
+
+function takeLine(line: BuildLine, onEvent: FollowedBuild['onEvent']): BuildResult | null {
+  if ('result' in line) return line.result;
+  if ('event' in line) {
+    onEvent?.(line.event);
+    return null;
+  }
+  const { status, details, ...rest } = line.error;
+  const error = parseErrorBody(status, JSON.stringify(rest));
+  throw new OrlopError(error.kind, error.code, error.message, {
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    ...(details === undefined ? {} : { details }),
+  });
+}
