@@ -209,6 +209,8 @@ export interface Engine extends AsyncDisposable {
     /** Signal name or number as text, to this process alone; conflict when it is not running. */
     kill(id: string, signal: string): Promise<void>;
     inspect(id: string): ExecView;
+    /** As `inspect`; conflict when it has been started, or its container does not run. */
+    check(id: string): ExecView;
   };
   readonly images: {
     list(options: { all?: boolean; filters?: Readonly<Record<string, readonly string[]>> }): ImageView[];

@@ -54,6 +54,8 @@ export async function commitImage(store: Store, request: CommitRequest, platform
       },
     ],
     created,
+    ...(author === undefined ? {} : { author }),
+    ...(base === null ? {} : { parent: base.id }),
     platform: base === null ? platform : platformOf(base.config, platform),
   });
   nameImages(store, [{ name: reference === undefined ? untaggedName(target) : formatReference(reference), target, kind }]);

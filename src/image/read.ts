@@ -13,7 +13,7 @@ import {
   selectManifest,
 } from '#oci';
 import { chainIdOf, type Store } from '#store';
-import { type Image, type ImageKind, imageLabels, type ImageLayer } from './types.ts';
+import { type Image, type ImageKind, imageLabels, type ImageLayer, parentAnnotation } from './types.ts';
 
 /** An image without what the database knows of it. */
 export type ImageContent = Omit<Image, 'names' | 'layerBytes' | 'sizeBytes'>;
@@ -43,6 +43,7 @@ export function readImage(store: Store, target: Digest, platform: Platform): Ima
     chain: layers.at(-1)?.chainId ?? null,
     kind: kindOf(labels),
     init: labels[imageLabels.init] ?? null,
+    parent: manifest.annotations?.[parentAnnotation] ?? null,
     createdNs: parseTime(config.created),
   };
 }

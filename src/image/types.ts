@@ -31,6 +31,8 @@ export interface Image {
   readonly kind: ImageKind;
   /** The init that its label `orlop.init` names: `systemd`, `busybox`, …; null when it says nothing. */
   readonly init: string | null;
+  /** Id of the image that it was made from here; null for one that came whole. */
+  readonly parent: string | null;
   /** Nanoseconds since the epoch, from the config; 0 when it says nothing. */
   readonly createdNs: bigint;
   /** Of each unpacked layer, base first; 0 for one that is not here. */
@@ -61,6 +63,9 @@ export const imageLabels = {
   /** Files for the first boot of each container; see `firstBootFiles`. */
   firstBoot: 'orlop.first-boot',
 } as const;
+
+/** Annotation of a manifest: the id of the image that it was made from. */
+export const parentAnnotation = 'orlop.parent';
 
 /** A container that stands on an image, as its owner tells it. */
 export interface ImageUser {

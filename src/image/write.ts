@@ -9,7 +9,7 @@ import {
   type Platform,
 } from '#oci';
 import type { Lease, Store } from '#store';
-import type { ImageKind, ImageLayer } from './types.ts';
+import { parentAnnotation, type ImageKind, type ImageLayer } from './types.ts';
 import { dropUntagged, isUntagged, untaggedName } from './untagged.ts';
 
 export interface NewImage {
@@ -21,6 +21,8 @@ export interface NewImage {
   readonly created: string;
   readonly platform: Platform;
   readonly author?: string;
+  /** Id of the image that it was made from. */
+  readonly parent?: Digest;
 }
 
 /** Writes config and manifest; the lease holds the whole image from then on, until it has a name. Returns the manifest's digest. */
@@ -42,6 +44,7 @@ export async function writeImage(store: Store, lease: Lease, image: NewImage): P
     createManifest(
       descriptor,
       image.layers.map((layer) => layer.descriptor),
+      image.parent === undefined ? undefined : { [parentAnnotation]: image.parent },
     ),
   );
   const { digest } = await store.content.ingest(lease, manifest);

@@ -249,6 +249,9 @@ export interface ImageView {
   readonly kind: Kind;
   readonly labels: Readonly<Record<string, string>>;
   readonly containers: number;
+  /** Id of the image that it was made from here, or ''. */
+  readonly parent: string;
+  readonly author: string;
   readonly architecture: string;
   readonly os: string;
   readonly config: {

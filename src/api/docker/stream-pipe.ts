@@ -1,5 +1,5 @@
 import { Transform, type Duplex } from 'node:stream';
-import { createDetachScanner, createFrameDecoder } from '#wire';
+import { createDetachScanner, createFrameDecoder, encodeFrame } from '#wire';
 
 const lingerMs = 5000;
 
@@ -11,6 +11,8 @@ export interface PipeOptions {
   readonly detachKeys: readonly number[];
   /** All output goes out as it comes, without frames that tell standard output and error apart. */
   readonly unframed?: boolean;
+  /** A terminal's output goes out in frames of standard output. */
+  readonly framed?: boolean;
   /** The detach keys have been typed. */
   readonly onDetach?: () => void;
 }
@@ -30,14 +32,32 @@ export function pipeProcess(client: Duplex, process: Duplex, options: PipeOption
       resolve();
     };
     process.on('error', finish);
-    process.on('close', finish);
-    const output = options.unframed === true && !options.terminal ? process.pipe(createUnframer()) : process;
+    const translation = translationOf(options);
+    const output = translation === null ? process : process.pipe(translation);
+    // What has ended may still be on its way through the translation.
+    process.on('close', () => {
+      if (translation === null || !process.readableEnded) finish();
+    });
     output.on('end', finish);
     output.on('error', finish);
     client.on('error', finish);
     client.on('close', finish);
     output.pipe(client, { end: false });
     carryInput(client, process, options, finish);
+  });
+}
+
+/** Between how the process's output comes, in frames unless it has a terminal, and how it is wanted; null for none. */
+function translationOf({ terminal, framed = false, unframed = false }: PipeOptions): Transform | null {
+  if (terminal) return framed ? createFramer() : null;
+  return unframed ? createUnframer() : null;
+}
+
+function createFramer(): Transform {
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      done(null, encodeFrame('stdout', chunk));
+    },
   });
 }
 

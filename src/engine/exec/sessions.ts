@@ -55,6 +55,11 @@ export function createExecs(context: EngineContext): Engine['execs'] {
       session.connection.signal(parseSignal(signal));
     },
     inspect: (id) => viewOf(find(id)),
+    check(id) {
+      const session = find(id);
+      checkStart(session);
+      return viewOf(session);
+    },
   };
 }
 
@@ -106,18 +111,23 @@ function requireThawed(container: LiveContainer, ref: string): void {
   });
 }
 
-async function startSession(
-  context: EngineContext,
-  session: ExecSession,
-  options: Parameters<Engine['execs']['start']>[1],
-): Promise<AttachedStream | null> {
-  const { container, request } = session;
+function checkStart(session: ExecSession): void {
+  const { container } = session;
   if (session.state !== 'created') {
     const done = session.state === 'running' ? 'is already running' : 'has already run';
     throw new OrlopError('conflict', 'ENGINE_EXEC_STARTED', `Error: Exec command ${session.id} ${done}`);
   }
   requireRunning(container, container.record.id);
   requireThawed(container, container.record.id);
+}
+
+async function startSession(
+  context: EngineContext,
+  session: ExecSession,
+  options: Parameters<Engine['execs']['start']>[1],
+): Promise<AttachedStream | null> {
+  const { container, request } = session;
+  checkStart(session);
   session.state = 'running';
   const pair = options.detach ? null : createAttachment(context.addon);
   try {

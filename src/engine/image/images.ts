@@ -62,6 +62,8 @@ function viewOf(context: EngineContext, image: Image): ImageView {
     kind: image.kind,
     labels: config?.Labels ?? {},
     containers: usersOf(context, image).length,
+    parent: image.parent ?? '',
+    author: image.config.author ?? '',
     architecture: image.config.architecture,
     os: image.config.os,
     config: {

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { OrlopError } from '#errors';
 import { compareVersions, type Exchange } from '#api/http';
 import { frameHeader, multiplexedStreamType, parseDetachKeys, rawStreamType, type ContainerView } from '#wire';
 import { endConnection, pipeProcess } from '../stream-pipe.ts';
@@ -7,9 +8,22 @@ import type { AttachedStream, ContainerBackend, LogRecord } from './backend.ts';
 /** `POST /containers/{id}/attach`: takes the connection over and carries the process's streams; `logs=1` sends what it has said before. */
 export async function attachContainer(backend: ContainerBackend, exchange: Exchange): Promise<void> {
   const wish = readWish(backend, exchange);
+  await skipBody(exchange);
   await using joined = await join(backend, wish, exchange.signal);
   await carry(exchange.hijack(streamType(exchange, wish.terminal)), joined, wish, { framed: !wish.terminal });
 }
+
+/** Some clients send their parameters once more as a body, which is no input of the process. Without a length what follows is input. */
+async function skipBody({ body, headers }: Exchange): Promise<void> {
+  if (Number(headers['content-length'] ?? 0) === 0) return;
+  let left = maximumSkippedBytes;
+  for await (const chunk of body) {
+    left -= chunk.length;
+    if (left < 0) throw new OrlopError('invalid-argument', 'DOCKER_BODY_TOO_LONG', 'the body of an attach request is too long');
+  }
+}
+
+const maximumSkippedBytes = 64 * 1024;
 
 /** `GET /containers/{id}/attach/ws`: the same over a WebSocket, with all output as it comes; in binary messages from 1.28 on. */
 export async function attachByWebSocket(backend: ContainerBackend, exchange: Exchange): Promise<void> {

@@ -12,5 +12,7 @@ export interface ExecBackend {
     ): Promise<AttachedStream | null>;
     resize(id: string, rows: number, columns: number): Promise<void>;
     inspect(id: string): ExecView;
+    /** As `inspect`; fails as a start would that cannot even be tried. */
+    check(id: string): ExecView;
   };
 }

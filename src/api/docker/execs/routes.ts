@@ -1,9 +1,9 @@
-import { OrlopError } from '#errors';
+import { OrlopError, toOrlopError } from '#errors';
 import type { Exchange, JsonReader, Route } from '#api/http';
 import { encodeFrame, parseDetachKeys, type DockerExec, type ExecRequest, type ExecView } from '#wire';
 import { streamType } from '../containers/attach.ts';
 import { decodeSize } from '../containers/routes.ts';
-import { isProcessFailure, asStartFailure } from '../start-failure.ts';
+import { asStartFailure } from '../start-failure.ts';
 import { pipeProcess } from '../stream-pipe.ts';
 import type { ExecBackend } from './backend.ts';
 
@@ -56,35 +56,48 @@ function decodeConsoleSize(value: unknown): readonly [number, number] | undefine
     : undefined;
 }
 
-/** A command that cannot be executed is said in the stream, where Docker says it; its exit code is the exec's. */
-async function start({ execs }: ExecBackend, exchange: Exchange): Promise<void> {
+/**
+ * The head of the answer goes out before the process starts, as Docker's does: clients that read the connection themselves would lose what comes along with it. So
+ * why a process cannot be started is said in the stream. Whether the stream is framed is the start's to say, whatever terminal the process has.
+ */
+async function start(backend: ExecBackend, exchange: Exchange): Promise<void> {
+  const { execs } = backend;
   const id = idOf(exchange);
   const body = await exchange.readObject();
-  const detach = body.flag('Detach');
-  const { request } = execs.inspect(id);
+  const { request } = execs.check(id);
   const consoleSize = decodeConsoleSize(body.raw('ConsoleSize'));
-  let attached;
-  try {
-    attached = await execs.start(id, { detach, terminal: request.terminal, ...(consoleSize === undefined ? {} : { consoleSize }) });
-  } catch (error) {
-    if (detach || !isProcessFailure(error)) throw asStartFailure(error);
-    const text = Buffer.from(`${(asStartFailure(error) as OrlopError).message}\r\n`);
-    exchange.hijack(streamType(exchange, request.terminal)).end(request.terminal ? text : encodeFrame('stderr', text));
-    return;
-  }
-  if (attached === null) {
+  const options = { terminal: request.terminal, ...(consoleSize === undefined ? {} : { consoleSize }) };
+  if (body.flag('Detach')) {
+    await startDetached(backend, id, options);
     exchange.empty(200);
     return;
   }
-  const { stream, terminal, onDetach } = attached;
-  const socket = exchange.hijack(streamType(exchange, terminal));
-  await pipeProcess(socket, stream, {
-    stdin: request.attachStdin,
-    closesStdin: true,
-    terminal,
-    detachKeys: parseDetachKeys(request.detachKeys ?? ''),
-    ...(onDetach === undefined ? {} : { onDetach }),
-  });
+  const raw = body.flag('Tty');
+  const socket = exchange.hijack(streamType(exchange, raw));
+  try {
+    const attached = await execs.start(id, { ...options, detach: false });
+    if (attached === null) throw new OrlopError('internal', 'DOCKER_EXEC_DETACHED', 'an attached exec has no stream');
+    await pipeProcess(socket, attached.stream, {
+      stdin: request.attachStdin,
+      closesStdin: true,
+      terminal: attached.terminal,
+      detachKeys: parseDetachKeys(request.detachKeys ?? ''),
+      unframed: raw,
+      framed: !raw,
+      ...(attached.onDetach === undefined ? {} : { onDetach: attached.onDetach }),
+    });
+  } catch (error) {
+    const text = Buffer.from(`${toOrlopError(asStartFailure(error)).message}\r\n`);
+    socket.end(raw ? text : encodeFrame('stderr', text));
+  }
+}
+
+async function startDetached({ execs }: ExecBackend, id: string, options: { terminal: boolean }): Promise<void> {
+  try {
+    await execs.start(id, { ...options, detach: true });
+  } catch (error) {
+    throw asStartFailure(error);
+  }
 }
 
 async function resize({ execs }: ExecBackend, exchange: Exchange): Promise<void> {

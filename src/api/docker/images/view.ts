@@ -15,7 +15,7 @@ export function imageSummaryOf(view: ImageView, apiVersion: string): DockerImage
   const isNameless = view.names.length + view.digests.length === 0 && compareVersions(apiVersion, '1.43') < 0;
   return {
     Id: view.id,
-    ParentId: '',
+    ParentId: view.parent,
     RepoTags: isNameless ? ['<none>:<none>'] : [...view.names],
     RepoDigests: isNameless ? ['<none>@<none>'] : [...view.digests],
     Created: toSeconds(view.createdAtNs),
@@ -34,11 +34,11 @@ export function imageInspectionOf(view: ImageView, storageDriver: string, apiVer
     Id: view.id,
     RepoTags: [...view.names],
     RepoDigests: [...view.digests],
-    Parent: '',
+    Parent: view.parent,
     Comment: view.history.at(-1)?.comment ?? '',
     Created: formatTime(view.createdAtNs),
     DockerVersion: '',
-    Author: '',
+    Author: view.author,
     Config: {
       Hostname: '',
       Domainname: '',

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { EventEmitter, on, once } from 'node:events';
 import { constants } from 'node:os';
 import { OrlopError } from '#errors';
-import type { ContainerView, CreateRequest, EngineEvent, ExecRequest, Finding, ImageView, Progress } from '#wire';
+import type { ContainerView, CreateRequest, EngineEvent, ExecRequest, ExecView, Finding, ImageView, Progress } from '#wire';
 import type { ContainerBackend, LogRecord } from '../containers/backend.ts';
 import type { DockerBackend } from '../index.ts';
 import { fakeContainerView, fakeImage, fakeSample, familiar, nowNs } from './fake-views.ts';
@@ -191,6 +191,11 @@ export function createFakeEngine(): FakeEngine {
     sample: (ref) => (find(ref).view.status === 'running' ? fakeSample(++samples) : null),
     top: async (ref) => ({ titles: ['PID', 'CMD'], processes: [['4321', find(ref).view.command.join(' ')]] }),
   };
+  const execView = (id: string): ExecView => {
+    const exec = findExec(execs, id);
+    const running = exec.process !== null && exec.exitCode === null;
+    return { id, containerId: exec.containerId, request: exec.request, running, exitCode: exec.exitCode, pid: running ? 99 : 0 };
+  };
   return {
     created,
     imported,
@@ -227,11 +232,8 @@ export function createFakeEngine(): FakeEngine {
         return attached;
       },
       resize: async (id, rows, columns) => findExec(execs, id).process?.resize(rows, columns),
-      inspect: (id) => {
-        const exec = findExec(execs, id);
-        const running = exec.process !== null && exec.exitCode === null;
-        return { id, containerId: exec.containerId, request: exec.request, running, exitCode: exec.exitCode, pid: running ? 99 : 0 };
-      },
+      inspect: execView,
+      check: execView,
     },
     images: {
       list: () => [...new Set(images.values())],

@@ -17,6 +17,8 @@ export function fakeImage(name: string): ImageView {
     kind: 'app',
     labels: {},
     containers: 0,
+    parent: '',
+    author: '',
     architecture: 'amd64',
     os: 'linux',
     config: {

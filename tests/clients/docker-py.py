@@ -1,0 +1,555 @@
+"""What programs do with Docker's library for Python, each as a case of its own. Argument: the engine's address. Prints a line a case; ends with 1 if one failed."""
+
+import io
+import json
+import sys
+import tarfile
+import threading
+import time
+import traceback
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import docker
+from docker.types import Healthcheck, Mount, Ulimit
+from docker.utils.socket import next_frame_header, read_exactly
+
+BUSYBOX = "busybox:latest"
+client = docker.DockerClient(base_url=sys.argv[1], timeout=30)
+api = client.api
+cases = []
+
+
+def case(function):
+    cases.append(function)
+    return function
+
+
+def refused(status, words, function, *arguments, **options):
+    try:
+        function(*arguments, **options)
+    except docker.errors.APIError as error:
+        assert error.response.status_code == status, (error.response.status_code, str(error))
+        assert words in error.explanation, error.explanation
+        return
+    raise AssertionError(f"was not refused: {words}")
+
+
+def sleeper(**options):
+    return client.containers.run(BUSYBOX, ["sleep", "1000"], detach=True, **options)
+
+
+def tar_of(**files):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+@case
+def run_gives_the_output_and_removes():
+    assert client.containers.run(BUSYBOX, "echo hello world", remove=True) == b"hello world\n"
+    assert client.containers.list(all=True) == []
+
+
+@case
+def a_failing_command_is_an_error_with_its_output():
+    try:
+        client.containers.run(BUSYBOX, "cat /nothing", remove=True)
+    except docker.errors.ContainerError as error:
+        assert error.exit_status == 1 and b"No such file" in error.stderr, error
+    else:
+        raise AssertionError("no error")
+
+
+@case
+def an_unknown_image_is_not_found():
+    # It is asked for at its registry first, which is not there.
+    try:
+        client.containers.create("127.0.0.1:1/nothing", "true")
+    except docker.errors.APIError as error:
+        assert "No such image" in str(error) or "127.0.0.1:1" in str(error), error
+    else:
+        raise AssertionError("it was there")
+
+
+@case
+def version_ping_and_info():
+    assert client.ping() is True
+    version = client.version()
+    for key in ["Version", "ApiVersion", "MinAPIVersion", "GitCommit", "GoVersion", "Os", "Arch", "KernelVersion", "Components"]:
+        assert key in version, key
+    info = client.info()
+    for key in ["Containers", "Images", "Debug", "ServerVersion", "Driver", "LoggingDriver", "NCPU", "MemTotal", "SecurityOptions"]:
+        assert key in info, key
+    assert info["Images"] == len({image["Id"] for image in api.images(all=True)})
+    assert info["Swarm"]["LocalNodeState"] == "inactive"
+
+
+@case
+def the_environment_is_shown_as_it_was_asked_for():
+    box = client.containers.create(BUSYBOX, "env", environment={"Foo": None, "Other": "one", "Blank": ""})
+    asked = [entry for entry in box.attrs["Config"]["Env"] if not entry.startswith("PATH=")]
+    assert sorted(asked) == ["Blank=", "Foo", "Other=one"], asked
+    box.start()
+    assert box.wait()["StatusCode"] == 0
+    said = box.logs().decode().splitlines()
+    assert "Other=one" in said and "Blank=" in said and not any(line.startswith("Foo") for line in said), said
+    assert any(line.startswith("PATH=") for line in said), said
+
+
+@case
+def settings_come_back_in_an_inspection():
+    box = client.containers.create(
+        BUSYBOX,
+        "true",
+        auto_remove=False,
+        cap_add=["NET_ADMIN"],
+        cap_drop=["MKNOD"],
+        cpu_shares=512,
+        cpuset_cpus="0",
+        domainname="example.org",
+        group_add=[1000, 1001],
+        hostname="box",
+        init=True,
+        labels={"a": "b"},
+        mem_limit="64m",
+        memswap_limit="128m",
+        oom_score_adj=100,
+        pids_limit=50,
+        privileged=False,
+        read_only=True,
+        restart_policy={"Name": "on-failure", "MaximumRetryCount": 5},
+        shm_size="32m",
+        stop_signal="SIGINT",
+        sysctls={"net.ipv4.ip_forward": "0"},
+        tmpfs={"/tmp1": "size=3M"},
+        ulimits=[Ulimit(name="nofile", soft=1024, hard=2048)],
+        user="1:1",
+        working_dir="/srv",
+    )
+    config, host = box.attrs["Config"], box.attrs["HostConfig"]
+    assert [config[key] for key in ["Hostname", "Domainname", "User", "WorkingDir", "StopSignal"]] == ["box", "example.org", "1:1", "/srv", "SIGINT"]
+    assert config["Labels"]["a"] == "b" and config["Cmd"] == ["true"] and config["Image"] == BUSYBOX
+    assert host["CapAdd"] in (["NET_ADMIN"], ["CAP_NET_ADMIN"]) and host["CapDrop"] in (["MKNOD"], ["CAP_MKNOD"])
+    assert [host[key] for key in ["CpuShares", "CpusetCpus", "Memory", "MemorySwap", "OomScoreAdj", "PidsLimit"]] == [512, "0", 2**26, 2**27, 100, 50]
+    assert host["RestartPolicy"] == {"Name": "on-failure", "MaximumRetryCount": 5}
+    assert host["GroupAdd"] == ["1000", "1001"] and host["ReadonlyRootfs"] and host["Init"] is True and host["ShmSize"] == 2**25
+    assert host["Sysctls"] == {"net.ipv4.ip_forward": "0"} and host["Tmpfs"] == {"/tmp1": "size=3M"}
+    assert host["Ulimits"] == [{"Name": "nofile", "Hard": 2048, "Soft": 1024}]
+
+
+@case
+def what_cannot_be_is_refused_in_known_words():
+    refused(400, "Minimum memory limit allowed is 6MB", client.containers.create, BUSYBOX, "true", mem_limit=1000)
+    refused(400, "invalid restart policy", client.containers.create, BUSYBOX, "true", restart_policy={"Name": "sometimes"})
+    refused(400, "Invalid container name", client.containers.create, BUSYBOX, "true", name="a b")
+    refused(400, "cpuset cpus", client.containers.create, BUSYBOX, "true", cpuset_cpus="1-42,,")
+    refused(404, "No such container: nothing", client.containers.get, "nothing")
+    refused(404, "o such image: nothing:latest", client.images.get, "nothing")
+    refused(404, "no such volume", client.volumes.get, "nothing")
+    refused(404, "network nothing not found", client.networks.get, "nothing")
+    client.containers.create(BUSYBOX, "true", name="taken")
+    refused(409, 'Conflict. The container name "/taken" is already in use by container', client.containers.create, BUSYBOX, "true", name="taken")
+
+
+@case
+def groups_are_those_that_were_added():
+    groups = client.containers.run(BUSYBOX, "id -G", group_add=["1000", "1001"], remove=True).split()
+    assert b"1000" in groups and b"1001" in groups, groups
+
+
+@case
+def life_start_stop_kill_restart_pause_rename_wait():
+    box = sleeper(name="life")
+    box.reload()
+    assert box.status == "running"
+    begun = box.attrs["State"]["StartedAt"]
+    box.pause()
+    box.reload()
+    assert box.status == "paused" and box.attrs["State"]["Running"] is True
+    refused(409, "unpause", box.start)
+    refused(409, "paused", api.exec_create, box.id, "true")
+    refused(409, "must be unpaused first", box.remove)
+    box.unpause()
+    box.rename("lives")
+    refused(400, "same name", box.rename, "lives")
+    box.restart(timeout=0)
+    box.reload()
+    assert box.name == "lives" and box.attrs["State"]["StartedAt"] != begun
+    refused(409, "stop the container before", box.remove)
+    box.kill(signal="SIGKILL")
+    assert box.wait()["StatusCode"] == 137
+    box.reload()
+    assert box.status == "exited" and box.attrs["State"]["Running"] is False
+    refused(409, "is not running", box.kill)
+    refused(409, "is not running", api.exec_create, box.id, "true")
+    refused(409, "is not running", box.pause)
+    box.start()
+    box.stop(timeout=0)
+    box.remove()
+    assert client.containers.list(all=True) == []
+
+
+@case
+def who_waits_for_a_removal_is_told_the_exit_code():
+    box = client.containers.run(BUSYBOX, ["sh", "-c", "sleep 1; exit 3"], auto_remove=True, detach=True)
+    assert box.wait(condition="removed")["StatusCode"] == 3
+    refused(400, "invalid condition", box.wait, condition="sometime")
+
+
+@case
+def logs_by_tail_time_and_stream():
+    box = client.containers.run(BUSYBOX, ["sh", "-c", "echo one; echo two; echo three >&2"], detach=True)
+    box.wait()
+    assert sorted(box.logs().split()) == [b"one", b"three", b"two"]
+    assert box.logs(stderr=False) == b"one\ntwo\n" and box.logs(stdout=False) == b"three\n"
+    assert box.logs(tail=1) in (b"two\n", b"three\n") and box.logs(tail=0) == b""
+    assert box.logs(until=1) == b"" and box.logs(since=int(time.time()) + 100) == b""
+    assert b"T" in box.logs(stderr=False, timestamps=True).split()[0]
+    assert b"".join(box.logs(stderr=False, stream=True, follow=True)) == b"one\ntwo\n"
+
+
+@case
+def output_is_streamed_line_by_line():
+    out = client.containers.run(BUSYBOX, ["sh", "-c", "echo hello; sleep 1; echo world"], stream=True)
+    assert list(out) == [b"hello\n", b"world\n"]
+
+
+@case
+def an_attached_socket_frames_the_output():
+    box = api.create_container(BUSYBOX, ["printf", "some words"])
+    stream = api.attach_socket(box, {"stdout": 1, "stream": 1, "logs": 1})
+    api.start(box)
+    assert next_frame_header(stream) == (1, 10)
+    assert read_exactly(stream, 10) == b"some words"
+    stream.close()
+
+
+@case
+def attaching_afterwards_gives_what_was_said():
+    box = client.containers.run(BUSYBOX, "echo hello", detach=True)
+    box.wait()
+    assert box.attach(stream=False, logs=True) == b"hello\n"
+
+
+@case
+def exec_output_exit_code_user_environment_and_directory():
+    box = sleeper()
+    # The library loses what comes along with the head of the answer.
+    late = lambda script: ["sh", "-c", f"sleep 1; {script}"]
+    assert tuple(box.exec_run(late("echo hello"))) == (0, b"hello\n")
+    assert tuple(box.exec_run(late("echo out; echo err >&2; exit 4"), demux=True)) == (4, (b"out\n", b"err\n"))
+    assert box.exec_run(late("id -u"), user="7").output == b"7\n"
+    assert b"X=Y\n" in box.exec_run(late("env"), environment={"X": "Y"}).output
+    assert box.exec_run(late("pwd"), workdir="/tmp").output == b"/tmp\n"
+    assert box.exec_run("nothing-there").exit_code in (126, 127)
+    assert b"".join(box.exec_run(late("echo a; echo b"), stream=True).output) == b"a\nb\n"
+    exec_id = api.exec_create(box.id, ["true"])
+    assert api.exec_start(exec_id, detach=True) in ("", b"")
+    refused(409, "already", api.exec_start, exec_id, detach=True)
+    refused(404, "No such exec instance", api.exec_inspect, "nothing")
+    refused(400, "o exec command specified", api.exec_create, box.id, [])
+
+
+@case
+def an_exec_is_framed_as_its_start_asks_whatever_its_terminal():
+    box = sleeper()
+    # The library loses what comes along with the head of the answer.
+    script = ["sh", "-c", "sleep 1; echo out; echo err >&2"]
+    exec_id = api.exec_create(box.id, script, tty=True)
+    assert api.exec_start(exec_id) == b"out\r\nerr\r\n"
+    exec_id = api.exec_create(box.id, script, tty=True)
+    assert api.exec_start(exec_id, demux=True) == (b"out\r\nerr\r\n", None)
+    exec_id = api.exec_create(box.id, ["sh", "-c", "sleep 1; printf words"], tty=True)
+    stream = api.exec_start(exec_id, socket=True)
+    assert next_frame_header(stream) == (1, 5) and read_exactly(stream, 5) == b"words"
+    stream.close()
+    exec_id = api.exec_create(box.id, ["sh", "-c", "sleep 1; printf words"])
+    stream = api.exec_start(exec_id, tty=True, socket=True)
+    assert read_exactly(stream, 5) == b"words"
+    stream.close()
+
+
+@case
+def the_keys_to_detach_let_go_of_an_exec():
+    box = sleeper()
+    for keys, typed in [("", b"\x10\x11"), ("ctrl-x", b"\x18")]:
+        exec_id = api.exec_create(box.id, "cat", stdin=True, tty=True, detach_keys=keys or None)
+        stream = api.exec_start(exec_id, tty=True, socket=True)
+        raw = getattr(stream, "_sock", stream)
+        raw.sendall(b"make sure the socket is there\n")
+        raw.recv(100)
+        raw.sendall(typed)
+        raw.settimeout(10)
+        while raw.recv(100):
+            pass
+        stream.close()
+
+
+@case
+def files_go_in_and_come_out():
+    box = client.containers.create(BUSYBOX, ["cat", "/tmp/name.txt"])
+    assert box.put_archive("/tmp", tar_of(**{"name.txt": b"content"})) is True
+    chunks, stat = box.get_archive("/tmp/name.txt")
+    assert stat["name"] == "name.txt" and stat["size"] == 7, stat
+    with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+        assert archive.extractfile("name.txt").read() == b"content"
+    refused(404, "Could not find the file /nothing in container", box.get_archive, "/nothing")
+    refused(404, "Could not find the file /nothing in container", box.put_archive, "/nothing", tar_of(a=b""))
+
+
+@case
+def changes_tell_what_was_done():
+    box = client.containers.run(BUSYBOX, "touch /test", detach=True)
+    box.wait()
+    assert box.diff() == [{"Path": "/test", "Kind": 1}], box.diff()
+
+
+@case
+def processes_are_listed():
+    box = sleeper()
+    top = box.top()
+    assert top["Titles"] == ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"]
+    assert [row[-1] for row in top["Processes"]] == ["sleep 1000"]
+    assert box.top(ps_args="waux")["Titles"][-1] == "COMMAND"
+
+
+@case
+def stats_have_their_parts():
+    box = sleeper()
+    stats = box.stats(stream=False)
+    for key in ["read", "networks", "precpu_stats", "cpu_stats", "memory_stats", "blkio_stats", "pids_stats", "name", "id"]:
+        assert key in stats, key
+    assert next(box.stats(decode=True))["id"] == box.id
+
+
+@case
+def containers_are_found_by_filters():
+    box = sleeper(name="found", labels={"colour": "red"})
+    other = client.containers.create(BUSYBOX, "true", name="other")
+    names = lambda **filters: sorted(found.name for found in client.containers.list(all=True, filters=filters))
+    assert names(name="found") == ["found"] and names(label="colour=red") == ["found"] and names(status="created") == ["other"]
+    assert names(ancestor="busybox") == ["found", "other"] and names(id=box.id[:12]) == ["found"]
+    assert names(before="other") == ["found"] and names(since="found") == ["other"]
+    assert [found.id for found in client.containers.list()] == [box.id]
+    assert len(client.containers.list(all=True, limit=1)) == 1 and client.containers.list(all=True, limit=1)[0].id == other.id
+    sizes = api.containers(all=True, size=True)
+    assert all("SizeRootFs" in entry for entry in sizes), sizes
+    refused(400, "filter", client.containers.list, filters={"nonsense": "x"})
+    sparse = client.containers.list(sparse=True)[0]
+    assert sparse.status == "running" and sparse.attrs["Image"] == BUSYBOX
+
+
+@case
+def pruning_removes_what_has_ended():
+    ended = client.containers.run(BUSYBOX, ["sh", "-c", "echo hello > /data.txt"], detach=True)
+    ended.wait()
+    running = sleeper()
+    result = client.containers.prune()
+    assert ended.id in result["ContainersDeleted"] and running.id not in result["ContainersDeleted"]
+    assert result["SpaceReclaimed"] > 0
+
+
+@case
+def ports_are_published():
+    box = sleeper(ports={"1111/tcp": ("127.0.0.1", 45671), "2222/udp": None})
+    box.reload()
+    assert box.ports["1111/tcp"] == [{"HostIp": "127.0.0.1", "HostPort": "45671"}], box.ports
+    assert all(int(binding["HostPort"]) > 0 for binding in box.ports["2222/udp"])
+    assert api.port(box.id, 1111)[0]["HostPort"] == "45671"
+    refused(409, "port is already allocated", sleeper, ports={"1/tcp": ("127.0.0.1", 45671)})
+
+
+@case
+def updates_are_seen():
+    box = sleeper(mem_limit="64m", restart_policy={"Name": "always"})
+    box.update(mem_limit="32m", memswap_limit="64m", restart_policy={"Name": "on-failure", "MaximumRetryCount": 42})
+    box.reload()
+    assert box.attrs["HostConfig"]["Memory"] == 2**25
+    assert box.attrs["HostConfig"]["RestartPolicy"] == {"Name": "on-failure", "MaximumRetryCount": 42}
+
+
+@case
+def health_is_told():
+    check = Healthcheck(test=["CMD-SHELL", "true"], interval=10**9, timeout=10**9, retries=2)
+    box = sleeper(healthcheck=check)
+    for _ in range(100):
+        box.reload()
+        if box.attrs["State"]["Health"]["Status"] == "healthy":
+            return
+        time.sleep(0.1)
+    raise AssertionError(box.attrs["State"])
+
+
+@case
+def volumes_and_mounts():
+    volume = client.volumes.create(name="somevolume", driver="local", labels={"a": "b"})
+    assert volume.attrs["Labels"] == {"a": "b"} and volume.attrs["Driver"] == "local" and volume.attrs["Scope"] == "local"
+    client.containers.run(BUSYBOX, ["sh", "-c", "echo hello > /in/test"], volumes=["somevolume:/in"], remove=True)
+    assert client.containers.run(BUSYBOX, "cat /in/test", volumes={"somevolume": {"bind": "/in", "mode": "ro"}}, remove=True) == b"hello\n"
+    box = client.containers.create(BUSYBOX, "true", mounts=[Mount("/there", "othervolume", labels={"c": "d"}), Mount("/t", None, type="tmpfs")])
+    mounts = {mount["Destination"]: mount for mount in box.attrs["Mounts"]}
+    assert mounts["/there"]["Name"] == "othervolume" and mounts["/there"]["RW"] is True and mounts["/there"]["Type"] == "volume"
+    refused(409, "volume is in use", client.volumes.get("othervolume").remove)
+    assert [found.name for found in client.volumes.list(filters={"name": "somevolume"})] == ["somevolume"]
+    assert {found.name for found in client.volumes.list()} >= {"somevolume", "othervolume"}
+    refused(404, 'plugin "nothing" not found', client.volumes.create, driver="nothing")
+    box.remove()
+    result = api.prune_volumes(filters={"all": "1"})
+    assert set(result["VolumesDeleted"]) >= {"somevolume", "othervolume"}
+
+
+@case
+def networks_connect_and_disconnect():
+    network = client.networks.create("py-net", labels={"a": "b"})
+    box = client.containers.create(BUSYBOX, ["sleep", "1000"], network="py-net")
+    box.start()
+    box.reload()
+    assert list(box.attrs["NetworkSettings"]["Networks"]) == ["py-net"]
+    network.reload()
+    assert [member.id for member in network.containers] == [box.id]
+    network.disconnect(box)
+    network.reload()
+    assert network.containers == []
+    network.connect(box, aliases=["bar"])
+    box.reload()
+    assert "bar" in box.attrs["NetworkSettings"]["Networks"]["py-net"]["Aliases"]
+    refused(403, "endpoint", network.connect, box)
+    refused(403, "active endpoints", network.remove)
+    refused(409, "network with name py-net already exists", client.networks.create, "py-net", check_duplicate=True)
+    refused(403, "only one instance", client.networks.create, "py-host", driver="host")
+    assert [found.id for found in client.networks.list(ids=[network.id[:10]])] == [network.id]
+    box.remove(force=True)
+    network.remove()
+    assert client.networks.list(names=["py-net"]) == []
+
+
+@case
+def images_are_tagged_listed_shown_and_untagged():
+    image = client.images.get(BUSYBOX)
+    assert image.tag("some.repository/name", "some-tag") is True
+    assert [found.id for found in client.images.list("some.repository/name")] == [image.id]
+    assert "some.repository/name:some-tag" in client.images.get(image.id).tags
+    assert image.history()[0]["Id"] == image.id
+    client.images.remove("some.repository/name:some-tag")
+    assert client.images.list("some.repository/name") == []
+    assert isinstance(api.images(quiet=True)[0], str)
+    refused(400, "invalid reference format", image.tag, "UPPER")
+
+
+@case
+def a_commit_is_an_image_with_changes_and_a_parent():
+    box = client.containers.run(BUSYBOX, ["sh", "-c", "echo hello > /test"], detach=True)
+    box.wait()
+    image = box.commit(repository="py-commit", tag="1", changes=["EXPOSE 8000", 'CMD ["cat", "/test"]'], message="why", author="me")
+    assert "8000/tcp" in image.attrs["Config"]["ExposedPorts"] and image.attrs["Config"]["Cmd"] == ["cat", "/test"]
+    assert image.attrs["Comment"] == "why" and image.attrs["Author"] == "me", image.attrs
+    assert image.attrs["Parent"] == client.images.get(BUSYBOX).id
+    assert client.containers.run(image.id, remove=True) == b"hello\n"
+    box.remove()
+    removed = api.remove_image(image.id, force=True)
+    assert {"Deleted": image.id} in removed, removed
+
+
+@case
+def images_come_from_archives_and_addresses():
+    archive = tar_of(testdata=b"x" * 500)
+    said = [json.loads(line) for line in api.import_image_from_data(archive, repository="py/imported", changes=["USER foobar", 'CMD ["echo"]']).splitlines()]
+    image = client.images.get(said[-1]["status"])
+    assert image.tags == ["py/imported:latest"] and image.attrs["Config"]["User"] == "foobar" and image.attrs["Config"]["Cmd"] == ["echo"]
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(archive)
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    said = api.import_image(src=f"http://127.0.0.1:{server.server_port}/x.tar", repository="py/fetched").splitlines()
+    server.shutdown()
+    assert json.loads(said[-1])["status"].startswith("sha256:"), said
+    assert client.images.get("py/fetched").id
+    refused(400, "BOGUS", api.import_image_from_data, archive, changes=["BOGUS x"])
+    for name in ["py/imported", "py/fetched"]:
+        client.images.remove(name)
+
+
+@case
+def images_are_saved_and_loaded():
+    image = client.images.get(BUSYBOX)
+    archive = b"".join(image.save(named=True))
+    assert BUSYBOX in client.images.load(archive)[0].tags
+    said = list(api.load_image(archive))
+    assert any(line.get("stream") == f"Loaded image: {BUSYBOX}\n" for line in said), said
+
+
+@case
+def events_are_told():
+    begun = int(time.time()) - 1
+    box = client.containers.run(BUSYBOX, "true", detach=True)
+    box.wait()
+    time.sleep(0.2)
+    heard = list(client.events(since=begun, until=int(time.time()) + 1, decode=True, filters={"container": box.id}))
+    actions = [event["Action"] for event in heard]
+    assert actions[:2] == ["create", "start"] and "die" in actions or {"create", "start", "die"} <= set(actions), actions
+    first = heard[0]
+    assert first["Type"] == "container" and first["status"] == "create" and first["id"] == box.id and first["Actor"]["ID"] == box.id
+    assert first["Actor"]["Attributes"]["image"] == BUSYBOX and first["scope"] == "local" and first["timeNano"] > 0
+
+
+@case
+def the_disk_usage_has_its_parts():
+    usage = client.df()
+    for key in ["LayersSize", "Images", "Containers", "Volumes"]:
+        assert key in usage, key
+
+
+@case
+def there_is_no_swarm_and_there_are_no_plugins():
+    for call in [client.swarm.reload, client.nodes.list, client.services.list, client.secrets.list, client.configs.list]:
+        refused(503, "This node is not a swarm manager", call)
+    assert client.plugins.list() == []
+    refused(404, "not found", client.plugins.get, "nothing")
+
+
+@case
+def what_cannot_be_reached_is_said():
+    for call in [lambda: client.login("jo", "x", registry="127.0.0.1:1"), lambda: client.images.pull("127.0.0.1:1/nothing", tag="1")]:
+        try:
+            call()
+        except docker.errors.APIError as error:
+            assert "127.0.0.1:1" in str(error), error
+        else:
+            raise AssertionError("it was reached")
+    said = list(api.push("nothing.example/at-all", stream=True, decode=True))
+    assert "does not exist locally" in said[-1]["error"], said
+    refused(400, "Limit", api._result, api._get(api._url("/images/search"), params={"term": "x", "limit": 1000}), True)
+
+
+def clean():
+    for box in client.containers.list(all=True):
+        box.remove(force=True, v=True)
+    client.networks.prune()
+
+
+failed = 0
+only = sys.argv[2:]
+for run in cases:
+    if only and run.__name__ not in only:
+        continue
+    try:
+        run()
+        print(f"ok {run.__name__}", flush=True)
+    except Exception:
+        failed += 1
+        print(f"FAILED {run.__name__}\n{traceback.format_exc()}", flush=True)
+    finally:
+        clean()
+sys.exit(1 if failed else 0)
