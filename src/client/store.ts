@@ -43,6 +43,8 @@ export interface DiskClient {
   dockerUsage(): Promise<DockerDiskUsage>;
   check(options?: { repair?: boolean; content?: boolean }): Promise<StoreCheck>;
   pruneContainers(filters?: Filters): Promise<PruneAnswer>;
+  /** What builds keep for the next ones; `all`: also what images still use. */
+  pruneBuilds(options?: { all?: boolean; filters?: Filters }): Promise<PruneAnswer>;
   /** `named`: also images that have a name, when no container uses them. */
   pruneImages(options?: { named?: boolean; filters?: Filters }): Promise<PruneAnswer>;
 }
@@ -67,8 +69,8 @@ export function createArchivesClient(transport: Transport): ArchivesClient {
 }
 
 export function createDiskClient(transport: Transport): DiskClient {
-  const prune = async (path: string, filters: Filters): Promise<{ [key: string]: unknown; SpaceReclaimed: number }> =>
-    readJson(await transport.request({ method: 'POST', path, query: { filters: JSON.stringify(filters) } }));
+  const prune = async (path: string, filters: Filters, query = {}): Promise<{ [key: string]: unknown; SpaceReclaimed: number }> =>
+    readJson(await transport.request({ method: 'POST', path, query: { filters: JSON.stringify(filters), ...query } }));
   return {
     usage: async () => readJson<DiskBody>(await transport.request({ method: 'GET', path: '/orlop/v1/disk' })),
     dockerUsage: async () => readJson<DockerDiskUsage>(await transport.request({ method: 'GET', path: '/system/df' })),
@@ -77,6 +79,10 @@ export function createDiskClient(transport: Transport): DiskClient {
     pruneContainers: async (filters = {}) => {
       const answer = await prune('/containers/prune', filters);
       return { deleted: (answer['ContainersDeleted'] as string[] | null) ?? [], untagged: [], freedBytes: answer.SpaceReclaimed };
+    },
+    pruneBuilds: async ({ all = false, filters = {} } = {}) => {
+      const answer = await prune('/build/prune', filters, { all });
+      return { deleted: (answer['CachesDeleted'] as string[] | null) ?? [], untagged: [], freedBytes: answer.SpaceReclaimed };
     },
     pruneImages: async ({ named = false, filters = {} } = {}) => {
       const answer = await prune('/images/prune', named ? { ...filters, dangling: ['false'] } : filters);

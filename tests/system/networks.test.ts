@@ -101,7 +101,7 @@ describe('networks', { skip: whyNot() }, () => {
     assert.equal(await inspect('box', '{{.NetworkSettings.Networks.kept.IPAddress}}'), address);
     await remove('box');
     assert.match(await engine.must('system', 'prune', '-f', '--filter', 'label=none'), /^Total reclaimed space/);
-    assert.match(await engine.must('system', 'prune', '-f'), /^deleted network kept$/m);
+    assert.match(await engine.must('system', 'prune', '-f'), /^Deleted Networks:\nkept$/m);
   });
 
   test('a published port answers on the host, on its loopback, and to other containers', async () => {

@@ -14,10 +14,12 @@ export interface FlagSpec {
   readonly aliasOf?: string;
   /** Values that completion offers. */
   readonly choices?: readonly string[];
+  /** What the value names, for completion. */
+  readonly completes?: Completes;
 }
 
 /** What a positional argument names, for completion. */
-export type Completes = 'container' | 'running' | 'image' | 'network' | 'template' | 'volume' | 'none';
+export type Completes = 'container' | 'running' | 'image' | 'network' | 'template' | 'volume';
 
 export interface CommandSpec {
   /** One word, or two for a command in a group: `template list`. */
@@ -30,5 +32,5 @@ export interface CommandSpec {
   readonly positionals: { readonly min: number; readonly max: number };
   /** Flags end at the first positional, because what follows belongs to another program. */
   readonly stopsAtPositional?: true;
-  readonly completes?: Completes;
+  readonly completes?: Completes | readonly Completes[];
 }

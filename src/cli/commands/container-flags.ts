@@ -74,7 +74,7 @@ export const sharedFlags: readonly FlagSpec[] = [
   { name: 'ulimit', kind: 'list', help: 'Resource limits (name=soft[:hard])' },
   { name: 'volume', short: 'v', kind: 'list', help: 'Mount a directory of the host or a volume (source:target[:options])' },
   { name: 'volume-driver', kind: 'text', help: 'Driver of the volumes that are made' },
-  { name: 'volumes-from', kind: 'list', help: 'Mount what another container mounts (name[:ro])' },
+  { name: 'volumes-from', kind: 'list', completes: 'container', help: 'Mount what another container mounts (name[:ro])' },
   { name: 'userns', kind: 'text', help: "User namespace: an own one, or the host's", choices: ['auto', 'host'] },
 ];
 

@@ -50,7 +50,7 @@ export const containerCommands: readonly CommandSpec[] = [
     usage: '[OPTIONS] TEMPLATE|IMAGE [NAME...]',
     flags: [...sharedFlags, ...refusedSystemFlags, { name: 'quiet', short: 'q', kind: 'flag', help: 'Show no progress' }],
     positionals: { min: 1, max: many },
-    completes: 'template',
+    completes: ['template', 'image'],
   },
   {
     name: 'start',
@@ -247,6 +247,6 @@ export const containerCommands: readonly CommandSpec[] = [
       inspectSize,
     ],
     positionals: { min: 1, max: many },
-    completes: 'container',
+    completes: ['container', 'image', 'network', 'volume'],
   },
 ];

@@ -82,7 +82,7 @@ export const networkCommands: readonly CommandSpec[] = [
       refused('link', 'list'),
     ],
     positionals: { min: 2, max: 2 },
-    completes: 'network',
+    completes: ['network', 'container'],
   },
   {
     name: 'network disconnect',
@@ -90,7 +90,7 @@ export const networkCommands: readonly CommandSpec[] = [
     usage: '[OPTIONS] NETWORK CONTAINER',
     flags: [{ name: 'force', short: 'f', kind: 'flag', help: 'Also a container that is not there any more' }],
     positionals: { min: 2, max: 2 },
-    completes: 'network',
+    completes: ['network', 'container'],
   },
   {
     name: 'network prune',

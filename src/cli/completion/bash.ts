@@ -1,5 +1,5 @@
-import type { CommandSpec } from '../arguments/spec.ts';
-import { firstWords, groupWords, listings, offeredFlags } from './names.ts';
+import type { CommandSpec, FlagSpec } from '../arguments/spec.ts';
+import { firstWords, groupWords, listingsOf, offeredFlags, valuesOf } from './names.ts';
 
 export function formatBash(commands: readonly CommandSpec[]): string {
   const groups = [...groupWords(commands)];
@@ -30,12 +30,27 @@ function formatCase(command: CommandSpec): string {
     ...offeredFlags(command).flatMap(({ name, short }) => [`--${name}`, ...(short === undefined ? [] : [`-${short}`])]),
     '--help',
   ];
-  const choices = offeredFlags(command).filter((flag) => flag.choices !== undefined);
-  const values = choices.map(({ name, choices: offered }) => `        --${name}) words='${(offered ?? []).join(' ')}' ;;\n`).join('');
+  const values = offeredFlags(command)
+    .filter(({ kind }) => kind !== 'flag')
+    .map(formatValues)
+    .join('');
   const names = [command.name, ...(command.aliases ?? [])].map((name) => `'${name}'`).join('|');
   return `    ${names})
       case $previous in
-${values}        *) if [[ $current == -* ]]; then words='${flags.join(' ')}'; else words=$(${listings[command.completes ?? 'none']} 2>/dev/null); fi ;;
+${values}        *) if [[ $current == -* ]]; then words='${flags.join(' ')}'; else ${formatNames(listingsOf(command))}; fi ;;
       esac ;;
 `;
+}
+
+/** After a flag that has a value: what it may be; nothing where that is not known, so that a file's name can follow. */
+function formatValues(flag: FlagSpec): string {
+  const { words, commands } = valuesOf(flag);
+  const shorts = flag.short === undefined ? '' : `|-${flag.short}`;
+  const fixed = words.length === 0 ? '' : `words='${words.join(' ')}'`;
+  const names = commands.length === 0 ? '' : `words+=" $({ ${commands.join('; ')}; } 2>/dev/null)"`;
+  return `        --${flag.name}${shorts}) ${[fixed, names].filter((part) => part !== '').join('; ') || ':'} ;;\n`;
+}
+
+function formatNames(commands: readonly string[]): string {
+  return commands.length === 0 ? ':' : `words=$({ ${commands.join('; ')}; } 2>/dev/null)`;
 }

@@ -1,44 +1,99 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { listCommands } from '../commands/index.ts';
 import { formatCompletion } from './index.ts';
 
-/** What bash offers after these words; the names of containers come from a stand-in. */
-function completions(...words: string[]): string[] {
-  const script = `
-    orlop() { if [[ $1 == ps ]]; then echo box; elif [[ $1 == images ]]; then echo debian:trixie; fi; }
-    ${formatCompletion('bash', listCommands())}
-    COMP_WORDS=(orlop "$@"); COMP_CWORD=$#; _orlop; printf '%s\\n' "\${COMPREPLY[@]}"`;
-  return execFileSync('bash', ['-c', script, 'bash', ...words], { encoding: 'utf8' })
-    .split('\n')
-    .filter((line) => line !== '');
+/** Stands for the program, which says what there is. */
+const standIn = `#!/bin/sh
+case "$1 $2" in
+  'ps -a') echo box; echo old ;;
+  'ps '*) echo box ;;
+  'images '*) echo debian:trixie ;;
+  'network ls') echo inner ;;
+  'volume ls') echo kept ;;
+  'template list') echo debian ;;
+esac
+`;
+
+type Complete = (...words: string[]) => string[];
+
+/** What bash offers after these words. */
+const inBash: Complete = (...words) =>
+  run(
+    'bash',
+    `${formatCompletion('bash', listCommands())}
+    COMP_WORDS=(orlop "$@"); COMP_CWORD=$#; _orlop; printf '%s\\n' "\${COMPREPLY[@]}"`,
+    words,
+  );
+
+/** What fish offers; a name and its description are apart by a tab. */
+const inFish: Complete = (...words) =>
+  run('fish', `${formatCompletion('fish', listCommands())}\ncomplete -C "orlop $argv"`, words).map((line) => line.split('\t')[0] ?? '');
+
+function run(shell: string, script: string, words: readonly string[]): string[] {
+  const directory = mkdtempSync(join(tmpdir(), 'orlop-completion-'));
+  try {
+    writeFileSync(join(directory, 'orlop'), standIn, { mode: 0o755 });
+    const env = { ...process.env, PATH: `${directory}:${process.env['PATH']}`, HOME: directory };
+    const file = join(directory, 'script');
+    writeFileSync(file, script);
+    const said = execFileSync(shell, [file, ...words], { encoding: 'utf8', env, stdio: ['ignore', 'pipe', 'ignore'] });
+    return said.split('\n').filter((line) => line !== '');
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 }
 
-describe('completion in bash', () => {
-  test('offers commands, then the words of groups', () => {
-    assert.deepEqual(completions('la'), ['launch']);
-    assert.deepEqual(completions('template', ''), ['list', 'ls', 'build']);
-    assert.ok(completions('-H', 'unix:///s', 'ru').includes('run'));
-  });
+for (const [shell, complete] of [
+  ['bash', inBash],
+  ['fish', inFish],
+] as const) {
+  describe(`completion in ${shell}`, { skip: isMissing(shell) ? `${shell} is not installed` : false }, () => {
+    test('offers commands, then the words of groups', () => {
+      assert.deepEqual(complete('la'), ['launch']);
+      assert.deepEqual(complete('template', '').toSorted(), ['build', 'list', 'ls']);
+    });
 
-  test('offers flags that work, and what their values may be', () => {
-    assert.deepEqual(completions('run', '--read'), ['--read-only']);
-    assert.deepEqual(completions('run', '--cpu-coun'), []);
-    assert.deepEqual(completions('run', '--network', ''), ['bridge', 'host', 'none']);
-    assert.ok(completions('template', 'build', '--re').includes('--rebuild'));
-  });
+    test('offers flags that work, and what their values may be', () => {
+      assert.deepEqual(complete('run', '--read'), ['--read-only']);
+      assert.deepEqual(complete('run', '--cpu-coun'), []);
+      assert.deepEqual(complete('run', '--network', '').toSorted(), ['host', 'inner', 'none']);
+      assert.deepEqual(complete('run', '--volumes-from', '').toSorted(), ['box', 'old']);
+      assert.deepEqual(complete('run', '--pull', 'n'), ['never']);
+      assert.ok(complete('template', 'build', '--re').includes('--rebuild'));
+    });
 
-  test('offers the names of what exists', () => {
-    assert.deepEqual(completions('stop', ''), ['box']);
-    assert.deepEqual(completions('run', 'deb'), ['debian:trixie']);
+    test('offers the names of what exists, of the kind that the command is about', () => {
+      assert.deepEqual(complete('stop', ''), ['box']);
+      assert.deepEqual(complete('rm', '').toSorted(), ['box', 'old']);
+      assert.deepEqual(complete('container', 'rm', '').toSorted(), ['box', 'old']);
+      assert.deepEqual(complete('run', 'deb'), ['debian:trixie']);
+      assert.deepEqual(complete('volume', 'rm', ''), ['kept']);
+      assert.deepEqual(complete('image', 'rm', ''), ['debian:trixie']);
+      assert.deepEqual(complete('network', 'connect', '').toSorted(), ['box', 'inner', 'old']);
+      assert.deepEqual(complete('inspect', '').toSorted(), ['box', 'debian:trixie', 'inner', 'kept', 'old']);
+    });
   });
+}
+
+test('bash finds the command behind the address of the engine', () => {
+  assert.ok(inBash('-H', 'unix:///s', 'ru').includes('run'));
 });
 
 for (const shell of ['zsh', 'fish'] as const) {
-  const missing = isMissing(shell);
-  test(`${shell} can read its script`, { skip: missing ? `${shell} is not installed` : false }, () => {
-    execFileSync(shell, ['-n'], { input: formatCompletion(shell, listCommands()) });
+  test(`${shell} can read its script`, { skip: isMissing(shell) ? `${shell} is not installed` : false }, () => {
+    const directory = mkdtempSync(join(tmpdir(), 'orlop-completion-'));
+    const file = join(directory, 'script');
+    writeFileSync(file, formatCompletion(shell, listCommands()));
+    try {
+      execFileSync(shell, ['-n', file]);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
   });
 }
 

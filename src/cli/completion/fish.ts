@@ -1,5 +1,5 @@
 import type { CommandSpec, FlagSpec } from '../arguments/spec.ts';
-import { firstWords, groupWords, listings, offeredFlags } from './names.ts';
+import { firstWords, groupWords, listingsOf, namesOf, offeredFlags, valuesOf } from './names.ts';
 
 export function formatFish(commands: readonly CommandSpec[]): string {
   const groups = [...groupWords(commands)];
@@ -19,23 +19,43 @@ complete -c orlop -l tlscert -r -d 'Our certificate'
 complete -c orlop -l tlskey -r -d 'Key of our certificate'
 complete -c orlop -s v -l version -d 'Print the version'
 complete -c orlop -f -n __fish_use_subcommand -a '${first}'
-${inGroup.join('')}${commands.map(formatCommand).join('')}`;
+${inGroup.join('')}${commands
+  .map((command) =>
+    formatCommand(
+      command,
+      groups.map(([group]) => group),
+    ),
+  )
+  .join('')}`;
 }
 
-function formatCommand(command: CommandSpec): string {
-  const condition = command.name
-    .split(' ')
-    .map((word) => `__fish_seen_subcommand_from ${word}`)
-    .join('; and ');
-  const start = `complete -c orlop -n '${condition}'`;
+/** `rm` is not that of `volume rm`. */
+function conditionOf(name: string, groups: readonly string[]): string {
+  const [first = '', second] = name.split(' ');
+  const seen = `__fish_seen_subcommand_from ${first}`;
+  return second === undefined
+    ? `${seen}; and not __fish_seen_subcommand_from ${groups.join(' ')}`
+    : `${seen}; and __fish_seen_subcommand_from ${second}`;
+}
+
+/** Within the single quotes of fish, and run when completions are asked for. */
+function substitute(commands: readonly string[]): string {
+  return `(begin; ${commands.join('; ').replaceAll("'", '"')}; end 2>/dev/null)`;
+}
+
+function formatCommand(command: CommandSpec, groups: readonly string[]): string {
+  const ways = namesOf(command).map((name) => `begin; ${conditionOf(name, groups)}; end`);
+  const start = `complete -c orlop -n '${ways.join('; or ')}'`;
   const flags = offeredFlags(command).map((flag) => `${start}${formatFlag(flag)}\n`);
-  const names =
-    command.completes === undefined ? '' : `${start} -f -a '(${listings[command.completes].replaceAll("'", '"')} 2>/dev/null)'\n`;
+  const listings = listingsOf(command);
+  const names = listings.length === 0 ? '' : `${start} -f -a '${substitute(listings)}'\n`;
   return `${flags.join('')}${names}`;
 }
 
 function formatFlag(flag: FlagSpec): string {
   const short = flag.short === undefined ? '' : ` -s ${flag.short}`;
-  const value = flag.kind === 'flag' ? '' : flag.choices === undefined ? ' -r' : ` -x -a '${flag.choices.join(' ')}'`;
+  const { words, commands } = valuesOf(flag);
+  const offered = [...words, ...(commands.length === 0 ? [] : [substitute(commands)])].join(' ');
+  const value = flag.kind === 'flag' ? '' : offered === '' ? ' -r' : ` -x -a '${offered}'`;
   return `${short} -l ${flag.name}${value} -d '${flag.help.replaceAll("'", String.raw`\'`)}'`;
 }

@@ -1,15 +1,27 @@
 import type { CommandSpec, Completes, FlagSpec } from '../arguments/spec.ts';
 
-/** The command that prints what a positional may name. */
-export const listings: Readonly<Record<Completes, string>> = {
+/** The command that prints what a word may name. */
+const listings: Readonly<Record<Completes, string>> = {
   container: "orlop ps -a --format '{{.Names}}'",
   running: "orlop ps --format '{{.Names}}'",
   image: "orlop images --format '{{.Repository}}:{{.Tag}}'",
   network: "orlop network ls --format '{{.Name}}'",
   template: "orlop template list --format '{{.Template}}'",
   volume: "orlop volume ls --format '{{.Name}}'",
-  none: 'true',
 };
+
+/** The commands that print what a positional of this command may name; none when nothing is known of it. */
+export function listingsOf({ completes = [] }: Pick<CommandSpec, 'completes'>): readonly string[] {
+  return (typeof completes === 'string' ? [completes] : completes).map((one) => listings[one]);
+}
+
+/** The values that a flag is offered with: fixed words, and commands that print names. */
+export function valuesOf({ choices = [], completes }: FlagSpec): {
+  readonly words: readonly string[];
+  readonly commands: readonly string[];
+} {
+  return { words: choices, commands: completes === undefined ? [] : [listings[completes]] };
+}
 
 /** Flags that a person is offered. */
 export function offeredFlags({ flags }: CommandSpec): readonly FlagSpec[] {
@@ -32,7 +44,7 @@ export function groupWords(commands: readonly CommandSpec[]): ReadonlyMap<string
 }
 
 /** Its own name, and what it is called in groups. */
-function namesOf({ name, aliases = [] }: CommandSpec): string[] {
+export function namesOf({ name, aliases = [] }: CommandSpec): string[] {
   return [name, ...aliases.filter((alias) => alias.includes(' '))];
 }
 

@@ -1,5 +1,5 @@
 import type { CommandSpec, FlagSpec } from '../arguments/spec.ts';
-import { groupWords, listings, offeredFlags, quoteSingle } from './names.ts';
+import { groupWords, listingsOf, offeredFlags, quoteSingle, valuesOf } from './names.ts';
 
 export function formatZsh(commands: readonly CommandSpec[]): string {
   const groups = groupWords(commands);
@@ -19,7 +19,7 @@ _orlop() {
   fi
   local verb=$line[1]
   case $verb in
-${[...groups.keys()].map((group) => `    ${group}) if (( CURRENT == 1 )); then compadd ${(groups.get(group) ?? []).join(' ')}; return; fi; verb="$verb $words[1]"; shift words; (( CURRENT-- )) ;;\n`).join('')}  esac
+${[...groups.keys()].map((group) => `    ${group}) if (( CURRENT == 2 )); then compadd ${(groups.get(group) ?? []).join(' ')}; return; fi; verb="$verb $words[2]"; shift words; (( CURRENT-- )) ;;\n`).join('')}  esac
   case $verb in
 ${commands.map(formatCase).join('')}  esac
 }
@@ -30,16 +30,23 @@ compdef _orlop orlop
 function formatCase(command: CommandSpec): string {
   const names = [command.name, ...(command.aliases ?? [])].map((name) => quoteSingle(name)).join('|');
   const flags = offeredFlags(command).map(formatFlag);
-  const positional =
-    command.completes === undefined ? '' : ` ${quoteSingle(`*:name:{compadd -- \${(f)"$(${listings[command.completes]} 2>/dev/null)"}}`)}`;
+  const listings = listingsOf(command);
+  const positional = listings.length === 0 ? '' : ` ${quoteSingle(`*:name:${offer([], listings)}`)}`;
   return `    ${names}) _arguments ${[...flags, "'--help[print usage]'"].join(' ')}${positional} ;;\n`;
 }
 
 function formatFlag(flag: FlagSpec): string {
   const help = `[${flag.help.replaceAll(/[[\]:]/g, ' ')}]`;
+  const { words, commands } = valuesOf(flag);
   const value =
-    flag.kind === 'flag' ? '' : `:${flag.value ?? flag.name}:${flag.choices === undefined ? '' : `(${flag.choices.join(' ')})`}`;
+    flag.kind === 'flag' ? '' : `:${flag.value ?? flag.name}:${words.length + commands.length === 0 ? '_files' : offer(words, commands)}`;
   const star = flag.kind === 'list' ? '*' : '';
   if (flag.short === undefined) return quoteSingle(`${star}--${flag.name}${help}${value}`);
   return `${star === '' ? quoteSingle(`(-${flag.short} --${flag.name})`) : "'*'"}{-${flag.short},--${flag.name}}${quoteSingle(`${help}${value}`)}`;
+}
+
+/** An action of _arguments that offers words and the lines that commands print. */
+function offer(words: readonly string[], commands: readonly string[]): string {
+  const names = commands.length === 0 ? '' : ` \${(f)"$({ ${commands.join('; ')}; } 2>/dev/null)"}`;
+  return `{compadd -- ${words.join(' ')}${names}}`;
 }

@@ -27,12 +27,16 @@ export const pruneImages: Verb = async ({ args, io, client }) => {
     await printJson(io, { Untagged: untagged, Deleted: deleted, SpaceReclaimed: freedBytes });
     return exitCodes.ok;
   }
-  const lines = [...untagged.map((name) => `untagged: ${name}`), ...deleted.map((id) => `deleted: ${id}`)];
-  await write(io.stdout, listOf('Deleted Images', lines) + reclaimed(freedBytes));
+  await write(io.stdout, listOf('Deleted Images', imageLines({ untagged, deleted })) + reclaimed(freedBytes));
   return exitCodes.ok;
 };
 
-function listOf(title: string, lines: readonly string[]): string {
+/** What is said of images that went. */
+export function imageLines({ untagged, deleted }: { readonly untagged: readonly string[]; readonly deleted: readonly string[] }): string[] {
+  return [...untagged.map((name) => `untagged: ${name}`), ...deleted.map((id) => `deleted: ${id}`)];
+}
+
+export function listOf(title: string, lines: readonly string[]): string {
   return lines.length === 0 ? '' : `${title}:\n${lines.join('\n')}\n\n`;
 }
 

@@ -5,7 +5,7 @@ import { write } from '../io.ts';
 import { printJson } from '../render/json.ts';
 import { parseFilters } from '../values/pairs.ts';
 import { formatBytes } from '../values/size.ts';
-import { confirm } from './prune.ts';
+import { confirm, imageLines, listOf } from './prune.ts';
 
 export const pruneSystem: Verb = async ({ args, io, client, command }) => {
   const all = args.flag('all');
@@ -20,15 +20,28 @@ export const pruneSystem: Verb = async ({ args, io, client, command }) => {
   const left = await networks.prune(filters);
   const emptied = withVolumes ? await volumes.prune(filters) : { deleted: [], freedBytes: 0 };
   const pruned = await disk.pruneImages({ named: all, filters });
-  const lines = [
-    ...containers.deleted.map((id) => `deleted container ${id}`),
-    ...left.map((name) => `deleted network ${name}`),
-    ...emptied.deleted.map((name) => `deleted volume ${name}`),
-    ...pruned.untagged.map((name) => `untagged ${name}`),
-    ...pruned.deleted.map((id) => `deleted ${id}`),
-    `Total reclaimed space: ${formatBytes(containers.freedBytes + pruned.freedBytes + emptied.freedBytes)}`,
+  const built = await disk.pruneBuilds({ all, filters });
+  const freedBytes = [containers, emptied, pruned, built].reduce((sum, part) => sum + part.freedBytes, 0);
+  if (args.flag('json')) {
+    await printJson(io, {
+      ContainersDeleted: containers.deleted,
+      NetworksDeleted: left,
+      VolumesDeleted: emptied.deleted,
+      Untagged: pruned.untagged,
+      ImagesDeleted: pruned.deleted,
+      CachesDeleted: built.deleted,
+      SpaceReclaimed: freedBytes,
+    });
+    return exitCodes.ok;
+  }
+  const lists = [
+    listOf('Deleted Containers', containers.deleted),
+    listOf('Deleted Networks', left),
+    listOf('Deleted Volumes', emptied.deleted),
+    listOf('Deleted Images', imageLines(pruned)),
+    listOf('Deleted build cache objects', built.deleted),
   ];
-  await write(io.stdout, `${lines.join('\n')}\n`);
+  await write(io.stdout, `${lists.join('')}Total reclaimed space: ${formatBytes(freedBytes)}\n`);
   return exitCodes.ok;
 };
 
