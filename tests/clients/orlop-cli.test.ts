@@ -272,7 +272,7 @@ describe('the command line, against our HTTP edge over an engine in memory', () 
   test("bad usage is one sentence, a hint, and docker's exit code", async () => {
     const cases: [string[], RegExp, number?][] = [
       [['run', '--nope', 'x'], /^orlop: unknown flag: --nope\nhint: usage: orlop run /],
-      [['run', '-it', '--detach-keys', 'ctrl-', 'debian:trixie'], /^orlop: invalid detach keys \(ctrl-\)\n/],
+      [['run', '-it', '--detach-keys', 'ctrl-', 'debian:trixie'], /^orlop: Invalid detach keys \(ctrl-\) provided\n/],
       [['run', '-Z'], /^orlop: unknown shorthand flag: 'Z' in -Z\n/],
       [['run', '--use-api-socket', 'x'], /^orlop: --use-api-socket is not supported yet\n/],
       [['run', '--nmae', 'x', 'y'], /^orlop: unknown flag: --nmae; did you mean "--name"\?\n/],
