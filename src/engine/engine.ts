@@ -114,6 +114,9 @@ function createContext(options: EngineOptions, undo: AsyncDisposableStack): Engi
     dataRootDescriptor: undo.adopt(openSync(options.dataRoot, constants.O_RDONLY | constants.O_DIRECTORY), closeSync),
   };
   undo.defer(() => removeEmptyParent(context));
+  undo.defer(async () => {
+    for (const { packer } of context.table.all()) await packer?.close();
+  });
   undo.defer(() => closeConnections(context.table.all()));
   const pool = undo.use(createSandboxPool({ ...options, idRanges, size: options.sandboxesReady }));
   const whole: EngineContext = {
@@ -143,7 +146,6 @@ function closeConnections(containers: readonly LiveContainer[]): void {
     connection?.close();
     if (container.restartTimer !== null) clearTimeout(container.restartTimer);
     stopHealthWatch(container);
-    void container.packer?.close();
   }
 }
 

@@ -109,7 +109,8 @@ const chunkBytes = 64 * 1024;
 /** A monitor that was killed while it wrote may have left a piece of a line, which the next line would be joined to. */
 function cutTornLine(file: number): void {
   let end = fstatSync(file).size;
-  const chunk = Buffer.alloc(chunkBytes);
+  if (end === 0) return;
+  const chunk = Buffer.allocUnsafe(chunkBytes);
   while (end > 0) {
     const length = Math.min(chunkBytes, end);
     readSync(file, chunk, 0, length, end - length);
@@ -122,7 +123,8 @@ function cutTornLine(file: number): void {
 
 /** 0 when there is none yet. */
 function timeOfFirst(file: number, driver: LogSettings['driver']): bigint {
-  const chunk = Buffer.alloc(256 * 1024);
+  if (fstatSync(file).size === 0) return 0n;
+  const chunk = Buffer.allocUnsafe(256 * 1024);
   const text = chunk.subarray(0, readSync(file, chunk, 0, chunk.length, 0));
   const end = text.indexOf(10);
   return end < 0 ? 0n : (recordParser(driver)(text.subarray(0, end))?.timeNs ?? 1n);
