@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { isOrlopError } from '#errors';
 import { readAttached } from './fixtures/attached.ts';
-import { openTestEngine, whyNoEngine, type TestEngine } from './fixtures/test-engine.ts';
+import { never, openTestEngine, whyNoEngine, type TestEngine } from './fixtures/test-engine.ts';
 import { assertNothingLeft } from './fixtures/traces.ts';
 
 const output = { stdin: false, stdout: true, stderr: true };
@@ -146,5 +146,23 @@ describe('attaching', { skip: whyNoEngine(), timeout: 120_000 }, () => {
     const records = await Array.fromAsync(host.engine.containers.logs(id, request, new AbortController().signal));
     assert.equal(Buffer.concat(records.map((record) => record.data)).toString(), '1\n2\n3\n4\n5\nend');
     await host.engine.containers.remove(id, {});
+  });
+
+  test('a client that joins a container for its start and leaves before takes it along if it was to be removed at its end', async () => {
+    const kept = await host.create(['true']);
+    const going = await host.create(['true'], { autoRemove: true });
+    for (const id of [kept, going]) {
+      const first = await host.engine.containers.attach(id, output);
+      const second = await host.engine.containers.attach(id, output);
+      first.stream.destroy();
+      await once(first.stream, 'close');
+      assert.equal(host.engine.containers.inspect(id).status, 'created');
+      const gone = id === going ? host.engine.containers.wait(id, 'removed', never) : null;
+      second.stream.destroy();
+      await gone;
+    }
+    assert.equal(host.engine.containers.inspect(kept).status, 'created');
+    assert.throws(() => host.engine.containers.inspect(going), { kind: 'not-found' });
+    await host.engine.containers.remove(kept, {});
   });
 });

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { attachMonitor, attachMonitorExactly, createAttachment } from '#sys';
+import { removeWhole } from './container/remove.ts';
 import { requireRunning } from './container/stop.ts';
 import type { LiveContainer, WaitingClient } from './container/table.ts';
 import type { EngineContext } from './context.ts';
@@ -44,6 +45,19 @@ function waitForStart(context: EngineContext, container: LiveContainer, wanted: 
     if (at < 0) return;
     container.waitingClients.splice(at, 1);
     context.addon.close(descriptor);
+    void context.queues.run(container.record.id, () => removeUnwanted(context, container));
   });
   return stream;
+}
+
+/** A container that is to be removed at its end, whose client joined it for its start and has gone before: nobody is there any more to start it. */
+async function removeUnwanted(context: EngineContext, container: LiveContainer): Promise<void> {
+  const { id, name, request, state } = container.record;
+  if (request.autoRemove !== true || state.status !== 'created' || container.waitingClients.length > 0) return;
+  if (context.table.get(id) !== container) return;
+  try {
+    await removeWhole(context, container);
+  } catch (error) {
+    context.logger.error('a container that nobody starts any more could not be removed', { container: name, error });
+  }
 }

@@ -15,6 +15,7 @@ import { isActive } from './container/record.ts';
 import { removeContainer } from './container/remove.ts';
 import { resumeRestarts } from './container/restart.ts';
 import { startContainer } from './container/start.ts';
+import { restartContainer } from './container/stop-and-start.ts';
 import { killContainer, pauseContainer, requireRunning, stopContainer, unpauseContainer } from './container/stop.ts';
 import { createContainerTable, type LiveContainer } from './container/table.ts';
 import { sampleContainer } from './container/stats.ts';
@@ -161,10 +162,7 @@ function containersOf(context: EngineContext): Engine['containers'] {
     create: (request) => createContainer(context, request),
     start: (ref) => startContainer(context, ref),
     stop: (ref, options) => stopContainer(context, ref, options),
-    async restart(ref, options) {
-      await stopContainer(context, ref, options);
-      await startContainer(context, ref);
-    },
+    restart: (ref, options) => restartContainer(context, ref, options),
     kill: (ref, signal) => killContainer(context, ref, signal),
     pause: (ref) => pauseContainer(context, ref),
     unpause: (ref) => unpauseContainer(context, ref),
@@ -199,8 +197,8 @@ function startAgain(context: EngineContext, container: LiveContainer): void {
 function actOnHealth(context: EngineContext, container: LiveContainer, action: UnhealthyAction): void {
   const { id, name } = container.record;
   const act = async (): Promise<void> => {
-    await stopContainer(context, id, {});
-    if (action === 'restart') await startContainer(context, id);
+    if (action === 'restart') await restartContainer(context, id, {});
+    else await stopContainer(context, id, {});
   };
   act().catch((error: unknown) => context.logger.error('an unhealthy container could not be seen to', { container: name, action, error }));
 }

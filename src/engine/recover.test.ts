@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, test, type TestContext } from 'node:test';
-import { isAlive, readProcessStat } from '#sys';
+import { isAlive, readProcessStat, type ExitRecord } from '#sys';
+import { initialState } from './container/record.ts';
+import { endOfRun } from './recover.ts';
+import { recordWith } from './fixtures/records.ts';
 import { readAttached } from './fixtures/attached.ts';
 import { never, openTestEngine, whyNoEngine, type TestEngine } from './fixtures/test-engine.ts';
 import { assertNothingLeft, cgroupsOf, until } from './fixtures/traces.ts';
@@ -115,4 +118,35 @@ describe('the next engine', { skip: whyNoEngine(), timeout: 120_000 }, () => {
     assert.equal(new Set([first, ...others]).size, 3);
     assert.ok(cgroupsOf(host.traces).length >= 3);
   });
+
+  test('removes what was to be removed at its end and was never started', async (t) => {
+    const host = await open(t);
+    const made = await host.create(['true'], { autoRemove: true });
+    const kept = await host.create(['true']);
+    await host.reopen();
+    assert.deepEqual(
+      host.engine.containers.list({ all: true }).map(({ id }) => id),
+      [kept],
+    );
+    assert.throws(() => host.engine.containers.inspect(made), { kind: 'not-found' });
+  });
+
+  test('starts a container that goes at its end again when that is asked for', async (t) => {
+    const host = await open(t);
+    const id = await host.run(['sh', '-c', 'echo run >>/ran; cat /ran; sleep 1000'], { autoRemove: true });
+    await host.engine.containers.restart(id, { timeoutS: 0 });
+    assert.equal(host.engine.containers.inspect(id).status, 'running');
+    const removed = host.engine.containers.wait(id, 'removed', never);
+    await host.engine.containers.stop(id, { timeoutS: 0 });
+    await removed;
+  });
+});
+
+test('after a power cut the exit record of an earlier run is none of this one', () => {
+  const ranAt = (startedAtNs: bigint, finishedAtNs: bigint) => recordWith({ state: { ...initialState, startedAtNs, finishedAtNs } });
+  const exit = { exitCode: 0, signal: null, finishedAtNs: 50n } as ExitRecord;
+  assert.equal(endOfRun(ranAt(40n, 0n), exit, true), exit);
+  assert.equal(endOfRun(ranAt(60n, 0n), exit, true), null);
+  assert.equal(endOfRun(ranAt(40n, 50n), exit, true), null);
+  assert.equal(endOfRun(ranAt(60n, 0n), exit, false), exit);
 });

@@ -2,11 +2,11 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno, isOrlopError } from '#errors';
 import { openCgroup } from '#runtime';
-import { connectMonitor, readExitRecord, type Addon } from '#sys';
-import { followExit, recordExit, releaseRun } from './container/exit.ts';
+import { bootId, connectMonitor, type Addon, type ExitRecord } from '#sys';
+import { followExit, readEnd, recordExit, releaseRun } from './container/exit.ts';
 import { cgroupPathOf } from './container/cgroup-path.ts';
 import { createLive } from './container/live.ts';
-import { isActive, parseRecord } from './container/record.ts';
+import { isActive, parseRecord, type ContainerRecord } from './container/record.ts';
 import { removeWhole } from './container/remove.ts';
 import type { LiveContainer } from './container/table.ts';
 import { saveState, type EngineContext } from './context.ts';
@@ -29,7 +29,8 @@ export async function recoverContainers(context: EngineContext): Promise<void> {
   }
   const containers = context.table.all();
   for (const { record } of containers) if (record.run?.idRange != null) context.idRanges.hold(record.run.idRange);
-  await Promise.all(containers.map((container) => recoverContainer(context, container)));
+  const boot = bootId();
+  await Promise.all(containers.map((container) => takeUp(context, container, boot)));
   await recoverVolumes(context);
   await sweepCgroups(context);
   // Before the firewall's table is made anew, so that it has them from the beginning.
@@ -65,11 +66,27 @@ async function resumeNetwork(context: EngineContext, container: LiveContainer, s
   });
 }
 
-async function recoverContainer(context: EngineContext, container: LiveContainer): Promise<void> {
+/** One container that cannot be taken up keeps no engine from the others. */
+async function takeUp(context: EngineContext, container: LiveContainer, boot: string): Promise<void> {
+  try {
+    await recoverContainer(context, container, boot);
+    // What is to be removed at its end and has no process has nobody who would start it: whoever made it asked an engine that is gone.
+    const { request, state } = container.record;
+    const isOver = ['created', 'exited'].includes(state.status) && state.comesBack !== true;
+    if (request.autoRemove === true && isOver) await removeWhole(context, container);
+  } catch (error) {
+    context.logger.error('a container could not be taken up', { container: container.record.name, error });
+  }
+}
+
+async function recoverContainer(context: EngineContext, container: LiveContainer, boot: string): Promise<void> {
   const { record, files } = container;
   if (record.state.status === 'removing') return removeWhole(context, container);
   if (record.run === null) return;
-  const monitor = existsSync(join(files.monitor, 'control.sock')) ? await tryConnect(context.addon, files.monitor) : null;
+  container.stopping = isActive(record.state.status) && record.state.stopped === true;
+  // Of an earlier boot nothing runs: its pids are other processes' now, and what answers at the old socket is not its monitor.
+  const hostWentDown = record.run.boot !== undefined && record.run.boot !== boot;
+  const monitor = !hostWentDown && existsSync(join(files.monitor, 'control.sock')) ? await tryConnect(context.addon, files.monitor) : null;
   if (monitor !== null && monitor.status.state !== 'exited') {
     const { connection, status } = monitor;
     if (!isActive(record.state.status)) {
@@ -82,10 +99,32 @@ async function recoverContainer(context: EngineContext, container: LiveContainer
     return;
   }
   monitor?.connection.close();
-  const exit = readExitRecord(files.monitor);
-  if (exit !== null || isActive(record.state.status)) return recordExit(context, container, exit);
+  const exit = endOfRun(record, readEnd(context, container), hostWentDown);
+  if (exit !== null || isActive(record.state.status)) {
+    if (hostWentDown && runsWithItsHost(record)) saveState(context, container, { comesBack: true });
+    await recordExit(context, container, exit);
+    return;
+  }
   await releaseRun(context, container);
   saveState(context, container, { error: 'its start was cut off by the end of the engine' }, null);
+}
+
+/** After a power cut the record of the run before may be back: wiping it waits for no disk. Within a boot nothing comes back, and clocks may be set. Pure. */
+export function endOfRun({ state }: Pick<ContainerRecord, 'state'>, exit: ExitRecord | null, hostWentDown: boolean): ExitRecord | null {
+  if (exit === null || !hostWentDown) return exit;
+  const isOld = exit.finishedAtNs <= state.finishedAtNs || exit.finishedAtNs < state.startedAtNs;
+  return isOld ? null : exit;
+}
+
+/** A machine without a policy of its own does as its host: it runs again after the host's boot if it ran before, unless somebody was about to stop it. Pure. */
+export function runsWithItsHost({ kind, request, state }: Pick<ContainerRecord, 'kind' | 'request' | 'state'>): boolean {
+  return (
+    kind === 'system' &&
+    request.restartPolicy === undefined &&
+    request.autoRemove !== true &&
+    isActive(state.status) &&
+    state.stopped !== true
+  );
 }
 
 async function tryConnect(addon: Addon, directory: string) {

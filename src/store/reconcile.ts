@@ -2,12 +2,11 @@ import { existsSync, readdirSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '#log';
-import { type Addon, type DiskLimits, removeTree } from '#sys';
+import { bootId, type Addon, type DiskLimits, removeTree } from '#sys';
 import { layerName, layerTree, type Layout } from './layout.ts';
 import type { LayerRows } from './metadata/layer-rows.ts';
 import type { Metadata } from './metadata/types.ts';
 import { releaseLimit } from './snapshots/snapshotter.ts';
-import { bootId } from './boot-id.ts';
 import type { ChainId, ReconcileReport } from './types.ts';
 import type { BackgroundTasks } from './background.ts';
 

@@ -40,6 +40,7 @@ export { openInRoot, readFileInRoot, statInRoot } from './in-root.ts';
 export { idmappedView, mountOverlayRoot, planOverlayData, planOverlayOptions, type OverlayRoot, type OverlayWay } from './overlay.ts';
 export { probeMappedOverlay, probeOverlayWay, type ProbeResult } from './overlay-probe.ts';
 export {
+  bootId,
   findCgroupMounts,
   isAtLeast,
   kernelRelease,

@@ -67,6 +67,11 @@ const legacyControllers: ReadonlySet<string> = new Set([
   'rdma',
 ]);
 
+/** Tells one run of the kernel from another (proc_sys_kernel(5), random/boot_id). */
+export function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+}
+
 /** The first mount of each hierarchy whose root is the hierarchy's own, or as near to it as this process's cgroup namespace lets it see. */
 export function findCgroupMounts(mounts: readonly Mount[], readControllers: (mountPoint: string) => string): CgroupMounts {
   const legacy = new Map<string, string>();

@@ -235,6 +235,7 @@ for (const way of ways) {
       const guest = await startGuest(undo);
       const directory = dataRoot(undo);
       mkdirSync(join(directory, 'work/work/incompat/volatile'), { recursive: true });
+      writeFileSync(join(directory, 'work/work/incompat/volatile/dirty'), '');
       await mountMapped(undo, way, directory, guest, { volatile: true });
       assert.deepEqual(readdirSync(join(directory, 'work/work/incompat')), ['volatile']);
     });

@@ -142,11 +142,12 @@ function invalid(message: string): OrlopError {
   return new OrlopError('invalid-argument', 'SYS_OVERLAY_INVALID', message);
 }
 
-/** A volatile overlay leaves work/incompat/volatile behind and refuses to mount over it again; whoever asks for volatile again accepts what that warns of. */
+/** A volatile overlay leaves work/incompat/volatile/dirty behind and refuses to mount over it again; whoever asks for volatile again accepts what that warns of. */
 function forgetVolatile(addon: Addon, base: number, work: string): void {
-  for (const path of [`${work}/work/incompat/volatile`, `${work}/work/incompat`]) {
+  const incompat = `${work}/work/incompat`;
+  for (const path of [`${incompat}/volatile/dirty`, `${incompat}/volatile`, incompat]) {
     try {
-      addon.unlinkat(base, path, k.AT_REMOVEDIR);
+      addon.unlinkat(base, path, path.endsWith('/dirty') ? 0 : k.AT_REMOVEDIR);
     } catch (error) {
       if (!isErrno(error, 'ENOENT')) throw error;
     }

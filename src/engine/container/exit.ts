@@ -2,7 +2,7 @@ import { isOrlopError } from '#errors';
 import { openCgroup } from '#runtime';
 import { readExitRecord, type ExitRecord, type MonitorConnection } from '#sys';
 import { requestOf } from '#system';
-import { nowNs, passState, publishContainerEvent, type EngineContext } from '../context.ts';
+import { nowNs, passState, publishContainerEvent, saveState, type EngineContext } from '../context.ts';
 import { detachPlaces } from '../network/attachment.ts';
 import { stopHealthWatch } from '../health/watch.ts';
 import { followLog } from '../logs/container-log.ts';
@@ -23,7 +23,7 @@ export function followExit(context: EngineContext, container: LiveContainer, con
     // The engine that closes lets go of its monitors itself.
     if (container.connection !== connection) return null;
     context.logger.warn('the monitor went away without a word', { container: container.record.name, error });
-    return readExitRecord(container.files.monitor);
+    return readEnd(context, container);
   });
   void ended
     .then((exit) => context.queues.run(container.record.id, () => settleExit(context, container, connection, exit)))
@@ -39,31 +39,50 @@ async function settleExit(
   exit: ExitRecord | null,
 ): Promise<void> {
   if (container.connection !== connection) return;
-  const { stopping } = container;
-  // A machine that powers off or reboots itself ends well.
-  const wish = exit === null || exit.signal === null || container.record.kind !== 'system' ? null : requestOf(exit.signal);
-  const ended = exit === null || wish === null ? exit : { ...exit, exitCode: 0 };
-  const again = wish === null && willStartAgain(container, ended?.exitCode ?? unknownExitCode);
-  await recordExit(context, container, ended, again);
-  if (wish === 'reboot' && !stopping) context.startAgain(container);
+  const { reboots } = await recordExit(context, container, exit);
+  if (reboots) context.startAgain(container);
   else if (container.record.state.status === 'restarting') startLater(context, container);
 }
 
-/** Writes the end down, gives back what the run held, tells those who wait, and removes a container that was to be removed. `again`: its policy starts it again. */
-export async function recordExit(context: EngineContext, container: LiveContainer, exit: ExitRecord | null, again = false): Promise<void> {
+/** The record of an end; null when there is none that can be read. */
+export function readEnd({ logger }: EngineContext, { files, record }: LiveContainer): ExitRecord | null {
+  try {
+    return readExitRecord(files.monitor);
+  } catch (error) {
+    if (!isOrlopError(error, 'data-loss')) throw error;
+    logger.warn('how a container ended cannot be read', { container: record.name, error });
+    return null;
+  }
+}
+
+/**
+ * Writes the end down, gives back what the run held, tells those who wait, and removes a container that was to be removed. Its policy may leave it `restarting`.
+ * `reboots`: it is a machine that wants to be started at once; until it is, its record says so.
+ */
+export async function recordExit(context: EngineContext, container: LiveContainer, exit: ExitRecord | null): Promise<{ reboots: boolean }> {
+  // A machine that powers off or reboots itself ends well.
+  const wish = exit === null || exit.signal === null || container.record.kind !== 'system' ? null : requestOf(exit.signal);
+  const exitCode = wish === null ? (exit?.exitCode ?? unknownExitCode) : 0;
+  const again = wish === null && willStartAgain(container, exitCode);
   // A closed connection takes signals and does nothing: until the end is written down, clients still see a container that runs.
   container.connection?.close();
   stopHealthWatch(container);
   await releaseRun(context, container);
-  passState(
+  // A stop may have come while the run was given back.
+  const { stopping } = container;
+  const reboots = wish === 'reboot' && !stopping;
+  // Who powers itself off stays so, unless it was made to for a restart.
+  const comesBack = reboots || (container.record.state.comesBack === true && (wish !== 'poweroff' || stopping));
+  const save = comesBack ? saveState : passState;
+  save(
     context,
     container,
     {
-      // A stop may have come while the run was given back.
-      status: again && !container.stopping ? 'restarting' : 'exited',
-      stopped: container.stopping,
+      status: again && !stopping ? 'restarting' : 'exited',
+      stopped: stopping,
+      comesBack,
       pid: 0,
-      exitCode: exit?.exitCode ?? unknownExitCode,
+      exitCode,
       outOfMemory: exit?.outOfMemory ?? false,
       error: exit === null ? 'its end was seen by nobody: the host or its monitor went down' : '',
       finishedAtNs: exit?.finishedAtNs ?? nowNs(),
@@ -76,7 +95,8 @@ export async function recordExit(context: EngineContext, container: LiveContaine
   publishContainerEvent(context, container, 'die', { exitCode: String(container.record.state.exitCode) });
   publishPlaces(context, container, 'disconnect');
   notify(container.onExit);
-  if (container.record.request.autoRemove === true) await removeWhole(context, container);
+  if (container.record.request.autoRemove === true && !comesBack) await removeWhole(context, container);
+  return { reboots };
 }
 
 /** Gives back the cgroup, the network link and the id range. What is stuck is reported, keeps its ids, and is left for the next engine's sweep. */

@@ -37,6 +37,8 @@ export interface ContainerState {
   readonly restartCount: number;
   /** Somebody ended it: its policy leaves it alone. */
   readonly stopped?: boolean;
+  /** Its end is half of a restart: whatever its policy, the engine starts it again, and if that engine dies the next one does. */
+  readonly comesBack?: boolean;
   /** It is being removed, and its anonymous volumes with it. */
   readonly removesVolumes?: boolean;
 }
@@ -45,6 +47,8 @@ export interface ContainerState {
 export interface RunFacts {
   readonly cgroup: string;
   readonly idRange: IdRange | null;
+  /** The boot of the host (`bootId`) that it belongs to: nothing of it outlives that. Absent in records of older engines. */
+  readonly boot?: string;
 }
 
 /** The engine's truth about one container; a row of the database. */

@@ -30,11 +30,15 @@ export function giveUpRestart(context: EngineContext, container: LiveContainer):
   return true;
 }
 
-/** When the engine comes up: who waited for a start, and who is to run whenever the engine does. Each start is on its own. */
+/** When the engine comes up: who waited for a start, who was in the middle of a restart, and who is to run whenever the engine does. Each start is on its own. */
 export function resumeRestarts(context: EngineContext): void {
   for (const container of context.table.all()) {
     const { request, state } = container.record;
-    const { status, exitCode, restartCount: restarts, stopped = false, startedAtNs } = state;
+    const { status, exitCode, restartCount: restarts, stopped = false, startedAtNs, comesBack } = state;
+    if (status === 'exited' && comesBack === true) {
+      context.startAgain(container);
+      continue;
+    }
     if (status !== 'restarting' && (status !== 'exited' || startedAtNs === 0n)) continue;
     if (!startsAgain(request.restartPolicy, { exitCode, restarts, stopped }, 'engine start')) {
       if (status === 'restarting') saveState(context, container, { status: 'exited' });

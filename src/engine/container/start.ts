@@ -3,7 +3,16 @@ import { join } from 'node:path';
 import { OrlopError, toOrlopError } from '#errors';
 import type { LinuxDevice } from '#oci';
 import { resolveUser, startContainer as startProcess, type Started, type Stdio } from '#runtime';
-import { AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, idmappedView, MOUNT_ATTR_NODEV, OPEN_TREE_CLONE, prepareMonitorDirectory } from '#sys';
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  AT_RECURSIVE,
+  bootId,
+  idmappedView,
+  MOUNT_ATTR_NODEV,
+  OPEN_TREE_CLONE,
+  prepareMonitorDirectory,
+} from '#sys';
 import { nowNs, publishContainerEvent, saveRecord, saveState, type EngineContext } from '../context.ts';
 import type { GivenDevice } from '../devices/gather.ts';
 import { deviceMounts, openDeviceNodes } from '../devices/nodes.ts';
@@ -67,7 +76,12 @@ async function settleFailure(context: EngineContext, container: LiveContainer, e
   await releaseMounts(context, container.record);
   for (const client of container.waitingClients.splice(0)) context.addon.close(client.socket);
   const status = container.record.state.status === 'restarting' ? ({ status: 'exited' } as const) : {};
-  saveState(context, container, { ...status, error: toOrlopError(error).message, exitCode: exitCodeOfFailure(error), pid: 0 }, null);
+  saveState(
+    context,
+    container,
+    { ...status, comesBack: false, error: toOrlopError(error).message, exitCode: exitCodeOfFailure(error), pid: 0 },
+    null,
+  );
   if (container.record.request.autoRemove === true) await removeWhole(context, container);
 }
 
@@ -101,7 +115,7 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   borrowed.defer(() => attaching.catch(() => undefined));
   const beginnings = Promise.all([mounting, attaching]);
   beginnings.catch(() => undefined);
-  const run = { cgroup: ready.cgroup.path, idRange: ready.idRange };
+  const run = { cgroup: ready.cgroup.path, idRange: ready.idRange, boot: bootId() };
   // From here on a new engine can find what this run holds.
   saveState(context, container, { error: '' }, run);
   const limits = limitsToResources(record.request.limits ?? {}, (path) => findBlockDevice(context.addon, path));
@@ -162,6 +176,7 @@ function settleStart(context: EngineContext, container: LiveContainer, started: 
     finishedAtNs: 0n,
     restartCount: record.state.status === 'restarting' ? record.state.restartCount + 1 : 0,
     stopped: false,
+    comesBack: false,
   };
   container.record = { ...record, state: { ...record.state, ...state } };
   followExit(context, container, started.connection);

@@ -1,6 +1,6 @@
 import { OrlopError } from '#errors';
 import { openCgroup } from '#runtime';
-import { publishContainerEvent, saveState, type EngineContext } from '../context.ts';
+import { passState, publishContainerEvent, saveState, type EngineContext } from '../context.ts';
 import { endingSignal, isActive } from './record.ts';
 import { giveUpRestart } from './restart.ts';
 import { parseSignal } from '#sys';
@@ -9,11 +9,16 @@ import type { LiveContainer } from './table.ts';
 const defaultStopTimeoutS = { app: 10, system: 60 } as const;
 const sigkill = 9;
 
-/** Asks the process to end; kills it when it has not within the timeout. false: it was not running. */
+export interface StopOptions {
+  readonly timeoutS?: number;
+  readonly signal?: string;
+}
+
+/** Asks the process to end; kills it when it has not within the timeout. `comesBack`: it is started next. false: it was not running. */
 export async function stopContainer(
   context: EngineContext,
   ref: string,
-  options: { timeoutS?: number; signal?: string },
+  options: StopOptions & { readonly comesBack?: boolean },
 ): Promise<boolean> {
   const container = context.table.find(ref);
   if (container.record.state.status === 'restarting' && (await giveUpRestartInTurn(context, container))) return true;
@@ -21,7 +26,7 @@ export async function stopContainer(
   if (!isActive(record.state.status)) return false;
   const signal = parseSignal(options.signal ?? endingSignal(record.process));
   const timeoutS = options.timeoutS ?? record.request.stopTimeoutS ?? defaultStopTimeoutS[record.kind];
-  container.stopping = true;
+  willEnd(context, container, options.comesBack === true);
   if (record.state.status === 'paused') await unpauseContainer(context, ref);
   const ended = nextExit(container);
   sendSignal(context, container, signal);
@@ -30,6 +35,13 @@ export async function stopContainer(
   else if (!(await endsWithin(ended, timeoutS * 1000))) await endNow(context, container);
   publishContainerEvent(context, container, 'stop');
   return true;
+}
+
+/** Somebody wants it to end: written down first, so that no engine starts it again for its policy's sake. */
+function willEnd(context: EngineContext, container: LiveContainer, comesBack: boolean): void {
+  container.stopping = true;
+  const save = comesBack ? saveState : passState;
+  save(context, container, { stopped: true, comesBack });
 }
 
 /** After a start by policy that is under way, which makes it one that runs: then false. */
@@ -43,7 +55,7 @@ export async function killContainer(context: EngineContext, ref: string, signalT
   const signal = parseSignal(signalText);
   requireRunning(container, ref);
   // Who asks a process to end does not want it back.
-  if (signal === sigkill || signal === parseSignal(endingSignal(container.record.process))) container.stopping = true;
+  if (signal === sigkill || signal === parseSignal(endingSignal(container.record.process))) willEnd(context, container, false);
   if (signal === sigkill) {
     const frozen = container.record.state.status === 'paused';
     sendSignal(context, container, signal);
