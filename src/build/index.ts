@@ -4,7 +4,7 @@ export { type CheckSettings, enforceChecks, parseCheckSettings, selectWarnings }
 export { formatExcerpt } from './dockerfile/errors.ts';
 export { expandWord } from './dockerfile/expand.ts';
 export { parseDockerfile } from './dockerfile/parse.ts';
-export { createIgnoreMatcher, parseIgnoreFile } from './ignore/matcher.ts';
+export { createIgnoreMatcher, parseIgnoreFile } from '#ignore';
 export { type CompileOptions, compileStage, scratchConfig } from './stages/compile.ts';
 export { planStages } from './stages/plan.ts';
 export { copySelected, type CopyOptions } from './files/copy.ts';

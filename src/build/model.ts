@@ -1,6 +1,7 @@
 import type { ContainerConfig, Platform } from '#oci';
 import type { CacheSharing, Dockerfile, Lines, RunNetwork, RunSecurity, Stage } from './dockerfile/model.ts';
 
+export type { IgnoreMatcher } from '#ignore';
 export type * from './dockerfile/model.ts';
 
 /** What a plan of stages depends on beside the Dockerfile. */
@@ -266,16 +267,4 @@ export interface Warning {
   readonly message: string;
   readonly lines: Lines;
   readonly url?: string;
-}
-
-/** A parsed .dockerignore. Paths are relative to the context, slash-separated, without a leading slash. */
-export interface IgnoreMatcher {
-  /** The path, or a directory that it is in, is ignored. */
-  excludes(path: string): boolean;
-  /** Of an ignored directory: an exception may bring something below it back, so it must be walked. */
-  mayContain(directory: string): boolean;
-  /** Some pattern begins with `!`. */
-  readonly hasExceptions: boolean;
-  /** A pattern hides everything in the context's root: `*`, `**`. */
-  readonly excludesAll: boolean;
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { parsePlatform } from '#oci';
 import { parseDockerfile } from '../dockerfile/parse.ts';
-import { parseIgnoreFile } from '../ignore/matcher.ts';
+import { parseIgnoreFile } from '#ignore';
 import { checkDockerfile, type CheckOptions } from './check.ts';
 import { enforceChecks, parseCheckSettings } from './settings.ts';
 

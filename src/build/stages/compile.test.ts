@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { parsePlatform } from '#oci';
 import { parseDockerfile } from '../dockerfile/parse.ts';
-import { parseIgnoreFile } from '../ignore/matcher.ts';
+import { parseIgnoreFile } from '#ignore';
 import type { CompiledStage, CopyStep, PlanOptions, RunStep, StageConfig, Step } from '../model.ts';
 import { type CompileOptions, compileStage, scratchConfig } from './compile.ts';
 import { planStages } from './plan.ts';

@@ -48,7 +48,7 @@ describe('builds', { skip: whyNoEngine() }, () => {
       { context: contextOf(files), report: (event) => void events.push(event), signal: never },
     );
     const output = events.map((event) => (event.type === 'log' ? event.text : '')).join('');
-    const ended = events.filter((event) => event.type === 'end' && !event.step.endsWith('.0') && event.step !== 'context');
+    const ended = events.filter((event) => event.type === 'end' && /^\d+\.[1-9]/.test(event.step));
     return { ...result, events, output, cached: ended.map((event) => event.type === 'end' && event.cached) };
   }
 

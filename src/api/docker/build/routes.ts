@@ -43,6 +43,8 @@ async function build(builds: BuildBackend['builds'], exchange: Exchange): Promis
       signal: exchange.signal,
       report(event) {
         const lines = classic.of(event);
+        // From the first base image on, what fails is told in the stream, as Docker's builder does.
+        if (event.type === 'start' && event.step !== 'context') out ??= exchange.stream(200, 'application/json');
         if (!quiet) send(lines);
       },
     });

@@ -1,8 +1,18 @@
 import { OrlopError } from '#errors';
-import { trim } from '../dockerfile/spaces.ts';
-import type { IgnoreMatcher } from '../model.ts';
-import { cleanPath } from '../stages/paths.ts';
+import { cleanPath, trim } from './text.ts';
 import { badPattern, compilePattern, type PathPattern } from './pattern.ts';
+
+/** A parsed .dockerignore. Paths are relative to the context, slash-separated, without a leading slash. */
+export interface IgnoreMatcher {
+  /** The path, or a directory that it is in, is ignored. */
+  excludes(path: string): boolean;
+  /** Of an ignored directory: an exception may bring something below it back, so it must be walked. */
+  mayContain(directory: string): boolean;
+  /** Some pattern begins with `!`. */
+  readonly hasExceptions: boolean;
+  /** A pattern hides everything in the context's root: `*`, `**`. */
+  readonly excludesAll: boolean;
+}
 
 /** In characters. */
 const longestIgnoreFile = 1024 * 1024;

@@ -1,0 +1,1 @@
+export { createIgnoreMatcher, type IgnoreMatcher, parseIgnoreFile } from './matcher.ts';
