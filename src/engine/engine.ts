@@ -39,6 +39,8 @@ import { stopHealthWatch } from './health/watch.ts';
 import { engineInfo } from './info.ts';
 import { readContainerLog } from './logs/container-log.ts';
 import { hostFilesOwner } from './network/joining.ts';
+import { refreshLinkers } from './network/attachment.ts';
+import { linksShown } from './network/links.ts';
 import { createNetworkVerbs } from './network/networks.ts';
 import { changePorts } from './network/ports.ts';
 import { endpointViewsOf } from './network/view.ts';
@@ -153,10 +155,11 @@ function closeConnections(containers: readonly LiveContainer[]): void {
 function containersOf(context: EngineContext): Engine['containers'] {
   const view = (container: LiveContainer): ContainerView => {
     const endpoints = endpointViewsOf(context.networks.endpoints(container.record.id));
+    const links = linksShown(context, container.record);
     const owner = hostFilesOwner(context, container.record);
     const hostFiles = owner === null ? {} : { hostFiles: owner.files };
     const health = container.health === null ? {} : { health: container.health.view };
-    return viewOf(container.record, { files: container.files, ...hostFiles, ...health, execIds: [...container.execs], endpoints });
+    return viewOf(container.record, { files: container.files, ...hostFiles, ...health, execIds: [...container.execs], endpoints, links });
   };
   return {
     create: (request) => createContainer(context, request),
@@ -224,5 +227,6 @@ async function renameContainer(context: EngineContext, ref: string, wanted: stri
     saveRecord(context, container, { ...container.record, name });
     await context.networks.rename(container.record.id, oldName, name);
     publishContainerEvent(context, container, 'rename', { oldName: `/${oldName}` });
+    void refreshLinkers(context, container.record);
   });
 }

@@ -5,7 +5,15 @@ export interface OwnHost {
   readonly addresses: readonly string[];
 }
 
+/** Another container by the names that one has for it. */
+export interface LinkedHost {
+  readonly names: readonly string[];
+  readonly address: string;
+}
+
 export interface HostsOptions extends OwnHost {
+  /** Links to other containers. */
+  readonly linked?: readonly LinkedHost[];
   /** More entries, `[name, address]`, as `--add-host` gives them. */
   readonly extra?: readonly (readonly [name: string, address: string])[];
 }
@@ -22,7 +30,7 @@ const loopback = [
 /** The text of a container's /etc/hosts (hosts(5)), with a line for each of its addresses. Pure. */
 export function formatHosts(options: HostsOptions): string {
   const extra = (options.extra ?? []).map(([name, target]) => `${target}\t${name}`);
-  return [...loopback, ...extra, ...ownLines(options), ''].join('\n');
+  return [...loopback, ...extra, ...(options.linked ?? []).map(formatLinked), ...ownLines(options), ''].join('\n');
 }
 
 /** The same file after the container's addresses have changed: its own lines are replaced where they stand, whatever else was written there stays. Pure. */
@@ -33,6 +41,21 @@ export function replaceOwnHosts(text: string, own: OwnHost): string {
   const first = lines.findIndex(isOwn);
   const end = first < 0 ? lines.length - (lines.at(-1) === '' ? 1 : 0) : first;
   return [...lines.slice(0, end), ...ownLines(own), ...lines.slice(end).filter((line) => !isOwn(line))].join('\n');
+}
+
+/** The same file after what it links to has changed: lines that begin with one of the aliases are replaced. Pure. */
+export function replaceLinkedHosts(text: string, aliases: readonly string[], linked: readonly LinkedHost[]): string {
+  if (aliases.length === 0) return text;
+  const known = new Set(aliases);
+  const isLinked = (line: string): boolean => line.includes('\t') && known.has(line.slice(line.indexOf('\t') + 1).split(' ', 1)[0] ?? '');
+  const lines = text.split('\n');
+  const first = lines.findIndex(isLinked);
+  const end = first < 0 ? lines.length - (lines.at(-1) === '' ? 1 : 0) : first;
+  return [...lines.slice(0, end), ...linked.map(formatLinked), ...lines.slice(end).filter((line) => !isLinked(line))].join('\n');
+}
+
+function formatLinked({ names, address }: LinkedHost): string {
+  return `${address}\t${names.join(' ')}`;
 }
 
 function ownLines({ hostname, addresses }: OwnHost): string[] {

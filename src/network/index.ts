@@ -11,7 +11,7 @@ export {
 } from './types.ts';
 export type { Ports, PortWish, PublishedPort } from './ports/types.ts';
 export { openNetworks } from './networks.ts';
-export { formatHosts, replaceOwnHosts, type HostsOptions, type OwnHost } from './hosts-file.ts';
+export { formatHosts, replaceLinkedHosts, replaceOwnHosts, type HostsOptions, type LinkedHost, type OwnHost } from './hosts-file.ts';
 export { planResolvConf, readHostResolvConf, type ResolvConfPlace, type ResolvConfPlan, type ResolvConfWishes } from './resolv-conf.ts';
 export type { NameServers, ServeOptions } from './dns/types.ts';
 export { openNameServers } from './dns/name-servers.ts';

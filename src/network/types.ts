@@ -78,6 +78,8 @@ export interface EndpointWishes {
   readonly driverOptions?: Readonly<Record<string, string>>;
   /** Name of the interface inside. */
   readonly link?: string;
+  /** Containers of this network that it knows by further names, `NAME[:ALIAS]`: kept for who writes its files. */
+  readonly links?: readonly string[];
 }
 
 /** A container's place in a network, kept until it is released: JSON-safe. `host` and `none` give nothing but a place. */

@@ -57,7 +57,7 @@ export interface DockerCreated {
 
 export interface DockerEndpoint {
   IPAMConfig: DockerEndpointIpam | null;
-  Links: null;
+  Links: string[] | null;
   Aliases: string[] | null;
   MacAddress: string;
   DriverOpts: Record<string, string> | null;

@@ -18,6 +18,8 @@ export interface EndpointWishes {
   /** Of several networks, the one with the highest number has the default route. */
   readonly priority?: number;
   readonly driverOptions?: Readonly<Record<string, string>>;
+  /** Containers of this network that it knows by further names: `NAME[:ALIAS]`. */
+  readonly links?: readonly string[];
   /** The interface's name inside. */
   readonly link?: string;
 }

@@ -203,6 +203,8 @@ export interface ContainerView {
   readonly endpoints: readonly EndpointView[];
   readonly publishedPorts: readonly PublishedPort[];
   readonly mounts: readonly MountView[];
+  /** `/db:/web/alias` */
+  readonly links: readonly string[];
   /** Of /proc and /sys; null: nothing, and no choice was made. */
   readonly hidden: { readonly maskedPaths: readonly string[] | null; readonly readonlyPaths: readonly string[] | null };
   /** As it is asked; absent: it is not. */

@@ -15,6 +15,7 @@ const wishDecoders: Readonly<Record<keyof EndpointWishes, (body: JsonReader, key
   linkLocal: (body, key) => body.texts(key) ?? [],
   priority: (body, key) => body.integer(key),
   driverOptions: (body, key) => body.textMap(key) ?? {},
+  links: (body, key) => body.texts(key) ?? [],
   link: (body, key) => body.text(key),
 };
 

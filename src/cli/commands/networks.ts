@@ -79,7 +79,7 @@ export const networkCommands: readonly CommandSpec[] = [
       { name: 'ip6', kind: 'text', help: 'IPv6 address (2001:db8::33)' },
       { name: 'link-local-ip', kind: 'list', help: 'Link-local addresses' },
       { name: 'mac-address', kind: 'text', help: 'Hardware address (92:d0:c6:0a:29:33)' },
-      refused('link', 'list'),
+      { name: 'link', kind: 'list', help: 'Know a container of this network by a further name (name[:alias])' },
     ],
     positionals: { min: 2, max: 2 },
     completes: ['network', 'container'],

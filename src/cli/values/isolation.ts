@@ -17,7 +17,6 @@ export function readIsolation(args: Arguments): IsolationOptions {
   if (!['', 'private', 'shareable', 'host', 'none'].includes(ipc) && !joins(ipc)) throw usageError('--ipc: invalid IPC mode', runUsage);
   if (uts !== '' && uts !== 'host') throw usageError('--uts: invalid UTS mode', runUsage);
   if (cgroup !== '' && cgroup !== 'private' && cgroup !== 'host') throw usageError('--cgroupns: invalid CGROUP mode', runUsage);
-  const links = args.list('link').map(checkLink);
   return {
     ...(pid === '' ? {} : { pidNamespace: pid }),
     ...(ipc === '' ? {} : { ipcNamespace: ipc }),
@@ -25,8 +24,14 @@ export function readIsolation(args: Arguments): IsolationOptions {
     ...(cgroup === '' ? {} : { cgroupNamespace: cgroup }),
     ...(parent === '' ? {} : { cgroupParent: parent }),
     ...(args.has('annotation') ? { annotations: parsePairs('annotation', args.list('annotation'), { bare: true }) } : {}),
-    ...(links.length === 0 ? {} : { links }),
+    ...readLinks(args),
   };
+}
+
+/** Containers by further names; only what was given is in it. */
+export function readLinks(args: Arguments): Pick<CreateRequest, 'links'> {
+  const links = args.list('link').map(checkLink);
+  return links.length === 0 ? {} : { links };
 }
 
 const runUsage = { name: 'run', usage: '[OPTIONS] IMAGE [COMMAND] [ARG...]' };

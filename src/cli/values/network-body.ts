@@ -36,6 +36,7 @@ export function endpointBodyOf({
   address6,
   linkLocal,
   aliases,
+  links,
   mac,
   priority,
   driverOptions,
@@ -48,6 +49,7 @@ export function endpointBodyOf({
   return {
     ...(Object.keys(ipam).length === 0 ? {} : { IPAMConfig: ipam }),
     ...(aliases === undefined ? {} : { Aliases: [...aliases] }),
+    ...(links === undefined ? {} : { Links: [...links] }),
     ...(mac === undefined ? {} : { MacAddress: mac }),
     ...(priority === undefined ? {} : { GwPriority: priority }),
     ...(driverOptions === undefined ? {} : { DriverOpts: { ...driverOptions } }),

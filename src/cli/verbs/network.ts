@@ -5,6 +5,7 @@ import { write } from '../io.ts';
 import { printJson } from '../render/json.ts';
 import { endpointBodyOf } from '../values/network-body.ts';
 import { planNetworkCreate } from '../values/network-create.ts';
+import { readLinks } from '../values/isolation.ts';
 import { readWishes } from '../values/networks.ts';
 import { parseFilters } from '../values/pairs.ts';
 import { forEach } from './each.ts';
@@ -34,7 +35,7 @@ export const removeNetworks: Verb = async (invocation) => {
 
 export const connectNetwork: Verb = async ({ args, client }) => {
   const [network = '', container = ''] = args.positionals;
-  await (await client()).networks.connect(network, container, endpointBodyOf(readWishes(args)));
+  await (await client()).networks.connect(network, container, endpointBodyOf({ ...readWishes(args), ...readLinks(args) }));
   return exitCodes.ok;
 };
 

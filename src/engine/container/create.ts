@@ -8,6 +8,7 @@ import type { ContainerId, CreateRequest, ImageView } from '../model.ts';
 import { mergeLogConfig } from '../logs/config.ts';
 import { checkLog } from '../logs/container-log.ts';
 import { knownPlaces, planNetworks, type KnownPlaces, type NetworkPlan } from '../network/mode.ts';
+import { resolveLinks } from '../network/links.ts';
 import { reservePlaces } from '../network/places.ts';
 import { resolveImageForUse } from '../image/images.ts';
 import type { InitSystem } from '#system';
@@ -25,7 +26,7 @@ import { checkHostLimits, readHostResources } from './host-limits.ts';
 import { machineResolvConf, parseExtraHost } from './host-files.ts';
 import { cgroupPathOf } from './cgroup-path.ts';
 import { createContainerId, createName, parseContainerName } from './names.ts';
-import { endingSignal, formatRecord, initialState, type ContainerRecord } from './record.ts';
+import { endingSignal, formatRecord, initialState, type ContainerRecord, type Link } from './record.ts';
 
 /**
  * Makes a container that can be started: its row, its place in a network, its writable layer. Undone whole when a step fails; the row comes
@@ -122,11 +123,16 @@ function planRecord(
     labels: { ...image.labels, ...request.labels, ...(request.kind === 'system' ? { 'orlop.kind': 'system' } : {}) },
     exposedPorts: [...new Set([...image.config.exposedPorts, ...(request.exposedPorts ?? [])])],
     network: mode,
+    ...linksOf(resolveLinks(context, request, mode)),
     mounts: [],
     ports: [],
     state: initialState,
     run: null,
   };
+}
+
+function linksOf(links: readonly Link[]): Pick<ContainerRecord, 'links'> {
+  return links.length === 0 ? {} : { links };
 }
 
 function checkIsolation(request: CreateRequest): void {

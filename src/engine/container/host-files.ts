@@ -7,8 +7,10 @@ import {
   formatHosts,
   planResolvConf,
   readHostResolvConf,
+  replaceLinkedHosts,
   replaceOwnHosts,
   type Endpoint,
+  type LinkedHost,
   type OwnHost,
   type ResolvConfPlan,
 } from '#network';
@@ -28,6 +30,7 @@ export async function writeHostFiles(
   files: ContainerFiles,
   record: ContainerRecord,
   endpoints: readonly Endpoint[],
+  linked: readonly LinkedHost[] = [],
 ): Promise<NameService | null> {
   if (record.kind === 'system') return serviceOf(record, endpoints, true);
   const gateways = gatewaysOf(record, endpoints);
@@ -35,7 +38,7 @@ export async function writeHostFiles(
   const plan = await resolvConfOf(record, endpoints);
   // Small files, read and written at once: each trip through the thread pool would take longer.
   writeFileSync(files.hostname, `${record.hostname}\n`, { mode: 0o644 });
-  writeFileSync(files.hosts, formatHosts({ ...ownHost(record, endpoints), extra }), { mode: 0o644 });
+  writeFileSync(files.hosts, formatHosts({ ...ownHost(record, endpoints), extra, linked }), { mode: 0o644 });
   writeFileSync(files.resolvConf, plan.isKept ? sealed(plan.text) : plan.text, { mode: 0o644 });
   return serviceOf(record, endpoints, plan.needsServer);
 }
@@ -48,11 +51,12 @@ export async function updateHostFiles(
   files: ContainerFiles,
   record: ContainerRecord,
   endpoints: readonly Endpoint[],
+  { aliases, linked }: { readonly aliases: readonly string[]; readonly linked: readonly LinkedHost[] } = { aliases: [], linked: [] },
 ): Promise<NameService | null> {
   if (record.kind === 'system') return serviceOf(record, endpoints, true);
   const plan = await resolvConfOf(record, endpoints);
   const hosts = readFileSync(files.hosts, 'utf8');
-  rewrite(files.hosts, hosts, replaceOwnHosts(hosts, ownHost(record, endpoints)));
+  rewrite(files.hosts, hosts, replaceLinkedHosts(replaceOwnHosts(hosts, ownHost(record, endpoints)), aliases, linked));
   const resolvConf = readFileSync(files.resolvConf, 'utf8');
   if (plan.isKept && isSealed(resolvConf)) rewrite(files.resolvConf, resolvConf, sealed(plan.text));
   return serviceOf(record, endpoints, plan.needsServer);

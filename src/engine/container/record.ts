@@ -51,6 +51,12 @@ export interface RunFacts {
   readonly boot?: string;
 }
 
+/** A container that another one knows by a further name. */
+export interface Link {
+  readonly id: ContainerId;
+  readonly alias: string;
+}
+
 /** The engine's truth about one container; a row of the database. */
 export interface ContainerRecord {
   readonly id: ContainerId;
@@ -67,6 +73,8 @@ export interface ContainerRecord {
   readonly healthCheck?: WholeCheck | null;
   readonly exposedPorts: readonly string[];
   readonly network: NetworkMode;
+  /** Absent, or in records of older engines: none. */
+  readonly links?: readonly Link[];
   /** With everything chosen when it was made: names of volumes, paths on the host. */
   readonly mounts: readonly ResolvedMount[];
   /** Ports of the host that lead to it: while it runs. */

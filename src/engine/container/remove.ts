@@ -1,5 +1,6 @@
 import { OrlopError } from '#errors';
 import { passState, publishContainerEvent, type EngineContext } from '../context.ts';
+import { refreshLinkers } from '../network/attachment.ts';
 import { removeAnonymousVolumes } from '../volume/anonymous.ts';
 import { isActive, type ContainerRecord } from './record.ts';
 import { giveUpRestart } from './restart.ts';
@@ -59,6 +60,7 @@ export async function removeWhole(context: EngineContext, container: LiveContain
   context.store.metadata.containers.remove(id);
   context.table.drop(id);
   publishContainerEvent(context, container, 'destroy');
+  void refreshLinkers(context, container.record);
   notify(container.onExit);
   notify(container.onRemove);
 }

@@ -17,7 +17,8 @@ import { nowNs, publishContainerEvent, saveRecord, saveState, type EngineContext
 import type { GivenDevice } from '../devices/gather.ts';
 import { deviceMounts, openDeviceNodes } from '../devices/nodes.ts';
 import { planDevices } from '../devices/plan.ts';
-import { attachPlaces, detachPlaces, prepareNames, serveNames } from '../network/attachment.ts';
+import { attachPlaces, detachPlaces, prepareNames, refreshLinkers, serveNames } from '../network/attachment.ts';
+import { linkVariables } from '../network/links.ts';
 import { placesForStart, publishPlaces } from '../network/places.ts';
 import { portWishesOf, reservePorts } from '../network/ports.ts';
 import type { ReadySandbox } from '../sandbox-pool.ts';
@@ -66,6 +67,8 @@ export async function startContainer(context: EngineContext, ref: string, { agai
       throw error;
     }
     publishPlaces(context, container, 'connect');
+    // On their own: two that link to each other must not wait for each other.
+    void refreshLinkers(context, container.record);
     publishContainerEvent(context, container, 'start');
     return true;
   });
@@ -94,6 +97,7 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
     return descriptor;
   };
 
+  const links = linkVariables(context, record);
   const { namespaces, sharesMemoryWith } = borrowed.use(openSurroundings(context, record));
   const ownUsers = !namespaces.shared.has('user');
   const devices = devicesOf(context, record, ownUsers);
@@ -136,7 +140,7 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   const memory = sharesMemoryWith === null ? [] : [['/dev/shm', borrow(openSharedMemory(context, sharesMemoryWith))] as const];
 
   const user = resolveUser(context.addon, root, record.process.user, record.request.groupAdd);
-  const process = { ...record.process, env: [...record.process.env, ...container.hiddenEnv] };
+  const process = { ...record.process, env: [...links, ...record.process.env, ...container.hiddenEnv] };
   const spec = buildSpec(
     { ...record, process },
     {

@@ -13,6 +13,8 @@ export interface ViewFacts {
   readonly hostFiles?: ContainerFiles;
   readonly execIds: readonly ExecId[];
   readonly endpoints: ContainerView['endpoints'];
+  /** `/db:/web/alias` */
+  readonly links?: readonly string[];
   readonly health?: HealthView;
 }
 
@@ -48,6 +50,7 @@ export function viewOf(record: ContainerRecord, facts: ViewFacts): ContainerView
     publishedPorts: record.ports,
     mounts: record.mounts.map(viewOfMount),
     hidden: hiddenPaths(record),
+    links: facts.links ?? [],
     ...(record.healthCheck == null ? {} : { healthCheck: record.healthCheck, health: facts.health ?? unknownHealth }),
   };
 }

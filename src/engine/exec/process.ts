@@ -5,6 +5,7 @@ import { mergeEnvironment } from '../container/effective.ts';
 import type { LiveContainer } from '../container/table.ts';
 import type { EngineContext } from '../context.ts';
 import type { ExecRequest } from '../model.ts';
+import { linkVariables } from '../network/links.ts';
 import { boundingSet } from '../spec/build-spec.ts';
 import { seccompFilter } from '../spec/seccomp.ts';
 
@@ -30,7 +31,7 @@ export function planExec(context: EngineContext, container: LiveContainer, reque
     process: {
       terminal: request.terminal,
       args: [...request.command],
-      env: environmentOf(container, request, user),
+      env: environmentOf(container, request, user, linkVariables(context, record, 'left out')),
       cwd: request.workingDirectory ?? (record.process.workingDirectory || '/'),
       user: { uid: user.uid, gid: user.gid, additionalGids: [...user.groups] },
       capabilities: capabilitySets(names, user, privileged),
@@ -51,14 +52,14 @@ function lookUp(context: EngineContext, container: LiveContainer, text: string):
   }
 }
 
-function environmentOf(container: LiveContainer, request: ExecRequest, user: ResolvedUser): string[] {
+function environmentOf(container: LiveContainer, request: ExecRequest, user: ResolvedUser, links: readonly string[]): string[] {
   const { record } = container;
   const fixed = [
     `HOSTNAME=${record.hostname}`,
     ...(request.terminal ? ['TERM=xterm'] : []),
     ...(record.kind === 'system' ? ['container=orlop'] : []),
   ];
-  const merged = mergeEnvironment([...fixed, ...record.process.env], request.env ?? []);
+  const merged = mergeEnvironment([...fixed, ...links, ...record.process.env], request.env ?? []);
   return merged.some((entry) => entry.startsWith('HOME=')) ? merged : [...merged, `HOME=${user.home}`];
 }
 

@@ -1,10 +1,11 @@
 import type { Endpoint } from '#network';
 import { openNamespace } from '#sys';
 import { updateHostFiles, writeHostFiles, type NameService } from '../container/host-files.ts';
-import type { ContainerRecord } from '../container/record.ts';
+import { isActive, type ContainerRecord } from '../container/record.ts';
 import type { LiveContainer } from '../container/table.ts';
 import type { EngineContext } from '../context.ts';
 import { networkOwner } from './joining.ts';
+import { linkAliases, linkedHosts, linkersOf } from './links.ts';
 import { joinedId } from '../spec/namespaces.ts';
 import { isWired } from './places.ts';
 import { closePorts, openPorts } from './ports.ts';
@@ -42,7 +43,8 @@ export async function prepareNames(
   places: readonly Endpoint[],
 ): Promise<{ readonly filesOwner: ContainerRecord; readonly service: NameService | null }> {
   const owner = networkOwner(context, record);
-  if (owner === null) return { filesOwner: record, service: await writeHostFiles(files, record, places) };
+  if (owner === null)
+    return { filesOwner: record, service: await writeHostFiles(files, record, places, linkedHosts(context, record, places)) };
   if (owner.record.kind === 'app') return { filesOwner: owner.record, service: null };
   // A machine keeps its files to itself; its name server answers in the network that both have.
   await writeHostFiles(files, record, context.networks.endpoints(owner.record.id));
@@ -73,9 +75,23 @@ export async function refreshNames(context: EngineContext, container: LiveContai
   const { record, files } = container;
   const places = context.networks.endpoints(record.id);
   if (joinedId(record.network) !== null) return;
-  const service = await updateHostFiles(files, record, places);
+  const aliases = linkAliases(record, places);
+  const service = await updateHostFiles(files, record, places, { aliases, linked: linkedHosts(context, record, places) });
   if (service === null) context.networks.names.stop(record.id);
   else await serveNames(context, record, service, () => openNamespace(record.state.pid, 'net'));
+}
+
+/** Tells the running containers that link to this one where it is now, or that it is gone. What fails is logged: theirs is not this one's change. */
+export async function refreshLinkers(context: EngineContext, record: Pick<ContainerRecord, 'id' | 'name'>): Promise<void> {
+  for (const linker of linkersOf(context, record)) {
+    try {
+      await context.queues.run(linker.record.id, async () => {
+        if (isActive(linker.record.state.status)) await refreshNames(context, linker);
+      });
+    } catch (error) {
+      context.logger.warn('a container was not told of a change of one that it links to', { container: linker.record.name, error });
+    }
+  }
 }
 
 /** Takes up the ports that an earlier engine published for a running container. */

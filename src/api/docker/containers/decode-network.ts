@@ -7,7 +7,7 @@ import { decodeExposedPorts, decodePortBindings } from './decode-ports.ts';
 
 type NetworkPart = Pick<
   CreateRequest,
-  'network' | 'endpoints' | 'mac' | 'ports' | 'publishAll' | 'exposedPorts' | 'dns' | 'dnsSearch' | 'dnsOptions' | 'extraHosts'
+  'network' | 'endpoints' | 'links' | 'mac' | 'ports' | 'publishAll' | 'exposedPorts' | 'dns' | 'dnsSearch' | 'dnsOptions' | 'extraHosts'
 >;
 
 /** The first version of the API whose clients may ask for several networks at once. */
@@ -27,6 +27,7 @@ export function decodeNetworkPart(config: JsonReader, host: JsonReader, apiVersi
     ...(Object.keys(endpoints).length === 0 ? {} : { endpoints }),
     ...(config.text('MacAddress') === '' ? {} : { mac: config.text('MacAddress') }),
     ...(host.flag('PublishAllPorts') ? { publishAll: true } : {}),
+    ...listOf('links', host.texts('Links') ?? []),
     ...listOf('ports', ports),
     ...listOf('exposedPorts', exposedPorts),
     ...listOf('dns', dns),

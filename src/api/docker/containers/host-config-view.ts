@@ -3,7 +3,7 @@ import { mountConfigOf } from './mount-view.ts';
 import { portBindingsOf } from './network-settings.ts';
 
 /** What was asked for, in Docker's fields; what Orlop does not have yet shows its default. */
-export function hostConfigOf({ request, networkMode, hidden }: ContainerView): DockerHostConfig {
+export function hostConfigOf({ request, networkMode, hidden, links }: ContainerView): DockerHostConfig {
   const limits = request.limits ?? {};
   return {
     ...mountConfigOf(request),
@@ -25,7 +25,7 @@ export function hostConfigOf({ request, networkMode, hidden }: ContainerView): D
     GroupAdd: listOf(request.groupAdd),
     IpcMode: request.ipcNamespace ?? 'private',
     Cgroup: '',
-    Links: null,
+    Links: listOf(links),
     OomScoreAdj: request.oomScoreAdjust ?? 0,
     PidMode: request.pidNamespace ?? '',
     Privileged: request.privileged ?? false,

@@ -26,7 +26,7 @@ function endpointOf(endpoint: EndpointView): DockerEndpoint {
   const { wishes } = endpoint;
   return {
     IPAMConfig: ipamOf(wishes),
-    Links: null,
+    Links: wishes.links === undefined ? null : [...wishes.links],
     Aliases: listOf(wishes.aliases),
     MacAddress: endpoint.mac ?? '',
     DriverOpts: wishes.driverOptions === undefined ? null : { ...wishes.driverOptions },

@@ -8,7 +8,6 @@ interface RefusedField {
 }
 
 const hostFields: Readonly<Record<string, RefusedField>> = {
-  Links: { words: 'links' },
   Cgroup: { words: 'sharing a cgroup' },
   DiskQuota: { words: 'disk quotas' },
   CpuCount: { words: 'CPU counts of Windows' },

@@ -4,11 +4,12 @@ import type { EndpointWishes } from '#wire';
 
 /** Docker's EndpointSettings, as far as they are wishes; what an inspect shows besides (addresses that were given, ids) asks for nothing. */
 export function decodeEndpoint(settings: JsonReader, name: string): EndpointWishes {
-  if ((settings.texts('Links') ?? []).length > 0) {
-    throw new OrlopError('unimplemented', 'DOCKER_UNSUPPORTED_FIELD', `links (${name}.Links) are not supported`, {
-      hint: 'containers of a user network find each other by name; give the other one an alias',
+  const links = settings.texts('Links') ?? [];
+  const wrong = links.find((link) => !/^[^:]+(?::[^:]*)?$/.test(link));
+  if (wrong !== undefined)
+    throw new OrlopError('invalid-argument', 'DOCKER_BAD_LINK', `bad format for links: ${wrong}`, {
+      hint: `write ${name}.Links as NAME:ALIAS`,
     });
-  }
   const ipam = settings.object('IPAMConfig');
   const priority = settings.integer('GwPriority');
   const aliases = settings.texts('Aliases') ?? [];
@@ -19,6 +20,7 @@ export function decodeEndpoint(settings: JsonReader, name: string): EndpointWish
     ...textOf('address6', ipam.text('IPv6Address')),
     ...textOf('mac', settings.text('MacAddress')),
     ...(aliases.length === 0 ? {} : { aliases }),
+    ...(links.length === 0 ? {} : { links }),
     ...(linkLocal.length === 0 ? {} : { linkLocal }),
     ...(priority === 0 ? {} : { priority }),
     ...(Object.keys(driverOptions).length === 0 ? {} : { driverOptions }),

@@ -75,6 +75,7 @@ export function fakeContainerView(request: CreateRequest & { name: string }, ima
     endpoints: [],
     publishedPorts: [],
     mounts: [],
+    links: [],
     hidden: { maskedPaths: null, readonlyPaths: null },
   };
 }
