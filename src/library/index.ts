@@ -1,7 +1,15 @@
 export { OrlopError, isOrlopError, type ErrorKind } from '#errors';
 export type { Client, PathStat, PullOptions, PulledImage, StopOptions } from '#client';
 export type { MountWish, Usage } from '#wire';
-export { connect, type ConnectOptions, type Engine, type EngineEvent, type EventsOptions, type Images } from './engine.ts';
+export {
+  connect,
+  type ConnectOptions,
+  type Engine,
+  type EngineEvent,
+  type EventsOptions,
+  type Images,
+  type LaunchOptions,
+} from './engine.ts';
 export type { Container, LogOptions, OwnedContainer } from './container.ts';
 export type { ContainerOptions, HealthOptions, PortOptions } from './container-options.ts';
 export type { Containers, CreateOptions, FetchOptions, RunToEndOptions } from './containers.ts';

