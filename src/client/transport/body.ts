@@ -1,7 +1,6 @@
 import type { AnswerHead } from './head.ts';
 import type { ByteReader } from './byte-reader.ts';
-
-const maximumLineBytes = 4096;
+import { createChunkDecoder } from './chunks.ts';
 
 /** The bytes of an answer's body: by length, in chunks (RFC 9112 section 7.1), or up to the end of the connection. Throws a RangeError when it is cut or malformed. */
 export async function* readBody(reader: ByteReader, head: AnswerHead, method: string): AsyncGenerator<Buffer> {
@@ -43,29 +42,11 @@ async function* readExactly(reader: ByteReader, length: number): AsyncGenerator<
 }
 
 async function* readChunked(reader: ByteReader): AsyncGenerator<Buffer> {
-  for (;;) {
-    const size = /^([0-9a-f]{1,12})[ \t]*(?:;.*)?$/i.exec(await readLine(reader))?.[1];
-    if (size === undefined) throw new RangeError('a malformed chunk');
-    const length = Number.parseInt(size, 16);
-    if (length === 0) break;
-    yield* readExactly(reader, length);
-    if ((await readLine(reader)) !== '') throw new RangeError('a chunk longer than it said');
-  }
-  while ((await readLine(reader)) !== '') {
-    // Trailers say nothing that we use.
-  }
-}
-
-async function readLine(reader: ByteReader): Promise<string> {
-  let line = '';
-  for (;;) {
-    const chunk = await readSome(reader);
-    const end = chunk.indexOf(10);
-    line += chunk.toString('latin1', 0, end < 0 ? chunk.length : end);
-    if (line.length > maximumLineBytes) throw new RangeError('an endless line');
-    if (end < 0) continue;
-    reader.unread(chunk.subarray(end + 1));
-    return line.replace(/\r$/, '');
+  const decoder = createChunkDecoder();
+  while (decoder.beyond === null) {
+    const data = decoder.push(await readSome(reader));
+    if (decoder.beyond !== null) reader.unread(decoder.beyond);
+    if (data.length > 0) yield data;
   }
 }
 
