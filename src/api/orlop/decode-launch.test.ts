@@ -20,6 +20,7 @@ test('a launch carries what a system can be asked for', () => {
       { containerPort: 53, protocol: 'udp' },
     ],
     publishAll: true,
+    logging: { driver: 'local', options: { 'max-size': '1m' } },
     dns: ['10.1.0.1'],
     ulimits: [{ name: 'nofile', soft: 1, hard: 2 }],
   };

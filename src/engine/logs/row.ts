@@ -30,13 +30,19 @@ export function packedLogFile(number: number): string {
 
 /** Numbers of the files that are there, packed or not, in order; none when the directory is missing. */
 export function listRow(directory: string): number[] {
-  return [...new Set(namesIn(directory).flatMap((name) => numberOf(name) ?? []))].toSorted((one, other) => one - other);
+  return numbersOf(namesIn(directory));
+}
+
+function numbersOf(names: readonly string[]): number[] {
+  return [...new Set(names.flatMap((name) => numberOf(name) ?? []))].toSorted((one, other) => one - other);
 }
 
 /** Those that are not packed and are not the last. */
 export function unpackedOf(directory: string): number[] {
-  const last = listRow(directory).at(-1);
-  return listRow(directory).filter((number) => number !== last && namesIn(directory).includes(logFile(number)));
+  const names = new Set(namesIn(directory));
+  return numbersOf([...names])
+    .slice(0, -1)
+    .filter((number) => names.has(logFile(number)));
 }
 
 function namesIn(directory: string): string[] {
@@ -64,13 +70,19 @@ export function openRow(
   borrow: (descriptor: number) => number,
 ): LogTarget | null {
   if (driver === 'none') return null;
-  const number = listRow(directory).at(-1) ?? 1;
+  const names = namesIn(directory);
+  const number = numbersOf(names).at(-1) ?? 1;
   const file = borrow(
     openSync(join(directory, logFile(number)), constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW, 0o640),
   );
-  cutTornLine(file);
-  nameRow(directory, number);
-  clearRow(directory, number - retention.files);
+  // Most starts are the first: they need to put nothing right.
+  if (names.length === 0) {
+    linkSync(join(directory, logFile(number)), join(directory, rowName));
+  } else {
+    cutTornLine(file);
+    nameRow(directory, number);
+    clearRow(directory, names, number - retention.files);
+  }
   return {
     file,
     format: driver === 'local' ? 'plain' : 'json-file',
@@ -81,15 +93,15 @@ export function openRow(
       number,
       sizeBytes: retention.sizeBytes,
       ageNs: retention.ageNs,
-      bornNs: timeOfFirst(file, driver),
+      bornNs: names.length === 0 ? 0n : timeOfFirst(file, driver),
       files: retention.files,
     },
   };
 }
 
 /** Removes files up to this number, and what is unfinished. */
-function clearRow(directory: string, upTo: number): void {
-  for (const name of namesIn(directory)) {
+function clearRow(directory: string, names: readonly string[], upTo: number): void {
+  for (const name of names) {
     const number = numberOf(name);
     if ((number !== null && number <= upTo) || unfinishedSuffixes.some((suffix) => name.endsWith(suffix)))
       rmSync(join(directory, name), { force: true });
