@@ -1,7 +1,8 @@
 import process from 'node:process';
 import {
   connect as connectClient,
-  defaultHost,
+  chooseHost,
+  readTls,
   type ArchivesClient,
   type Client,
   type ConnectOptions as ClientOptions,
@@ -72,13 +73,12 @@ export interface ConnectOptions extends ClientOptions {
 }
 
 /**
- * The engine at `host`, which is that of the environment's ORLOP_HOST, else the default, when left out. Nothing is sent before the first call. invalid-argument for
- * an address that is none.
+ * The engine at `host`; without it, the one that the environment names by the rules of Docker's clients (ORLOP_HOST or DOCKER_HOST, and likewise TLS_VERIFY and CERT_PATH), else
+ * the default one. Nothing is sent before the first call. invalid-argument for an address that is none.
  */
-export function connect({ lease = false, ...options }: ConnectOptions = {}): Engine {
-  const environment = process.env['ORLOP_HOST'];
-  const host = options.host ?? (environment === undefined || environment === '' ? defaultHost : environment);
-  const client = connectClient({ ...options, host });
+export function connect({ lease = false, tls, ...options }: ConnectOptions = {}): Engine {
+  const host = chooseHost(options, process.env);
+  const client = connectClient({ host, tls: tls ?? (host.startsWith('tcp:') ? readTls({}, process.env) : undefined) });
   const keeper = lease === false ? null : createLeaseKeeper(client, lease === true ? {} : lease);
   return createEngine(client, keeper, async () => client.close());
 }

@@ -53,6 +53,25 @@ describe('leases of the library', { skip: whyNot() }, () => {
     await nothingLeft(id);
   });
 
+  test('clients that are killed at any moment while they create leave nothing', async () => {
+    const creating = `
+      const engine = orlop.connect({ lease: true });
+      await engine.leaseId();
+      console.log('begins');
+      for (;;) await Promise.all([engine.run({ image: 'busybox', command: ['sleep', '100000'] }), engine.networks.create(), engine.volumes.create()]);
+    `;
+    const programs = Array.from({ length: 6 }, () => start(creating));
+    await Promise.all(
+      programs.map(async (program, place) => {
+        await program.line();
+        await delay(place * 37);
+        await program.kill();
+      }),
+    );
+    await until(async () => (await engine.client.leases.list()).length === 0);
+    assert.deepEqual(await counts(), [0, 0, 0]);
+  });
+
   test('a client that ends without a word does too, and is not kept alive by its lease', async () => {
     const program = start(leasing.replace(/setInterval.*/, ''));
     const id = await program.line();
@@ -98,6 +117,25 @@ describe('leases of the library', { skip: whyNot() }, () => {
     await until(async () => (await leaseOf(id))?.holders === 1);
     assert.deepEqual(await counts(), [1, 1, 1]);
     assert.equal((await engine.containers.list()).length, 1);
+    await program.kill();
+    await nothingLeft(id);
+  });
+
+  test('a lease outlives an engine that is stopped', async () => {
+    const program = start();
+    const id = await program.line();
+    process.kill(daemon.pid(), 'SIGTERM');
+    await until(
+      async () =>
+        !(await engine.client.ping().then(
+          () => true,
+          () => false,
+        )),
+    );
+    await daemon.kill();
+    await daemon.start();
+    assert.equal((await engine.containers.list()).length, 1);
+    await until(async () => (await leaseOf(id))?.holders === 1);
     await program.kill();
     await nothingLeft(id);
   });
