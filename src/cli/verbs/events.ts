@@ -22,13 +22,22 @@ export const events: Verb = async ({ args, io, client }) => {
   return exitCodes.ok;
 };
 
-function formatEvent({ time, timeNano, Type, Action, Actor }: DockerEvent): string {
-  const stamp = new Date(time * 1000).toISOString().slice(0, 19);
-  // A JavaScript number holds such a time to a quarter of a microsecond.
-  const microseconds = Math.floor(timeNano / 1000) % 1_000_000;
+function formatEvent({ timeNano, Type, Action, Actor }: DockerEvent): string {
   const attributes = Object.entries(Actor.Attributes)
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([key, value]) => `${key}=${value}`)
     .join(', ');
-  return `${stamp}.${String(microseconds).padStart(6, '0')}Z ${Type} ${Action} ${Actor.ID}${attributes === '' ? '' : ` (${attributes})`}`;
+  return `${formatMoment(timeNano)} ${Type} ${Action} ${Actor.ID}${attributes === '' ? '' : ` (${attributes})`}`;
+}
+
+/** Nanoseconds since the epoch in the time zone of this machine. A number this great is exact in its digits only. */
+function formatMoment(timeNano: number): string {
+  const digits = String(timeNano).padStart(10, '0');
+  const atMs = Number(digits.slice(0, -9)) * 1000;
+  const minutesEast = -new Date(atMs).getTimezoneOffset();
+  const local = new Date(atMs + minutesEast * 60_000).toISOString().slice(0, 19);
+  const twoDigits = (number: number): string => String(number).padStart(2, '0');
+  const away = Math.abs(minutesEast);
+  const zone = minutesEast === 0 ? 'Z' : `${minutesEast < 0 ? '-' : '+'}${twoDigits(Math.floor(away / 60))}:${twoDigits(away % 60)}`;
+  return `${local}.${digits.slice(-9)}${zone}`;
 }

@@ -13,7 +13,7 @@ export const login: Verb = async ({ args, io, client }) => {
   const username = args.text('username') ?? (await ask(io, 'Username: '));
   const credential = { type: 'password', username, password: await passwordOf(args, io) } as const;
   if (username === '' || credential.password === '') {
-    throw new OrlopError('invalid-argument', 'CLI_USAGE', 'a login needs a user name and a password');
+    throw new OrlopError('invalid-argument', 'CLI_WRONG_WORDS', 'a login needs a user name and a password');
   }
   const token = await (await client()).images.checkLogin(authOf(registry, credential));
   const kept = await openCredentials(io.env).set(registry, token === null ? credential : { type: 'identity-token', token });
@@ -26,7 +26,7 @@ export const login: Verb = async ({ args, io, client }) => {
 async function passwordOf(args: Arguments, io: Io): Promise<string> {
   const given = args.text('password');
   if (given !== undefined && args.flag('password-stdin')) {
-    throw new OrlopError('invalid-argument', 'CLI_USAGE', '--password and --password-stdin cannot be given together');
+    throw new OrlopError('invalid-argument', 'CLI_WRONG_WORDS', '--password and --password-stdin cannot be given together');
   }
   if (given !== undefined) {
     await write(io.stderr, 'WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n');
@@ -34,7 +34,7 @@ async function passwordOf(args: Arguments, io: Io): Promise<string> {
   }
   if (!args.flag('password-stdin')) return readSecret(io, 'Password: ');
   if (args.text('username') === undefined) {
-    throw new OrlopError('invalid-argument', 'CLI_USAGE', '--password-stdin needs --username');
+    throw new OrlopError('invalid-argument', 'CLI_WRONG_WORDS', '--password-stdin needs --username');
   }
   return (await text(io.stdin)).replace(/\r?\n$/, '');
 }

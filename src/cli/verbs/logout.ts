@@ -5,7 +5,7 @@ import { openCredentials, registryOf } from '../values/registry-auth.ts';
 
 export const logout: Verb = async ({ args, io }) => {
   const registry = registryOf(args.positionals[0]);
-  const had = await openCredentials(io.env).erase(registry);
-  await write(io.stdout, had ? `Removing login credentials for ${registry}\n` : `Not logged in to ${registry}\n`);
+  await write(io.stdout, `Removing login credentials for ${registry === 'docker.io' ? 'https://index.docker.io/v1/' : registry}\n`);
+  await openCredentials(io.env).erase(registry);
   return exitCodes.ok;
 };
