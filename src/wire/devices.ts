@@ -16,7 +16,7 @@ export interface DeviceRequest {
   readonly ids: readonly string[];
   /** Any of these sets, each of which is wanted whole. */
   readonly capabilities: readonly (readonly string[])[];
-  readonly options: Readonly<Record<string, string>>;
+  readonly options?: Readonly<Record<string, string>>;
 }
 
 /** A share of a block device's time beside other containers: 10 … 1000. */

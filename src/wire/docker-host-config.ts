@@ -83,6 +83,11 @@ export interface DockerHostConfig {
   DeviceRequests: DockerDeviceRequest[] | null;
   /** Asked for, it is answered with a warning. */
   KernelMemory?: number;
+  /** Of Windows. */
+  CpuCount: number;
+  CpuPercent: number;
+  IOMaximumIOps: number;
+  IOMaximumBandwidth: number;
   MemoryReservation: number;
   MemorySwap: number;
   MemorySwappiness: number | null;

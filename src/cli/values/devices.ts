@@ -14,7 +14,7 @@ export function readDeviceOptions(args: Arguments): DeviceOptions {
   const deviceRules = args.list('device-cgroup-rule').map(checkRule);
   const deviceRequests = [
     ...args.list('gpus').map(parseGpus),
-    ...(names.length === 0 ? [] : [{ driver: 'cdi', count: 0, ids: names, capabilities: [], options: {} }]),
+    ...(names.length === 0 ? [] : [{ driver: 'cdi', count: 0, ids: names, capabilities: [] }]),
   ];
   return {
     ...(devices.length === 0 ? {} : { devices }),

@@ -37,7 +37,7 @@ export function isolationBodyOf(
       Count: request.count,
       DeviceIDs: request.ids.length === 0 ? null : [...request.ids],
       Capabilities: request.capabilities.length === 0 ? null : request.capabilities.map((set) => [...set]),
-      Options: { ...request.options },
+      Options: request.options === undefined ? null : { ...request.options },
     })),
   };
 }

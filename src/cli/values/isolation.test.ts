@@ -84,7 +84,7 @@ describe('flags about devices', () => {
       devices: [{ source: '/dev/fuse', target: '/dev/fuse', permissions: 'rwm' }],
       deviceRequests: [
         { driver: '', count: -1, ids: [], capabilities: [['gpu']], options: {} },
-        { driver: 'cdi', count: 0, ids: ['vendor.com/net=eth-0'], capabilities: [], options: {} },
+        { driver: 'cdi', count: 0, ids: ['vendor.com/net=eth-0'], capabilities: [] },
       ],
     });
   });

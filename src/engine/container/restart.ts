@@ -1,5 +1,7 @@
 import { saveState, type EngineContext } from '../context.ts';
 import { nextDelayMs, startsAgain } from './restart-policy.ts';
+import { planNamespaces } from '../spec/namespaces.ts';
+import type { ContainerRecord } from './record.ts';
 import type { LiveContainer } from './table.ts';
 
 /** Whether a process that ends now, with this code, is to be started again. */
@@ -30,8 +32,12 @@ export function giveUpRestart(context: EngineContext, container: LiveContainer):
   return true;
 }
 
-/** When the engine comes up: who waited for a start, who was in the middle of a restart, and who is to run whenever the engine does. Each start is on its own. */
+/**
+ * When the engine comes up: who waited for a start, and who is to run whenever the engine does. Each start is on its own, but comes after those of the containers whose
+ * namespaces it joins and which it links to.
+ */
 export function resumeRestarts(context: EngineContext): void {
+  const due = new Map<string, LiveContainer>();
   for (const container of context.table.all()) {
     const { request, state } = container.record;
     const { status, exitCode, restartCount: restarts, stopped = false, startedAtNs, comesBack } = state;
@@ -45,6 +51,30 @@ export function resumeRestarts(context: EngineContext): void {
       continue;
     }
     saveState(context, container, { status: 'restarting' });
-    startNow(context, container);
+    due.set(container.record.id, container);
   }
+  startInOrder(context, due);
+}
+
+function startInOrder(context: EngineContext, due: ReadonlyMap<string, LiveContainer>): void {
+  const begun = new Map<string, Promise<void>>();
+  /** Resolves when its start is over, however it ended. `waiting`: who waits for this one; a circle is cut there. */
+  const begin = (container: LiveContainer, waiting: ReadonlySet<string>): Promise<void> => {
+    const { id } = container.record;
+    const known = begun.get(id);
+    if (known !== undefined) return known;
+    const chain = new Set([...waiting, id]);
+    const needed = neededBy(container.record).flatMap((other) => (chain.has(other) ? [] : (due.get(other) ?? [])));
+    const over = Promise.all(needed.map((other) => begin(other, chain))).then(() => {
+      startNow(context, container);
+      return context.queues.run(id, async () => undefined);
+    });
+    begun.set(id, over);
+    return over;
+  };
+  for (const container of due.values()) void begin(container, new Set());
+}
+
+function neededBy(record: ContainerRecord): string[] {
+  return [...planNamespaces(record).joined.values(), ...(record.links ?? []).map(({ id }) => id)];
 }

@@ -18,7 +18,7 @@ export function resolveRequests(requests: readonly DeviceRequest[], registry: Cd
 }
 
 function namesOf(request: DeviceRequest, registry: CdiRegistry): readonly string[] {
-  const { driver, ids, capabilities, options } = request;
+  const { driver, ids, capabilities, options = {} } = request;
   if (driver === 'cdi') return ids;
   const wantsGpu = capabilities.some((set) => set.includes('gpu'));
   const kind = wantsGpu && (driver === '' || driver === 'nvidia') ? gpuKind(driver, registry) : null;

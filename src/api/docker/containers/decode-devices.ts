@@ -38,7 +38,8 @@ function decodeRequest(request: JsonReader): DeviceRequest {
   const ids = request.texts('DeviceIDs') ?? [];
   const count = request.integer('Count');
   if (ids.length > 0 && count !== 0) throw invalid('cannot set both Count and DeviceIDs on device request');
-  return { driver: request.text('Driver'), count, ids, capabilities: sets, options: request.textMap('Options') ?? {} };
+  const options = request.textMap('Options');
+  return { driver: request.text('Driver'), count, ids, capabilities: sets, ...(options === null ? {} : { options }) };
 }
 
 function isTexts(item: unknown): item is string[] {

@@ -47,7 +47,7 @@ describe('isolation', () => {
     [{ CgroupnsMode: 'public' }, 'invalid cgroup namespace mode: public'],
     [{ UsernsMode: 'keep-id' }, 'invalid userns mode: keep-id'],
     [{ Runtime: 'kata' }, 'unknown or invalid runtime name: kata'],
-    [{ Isolation: 'hyperv' }, "invalid isolation 'hyperv' on linux"],
+    [{ Isolation: 'hyperv' }, `invalid isolation: "hyperv" - linux only supports 'default'`],
     [{ Annotations: { '': 'x' } }, 'invalid Annotations: the empty string is not permitted as an annotation key'],
   ];
   for (const [host, message] of wrong)
@@ -65,7 +65,7 @@ describe('devices', () => {
   test('by request', () => {
     assert.deepEqual(devices({ DeviceRequests: [{ Driver: 'cdi', DeviceIDs: ['v.com/c=n'] }], DeviceCgroupRules: ['c 42:* rwm'] }), {
       deviceRules: ['c 42:* rwm'],
-      deviceRequests: [{ driver: 'cdi', count: 0, ids: ['v.com/c=n'], capabilities: [], options: {} }],
+      deviceRequests: [{ driver: 'cdi', count: 0, ids: ['v.com/c=n'], capabilities: [] }],
     });
   });
 

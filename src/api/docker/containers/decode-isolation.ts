@@ -56,7 +56,10 @@ function checkRuntime(name: string): void {
 
 function checkIsolation(isolation: string): void {
   if (isolation !== '' && isolation.toLowerCase() !== 'default')
-    throw invalid(`invalid isolation '${isolation}' on linux`, 'leave it out: isolation technologies are for Windows');
+    throw invalid(
+      `invalid isolation: ${JSON.stringify(isolation)} - linux only supports 'default'`,
+      'leave it out: isolation technologies are for Windows',
+    );
 }
 
 function decodeAnnotations(host: JsonReader): Record<string, string> | undefined {

@@ -53,6 +53,10 @@ export function hostConfigOf({ request, networkMode, hidden, links }: ContainerV
     CpuRealtimePeriod: limits.realtimePeriodUs ?? 0,
     CpuRealtimeRuntime: limits.realtimeRuntimeUs ?? 0,
     ...devicesOf(request),
+    CpuCount: 0,
+    CpuPercent: 0,
+    IOMaximumIOps: 0,
+    IOMaximumBandwidth: 0,
     MemoryReservation: limits.memoryReservationBytes ?? 0,
     MemorySwap: limits.memorySwapBytes ?? 0,
     MemorySwappiness: limits.swappiness ?? null,
@@ -98,16 +102,21 @@ function devicesOf({
         Count: count,
         DeviceIDs: listOf(ids),
         Capabilities: capabilities.length === 0 ? null : capabilities.map((set) => [...set]),
-        Options: Object.keys(options).length === 0 ? null : { ...options },
+        Options: options === undefined ? null : { ...options },
       })) ?? null,
   };
 }
 
 function securityOptionsOf(request: ContainerView['request']): string[] | null {
-  if (request.securityOptions !== undefined) return [...request.securityOptions];
+  const { securityOptions: texts, privileged, pidNamespace, ipcNamespace } = request;
+  // Docker says so of who shares that much with the host.
+  const isShared = privileged === true || pidNamespace === 'host' || ipcNamespace === 'host';
+  const unlabelled = isShared && !(texts ?? []).some((text) => /^label[=:]/.test(text)) ? ['label=disable'] : [];
+  if (texts !== undefined) return [...texts, ...unlabelled];
   const options = [
     ...(request.noNewPrivileges === true ? ['no-new-privileges'] : []),
     ...(request.seccompProfile === undefined ? [] : [`seccomp=${request.seccompProfile}`]),
+    ...unlabelled,
   ];
   return options.length === 0 ? null : options;
 }
