@@ -90,16 +90,20 @@ describe('a corpus of Dockerfiles', () => {
     );
   });
 
-  test('is read in time that grows with its length only', () => {
+  test('of any size is read in time that grows with its length only', () => {
     const texts = [
-      `FROM a\n${'ENV A=$A$A\n'.repeat(2)}${'RUN x\n'.repeat(100_000)}`,
+      `FROM a\n${'RUN x\n'.repeat(9_999)}`,
+      `FROM a\n${'ARG a=b\n'.repeat(9_999)}`,
+      `FROM a\n${Array.from({ length: 9_999 }, (_none, index) => `LABEL a${index}=b\n`).join('')}`,
+      `FROM a\n${Array.from({ length: 9_999 }, (_none, index) => `ENV a${index}=b\n`).join('')}`,
+      `FROM a\n${'ENV A=$A$A.\n'.repeat(20)}${Array.from({ length: 1000 }, (_none, index) => `ENV a${index}=$A\n`).join('')}`,
       `FROM a\n${'# comment\n'.repeat(200_000)}RUN x`,
       `FROM a\nRUN x ${'\\\n# c\n'.repeat(100_000)} y`,
       `FROM a\nENV ${'a=b '.repeat(15_000)}`,
       `FROM a\nRUN ${'<<a '.repeat(15_000)}\n${'a\n'.repeat(15_000)}`,
       `FROM a\nRUN ${'['.repeat(60_000)}`,
       `FROM a\n${'ONBUILD '.repeat(8000)}`,
-      `FROM a\nRUN ${'${a:-'.repeat(10_000)}`,
+      `FROM a\nLABEL x=${'${a:-'.repeat(10_000)}`,
       `FROM a\nRUN ${"'".repeat(60_001)} <<E`,
     ];
     for (const text of texts) {

@@ -8,6 +8,8 @@ export type * from './dockerfile/model.ts';
 export interface PlanOptions {
   /** A stage's name or index; the last stage when absent. */
   readonly target?: string;
+  /** Plan all stages, needed or not: for checks. */
+  readonly everyStage?: boolean;
   readonly buildArgs: Readonly<Record<string, string>>;
   /** What is built for. */
   readonly platform: Platform;
@@ -31,6 +33,8 @@ export interface StagePlan {
   readonly target: number;
   /** Build arguments that no ARG of the file asks for and that are not predefined. */
   readonly unusedBuildArgs: readonly string[];
+  /** The arguments that FROM saw: global ARGs and predefined ones, with their values. */
+  readonly globals: ReadonlyMap<string, string>;
 }
 
 export interface PlannedStage {

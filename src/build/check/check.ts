@@ -20,10 +20,8 @@ export interface CheckOptions extends PlanOptions {
  * as planning and compiling do where the file is not just doubtful but wrong.
  */
 export function checkDockerfile(file: Dockerfile, options: CheckOptions): Warning[] {
-  const plans = options.target === undefined || options.target === '' ? file.stages.map(({ index }) => String(index)) : [options.target];
-  const found = [...checkText(file), ...checkFrom(file, options)];
-  const seen = new Set<number>();
-  for (const target of plans) found.push(...checkStages(planOf(file, options, target), options, seen));
+  const everyStage = options.target === undefined || options.target === '';
+  const found = [...checkText(file), ...checkFrom(file, options), ...checkStages(planStages(file, { ...options, everyStage }), options)];
   const settings = options.settings ?? parseCheckSettings(file.directives.check);
   return unique(selectWarnings(found, settings)).sort((a, b) => a.lines.first - b.lines.first);
 }
@@ -38,17 +36,7 @@ export function checkText(file: Dockerfile): Warning[] {
   ];
 }
 
-/** A number is a stage's index, but a stage's name comes first, and no name begins with a digit. */
-function planOf(
-  file: Dockerfile,
-  { buildArgs, platform, buildPlatform, namedContexts, triggers }: CheckOptions,
-  target: string,
-): StagePlan {
-  const rest = triggers === undefined ? {} : { triggers };
-  return planStages(file, { target, buildArgs, platform, buildPlatform, namedContexts, ...rest });
-}
-
-function checkStages(plan: StagePlan, { bases, ignore }: CheckOptions, seen: Set<number>): Warning[] {
+function checkStages(plan: StagePlan, { bases, ignore }: CheckOptions): Warning[] {
   const compiled: CompiledStage[] = [];
   const guessed = new Set<number>();
   const warnings: Warning[] = [];
@@ -61,8 +49,7 @@ function checkStages(plan: StagePlan, { bases, ignore }: CheckOptions, seen: Set
     const options = { knowsBase: !isGuess, ...(ignore === undefined ? {} : { ignore }) };
     const stage = compileStage(plan, position, below ?? known ?? scratchConfig(planned.platform), options);
     compiled.push(stage);
-    if (!seen.has(planned.stage.index)) warnings.push(...stage.warnings);
-    seen.add(planned.stage.index);
+    for (const each of stage.warnings) warnings.push(each);
   }
   return warnings;
 }

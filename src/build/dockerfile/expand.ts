@@ -30,7 +30,7 @@ export interface Expansion {
 /** `${a:-${b:-…}}` deeper than this is refused. */
 const deepest = 100;
 /** Of a result, in characters: variables that hold each other twice grow exponentially. */
-const longestResult = 4 * 1024 * 1024;
+const longestResult = 1024 * 1024;
 /** Of a variable's name; what is longer is cut there. */
 const longestName = 1024;
 

@@ -139,6 +139,7 @@ describe('statements', () => {
   test('are bounded in number and length', () => {
     assert.throws(() => readStatements(`RUN ${'a'.repeat(65536)}`), /dockerfile line greater than max allowed size of 65535/);
     assert.throws(() => readStatements(' '.repeat(maxDockerfileLength + 1)), { kind: 'invalid-argument' });
+    assert.throws(() => readStatements('RUN a\n'.repeat(10_001)), /more than 10000 instructions/);
     assert.equal(readStatements('RUN a\\\n'.repeat(20_000)).statements.length, 1);
   });
 

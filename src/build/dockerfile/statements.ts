@@ -25,6 +25,8 @@ export interface Statements {
 
 /** Characters of a Dockerfile: far more than anybody writes. */
 export const maxDockerfileLength = 4 * 1024 * 1024;
+/** Each of them makes a step: an image has some 100 layers at most. */
+const mostStatements = 10_000;
 /** BuildKit's: what Go's bufio.Scanner takes. */
 const longestLine = 65535;
 
@@ -54,6 +56,11 @@ export function readStatements(text: string): Statements {
     if (joined.hasEmptyLine) emptyContinuations.push(source.number);
     const place = (): Lines => ({ first: start, last: source.number });
     const heredocs = locating(text, place, () => readHeredocs(joined.text, source));
+    if (statements.length === mostStatements) {
+      locating(text, place, () => {
+        throw mistake(`the Dockerfile has more than ${mostStatements} instructions`);
+      });
+    }
     statements.push({ lines: place(), text: joined.text, heredocs, comments });
     comments = [];
   }

@@ -1,7 +1,7 @@
 import { formatPlatform, normalizePlatform, type Platform } from '#oci';
 import { parseTrigger } from '../dockerfile/parse.ts';
 import type { CompiledStage, IgnoreMatcher, Instruction, StageConfig, StagePlan, StageScope, Step } from '../model.ts';
-import { globalArguments, proxyEnvironment } from './arguments.ts';
+import { proxyEnvironment } from './arguments.ts';
 import {
   compileCmd,
   compileEntrypoint,
@@ -71,12 +71,14 @@ function beginStage(plan: StagePlan, position: number, base: StageConfig | Compi
     planned,
     env: new Map(inherited?.env),
     args: [...(inherited?.args ?? [])],
-    globals: globalArguments(plan.file, plan.options),
+    globals: plan.globals,
     proxyEnv: proxyEnvironment(plan.options.buildArgs),
     warnings: [],
     knowsBase,
     config: withPlatform('scope' in base ? base.config : base),
     hasWorkdir: inherited?.hasWorkdir ?? false,
+    expanded: 0,
+    copied: 0,
     last: new Map(),
   };
   const env = state.config.config?.Env ?? [];

@@ -20,7 +20,7 @@ import { formatGoDuration, goQuote, goQuoteList, goQuoteNumber } from './go-text
 import { fromWorkdir } from './paths.ts';
 import { parseExposedPorts } from './ports.ts';
 import { checkSignal } from './signals.ts';
-import { configure, shellOf, type StageState, stepBase, warn, warner, wordsOf, workdirOf } from './state.ts';
+import { configure, countCopies, shellOf, type StageState, stepBase, warn, warner, wordsOf, workdirOf } from './state.ts';
 
 /** Each of these changes the config as its instruction says, and makes the step that says so in history. */
 
@@ -71,17 +71,16 @@ function warnOfSecond(state: StageState, instruction: CmdInstruction | Entrypoin
   state.last.set(instruction.kind, instruction.lines);
 }
 
-/** Most ports that one EXPOSE may name: all there are, in two protocols. */
-const mostPorts = 2 * 65536;
-
 export function compileExpose(state: StageState, instruction: ExposeInstruction, isTrigger: boolean): ConfigStep {
   const words = wordsOf(state, instruction.lines);
   const ports: string[] = [];
   for (const text of instruction.ports.flatMap((port) => words.list(port))) {
-    for (const port of parseExposedPorts(text, warner(state), instruction.lines)) ports.push(port);
-    if (ports.length > mostPorts) throw mistake(`EXPOSE names more than ${mostPorts} ports`);
+    const parsed = parseExposedPorts(text, warner(state), instruction.lines);
+    countCopies(state, parsed.length);
+    for (const port of parsed) ports.push(port);
   }
   const exposed = { ...state.config.config?.ExposedPorts, ...Object.fromEntries(ports.map((port) => [port, {}])) };
+  countCopies(state, Object.keys(exposed).length);
   configure(state, { ExposedPorts: exposed });
   return step(state, instruction, `EXPOSE [${ports.join(' ')}]`, isTrigger);
 }
@@ -96,7 +95,9 @@ export function compileVolume(state: StageState, instruction: VolumeInstruction,
   const words = wordsOf(state, instruction.lines);
   const volumes = instruction.volumes.map((volume) => words.word(volume));
   if (volumes.includes('')) throw mistake('VOLUME specified can not be an empty string');
-  configure(state, { Volumes: { ...state.config.config?.Volumes, ...Object.fromEntries(volumes.map((volume) => [volume, {}])) } });
+  const all = { ...state.config.config?.Volumes, ...Object.fromEntries(volumes.map((volume) => [volume, {}])) };
+  countCopies(state, Object.keys(all).length);
+  configure(state, { Volumes: all });
   return step(state, instruction, `VOLUME [${volumes.join(' ')}]`, isTrigger);
 }
 
@@ -113,7 +114,9 @@ export function compileShell(state: StageState, instruction: ShellInstruction, i
 }
 
 export function compileOnbuild(state: StageState, instruction: OnbuildInstruction, isTrigger: boolean): ConfigStep {
-  configure(state, { OnBuild: [...(state.config.config?.OnBuild ?? []), instruction.trigger] });
+  const triggers = [...(state.config.config?.OnBuild ?? []), instruction.trigger];
+  countCopies(state, triggers.length);
+  configure(state, { OnBuild: triggers });
   return step(state, instruction, null, isTrigger);
 }
 

@@ -26,13 +26,14 @@ interface Node {
 export function planStages(file: Dockerfile, options: PlanOptions): StagePlan {
   const globals = globalArguments(file, options);
   const nodes: Node[] = [];
+  refuseManyTriggers(file);
   for (const stage of file.stages) {
     const { lines } = stage.from;
     nodes.push(locating(file.text, lines, () => planStage(file, options, globals, nodes, stage)));
   }
   const target = findTarget(file, options.target);
   refuseCircles(file, nodes);
-  const needed = [...collectNeeded(nodes, target)].sort((a, b) => a - b);
+  const needed = options.everyStage === true ? [...nodes.keys()] : [...collectNeeded(nodes, target)].sort((a, b) => a - b);
   for (const index of needed) refuseLater(file, nodes, index);
   const positions = new Map(needed.map((index, position) => [index, position]));
   return {
@@ -41,7 +42,17 @@ export function planStages(file: Dockerfile, options: PlanOptions): StagePlan {
     stages: needed.map((index) => place(nodes, index, positions, options.platform)),
     target: positions.get(target) ?? 0,
     unusedBuildArgs: findUnused(file, options, nodes),
+    globals,
   };
+}
+
+/** So many that all stages together read in a second. */
+const mostTriggers = 20_000;
+
+/** Each stage on top of another reads that one's triggers. */
+function refuseManyTriggers(file: Dockerfile): void {
+  const counts = file.stages.map(({ instructions }) => instructions.filter(({ kind }) => kind === 'onbuild').length);
+  if (Math.max(...counts) * file.stages.length > mostTriggers) throw mistake('too many stages for so many ONBUILD triggers');
 }
 
 function planStage(

@@ -4,7 +4,7 @@ import type { Heredoc, InlineFile, RunInstruction, RunStep } from '../model.ts';
 import { compileMounts } from './mounts.ts';
 import { joinPath } from './paths.ts';
 import { mountSourceOf } from './sources.ts';
-import { shellOf, type StageState, stepBase, wordsOf, workdirOf } from './state.ts';
+import { countCopies, shellOf, type StageState, stepBase, wordsOf, workdirOf } from './state.ts';
 
 /** Where scripts that are heredocs appear while they run. */
 const scriptDirectory = '/dev/pipes';
@@ -17,6 +17,7 @@ export function compileRun(state: StageState, instruction: RunInstruction, isTri
     instruction.mounts.map(({ text }) => text),
     { workdir: workdirOf(state), expand: words.word, resolve: (from) => mountSourceOf(state, from) },
   );
+  countCopies(state, state.env.size + state.args.length);
   const argsInScope = Object.fromEntries(state.args.map((name) => [name, state.env.get(name) ?? '']));
   return {
     kind: 'run',

@@ -1,6 +1,6 @@
 import type { ContainerConfig } from '#oci';
 import type { RuleName, Warn } from '../check/rules.ts';
-import { locating } from '../dockerfile/errors.ts';
+import { locating, mistake } from '../dockerfile/errors.ts';
 import { expand, expandContent, type Expansion } from '../dockerfile/expand.ts';
 import { suggestion } from '../dockerfile/suggest.ts';
 import type { InstructionBase, Lines, PlannedStage, StageConfig, StagePlan, StepBase, Warning } from '../model.ts';
@@ -20,8 +20,28 @@ export interface StageState {
   readonly knowsBase: boolean;
   config: StageConfig;
   hasWorkdir: boolean;
+  /** Characters that words have expanded to. */
+  expanded: number;
+  /** Variables, labels, ports and the like that were copied from step to step. */
+  copied: number;
   /** Where CMD, ENTRYPOINT and HEALTHCHECK were last. */
   readonly last: Map<string, Lines>;
+}
+
+/** Of all words of a stage, in characters: a variable that is written often can be long. */
+const mostExpanded = 16 * 1024 * 1024;
+
+/** Takes a second or so, and some hundred megabytes. */
+const mostCopied = 2_000_000;
+
+/** Each step has a config of its own: whoever changes a large one often is stopped. Fails with invalid-argument. */
+export function countCopies(state: StageState, count: number): void {
+  state.copied += count;
+  if (state.copied <= mostCopied) return;
+  throw mistake(
+    'the stage has too many variables, labels, ports, volumes or triggers for so many instructions',
+    'set several of them in one instruction',
+  );
 }
 
 /** What expands the words of one instruction, and remembers which variables were unknown. */
@@ -36,6 +56,8 @@ export interface Words {
 export function wordsOf(state: StageState, lines: Lines): Words {
   const { escape } = state.plan.file.directives;
   const checked = (expansion: Expansion): Expansion => {
+    state.expanded += expansion.text.length;
+    if (state.expanded > mostExpanded) throw mistake(`the stage's words expand to more than ${mostExpanded} characters`);
     warnOfMissing(state, expansion.missing, lines);
     return expansion;
   };

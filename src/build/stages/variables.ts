@@ -1,24 +1,31 @@
 import { soundsSecret } from '../check/secrets.ts';
 import type { ArgInstruction, ConfigStep, EnvInstruction, LabelInstruction } from '../model.ts';
 import { ownValue } from './arguments.ts';
-import { configure, isScanArgument, type StageState, stepBase, warn, wordsOf } from './state.ts';
+import { configure, countCopies, isScanArgument, type StageState, stepBase, warn, wordsOf } from './state.ts';
 
 /** All words of one ENV see the variables from before it (Dockerfile reference, "Environment replacement"). */
 export function compileEnv(state: StageState, instruction: EnvInstruction, isTrigger: boolean): ConfigStep {
   const pairs = expandPairs(state, instruction);
-  let env = state.config.config?.Env ?? [];
+  const env = [...(state.config.config?.Env ?? [])];
+  const places = new Map(env.map((pair, index) => [cutVariable(pair).name, index]));
   for (const { key, value } of pairs) {
     warnOfSecret(state, 'ENV', key, instruction);
     setVariable(state, key, value);
-    env = withVariable(env, key, value);
+    // A variable that is set again keeps its place in the config.
+    const place = places.get(key) ?? env.length;
+    places.set(key, place);
+    env[place] = `${key}=${value}`;
   }
+  countCopies(state, env.length);
   configure(state, { Env: env });
   return { kind: 'config', ...stepBase(state, instruction, ['ENV', ...pairs.map(formatPair)].join(' '), { isTrigger }) };
 }
 
 export function compileLabel(state: StageState, instruction: LabelInstruction, isTrigger: boolean): ConfigStep {
   const pairs = expandPairs(state, instruction);
-  configure(state, { Labels: { ...state.config.config?.Labels, ...Object.fromEntries(pairs.map(({ key, value }) => [key, value])) } });
+  const labels = { ...state.config.config?.Labels, ...Object.fromEntries(pairs.map(({ key, value }) => [key, value])) };
+  countCopies(state, Object.keys(labels).length);
+  configure(state, { Labels: labels });
   return { kind: 'config', ...stepBase(state, instruction, ['LABEL', ...pairs.map(formatPair)].join(' '), { isTrigger }) };
 }
 
@@ -58,6 +65,7 @@ export function compileArg(state: StageState, instruction: ArgInstruction, isTri
     const value = given ?? (preset === undefined ? undefined : wordsOf(state, instruction.lines).word(preset));
     if (value !== undefined && !isScanArgument(name)) setVariable(state, name, value);
     if (!state.args.includes(name)) state.args.push(name);
+    countCopies(state, state.args.length);
     texts.push(value === undefined ? name : `${name}=${value}`);
   }
   return { kind: 'config', ...stepBase(state, instruction, `ARG ${texts.join(' ')}`, { isTrigger }) };
@@ -67,12 +75,6 @@ export function compileArg(state: StageState, instruction: ArgInstruction, isTri
 export function setVariable(state: Pick<StageState, 'env'>, name: string, value: string): void {
   state.env.delete(name);
   state.env.set(name, value);
-}
-
-/** In a config's list a variable that is set again keeps its place. */
-function withVariable(env: readonly string[], name: string, value: string): readonly string[] {
-  const index = env.findIndex((pair) => cutVariable(pair).name === name);
-  return index < 0 ? [...env, `${name}=${value}`] : env.with(index, `${name}=${value}`);
 }
 
 export function cutVariable(pair: string): { readonly name: string; readonly value: string } {
