@@ -3,6 +3,10 @@ import type { Verb } from './invocation.ts';
 /** Where each command's code is, loaded only when it is called. The names are those of the command table. */
 export const verbLoaders: Readonly<Record<string, () => Promise<Verb>>> = {
   attach: async () => (await import('./verbs/attach.ts')).attach,
+  build: async () => (await import('./verbs/build.ts')).build,
+  'build cache': async () => (await import('./verbs/build-cache.ts')).buildCache,
+  'build history': async () => (await import('./verbs/build-history.ts')).buildHistory,
+  'builder prune': async () => (await import('./verbs/build-cache.ts')).pruneBuilds,
   commit: async () => (await import('./verbs/commit.ts')).commit,
   completion: async () => (await import('./verbs/completion.ts')).completion,
   'container inspect': async () => (await import('./verbs/inspect.ts')).inspectContainers,

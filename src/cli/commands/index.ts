@@ -1,4 +1,5 @@
 import type { CommandSpec } from '../arguments/spec.ts';
+import { buildCommands } from './builds.ts';
 import { containerCommands } from './containers.ts';
 import { groupedName, withGroups } from './groups.ts';
 import { withJson } from './json-flag.ts';
@@ -13,6 +14,7 @@ import { volumeCommands } from './volumes.ts';
 /** Every command by its own name. */
 const table: readonly CommandSpec[] = [
   ...containerCommands,
+  ...buildCommands,
   ...registryCommands,
   ...registryServerCommands,
   ...storeCommands,
