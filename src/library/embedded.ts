@@ -171,22 +171,21 @@ function environmentOf(): NodeJS.ProcessEnv {
       hint: 'run "npm run build" there',
     });
   if ((process.env['ORLOP_NODE'] ?? '') !== '' || existsSync(join(home, 'build/node'))) return process.env;
-  return { ...process.env, ORLOP_NODE: findNode() };
+  const found = findNode();
+  return found === null ? process.env : { ...process.env, ORLOP_NODE: found };
 }
 
-function findNode(): string {
+/** null: the launcher looks in the path, and says what it needs. */
+function findNode(): string | null {
   const { node = '0', bun, deno } = process.versions as Partial<Record<string, string>>;
   const [major = 0, minor = 0] = node.split('.').map(Number);
   const isNewEnough = major > oldestNode[0] || (major === oldestNode[0] && minor >= oldestNode[1]);
   if (bun === undefined && deno === undefined && isNewEnough) return process.execPath;
-  const name = `node-linux-${process.arch}`;
   try {
-    const found = join(createRequire(import.meta.url).resolve(`${name}/package.json`), '../bin/node');
-    if (existsSync(found)) return found;
+    const found = join(createRequire(import.meta.url).resolve(`node-linux-${process.arch}/package.json`), '../bin/node');
+    return existsSync(found) ? found : null;
   } catch {
-    // Said below.
+    // It was not installed.
+    return null;
   }
-  throw new OrlopError('failed-precondition', 'LIBRARY_NO_NODE', `the engine needs Node ${oldestNode.join('.')} or later`, {
-    hint: `install the package ${name}, or name a Node in the environment's ORLOP_NODE`,
-  });
 }

@@ -124,6 +124,14 @@ describe('the package', { skip: whyNot() }, () => {
     writeFileSync(join(folder, 'own.mjs'), text);
     const { code, stdout, stderr } = await runCommand(join(projectRoot, 'build/node'), ['own.mjs'], { cwd: folder });
     assert.deepEqual([code, stdout], [0, 'own\n\n'], stderr);
+    const old = '/usr/bin/node';
+    if (!existsSync(old) || !(await runCommand(old, ['--version'])).stdout.startsWith('v20.')) return;
+    writeFileSync(
+      join(folder, 'old.mjs'),
+      `import { openEngine } from 'orlop'; await openEngine().catch((error) => console.log(error.message));`,
+    );
+    const refused = await runCommand(old, ['old.mjs'], { cwd: folder, env: { PATH: '/usr/bin:/bin', ORLOP_NODE: '' } });
+    assert.match(refused.stdout, /^the engine did not start: needs Node 24\.15 or later: /, refused.stderr);
   });
 
   test('needs nothing but modules of Node', () => {
