@@ -4,16 +4,20 @@ import { usageError } from './arguments/usage-error.ts';
 export interface GlobalOptions extends HostChoice {
   readonly version: boolean;
   readonly help: boolean;
+  /** Where the user's Docker configuration is: logins, keys that detach. */
+  readonly configDirectory?: string;
   /** From the command's name on. */
   readonly rest: readonly string[];
 }
+
+type Chosen = HostChoice & Pick<GlobalOptions, 'configDirectory'>;
 
 /** Options with a value, by the name of what they choose. */
 const valued = { host: 'host', tlscacert: 'caFile', tlscert: 'certFile', tlskey: 'keyFile' } as const;
 
 /** The options before the command's name: `-H ADDRESS`, `--tlsverify` and its files, `--version`, `--help`. */
 export function parseGlobalOptions(words: readonly string[]): GlobalOptions {
-  const choice: { -readonly [K in keyof HostChoice]: HostChoice[K] } = {};
+  const choice: { -readonly [K in keyof Chosen]: Chosen[K] } = {};
   const none = { version: false, help: false, rest: [] };
   for (let at = 0; at < words.length; at++) {
     const word = words[at] ?? '';
@@ -25,6 +29,14 @@ export function parseGlobalOptions(words: readonly string[]): GlobalOptions {
     } else if (/^--tlsverify(?:=(?:true|1))?$/.test(word)) choice.tlsVerify = true;
     else if (/^--tlsverify=(?:false|0)$/.test(word)) choice.tlsVerify = false;
     else if (/^--tls(?:=.*)?$/.test(word)) throw usageError('--tls alone is refused: it would trust whoever answers; use --tlsverify');
+    else if (/^(?:--config|--context|-c)(?:=|$)/.test(word)) {
+      const [flag = '', inlined] = word.split(/=(.*)/s);
+      const value = inlined ?? words[++at];
+      if (value === undefined) throw usageError(`flag needs an argument: ${flag}`);
+      if (flag === '--config') choice.configDirectory = value;
+      else if (value !== 'default') throw usageError(`contexts are not supported: say where ${value} is with -H, or in ORLOP_HOST`);
+    } else if (/^(?:-D|--debug|-l|--log-level)(?:=|$)/.test(word))
+      throw usageError(`${word} is not supported: what the engine says is set with orlopd --log-level`);
     else if (word === '-v' || word === '--version') return { ...choice, ...none, version: true };
     else if (word === '-h' || word === '--help') return { ...choice, ...none, help: true };
     else if (word.startsWith('-') && word !== '-') throw usageError(`unknown flag: ${word}`);

@@ -25,6 +25,11 @@ export function createIo(process: NodeJS.Process, onOutputError: (error: NodeJS.
   };
 }
 
+/** The same with further variables; nothing of it is made for that. */
+export function withEnvironment(io: Io, more: Readonly<Record<string, string>>): Io {
+  return Object.create(io, { env: { value: { ...io.env, ...more } } }) as Io;
+}
+
 /** Writes at the reader's pace. */
 export async function write(out: Output, data: string | Uint8Array): Promise<void> {
   if (data.length > 0 && !out.write(data)) await out.drained();

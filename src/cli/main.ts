@@ -1,13 +1,14 @@
-import { toOrlopError } from '#errors';
+import { OrlopError, toOrlopError } from '#errors';
 import type { Client } from '#client';
 import { formatCommandHelp } from './arguments/help.ts';
 import { checkPositionals, parseArguments } from './arguments/parse.ts';
 import { nearestWord } from './arguments/nearest.ts';
 import { usageError, wrongWords } from './arguments/usage-error.ts';
 import { listCommands, commandsInGroup, findCommand } from './commands/index.ts';
+import { reasonOfRefusal } from './commands/refused.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
 import { parseGlobalOptions } from './global-options.ts';
-import { write, type Io } from './io.ts';
+import { withEnvironment, write, type Io } from './io.ts';
 import { programVersion } from './program-version.ts';
 import { reportError } from './render/error.ts';
 import { suggestName } from './suggest-names.ts';
@@ -24,8 +25,10 @@ export async function main(words: readonly string[], io: Io): Promise<number> {
   }
 }
 
-async function dispatch(words: readonly string[], io: Io): Promise<number> {
+async function dispatch(words: readonly string[], given: Io): Promise<number> {
   const options = parseGlobalOptions(words);
+  const { configDirectory } = options;
+  const io = configDirectory === undefined ? given : withEnvironment(given, { DOCKER_CONFIG: configDirectory });
   if (options.version) {
     await write(io.stdout, `orlop ${programVersion}\n`);
     return exitCodes.ok;
@@ -34,6 +37,8 @@ async function dispatch(words: readonly string[], io: Io): Promise<number> {
   const found = findCommand(options.rest);
   if (found === undefined) {
     const [first = '', second] = options.rest;
+    const refusal = reasonOfRefusal(first);
+    if (refusal !== undefined) throw new OrlopError('unimplemented', 'CLI_REFUSED', `orlop ${first} is not supported`, { hint: refusal });
     const isGroup = commandsInGroup(first).length > 0;
     if (isGroup && (second === undefined || second === '--help' || second === '-h')) return showHelp([first], io);
     const meant = isGroup

@@ -277,6 +277,8 @@ describe('the command line, against our HTTP edge over an engine in memory', () 
       [['run', '--use-api-socket', 'x'], /^orlop: --use-api-socket is not supported yet\n/],
       [['run', '--nmae', 'x', 'y'], /^orlop: unknown flag: --nmae; did you mean "--name"\?\n/],
       [['run'], /^orlop: "orlop run" requires at least 1 argument\n/, 1],
+      [['swarm', 'init'], /^orlop: orlop swarm is not supported\nhint: this engine is one machine/, 1],
+      [['--context', 'far', 'ps'], /^orlop: contexts are not supported: say where far is with -H/],
       [['frobnicate'], /^orlop: unknown command: frobnicate\n/, 1],
       [['ps', '--format', '{{range .}}'], /^orlop: template parsing error: unexpected EOF: \{\{range\}\} has no \{\{end\}\}\n/, 1],
       [['inspect', '-f', '{{', 'x'], /^orlop: template parsing error: unclosed action\n/, 64],

@@ -41,6 +41,7 @@ ${formatRows([
   ['      --tlscacert file', "The engine's authority (default ca.pem in $ORLOP_CERT_PATH, $DOCKER_CERT_PATH, ~/.docker)"],
   ['      --tlscert file', 'Our certificate (default cert.pem there)'],
   ['      --tlskey file', 'Its key (default key.pem there)'],
+  ['      --config dir', 'Where logins and keys that detach are kept (default $DOCKER_CONFIG, ~/.docker)'],
   ['  -v, --version', 'Print the version of this program'],
 ])}
 orlop COMMAND --help says more about a command.

@@ -109,6 +109,14 @@ describe('options before the command', () => {
       assert.deepEqual([host, rest], ['unix:///s', ['ps', '-a']], words.join(' '));
     }
     assert.throws(() => parseGlobalOptions(['-H']), { message: 'flag needs an argument: -H' });
+    assert.deepEqual(parseGlobalOptions(['--config', '/c', '--context=default', 'ps']), {
+      configDirectory: '/c',
+      version: false,
+      help: false,
+      rest: ['ps'],
+    });
+    assert.throws(() => parseGlobalOptions(['-c', 'other', 'ps']), { message: /^contexts are not supported/ });
+    assert.throws(() => parseGlobalOptions(['-D', 'ps']), { message: /^-D is not supported/ });
     assert.throws(() => parseGlobalOptions(['--tls', 'ps']), { message: /^--tls alone is refused/ });
   });
 

@@ -22,11 +22,11 @@ const table: readonly CommandSpec[] = [
   ...lxdCommands,
   ...networkCommands,
   ...otherCommands,
-].map(withJson);
+];
 
 /** Every command with all its names: help and completion read this. */
 export function listCommands(): readonly CommandSpec[] {
-  return withGroups(table);
+  return withGroups(table.map(withJson));
 }
 
 export interface FoundCommand {
@@ -40,12 +40,12 @@ export function findCommand(words: readonly string[]): FoundCommand | undefined 
     if (words.length < length) continue;
     const name = words.slice(0, length).join(' ');
     const command = table.find((candidate) => candidate.name === name || candidate.aliases?.includes(name) === true);
-    if (command !== undefined) return { command, rest: words.slice(length) };
+    if (command !== undefined) return { command: withJson(command), rest: words.slice(length) };
   }
   const [group = '', word = ''] = words;
   const name = groupedName(group, word);
   const command = table.find((candidate) => candidate.name === name);
-  return command === undefined ? undefined : { command, rest: words.slice(2) };
+  return command === undefined ? undefined : { command: withJson(command), rest: words.slice(2) };
 }
 
 /** The commands of a group such as `template` or `container`, under the names that they have there. */

@@ -1,0 +1,22 @@
+/** Commands of Docker's that are not here, each with what to do instead; asked only for words that no command has. */
+const swarm = 'this engine is one machine and no swarm: run containers on each with its own engine';
+const reasons: Readonly<Record<string, string>> = {
+  buildx: 'there are no plug-ins of builders',
+  checkpoint: 'processes cannot be written to disk and taken up again',
+  compose: 'Compose files are not supported yet',
+  config: swarm,
+  context: 'say where the engine is with -H, or in ORLOP_HOST',
+  manifest: 'lists of platforms are not made here; orlop pull --platform takes one of a list',
+  node: swarm,
+  plugin: 'volumes and networks have drivers of the engine only',
+  secret: swarm,
+  service: swarm,
+  stack: swarm,
+  swarm,
+  trust: 'images are known by their digests: pull NAME@sha256:…',
+};
+
+/** Why there is no such command, or undefined where Docker has none either. */
+export function reasonOfRefusal(word: string): string | undefined {
+  return Object.hasOwn(reasons, word) ? reasons[word] : undefined;
+}
