@@ -207,3 +207,27 @@ describe('stages that cannot be', () => {
     assert.equal(plan(source).stages.length, many);
   });
 });
+
+describe('a frontend', () => {
+  test('may be any version or mirror of Docker’s', () => {
+    for (const image of [
+      'docker/dockerfile',
+      'docker/dockerfile:1.7-labs',
+      'mirror:5000/docker/dockerfile:1',
+      'docker/dockerfile-upstream:master',
+      'docker/dockerfile@sha256:0',
+    ]) {
+      assert.equal(plan(`# syntax=${image}\nFROM a`).stages.length, 1, image);
+    }
+  });
+
+  test('of another language is refused by name', () => {
+    for (const image of ['r2d4/mocker', 'docker/dockerfiles:1', 'ghcr.io/reproducible-containers/buildkit-nix:v0.1.0']) {
+      assert.throws(
+        () => plan(`# syntax=${image}\nFROM a`),
+        { kind: 'unimplemented', code: 'BUILD_UNKNOWN_FRONTEND', message: new RegExp(image) },
+        image,
+      );
+    }
+  });
+});

@@ -1,3 +1,4 @@
+import { OrlopError } from '#errors';
 import { parsePlatform, type Platform } from '#oci';
 import { locating, mistake } from '../dockerfile/errors.ts';
 import { expand, type Expansion } from '../dockerfile/expand.ts';
@@ -21,11 +22,13 @@ interface Node {
 /**
  * Which stages the target needs, in the file's order, which is one that fits: nobody may copy from a later stage. Names and platforms in
  * FROM are expanded with global ARGs. All stages are checked, needed or not, as BuildKit does. Fails with invalid-argument
- * `BUILD_BAD_DOCKERFILE` (unknown or circular stages, names that cannot be images', empty names).
+ * `BUILD_BAD_DOCKERFILE` (unknown or circular stages, names that cannot be images', empty names), and with unimplemented
+ * `BUILD_UNKNOWN_FRONTEND` when the file wants to be read by another frontend.
  */
 export function planStages(file: Dockerfile, options: PlanOptions): StagePlan {
   const globals = globalArguments(file, options);
   const nodes: Node[] = [];
+  refuseFrontend(file);
   refuseManyTriggers(file);
   for (const stage of file.stages) {
     const { lines } = stage.from;
@@ -44,6 +47,29 @@ export function planStages(file: Dockerfile, options: PlanOptions): StagePlan {
     unusedBuildArgs: findUnused(file, options, nodes),
     globals,
   };
+}
+
+/**
+ * `# syntax=` names an image that understands the file. Dockerfiles need none here, of whatever version and from whatever mirror; what another
+ * one would understand is another language.
+ */
+function refuseFrontend({ directives: { syntax } }: Dockerfile): void {
+  const [image = ''] = (syntax ?? '').split(' ');
+  const name =
+    image
+      .replace(/@.*$/, '')
+      .replace(/:[^/:]*$/, '')
+      .split('/')
+      .at(-1) ?? '';
+  if (syntax === undefined || /^dockerfile(?:-upstream)?$/.test(name)) return;
+  throw new OrlopError(
+    'unimplemented',
+    'BUILD_UNKNOWN_FRONTEND',
+    `the frontend ${JSON.stringify(image)} is not supported: files are read as Dockerfiles only`,
+    {
+      hint: 'remove the line # syntax=, or write # syntax=docker/dockerfile:1',
+    },
+  );
 }
 
 /** So many that all stages together read in a second. */
