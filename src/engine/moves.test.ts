@@ -34,6 +34,16 @@ describe('moving images and containers', { skip: whyNoEngine() }, () => {
     await assert.rejects(bench.engine.archives.changes('nobody'), (error) => isOrlopError(error, 'not-found'));
   });
 
+  test('an image of a container has the shell and the triggers that it was created with, and those built on it have no triggers', async () => {
+    const id = await ended('true', { shell: ['/bin/sh', '-ec'], onBuild: ['RUN x'] });
+    await bench.engine.archives.commit(id, { name: 'triggering', config: {} });
+    const { config } = bench.engine.images.inspect('triggering');
+    assert.deepEqual([config.shell, config.onBuild], [['/bin/sh', '-ec'], ['RUN x']]);
+    const next = await ended('true', { image: 'triggering' });
+    await bench.engine.archives.commit(next, { name: 'quiet', config: {} });
+    assert.equal(bench.engine.images.inspect('quiet').config.onBuild, undefined);
+  });
+
   test('a container that never ran has changed nothing', async () => {
     assert.deepEqual(await bench.engine.archives.changes(await bench.create(['true'])), []);
   });

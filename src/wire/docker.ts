@@ -238,7 +238,8 @@ export interface DockerImage {
     Volumes: Record<string, Record<string, never>> | null;
     WorkingDir: string;
     Entrypoint: string[] | null;
-    OnBuild: null;
+    OnBuild: string[] | null;
+    Shell?: string[];
     Labels: Record<string, string> | null;
     StopSignal?: string;
     Healthcheck?: DockerHealthcheck;

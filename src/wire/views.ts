@@ -266,6 +266,9 @@ export interface ImageView {
     readonly volumes: readonly string[];
     readonly healthCheck?: HealthCheck;
     readonly stopSignal: string;
+    /** Of instructions in shell form, and instructions for what is built on it; absent: none. */
+    readonly shell?: readonly string[];
+    readonly onBuild?: readonly string[];
   };
   readonly diffIds: readonly string[];
   readonly history: readonly {

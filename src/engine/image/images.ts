@@ -75,6 +75,8 @@ function viewOf(context: EngineContext, image: Image): ImageView {
       exposedPorts: Object.keys(config?.ExposedPorts ?? {}),
       volumes: Object.keys(config?.Volumes ?? {}),
       stopSignal: config?.StopSignal ?? '',
+      ...(config?.Shell === undefined ? {} : { shell: config.Shell }),
+      ...(config?.OnBuild === undefined ? {} : { onBuild: config.OnBuild }),
       ...(config?.Healthcheck?.Test === undefined ? {} : { healthCheck: healthCheckOf(config.Healthcheck) }),
     },
     diffIds: image.layers.map((layer) => layer.diffId),

@@ -83,7 +83,8 @@ export function allowsEverything(rules: readonly DeviceMatch[]): boolean {
 
 /**
  * The writes of v1 (cgroup-v1/devices.rst), `c 1:3 rwm` to devices.allow or devices.deny. The kernel keeps a default and exceptions from it, and silently
- * passes over a rule that takes a part out of a wider exception: such a list is refused with `unimplemented`.
+ * passes over a rule that takes a part out of a wider exception: such a list is refused with `unimplemented`. In a cgroup that lacks some device itself, as in a container,
+ * it cannot be handed on: those that every container may use are left out then.
  */
 export function planDevicesV1(rules: readonly DeviceMatch[]): CgroupWrite[] {
   let allowed = true;
@@ -92,11 +93,13 @@ export function planDevicesV1(rules: readonly DeviceMatch[]): CgroupWrite[] {
     if (rule.type === 'a') [allowed, exceptions] = [rule.allow, []];
     else exceptions = rule.allow === allowed ? withdraw(exceptions, rule) : [...exceptions, rule];
   }
+  const usual = new Set(alwaysAllowedDevices.map((rule) => formatException(parseDeviceRule(rule))));
   const write = (allow: boolean, value: string): CgroupWrite => ({
     controller: 'devices',
     file: allow ? 'devices.allow' : 'devices.deny',
     value,
     about: 'linux.resources.devices',
+    ...(allow && usual.has(value) ? { unlessForbidden: true } : {}),
   });
   return [write(allowed, 'a'), ...exceptions.map((rule) => write(rule.allow, formatException(rule)))];
 }

@@ -54,6 +54,7 @@ function applyWrite(write: CgroupWrite, directory: string): void {
       return;
     }
     if (missing && write.optional === true && existsSync(directory)) return;
+    if (write.unlessForbidden === true && isErrno(error, 'EPERM')) return;
     throw explainWrite(error, write, directory);
   }
 }

@@ -9,6 +9,8 @@ export interface CgroupWrite {
   readonly about: string;
   /** Tried instead when the file does not exist (a controller's older or newer name for the same thing). */
   readonly otherwise?: { readonly file: string; readonly value: string };
+  /** Nobody asked for it by name: where the cgroup above does not have it to give, this one goes without. */
+  readonly unlessForbidden?: boolean;
   /** Where the file does not exist, what is asked for holds anyway. */
   readonly optional?: boolean;
 }
