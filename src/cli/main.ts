@@ -1,11 +1,11 @@
-import { OrlopError, toOrlopError } from '#errors';
+import { toOrlopError } from '#errors';
 import type { Client } from '#client';
 import { formatCommandHelp } from './arguments/help.ts';
 import { checkPositionals, parseArguments } from './arguments/parse.ts';
-import { nearestWord } from './arguments/nearest.ts';
-import { usageError, wrongWords } from './arguments/usage-error.ts';
-import { listCommands, commandsInGroup, findCommand } from './commands/index.ts';
-import { reasonOfRefusal } from './commands/refused.ts';
+import { usageError } from './arguments/usage-error.ts';
+import type { FoundCommand } from './commands/index.ts';
+import { withJson } from './commands/json-flag.ts';
+import { listContainers } from './commands/list-containers.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
 import { parseGlobalOptions } from './global-options.ts';
 import { withEnvironment, write, type Io } from './io.ts';
@@ -34,25 +34,10 @@ async function dispatch(words: readonly string[], given: Io): Promise<number> {
     return exitCodes.ok;
   }
   if (options.help || options.rest.length === 0) return showHelp([], io);
-  const found = findCommand(options.rest);
+  const found = findFirst(options.rest) ?? (await import('./commands/index.ts')).findCommand(options.rest);
   if (found === undefined) {
-    const [first = '', second] = options.rest;
-    const refusal = reasonOfRefusal(first);
-    if (refusal !== undefined) throw new OrlopError('unimplemented', 'CLI_REFUSED', `orlop ${first} is not supported`, { hint: refusal });
-    const isGroup = commandsInGroup(first).length > 0;
-    if (isGroup && (second === undefined || second === '--help' || second === '-h')) return showHelp([first], io);
-    const meant = isGroup
-      ? nearestWord(
-          `${first} ${second}`,
-          commandsInGroup(first).map(({ name }) => name),
-        )
-      : nearestWord(
-          first,
-          listCommands().flatMap(({ name, aliases = [] }) => [name, ...aliases]),
-        );
-    throw wrongWords(
-      `unknown command: ${isGroup ? `${first} ${second}` : first}${meant === undefined ? '' : `; did you mean "orlop ${meant}"?`}`,
-    );
+    const { explainUnknown } = await import('./unknown-command.ts');
+    return showHelp([explainUnknown(options.rest).group], io);
   }
   const { command } = found;
   const args = parseArguments(command, found.rest);
@@ -88,6 +73,11 @@ async function dispatch(words: readonly string[], given: Io): Promise<number> {
 /** What was typed, and what stands before a path: `box:/etc`. */
 function namesIn(words: readonly string[]): string[] {
   return words.flatMap((word) => [word, ...(word.includes(':/') ? [word.slice(0, word.indexOf(':/'))] : [])]);
+}
+
+/** What is found without the whole table. */
+function findFirst([word, ...rest]: readonly string[]): FoundCommand | undefined {
+  return word === listContainers.name ? { command: withJson(listContainers), rest } : undefined;
 }
 
 async function showHelp(words: readonly string[], io: Io): Promise<number> {

@@ -1,4 +1,5 @@
 import type { CommandSpec, FlagSpec } from '../arguments/spec.ts';
+import { listContainers } from './list-containers.ts';
 import { sortKeys } from './sort-keys.ts';
 import { createFlags, refusedFlags, refusedSystemFlags, sharedFlags } from './container-flags.ts';
 
@@ -11,8 +12,6 @@ const detachKeys: FlagSpec = {
 };
 const sigProxy: FlagSpec = { name: 'sig-proxy', kind: 'flag', help: 'Pass signals on to the process, without a terminal (default true)' };
 const format: FlagSpec = { name: 'format', kind: 'text', help: 'table, json, or a template such as {{.Names}}' };
-const filter: FlagSpec = { name: 'filter', short: 'f', kind: 'list', help: 'Show only what fits (name=value)' };
-const noTrunc: FlagSpec = { name: 'no-trunc', kind: 'flag', help: 'Print whole ids and commands' };
 const inspectFormat: FlagSpec = { name: 'format', short: 'f', kind: 'text', help: 'json, or a template such as {{.State.Status}}' };
 const inspectSize: FlagSpec = { name: 'size', short: 's', kind: 'flag', help: 'Show how much containers have written' };
 const stopTime: FlagSpec = { name: 'timeout', short: 't', kind: 'integer', help: 'Seconds before it is killed; -1 never' };
@@ -127,23 +126,7 @@ export const containerCommands: readonly CommandSpec[] = [
     positionals: { min: 2, max: 2 },
     completes: 'container',
   },
-  {
-    name: 'ps',
-    aliases: ['ls', 'list'],
-    summary: 'List containers',
-    usage: '[OPTIONS]',
-    flags: [
-      { name: 'all', short: 'a', kind: 'flag', help: 'Show all, not only the running ones' },
-      { name: 'quiet', short: 'q', kind: 'flag', help: 'Print ids only' },
-      { name: 'last', short: 'n', kind: 'integer', help: 'Show the last created N, whatever their state' },
-      { name: 'latest', short: 'l', kind: 'flag', help: 'Show the last created one, whatever its state' },
-      { name: 'size', short: 's', kind: 'flag', help: 'Show how much each has written' },
-      filter,
-      format,
-      noTrunc,
-    ],
-    positionals: { min: 0, max: 0 },
-  },
+  listContainers,
   {
     name: 'logs',
     summary: "Show a container's output",

@@ -1,0 +1,17 @@
+import { OrlopError } from '#errors';
+import { nearestWord } from './arguments/nearest.ts';
+import { wrongWords } from './arguments/usage-error.ts';
+import { commandsInGroup, listCommands } from './commands/index.ts';
+import { reasonOfRefusal } from './commands/refused.ts';
+
+/** Words that name no command: the group whose help they ask for, or else the error that says why, and what was probably meant. */
+export function explainUnknown([first = '', second]: readonly string[]): { readonly group: string } {
+  const refusal = reasonOfRefusal(first);
+  if (refusal !== undefined) throw new OrlopError('unimplemented', 'CLI_REFUSED', `orlop ${first} is not supported`, { hint: refusal });
+  const inGroup = commandsInGroup(first).map(({ name }) => name);
+  const isGroup = inGroup.length > 0;
+  if (isGroup && (second === undefined || second === '--help' || second === '-h')) return { group: first };
+  const word = isGroup ? `${first} ${second}` : first;
+  const meant = nearestWord(word, isGroup ? inGroup : listCommands().flatMap(({ name, aliases = [] }) => [name, ...aliases]));
+  throw wrongWords(`unknown command: ${word}${meant === undefined ? '' : `; did you mean "orlop ${meant}"?`}`);
+}
