@@ -186,4 +186,20 @@ describe('expansion', () => {
       assert.equal(expandWord(words.join(','), known, '\\'), expected[index], `${words.join(' ')} with SET=${value}`);
     }
   });
+
+  // sh has no replacement; bash agrees wherever the pattern has no brackets.
+  test('replaces what bash replaces', (context) => {
+    if (spawnSync('bash', ['-c', 'true']).status !== 0) return context.skip('no bash');
+    const value = fc.stringMatching(/^[ab.]{0,6}$/);
+    const pattern = fc.stringMatching(/^[ab.*?]{1,3}$/);
+    const replacement = fc.stringMatching(/^[xy]{0,2}$/);
+    const samples = fc.sample(fc.tuple(value, fc.constantFrom('/', '//'), pattern, replacement), 400);
+    const words = samples.map(([, sign, from, to]) => `\${V${sign}${from}/${to}}`);
+    const script = samples.map(([text], index) => `V='${text}'; printf '%s\\n' "${words[index]}"`);
+    const expected = spawnSync('bash', [], { input: script.join('\n'), encoding: 'utf8' }).stdout.split('\n');
+    for (const [index, [text]] of samples.entries()) {
+      const word = words[index] ?? '';
+      assert.equal(expandWord(word, new Map([['V', text]]), '\\'), expected[index], `${word} with V=${text}`);
+    }
+  });
 });
