@@ -43,18 +43,32 @@ const longestLine = 300;
  * Each line ends with a newline. Nothing when no line is inside the text.
  */
 export function formatExcerpt(text: string, places: readonly Lines[]): string {
-  const source = text.split('\n').map((line) => line.replace(/\r$/, ''));
   const first = Math.max(1, Math.min(...places.map((place) => place.first)) - around);
-  const last = Math.min(source.length, Math.max(...places.map((place) => place.last)) + around);
+  const wanted = Math.min(Math.max(...places.map((place) => place.last)) + around, first + longestStretch + 1);
+  const source = readLines(text, first, wanted);
+  const last = first + source.length - 1;
   const rows: string[] = [];
   for (let line = first; line <= last; line++) {
-    if (line === first + longestStretch && last > line + 1) {
+    if (line === first + longestStretch && last > line) {
       rows.push('     |     …');
       break;
     }
     const mark = places.some((place) => place.first <= line && line <= place.last) ? '>>>' : '   ';
-    const shown = source[line - 1] ?? '';
+    const shown = source[line - first] ?? '';
     rows.push(`${String(line).padStart(4)} | ${mark} ${shown.length > longestLine ? `${shown.slice(0, longestLine)}…` : shown}`.trimEnd());
   }
   return rows.map((row) => `${row}\n`).join('');
+}
+
+/** Lines `first` to `last` as far as there are such, without looking further. */
+function readLines(text: string, first: number, last: number): string[] {
+  const lines: string[] = [];
+  let start = 0;
+  for (let line = 1; line <= last && start <= text.length; line++) {
+    const newline = text.indexOf('\n', start);
+    const end = newline < 0 ? text.length : newline;
+    if (line >= first) lines.push(text.slice(start, end).replace(/\r$/, ''));
+    start = end + 1;
+  }
+  return lines;
 }

@@ -45,6 +45,10 @@ describe('a plan', () => {
     ]);
   });
 
+  test('does not need what a tmpfs says it is from', () => {
+    assert.deepEqual(plan('FROM a\nRUN --mount=type=tmpfs,from=x,target=/y true').stages[0]?.sources, []);
+  });
+
   test('takes a stage of that name only from before, and of two of one name the later', () => {
     assert.deepEqual(shape(plan('FROM a AS x\nFROM b AS x\nFROM x')), [
       [1, image('b'), []],

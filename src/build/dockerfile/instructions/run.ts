@@ -1,10 +1,9 @@
 import { mistake } from '../errors.ts';
-import { parseFlags } from '../flags.ts';
+import { parseFlags, refuseFlags } from '../flags.ts';
 import type { CmdInstruction, EntrypointInstruction, RunInstruction, RunMountFlag, ShellInstruction } from '../model.ts';
 import { splitCommas } from '../mount-fields.ts';
 import { parseJsonWords } from '../json.ts';
 import { suggestion } from '../suggest.ts';
-import { refuseFlags } from '../flags.ts';
 import { parseCommand, type Request } from './request.ts';
 
 const networks = ['default', 'none', 'host'] as const;
@@ -28,13 +27,17 @@ export function parseRun(request: Request): RunInstruction {
 
 /** What the graph of stages needs to know; the rest is checked once variables have values. */
 function readMountFlag(text: string): RunMountFlag {
-  const from = splitCommas(text).findLast((field) => field.slice(0, field.indexOf('=')).toLowerCase() === 'from');
-  if (from === undefined) return { text };
-  const value = from.slice(from.indexOf('=') + 1);
-  if (/\$./.test(value)) {
-    throw mistake("'from' doesn't support variable expansion, define alias stage instead", `write FROM ${value} AS name, and from=name`);
+  const fields = splitCommas(text).map((field) => {
+    const equals = field.indexOf('=');
+    return { key: field.slice(0, Math.max(equals, 0)).toLowerCase(), value: field.slice(equals + 1) };
+  });
+  const from = fields.findLast(({ key }) => key === 'from')?.value ?? '';
+  if (/\$./.test(from)) {
+    throw mistake("'from' doesn't support variable expansion, define alias stage instead", `write FROM ${from} AS name, and from=name`);
   }
-  return value === '' ? { text } : { text, from: value };
+  // BuildKit ignores it there.
+  const isTmpfs = fields.findLast(({ key }) => key === 'type')?.value.toLowerCase() === 'tmpfs';
+  return from === '' || isTmpfs ? { text } : { text, from };
 }
 
 function choose<T extends string>(name: string, value: string | undefined, known: readonly T[], preset: T): T {
