@@ -61,6 +61,19 @@ describe('a start that fails', { skip: whyNoEngine(), timeout: 120_000 }, () => 
     await host.engine.containers.remove(id, {});
   });
 
+  test('is older than the first line of its log', async () => {
+    const id = await host.create(['echo', 'hello']);
+    await host.engine.containers.start(id);
+    await host.exitCode(id);
+    const { startedAtNs } = host.engine.containers.inspect(id);
+    const lines = [];
+    for await (const line of host.engine.containers.logs(id, { stdout: true, stderr: true, follow: false }, AbortSignal.timeout(10_000)))
+      lines.push(line);
+    assert.equal(lines.length, 1);
+    assert.ok(startedAtNs > 0n && startedAtNs <= (lines[0]?.timeNs ?? 0n), `${startedAtNs} ${lines[0]?.timeNs}`);
+    await host.engine.containers.remove(id, {});
+  });
+
   test('is no end: a container that fails once can be started once its reason is gone', async () => {
     const id = await host.create(['/late']);
     await assert.rejects(host.engine.containers.start(id));

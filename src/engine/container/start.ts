@@ -155,6 +155,8 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   const clients = container.waitingClients.splice(0);
   for (const client of clients) borrow(client.socket);
   const log = openLog(container, borrow);
+  // Before the process can say anything: clients ask for the log from this moment on.
+  const startedAtNs = nowNs();
   const started = await startProcess(ready.sandbox, {
     spec,
     root: { mount: root },
@@ -166,17 +168,17 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
     ...(filter === null ? {} : { seccomp: filter }),
   });
   undo.move();
-  settleStart(context, container, started);
+  settleStart(context, container, started, startedAtNs);
 }
 
-function settleStart(context: EngineContext, container: LiveContainer, started: Started): void {
+function settleStart(context: EngineContext, container: LiveContainer, started: Started, startedAtNs: bigint): void {
   const { record } = container;
   const state: Partial<ContainerState> = {
     status: 'running',
     pid: started.pid,
     exitCode: 0,
     outOfMemory: false,
-    startedAtNs: nowNs(),
+    startedAtNs,
     finishedAtNs: 0n,
     restartCount: record.state.status === 'restarting' ? record.state.restartCount + 1 : 0,
     stopped: false,
