@@ -167,7 +167,12 @@ export function decodeSize(query: Query): { rows: number; columns: number } {
 
 async function remove({ containers }: ContainerBackend, exchange: Exchange): Promise<void> {
   const { query } = exchange;
-  if (query.flag('link')) throw new OrlopError('unimplemented', 'DOCKER_UNSUPPORTED_LINKS', 'links are not supported');
+  if (query.flag('link'))
+    throw new OrlopError(
+      'unimplemented',
+      'DOCKER_UNSUPPORTED_LINKS',
+      'a single link cannot be removed: make the container anew without it',
+    );
   await containers.remove(idOf(exchange), { force: query.flag('force'), volumes: query.flag('v') });
   exchange.empty(204);
 }
