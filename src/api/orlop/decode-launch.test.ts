@@ -12,7 +12,23 @@ test('a launch carries what a system can be asked for', () => {
     source: 'debian/trixie',
     name: 'box',
     env: ['A=b'],
-    limits: { memoryBytes: 1024, cpusetCpus: '0' },
+    limits: {
+      memoryBytes: 1024,
+      cpusetCpus: '0',
+      swappiness: 0,
+      noOutOfMemoryKill: true,
+      ioWeight: 100,
+      ioWeightDevices: [{ path: '/dev/a', weight: 10 }],
+      readBytes: [{ path: '/dev/a', rate: 7 }],
+    },
+    devices: [{ source: '/dev/fuse', target: '/dev/x', permissions: 'rw' }],
+    deviceRules: ['c 42:* rwm'],
+    deviceRequests: [{ driver: '', count: -1, ids: [], capabilities: [['gpu']], options: { a: 'b' } }],
+    cgroupParent: 'machines',
+    annotations: { a: 'b' },
+    securityOptions: ['no-new-privileges'],
+    noNewPrivileges: true,
+    maskedPaths: [],
     network: 'mine',
     endpoints: { mine: { address: '10.1.0.9', aliases: ['db'], priority: 2 }, other: {} },
     ports: [
@@ -32,6 +48,9 @@ test('unknown fields, bad values and a missing source are refused by name', () =
   assert.throws(() => decode({}), { code: 'ORLOP_NO_SOURCE' });
   assert.throws(() => decode({ source: 'x', nmae: 'typo' }), { code: 'ORLOP_UNKNOWN_FIELD', message: 'unknown field "nmae"' });
   assert.throws(() => decode({ source: 'x', limits: { memory: 1 } }), { code: 'ORLOP_UNKNOWN_FIELD' });
+  assert.throws(() => decode({ source: 'x', deviceRequests: [{ capabilities: ['gpu'] }] }), {
+    message: 'deviceRequests.capabilities must be lists of texts',
+  });
   const ports = (wish: object) => decode({ source: 'x', ports: [{ containerPort: 80, protocol: 'tcp', ...wish }] });
   assert.throws(() => ports({ protocol: 'icmp' }), { message: 'protocol must be one of tcp, udp, sctp' });
   assert.throws(() => ports({ hostPort: { first: 0, last: 9 } }), { message: 'first must be a port, 1 to 65535' });
