@@ -50,7 +50,7 @@ export interface Container {
   stats(options?: { signal?: AbortSignal }): AsyncGenerator<Usage>;
   /** Runs a command in it to its end. The signal kills it. */
   exec(command: readonly string[], options?: ExecOptions): Promise<ExecResult>;
-  /** Starts a command in it and gives its streams. */
+  /** Starts a command in it and gives its streams, while it is being started. */
   spawn(command: readonly string[], options?: SpawnOptions): Promise<Process>;
   /** The streams of its own process. Before its start, nothing that it says is missed. */
   attach(options?: { stdin?: boolean; ignore?: 'stdout' | 'stderr'; signal?: AbortSignal }): Promise<Process>;

@@ -26,6 +26,9 @@ describe('the library', { skip: whyNot() }, () => {
     for await (const piece of pieces) all.push(piece);
     return Buffer.concat(all).toString();
   };
+  const until = async (is: () => Promise<boolean>): Promise<void> => {
+    while (!(await is())) await delay(10);
+  };
   const isThere = async ({ id }: Container): Promise<boolean> => (await engine.containers.list({ all: true })).some(({ Id }) => Id === id);
 
   describe('containers', () => {
@@ -106,8 +109,10 @@ describe('the library', { skip: whyNot() }, () => {
     assert.equal(await ended.exit, 143);
     await assert.rejects(ended.kill(), { kind: 'conflict' });
     {
-      await using left = await container.spawn(['sleep', '5002']);
-      assert.match(await processes(), /sleep 5002/);
+      await using left = await container.spawn(['sh', '-c', 'echo up; exec sleep 5002']);
+      const { value } = await left.stdout[Symbol.asyncIterator]().next();
+      assert.equal(Buffer.from(value ?? []).toString(), 'up\n');
+      await until(async () => /sleep 5002/.test(await processes()));
       assert.equal(await Promise.race([left.exit, delay(20, 'runs')]), 'runs');
     }
     assert.doesNotMatch(await processes(), /sleep 5002/);

@@ -50,6 +50,21 @@ describe('one more process in a container', { skip: whyNoEngine(), timeout: 120_
     test(`that does ${script} ends with ${code}`, async () => assert.equal((await exec(['sh', '-c', script])).exitCode, code));
   }
 
+  test('is ended and resized by who asks while it is being started', async () => {
+    const { execs } = host.engine;
+    const id = execs.create(box, requestOf(['sleep', '1000'], { terminal: true }));
+    await assert.rejects(execs.kill(id, 'KILL'), failsWith('conflict', 'ENGINE_EXEC_NOT_RUNNING'));
+    const starting = execs.start(id, { detach: false });
+    await Promise.all([execs.resize(id, 30, 90), execs.kill(id, 'KILL')]);
+    const attached = await starting;
+    assert.ok(attached !== null);
+    await readAttached(attached);
+    await until(() => !execs.inspect(id).running);
+    assert.equal(execs.inspect(id).exitCode, 137);
+    await assert.rejects(execs.kill(id, 'KILL'), failsWith('conflict', 'ENGINE_EXEC_NOT_RUNNING'));
+    await assert.rejects(execs.kill(id, 'NONSENSE'), failsWith('invalid-argument', 'SYS_UNKNOWN_SIGNAL'));
+  });
+
   test('says what it says on the stream it says it on', async () => {
     const { stdout, stderr } = await exec(['sh', '-c', 'echo out; echo err >&2']);
     assert.deepEqual([stdout, stderr], ['out\n', 'err\n']);

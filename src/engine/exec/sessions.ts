@@ -17,6 +17,8 @@ interface ExecSession {
   pid: number;
   exitCode: number | null;
   connection: MonitorConnection | null;
+  /** Settles when its start, if one is under way, has come to its end. */
+  starting: Promise<unknown>;
   /** Resolves with the exit code. */
   readonly ended: PromiseWithResolvers<number>;
 }
@@ -45,14 +47,11 @@ export function createExecs(context: EngineContext): Engine['execs'] {
     },
     start: (id, options) => startSession(context, find(id), options),
     async resize(id, rows, columns) {
-      const session = find(id);
-      if (session.connection === null) throw new OrlopError('conflict', 'ENGINE_EXEC_NOT_RUNNING', `exec ${id} is not running`);
-      session.connection.resize(rows, columns);
+      (await running(find(id))).resize(rows, columns);
     },
     async kill(id, signal) {
-      const session = find(id);
-      if (session.connection === null) throw new OrlopError('conflict', 'ENGINE_EXEC_NOT_RUNNING', `exec ${id} is not running`);
-      session.connection.signal(parseSignal(signal));
+      const number = parseSignal(signal);
+      (await running(find(id))).signal(number);
     },
     inspect: (id) => viewOf(find(id)),
     check(id) {
@@ -61,6 +60,13 @@ export function createExecs(context: EngineContext): Engine['execs'] {
       return viewOf(session);
     },
   };
+}
+
+/** Clients hear of a start before it is done: what they ask for then comes after it. */
+async function running(session: ExecSession): Promise<MonitorConnection> {
+  await session.starting;
+  if (session.connection !== null) return session.connection;
+  throw new OrlopError('conflict', 'ENGINE_EXEC_NOT_RUNNING', `exec ${session.id} is not running`);
 }
 
 function createSession(context: EngineContext, container: LiveContainer, request: ExecRequest): ExecSession {
@@ -72,6 +78,7 @@ function createSession(context: EngineContext, container: LiveContainer, request
     pid: 0,
     exitCode: null,
     connection: null,
+    starting: Promise.resolve(),
     ended: Promise.withResolvers(),
   };
   container.execs.add(session.id);
@@ -135,7 +142,9 @@ async function startSession(
       pair === null
         ? []
         : [{ socket: pair.descriptor, stdin: request.attachStdin, stdout: request.attachStdout, stderr: request.attachStderr }];
-    await runProcess(context, session, client, options.consoleSize ?? request.consoleSize ?? [24, 80]);
+    const starting = runProcess(context, session, client, options.consoleSize ?? request.consoleSize ?? [24, 80]);
+    session.starting = starting.catch(() => undefined);
+    await starting;
   } catch (error) {
     pair?.socket.destroy();
     endSession(session, exitCodeOfFailure(error));
