@@ -64,7 +64,7 @@ describe('each instruction', () => {
     ['VOLUME /a  /b', { kind: 'volume', volumes: ['/a', '/b'] }],
     ['VOLUME ["/a b", " c "]', { kind: 'volume', volumes: ['/a b', 'c'] }],
     ['ONBUILD  copy a b', { kind: 'onbuild', trigger: 'copy a b' }],
-    ['HEALTHCHECK NONE', { kind: 'healthcheck', health: { Test: ['NONE'] } }],
+    ['HEALTHCHECK --interval=5s none', { kind: 'healthcheck', health: { Test: ['NONE'] } }],
     ['HEALTHCHECK CMD a  b', { kind: 'healthcheck', health: { Test: ['CMD-SHELL', 'a  b'] } }],
     [
       'HEALTHCHECK --interval=1m30s --timeout=1.5s --start-period=0s --start-interval=5ms --retries=3 cmd ["a"]',

@@ -14,12 +14,12 @@ export function parseHealthcheck(request: Request): HealthcheckInstruction {
   const { word, rest } = cutWord(request.rest);
   if (word === '') throw mistake('HEALTHCHECK requires at least one argument');
   const type = word.toUpperCase();
+  const flags = parseFlags(request.flags, flagKinds);
   if (type === 'NONE') {
+    // Flags are taken and mean nothing: so BuildKit does.
     if (rest !== '') throw mistake('HEALTHCHECK NONE takes no arguments');
-    parseFlags(request.flags, {});
     return { kind: 'healthcheck', ...request.base, health: { Test: ['NONE'] } };
   }
-  const flags = parseFlags(request.flags, flagKinds);
   if (type !== 'CMD') throw mistake(`Unknown type ${JSON.stringify(type)} in HEALTHCHECK (try CMD)`);
   const health: Healthcheck = {
     Test: readTest(rest),
