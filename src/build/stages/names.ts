@@ -38,8 +38,8 @@ function familiar(name: string): string {
   }
 }
 
-/** What a name is that no stage has. Fails with invalid-argument when it cannot be an image's. */
-export function resolveOutside(contexts: readonly string[], name: string): Exclude<Named, { kind: 'stage' }> {
+/** What a name is that no stage has; `written` is what it was before expansion. Fails with invalid-argument when it cannot be an image's. */
+export function resolveOutside(contexts: readonly string[], name: string, written = name): Exclude<Named, { kind: 'stage' }> {
   if (name === 'scratch') return { kind: 'scratch' };
   const context = findContext(contexts, name);
   if (context !== undefined) return { kind: 'context', name: context };
@@ -47,11 +47,16 @@ export function resolveOutside(contexts: readonly string[], name: string): Exclu
     parseReference(name);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    const isCased = name !== name.toLowerCase();
-    const hint = isCased ? `names are lower case in FROM and --from, however the stage is written: ${name.toLowerCase()}` : undefined;
-    throw mistake(`failed to parse stage name ${JSON.stringify(name)}: invalid reference format: ${reason}`, hint);
+    const words = reason.startsWith('invalid reference format') ? reason : `invalid reference format: ${reason}`;
+    throw mistake(`failed to parse stage name ${JSON.stringify(name)}: ${words}`, hintFor(name, written));
   }
   return { kind: 'image', reference: name };
+}
+
+function hintFor(name: string, written: string): string | undefined {
+  if (name !== written) return `that is what ${written} expands to: give its ARG a default before the first FROM, or a --build-arg`;
+  const lower = name.toLowerCase();
+  return name === lower ? undefined : `names are lower case in FROM and --from, however the stage is written: ${lower}`;
 }
 
 /**

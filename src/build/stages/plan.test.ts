@@ -79,6 +79,10 @@ describe('arguments in FROM', () => {
     assert.deepEqual(bases(source, { buildArgs: { IMG: 'b' } }), [image('b')]);
     assert.deepEqual(bases('ARG A\nFROM ${A:-scratch}'), [{ kind: 'scratch' }]);
     assert.throws(() => plan('ARG A\nFROM $A'), /base name \(\$A\) should not be blank/);
+    assert.throws(() => plan('FROM a:$TAG'), {
+      message: /failed to parse stage name "a:": invalid reference format: (?!invalid)/,
+      hint: /a:\$TAG expands to/,
+    });
     assert.throws(() => plan('FROM ${A'), { message: /missing '}'/, code: 'BUILD_BAD_DOCKERFILE' });
   });
 

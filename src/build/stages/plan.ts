@@ -103,7 +103,7 @@ function planStage(
     const needs = listNeeds(file, options, [...stageTriggers(file, below.stage, stage.from.lines), ...stage.instructions]);
     return { stage, isReplaced: false, base: { kind: 'stage', index }, platform: below.platform, needs };
   }
-  const base = resolveOutside(options.namedContexts, name);
+  const base = resolveOutside(options.namedContexts, name, stage.from.image);
   const known =
     base.kind === 'image' ? options.triggers?.get(base.reference) : base.kind === 'context' ? options.triggers?.get(base.name) : [];
   const triggers = (known ?? []).map((trigger) => parseTrigger(trigger, { text: file.text, lines: stage.from.lines }));
