@@ -7,7 +7,7 @@ import { write, type Io } from '../io.ts';
 import { enterRawMode } from '../terminal/raw-mode.ts';
 import { requireTerminal } from '../terminal/require.ts';
 import { runSession } from '../terminal/session.ts';
-import { followSize, terminalSize } from '../terminal/size.ts';
+import { followSize, terminalSize, type TerminalSize } from '../terminal/size.ts';
 import { readDetachKeys } from '../values/detach-keys.ts';
 import { readEnvironment } from '../values/environment.ts';
 
@@ -51,11 +51,15 @@ interface JoinOptions {
 }
 
 async function join(engine: Client, io: Io, { id, terminal, stdin, detachKeys }: JoinOptions): Promise<number> {
-  const size = terminal ? terminalSize(io.stdout) : undefined;
-  const joined = await engine.execs.start(id, { terminal, consoleSize: size === undefined ? undefined : [size.rows, size.columns] });
   {
+    const alive = Promise.withResolvers<void>();
+    // A size of the window that comes before the process lives is kept for it.
+    const resize = ({ rows, columns }: TerminalSize): Promise<void> => alive.promise.then(() => engine.execs.resize(id, rows, columns));
+    using _size = terminal ? followSize(io.stdout, resize) : null;
+    const size = terminal ? terminalSize(io.stdout) : undefined;
+    const joined = await engine.execs.start(id, { terminal, consoleSize: size === undefined ? undefined : [size.rows, size.columns] });
+    alive.resolve();
     using _raw = terminal && stdin ? enterRawMode(io.stdin) : null;
-    using _size = terminal ? followSize(io.stdout, ({ rows, columns }) => engine.execs.resize(id, rows, columns)) : null;
     if ((await runSession(joined, io, { stdin, detachKeys })) === 'detached') {
       await write(io.stderr, 'detached: the process keeps running\r\n');
       return exitCodes.ok;

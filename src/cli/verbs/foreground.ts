@@ -6,7 +6,7 @@ import { reportError } from '../render/error.ts';
 import { enterRawMode } from '../terminal/raw-mode.ts';
 import { runSession } from '../terminal/session.ts';
 import { forwardSignals } from '../terminal/signals.ts';
-import { followSize, terminalSize } from '../terminal/size.ts';
+import { followSize, terminalSize, type TerminalSize } from '../terminal/size.ts';
 
 export interface ForegroundOptions {
   readonly id: string;
@@ -29,6 +29,10 @@ export interface ForegroundOptions {
 export async function runForeground(client: Client, io: Io, options: ForegroundOptions): Promise<number> {
   const { id, terminal, stdin, stdout, stderr, detachKeys } = options;
   const giveUp = new AbortController();
+  const alive = Promise.withResolvers<void>();
+  // What comes before the process lives is kept for it: signals, and new sizes of the window.
+  const resize = ({ rows, columns }: TerminalSize): Promise<void> => alive.promise.then(() => client.containers.resize(id, rows, columns));
+  using _size = terminal ? followSize(io.stdout, resize) : null;
   const condition = options.autoRemove ? 'removed' : options.start === undefined ? 'not-running' : 'next-exit';
   const [joined, expected] = await settleBoth(
     client.containers.attach(id, { stdin, stdout, stderr, detachKeys: detachKeys === '' ? undefined : detachKeys }),
@@ -36,8 +40,6 @@ export async function runForeground(client: Client, io: Io, options: ForegroundO
     (process) => process.stream.destroy(),
   );
   using raw = terminal && stdin ? enterRawMode(io.stdin) : null;
-  const alive = Promise.withResolvers<void>();
-  // What comes before the process lives is kept for it.
   const send = (signal: string): Promise<void> => alive.promise.then(() => client.containers.kill(id, signal));
   using _signals = options.signalProxy && !terminal ? forwardSignals(send) : null;
   try {
@@ -51,11 +53,9 @@ export async function runForeground(client: Client, io: Io, options: ForegroundO
     await reportError(io, error);
     return exitCodeOfStart(error);
   }
-  const resize = terminal ? ({ rows, columns }: { rows: number; columns: number }) => client.containers.resize(id, rows, columns) : null;
-  using _size = resize === null ? null : followSize(io.stdout, resize);
   // A container that ran before was sized for someone else's window.
   const size = terminalSize(io.stdout);
-  if (resize !== null && options.start === undefined && size !== undefined) await resize(size).catch(() => undefined);
+  if (terminal && options.start === undefined && size !== undefined) await resize(size).catch(() => undefined);
 
   const end = await runSession(joined, io, { stdin, detachKeys });
   raw?.[Symbol.dispose]();
