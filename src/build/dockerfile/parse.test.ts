@@ -179,6 +179,9 @@ describe('mistakes', () => {
     ['HEALTHCHECK TCP 80', /Unknown type "TCP" in HEALTHCHECK \(try CMD\)/],
     ['HEALTHCHECK --interval=50ns CMD a', /Interval "interval" cannot be less than 1ms/],
     ['HEALTHCHECK --interval=5 CMD a', /time: invalid duration "5"/],
+    ['HEALTHCHECK --interval=1e3s CMD a', /time: invalid duration "1e3s"/],
+    ['HEALTHCHECK --interval=999999h CMD a', /time: invalid duration/],
+    [`HEALTHCHECK --interval=${'1'.repeat(60_000)} CMD a`, /time: invalid duration "1{100}"/],
     ['HEALTHCHECK --retries=-1 CMD a', /--retries cannot be negative \(-1\)/],
     ['HEALTHCHECK --retries=x CMD a', /invalid value for --retries/],
   ];
