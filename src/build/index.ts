@@ -10,7 +10,7 @@ export { planStages } from './stages/plan.ts';
 export { copySelected, type CopyOptions } from './files/copy.ts';
 export { digestSelected, type KnownDigests } from './files/digest.ts';
 export { parseMode } from './files/mode.ts';
-export { noSource, type Selected, selectSources, showPath } from './files/select.ts';
+export { type Selected, selectSources, showPath } from './files/select.ts';
 export { openFilePlace, openOrMakeDirectory, type Owner } from './files/target.ts';
 export { type FileTree, openPath } from './files/tree.ts';
 export { isTar, readChunks, unpackTar } from './files/unpack.ts';

@@ -54,5 +54,5 @@ export function copyKey(step: CopyStep, root: Root, facts: { readonly sources: s
 }
 
 export function workdirKey(step: WorkdirStep, root: Root, epoch?: number): string {
-  return keyOf('workdir', root, [step.path, epoch ?? null]);
+  return keyOf('workdir', root, [step.path, step.config.config?.User ?? '', epoch ?? null]);
 }

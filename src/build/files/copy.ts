@@ -123,13 +123,12 @@ async function keepParents(copying: Copying, parents: ByteText): Promise<string>
   return `${at}/`;
 }
 
-/** What is in a directory, into another: the attributes of that stay as they are, unless it is made for it. */
+/** What is in a directory, into another, whose own attributes stay as they are; one that is made for it is like any directory on the way (BuildKit's). */
 async function copyContent(copying: Copying, handle: number, target: string): Promise<void> {
-  const { from, to } = copying;
-  const { descriptor, made } = openOrMakeDirectory(to, target, newDirectories(copying));
+  const { to } = copying;
+  const { descriptor } = openOrMakeDirectory(to, target, newDirectories(copying));
   try {
     await copyEntries(copying, handle, { descriptor, path: target.replace(/\/+$/, '') as ByteText, relative: '' as ByteText });
-    if (made) settle(copying, handle, descriptor, factsOf(from.addon, handle));
   } finally {
     to.addon.close(descriptor);
   }

@@ -16,7 +16,8 @@ export interface Selected {
 
 /**
  * What a source of COPY or ADD means in a tree: itself, or all that its pattern matches, in order. `..` stays at the top. `**` stands for any number of
- * directories. Nothing matches: an empty list for a pattern, not-found `BUILD_NO_SOURCE` for a plain path.
+ * directories. Nothing matches: an empty list for a pattern, which copies
+ * nothing, as BuildKit's; not-found `BUILD_NO_SOURCE` for a plain path.
  */
 export function selectSources(tree: FileTree, source: string): Selected[] {
   const { path, pivot } = parseSource(source);
@@ -50,7 +51,7 @@ function requireThere(tree: FileTree, path: ByteText, source: string): void {
   tree.addon.close(handle);
 }
 
-export function noSource(source: string): OrlopError {
+function noSource(source: string): OrlopError {
   return new OrlopError('not-found', 'BUILD_NO_SOURCE', `${JSON.stringify(source)}: not found`, { details: { source } });
 }
 

@@ -45,7 +45,7 @@ export function createExecutor(build: BuildRun): Executor {
   return {
     run: (step, work) => run(build, step, work),
     copy: (step, work) => transfer(build, step, work),
-    makeDirectory: (step, work) => makeWorkingDirectory(build, step.path, work),
+    makeDirectory: (step, work) => makeWorkingDirectory(build, step, work),
     digestSources: (step, work) => digestTransfer(build, step, work),
     digestMount(from, source, work) {
       const key = JSON.stringify([from, source]);

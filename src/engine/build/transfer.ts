@@ -11,7 +11,6 @@ import {
   isTar,
   type KnownDigests,
   type NewLayer,
-  noSource,
   openOrMakeDirectory,
   openPath,
   type Owner,
@@ -22,6 +21,7 @@ import {
   selectSources,
   showPath,
   unpackTar,
+  type WorkdirStep,
   type Work,
 } from '#build';
 import { OrlopError } from '#errors';
@@ -92,10 +92,12 @@ export function transfer(build: BuildRun, step: CopyStep, work: Work): Promise<N
   });
 }
 
-/** WORKDIR; null: the directory is there. */
-export function makeWorkingDirectory(build: BuildRun, path: string, work: Work): Promise<NewLayer | null> {
+/** WORKDIR, which belongs to the image's user, as BuildKit has it; null: the directory is there. */
+export function makeWorkingDirectory(build: BuildRun, { path, config }: WorkdirStep, work: Work): Promise<NewLayer | null> {
   return onSnapshot(build, work, async (to) => {
-    to.addon.close(openOrMakeDirectory(to, path, { owner: root }).descriptor);
+    const user = config.config?.User ?? '';
+    const owner = user === '' ? root : ownerOf(build, to, user);
+    to.addon.close(openOrMakeDirectory(to, path, { owner }).descriptor);
   });
 }
 
@@ -157,7 +159,6 @@ async function openPaths(
   try {
     const selected = sources.flatMap(({ pattern }) => selectSources(opened.tree, pattern));
     const wanted = withoutExcluded(opened.tree, selected, matcherOf(step));
-    if (wanted.length === 0 && selected.length === 0) throw noSource(sources.map(({ pattern }) => pattern).join(' '));
     return {
       ...opened,
       selected: wanted,

@@ -71,7 +71,6 @@ export function classicWords({ code, message, hint, details = {} }: OrlopError):
   if (code === 'BUILD_NO_SOURCE') {
     const instruction = String(details['step']).startsWith('ADD') ? 'ADD' : 'COPY';
     const source = String(details['source']);
-    if (/[*?[]/.test(source)) return { message: `${instruction} failed: no source files were specified` };
     const why = `file not found in build context or excluded by .dockerignore: stat ${source.replace(/^\/+/, '')}: file does not exist`;
     return { message: `${instruction} failed: ${why}` };
   }
