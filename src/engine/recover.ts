@@ -8,6 +8,7 @@ import { cgroupPathOf } from './container/cgroup-path.ts';
 import { createLive } from './container/live.ts';
 import { isActive, parseRecord, type ContainerRecord } from './container/record.ts';
 import { removeWhole } from './container/remove.ts';
+import { resumePause } from './container/stop.ts';
 import type { LiveContainer } from './container/table.ts';
 import { saveState, type EngineContext } from './context.ts';
 import { watchHealth } from './health/watch.ts';
@@ -73,7 +74,8 @@ async function takeUp(context: EngineContext, container: LiveContainer, boot: st
     // What is to be removed at its end and has no process has nobody who would start it: whoever made it asked an engine that is gone.
     const { request, state } = container.record;
     const isOver = ['created', 'exited'].includes(state.status) && state.comesBack !== true;
-    if (request.autoRemove === true && isOver) await removeWhole(context, container);
+    if (request.autoRemove === true && isOver && context.table.get(container.record.id) === container)
+      await removeWhole(context, container);
   } catch (error) {
     context.logger.error('a container could not be taken up', { container: container.record.name, error });
   }
@@ -82,6 +84,7 @@ async function takeUp(context: EngineContext, container: LiveContainer, boot: st
 async function recoverContainer(context: EngineContext, container: LiveContainer, boot: string): Promise<void> {
   const { record, files } = container;
   if (record.state.status === 'removing') return removeWhole(context, container);
+  if (record.making === true) return removeWhole(context, container, true);
   if (record.run === null) return;
   container.stopping = isActive(record.state.status) && record.state.stopped === true;
   // Of an earlier boot nothing runs: its pids are other processes' now, and what answers at the old socket is not its monitor.
@@ -96,6 +99,7 @@ async function recoverContainer(context: EngineContext, container: LiveContainer
     watchHealth(context, container);
     // A process that still waits for its start belongs to a start that was cut off.
     if (status.state !== 'running') connection.signal(9);
+    await resumePause(context, container);
     return;
   }
   monitor?.connection.close();

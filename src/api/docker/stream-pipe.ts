@@ -1,7 +1,6 @@
 import { Transform, type Duplex } from 'node:stream';
+import { endConnection } from '#api/http';
 import { createDetachScanner, createFrameDecoder, encodeFrame } from '#wire';
-
-const lingerMs = 5000;
 
 export interface PipeOptions {
   readonly stdin: boolean;
@@ -73,15 +72,6 @@ function createUnframer(): Transform {
       }
     },
   });
-}
-
-/** Ends our half and reads the client's away: closing over unread bytes would reset what it has not read yet. Who never ends is cut. */
-export function endConnection(client: Duplex): void {
-  client.end();
-  client.removeAllListeners('data').resume();
-  const timer = setTimeout(() => client.destroy(), lingerMs).unref();
-  client.once('end', () => client.destroy());
-  client.once('close', () => clearTimeout(timer));
 }
 
 function carryInput(client: Duplex, process: Duplex, options: PipeOptions, detach: () => void): void {

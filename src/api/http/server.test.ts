@@ -220,4 +220,12 @@ describe('the HTTP server', () => {
     }
     await strict.close();
   });
+
+  test('a connection whose upgrade was refused is closed when its client leaves', async () => {
+    const socket = connect({ path, allowHalfOpen: true });
+    socket.write('POST /refuse-late HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n');
+    for await (const _chunk of socket);
+    // Destroyed here, the other side has to see it: it closes at once what it would otherwise hold for ever.
+    await server.close(60_000);
+  });
 });

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { isOrlopError, OrlopError, toOrlopError } from '#errors';
 import type { Logger } from '#log';
 import { parseEndpoint, type Endpoint } from './endpoint.ts';
+import { endConnection } from './end-connection.ts';
 import { formatErrorAnswer } from './error-answer.ts';
 import { createExchange, type ServedExchange } from './exchange.ts';
 import { wantsUpgrade } from './hijack.ts';
@@ -157,7 +158,7 @@ async function serve(service: Service): Promise<void> {
   }
   if (exchange?.hijacked === true) return;
   // A body that nobody read would hold up the next request on this connection; an upgraded connection has no next request.
-  if (upgraded) request.socket.end();
+  if (upgraded) endConnection(request.socket);
   else drain(request);
 }
 

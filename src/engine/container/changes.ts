@@ -47,7 +47,7 @@ export async function commitContainer(context: EngineContext, ref: string, reque
   await using undo = new AsyncDisposableStack();
   const isRunning = record.state.status === 'running';
   if (isRunning && request.pause !== false) {
-    await pauseContainer(context, id);
+    await pauseContainer(context, id, { forWork: true });
     undo.defer(() => unpauseContainer(context, id));
   }
   const live = isActive(record.state.status) && request.pause === false;

@@ -3,7 +3,7 @@ import { OrlopError } from '#errors';
 import { firstBootFiles } from '#image';
 import { supportsLimit } from '#runtime';
 import { parseSignal } from '#sys';
-import { nowNs, publishContainerEvent, type EngineContext } from '../context.ts';
+import { nowNs, publishContainerEvent, saveRecord, type EngineContext } from '../context.ts';
 import type { ContainerId, CreateRequest, ImageView } from '../model.ts';
 import { mergeLogConfig } from '../logs/config.ts';
 import { checkLog } from '../logs/container-log.ts';
@@ -30,7 +30,7 @@ import { endingSignal, formatRecord, initialState, type ContainerRecord, type Li
 
 /**
  * Makes a container that can be started: its row, its place in a network, its writable layer. Undone whole when a step fails; the row comes
- * first, so that a kill between two steps leaves nothing that a removal does not find.
+ * first and says that it is being made, so that the next engine takes away what a kill between two steps leaves.
  */
 export async function createContainer(context: EngineContext, request: CreateRequest): Promise<{ id: ContainerId; warnings: string[] }> {
   const { image, view } = await resolveImageForUse(context, request.image);
@@ -87,6 +87,8 @@ async function makeContainer(
   }
   await reservePlaces(context, record, networks.places);
   await makeMounts(context, container, snapshot, undo);
+  // What goes at its end does so with this engine too, as long as it was not started: it needs no second row.
+  if (record.request.autoRemove !== true) saveRecord(context, container, container.record);
   undo.move();
   publishContainerEvent(context, container, 'create');
 }
@@ -179,7 +181,7 @@ function reserveName(context: EngineContext, record: ContainerRecord): void {
     createdNs: record.createdAtNs,
     image: record.image.manifest,
     chain: record.image.chain,
-    record: formatRecord(record),
+    record: formatRecord({ ...record, making: true }),
   });
 }
 

@@ -39,6 +39,8 @@ export interface ContainerState {
   readonly stopped?: boolean;
   /** Its end is half of a restart: whatever its policy, the engine starts it again, and if that engine dies the next one does. */
   readonly comesBack?: boolean;
+  /** It is paused for as long as the engine works on it: an engine that dies meanwhile leaves it to the next to go on with it. */
+  readonly pausedForWork?: boolean;
   /** It is being removed, and its anonymous volumes with it. */
   readonly removesVolumes?: boolean;
 }
@@ -80,6 +82,8 @@ export interface ContainerRecord {
   /** Ports of the host that lead to it: while it runs. */
   readonly ports: readonly PublishedPort[];
   readonly state: ContainerState;
+  /** On disk only: it is not whole yet, and nobody has been told of it. */
+  readonly making?: boolean;
   readonly run: RunFacts | null;
   /** It carries out a step of a build: what an engine's end leaves of it is removed. */
   readonly isStep?: boolean;

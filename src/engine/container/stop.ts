@@ -76,13 +76,16 @@ export async function endNow(context: EngineContext, container: LiveContainer): 
   await ended;
 }
 
-export async function pauseContainer(context: EngineContext, ref: string): Promise<void> {
+/** `forWork`: not because somebody wants it, but while the engine reads what must not change. */
+export async function pauseContainer(context: EngineContext, ref: string, { forWork = false } = {}): Promise<void> {
   const container = context.table.find(ref);
   await context.queues.run(container.record.id, async () => {
     requireRunning(container, ref);
     if (container.record.state.status === 'paused') {
       throw new OrlopError('conflict', 'ENGINE_CONTAINER_PAUSED', `Container ${ref} is already paused`);
     }
+    // Written down first: a pause for work that nobody knows of would have no end.
+    if ((container.record.state.pausedForWork ?? false) !== forWork) saveState(context, container, { pausedForWork: forWork });
     await cgroupOf(context, container).freeze();
     saveState(context, container, { status: 'paused' });
     publishContainerEvent(context, container, 'pause');
@@ -96,7 +99,7 @@ export async function unpauseContainer(context: EngineContext, ref: string): Pro
       throw new OrlopError('conflict', 'ENGINE_CONTAINER_NOT_PAUSED', `Container ${ref} is not paused`);
     }
     await cgroupOf(context, container).thaw();
-    saveState(context, container, { status: 'running' });
+    saveState(context, container, { status: 'running', pausedForWork: false });
     publishContainerEvent(context, container, 'unpause');
   });
 }
@@ -140,4 +143,20 @@ async function endsWithin(ended: Promise<void>, timeoutMs: number): Promise<bool
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Brings what the kernel does with a container that an earlier engine left running in line with its record: that engine may have died between the two. */
+export async function resumePause(context: EngineContext, container: LiveContainer): Promise<void> {
+  const { status, pausedForWork } = container.record.state;
+  const staysPaused = status === 'paused' && pausedForWork !== true;
+  try {
+    if (staysPaused) await cgroupOf(context, container).freeze();
+    else await cgroupOf(context, container).thaw();
+  } catch (error) {
+    // It has ended meanwhile, or this host has nothing to pause with, and then nothing is paused.
+    context.logger.debug('whether a container is paused was left as it was', { container: container.record.name, error });
+    return;
+  }
+  if (status === 'paused' && !staysPaused && isActive(container.record.state.status))
+    saveState(context, container, { status: 'running', pausedForWork: false });
 }

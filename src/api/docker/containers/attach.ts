@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { OrlopError } from '#errors';
-import { compareVersions, type Exchange } from '#api/http';
+import { compareVersions, endConnection, type Exchange } from '#api/http';
 import { frameHeader, multiplexedStreamType, parseDetachKeys, rawStreamType, type ContainerView } from '#wire';
-import { endConnection, pipeProcess } from '../stream-pipe.ts';
+import { pipeProcess } from '../stream-pipe.ts';
 import type { AttachedStream, ContainerBackend, LogRecord } from './backend.ts';
 
 /** `POST /containers/{id}/attach`: takes the connection over and carries the process's streams; `logs=1` sends what it has said before. */

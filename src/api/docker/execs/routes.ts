@@ -1,5 +1,5 @@
 import { OrlopError, toOrlopError } from '#errors';
-import type { Exchange, JsonReader, Route } from '#api/http';
+import { endConnection, type Exchange, type JsonReader, type Route } from '#api/http';
 import { encodeFrame, parseDetachKeys, type DockerExec, type ExecRequest, type ExecView } from '#wire';
 import { streamType } from '../containers/attach.ts';
 import { decodeSize } from '../containers/routes.ts';
@@ -88,7 +88,8 @@ async function start(backend: ExecBackend, exchange: Exchange): Promise<void> {
     });
   } catch (error) {
     const text = Buffer.from(`${toOrlopError(asStartFailure(error)).message}\r\n`);
-    socket.end(raw ? text : encodeFrame('stderr', text));
+    socket.write(raw ? text : encodeFrame('stderr', text));
+    endConnection(socket);
   }
 }
 
