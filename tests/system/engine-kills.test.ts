@@ -170,7 +170,7 @@ describe('the engine is killed in the middle of a command', { skip: whyNot() }, 
         await prepare?.();
         const first = engine.orlop(...command);
         // Any moment will do: nothing is expected of the time itself.
-        await delay(Math.random() * 150);
+        await delay(Math.random() * 50);
         await engine.kill();
         cutOff += (await first).code === 0 ? 0 : 1;
         await engine.start();
