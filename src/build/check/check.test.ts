@@ -4,7 +4,7 @@ import { parsePlatform } from '#oci';
 import { parseDockerfile } from '../dockerfile/parse.ts';
 import { parseIgnoreFile } from '#ignore';
 import { checkDockerfile, type CheckOptions } from './check.ts';
-import { enforceChecks, parseCheckSettings } from './settings.ts';
+import { enforceChecks, parseCheckSettings, readCheckSettings } from './settings.ts';
 
 const amd64 = parsePlatform('linux/amd64');
 const everything = parseCheckSettings('experimental=all');
@@ -170,6 +170,18 @@ describe('findings', () => {
     });
     assert.doesNotThrow(() => enforceChecks([], settings));
     assert.deepEqual(checkDockerfile(parseDockerfile('# check=skip=all\nFROM a AS B'), options), []);
+  });
+
+  test('are chosen by build arguments before the file', () => {
+    const file = parseDockerfile('# check=skip=all\nFROM a AS B\n# x\nARG c');
+    const rules = (buildArgs: Record<string, string>): unknown =>
+      checkDockerfile(file, { buildArgs, platform: amd64, buildPlatform: amd64, namedContexts: [] }).map(({ rule }) => rule);
+    assert.deepEqual(rules({}), []);
+    assert.deepEqual(rules({ BUILDKIT_DOCKERFILE_CHECK: '' }), ['StageNameCasing']);
+    assert.deepEqual(rules({ BUILDKIT_DOCKERFILE_CHECK: 'skip=StageNameCasing', BUILDKIT_DOCKERFILE_CHECK_EXPERIMENTAL: 'all' }), [
+      'InvalidDefinitionDescription',
+    ]);
+    assert.equal(readCheckSettings(file, { BUILDKIT_DOCKERFILE_CHECK: 'error=true' }).failOnWarnings, true);
   });
 
   test('have the addresses of Docker’s pages', () => {

@@ -5,13 +5,13 @@ import { globalArguments } from '../stages/arguments.ts';
 import { compileStage, scratchConfig } from '../stages/compile.ts';
 import { expandFrom, planStages } from '../stages/plan.ts';
 import { type RuleName, warning } from './rules.ts';
-import { type CheckSettings, parseCheckSettings, selectWarnings } from './settings.ts';
+import { type CheckSettings, readCheckSettings, selectWarnings } from './settings.ts';
 
 export interface CheckOptions extends PlanOptions {
   /** Configs of base images and contexts, by the reference or name that the plan has for them. Without one, variables that the base may have are not judged. */
   readonly bases?: ReadonlyMap<string, StageConfig>;
   readonly ignore?: IgnoreMatcher;
-  /** In place of the file's own `# check=…`. */
+  /** In place of what the file and the build arguments say. */
   readonly settings?: CheckSettings;
 }
 
@@ -22,7 +22,7 @@ export interface CheckOptions extends PlanOptions {
 export function checkDockerfile(file: Dockerfile, options: CheckOptions): Warning[] {
   const everyStage = options.target === undefined || options.target === '';
   const found = [...checkText(file), ...checkFrom(file, options), ...checkStages(planStages(file, { ...options, everyStage }), options)];
-  const settings = options.settings ?? parseCheckSettings(file.directives.check);
+  const settings = options.settings ?? readCheckSettings(file, options.buildArgs);
   return unique(selectWarnings(found, settings)).sort((a, b) => a.lines.first - b.lines.first);
 }
 

@@ -1,5 +1,6 @@
 import { OrlopError } from '#errors';
-import type { Warning } from '../model.ts';
+import type { Dockerfile, Warning } from '../model.ts';
+import { ownValue } from '../stages/arguments.ts';
 import { experimentalRules } from './rules.ts';
 
 /** What `# check=…`, or the client in its place, says about checks. */
@@ -8,6 +9,16 @@ export interface CheckSettings {
   /** Any finding fails the build. */
   readonly failOnWarnings: boolean;
   readonly experimental: ReadonlySet<string> | 'all';
+}
+
+/**
+ * The settings of one build: the file's `# check=`, unless the client has others in the build arguments BUILDKIT_DOCKERFILE_CHECK and
+ * BUILDKIT_DOCKERFILE_CHECK_EXPERIMENTAL (Docker's, "BuildKit built-in build args"). Fails with invalid-argument `BUILD_BAD_CHECK`.
+ */
+export function readCheckSettings(file: Dockerfile, buildArgs: Readonly<Record<string, string>>): CheckSettings {
+  const settings = parseCheckSettings(ownValue(buildArgs, 'BUILDKIT_DOCKERFILE_CHECK') ?? file.directives.check);
+  const experimental = ownValue(buildArgs, 'BUILDKIT_DOCKERFILE_CHECK_EXPERIMENTAL');
+  return experimental === undefined ? settings : { ...settings, experimental: readRules(experimental) };
 }
 
 /** `skip=Rule,Rule;error=true;experimental=all`. Fails with invalid-argument `BUILD_BAD_CHECK`. */

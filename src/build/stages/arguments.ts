@@ -69,11 +69,11 @@ export function proxyEnvironment(buildArgs: Readonly<Record<string, string>>): s
   return [...values].flatMap(([name, value]) => [`${name.toUpperCase()}=${value}`, `${name}=${value}`]);
 }
 
-/** Arguments that are for the builder, and are taken without an ARG. */
+/** Arguments that are for the builder, and are taken without an ARG. Others that BuildKit knows mean nothing here, and count as unused. */
 export function isPredefined(name: string): boolean {
   return (
     proxyNames.has(name.toLowerCase()) ||
-    name.startsWith('BUILDKIT_') ||
+    /^BUILDKIT_(SYNTAX|DOCKERFILE_CHECK(_EXPERIMENTAL)?)$/.test(name) ||
     name === 'SOURCE_DATE_EPOCH' ||
     /^(BUILD|TARGET)(PLATFORM|OS|OSVERSION|ARCH|VARIANT)$/.test(name) ||
     name === 'TARGETSTAGE'

@@ -106,7 +106,7 @@ describe('arguments in FROM', () => {
       BUILDKIT_INLINE_CACHE: '1',
       SOURCE_DATE_EPOCH: '0',
     };
-    assert.deepEqual(plan(source, { buildArgs }).unusedBuildArgs, ['D']);
+    assert.deepEqual(plan(source, { buildArgs }).unusedBuildArgs, ['D', 'BUILDKIT_INLINE_CACHE']);
   });
 });
 
@@ -230,6 +230,9 @@ describe('a frontend', () => {
   });
 
   test('of another language is refused by name', () => {
+    assert.throws(() => plan('# syntax=docker/dockerfile:1\nFROM a', { buildArgs: { BUILDKIT_SYNTAX: 'x/y' } }), {
+      code: 'BUILD_UNKNOWN_FRONTEND',
+    });
     for (const image of ['r2d4/mocker', 'docker/dockerfiles:1', 'ghcr.io/reproducible-containers/buildkit-nix:v0.1.0']) {
       assert.throws(
         () => plan(`# syntax=${image}\nFROM a`),

@@ -6,7 +6,7 @@ import type { Instruction, Lines } from '../dockerfile/model.ts';
 import { parseTrigger } from '../dockerfile/parse.ts';
 import { suggestion } from '../dockerfile/suggest.ts';
 import type { BaseSource, Dockerfile, PlannedStage, PlanOptions, SourceRef, Stage, StagePlan } from '../model.ts';
-import { globalArguments, isPredefined } from './arguments.ts';
+import { globalArguments, isPredefined, ownValue } from './arguments.ts';
 import { findContext, findStage, type Named, resolveCopySource, resolveMountSource, resolveOutside, stageTitle } from './names.ts';
 
 /** A stage and what it needs, before it is known which stages are needed. */
@@ -28,7 +28,7 @@ interface Node {
 export function planStages(file: Dockerfile, options: PlanOptions): StagePlan {
   const globals = globalArguments(file, options);
   const nodes: Node[] = [];
-  refuseFrontend(file);
+  refuseFrontend(ownValue(options.buildArgs, 'BUILDKIT_SYNTAX') ?? file.directives.syntax);
   refuseManyTriggers(file);
   for (const stage of file.stages) {
     const { lines } = stage.from;
@@ -50,10 +50,10 @@ export function planStages(file: Dockerfile, options: PlanOptions): StagePlan {
 }
 
 /**
- * `# syntax=` names an image that understands the file. Dockerfiles need none here, of whatever version and from whatever mirror; what another
+ * `# syntax=`, or the build argument BUILDKIT_SYNTAX in its place, names an image that understands the file. Dockerfiles need none here, of whatever version and from whatever mirror; what another
  * one would understand is another language.
  */
-function refuseFrontend({ directives: { syntax } }: Dockerfile): void {
+function refuseFrontend(syntax: string | undefined): void {
   const [image = ''] = (syntax ?? '').split(' ');
   const name =
     image

@@ -10,7 +10,7 @@ import {
   enforceChecks,
   formatExcerpt,
   type IgnoreMatcher,
-  parseCheckSettings,
+  readCheckSettings,
   parseDockerfile,
   parseIgnoreFile,
   planStages,
@@ -232,7 +232,7 @@ function planOptionsOf(request: BuildRequest): PlanOptions {
 }
 
 async function check(file: Dockerfile, planOptions: PlanOptions, ignore: IgnoreMatcher | null): Promise<BuildWarning[]> {
-  const settings = parseCheckSettings(file.directives.check);
+  const settings = readCheckSettings(file, planOptions.buildArgs);
   const options: CheckOptions = { ...planOptions, settings, ...(ignore === null ? {} : { ignore }) };
   const warnings = checkDockerfile(file, options);
   enforceChecks(warnings, settings);
