@@ -199,7 +199,7 @@ describe('names', asRoot, () => {
     const image = await importNamed(images, 'one', 'one');
     images.tag('one', 'two');
     const id = shortDigest(image.id);
-    await assert.rejects(images.remove(id, { users: nobody }), fails('conflict', 'IMAGE_HAS_NAMES', /one:latest, two:latest/));
+    await assert.rejects(images.remove(id, { users: nobody }), fails('conflict', 'IMAGE_HAS_NAMES', /referenced in multiple repositories/));
     assert.deepEqual((await images.remove(id, { users: nobody, force: true })).untagged, ['one:latest', 'two:latest']);
   });
 
@@ -207,11 +207,17 @@ describe('names', asRoot, () => {
     await using temporary = await openTemporaryStore();
     const images = createImages(temporary.store);
     const image = await importNamed(images, 'one', 'one');
-    const stopped = { name: 'old', running: false };
-    const running = { name: 'web', running: true };
+    const stopped = { id: 'a'.repeat(64), name: 'old', running: false };
+    const running = { id: 'b'.repeat(64), name: 'web', running: true };
     const remove = (force: boolean, ...used: (typeof stopped)[]): Promise<unknown> => images.remove('one', { force, users: () => used });
-    await assert.rejects(remove(false, stopped), fails('conflict', 'IMAGE_IN_USE', /"one:latest" is used by the stopped container "old"/));
-    await assert.rejects(remove(true, stopped, running), fails('conflict', 'IMAGE_IN_USE', /running container "web"/));
+    await assert.rejects(
+      remove(false, stopped),
+      fails('conflict', 'IMAGE_IN_USE', /"one:latest" \(must force\) - container a{12} is using its referenced image/),
+    );
+    await assert.rejects(
+      remove(true, stopped, running),
+      fails('conflict', 'IMAGE_IN_USE', /cannot be forced\) - image is being used by running container b{12}$/),
+    );
     temporary.store.metadata.containers.insert({
       id: 'c',
       name: 'old',

@@ -23,14 +23,24 @@ export function planRemoval({ image, name }: Found<Image>, { force, users }: Rem
   if (name !== null && image.names.length > 1) return [name];
   const shown = name === null ? shortDigest(image.id) : familiar(name);
   if (name === null && image.names.length > 1 && force !== true) {
-    throw new OrlopError('conflict', 'IMAGE_HAS_NAMES', `image ${shown} has several names: ${image.names.map(familiar).join(', ')}`, {
-      hint: 'remove them by name, or all of them with --force',
-    });
+    throw new OrlopError(
+      'conflict',
+      'IMAGE_HAS_NAMES',
+      `conflict: unable to delete ${shown} (must be forced) - image is referenced in multiple repositories`,
+      {
+        hint: `it is called ${image.names.map(familiar).join(', ')}: remove it by name, or all of them with --force`,
+      },
+    );
   }
   const holder = users(image).find(({ running }) => running) ?? users(image)[0];
   if (holder !== undefined && (holder.running || force !== true)) {
-    const state = holder.running ? 'running' : 'stopped';
-    throw new OrlopError('conflict', 'IMAGE_IN_USE', `image "${shown}" is used by the ${state} container "${holder.name}"`, {
+    const id = holder.id.slice(0, 12);
+    const forcing = holder.running ? 'cannot be forced' : 'must be forced';
+    const words =
+      name === null || holder.running
+        ? `conflict: unable to delete ${shown} (${forcing}) - image is being used by ${holder.running ? 'running' : 'stopped'} container ${id}`
+        : `conflict: unable to remove repository reference "${shown}" (must force) - container ${id} is using its referenced image ${shortDigest(image.id)}`;
+    throw new OrlopError('conflict', 'IMAGE_IN_USE', words, {
       hint: holder.running ? `stop and remove it first: orlop rm -f ${holder.name}` : `remove it first: orlop rm ${holder.name}`,
     });
   }

@@ -69,6 +69,7 @@ export const parentAnnotation = 'orlop.parent';
 
 /** A container that stands on an image, as its owner tells it. */
 export interface ImageUser {
+  readonly id: string;
   readonly name: string;
   readonly running: boolean;
 }

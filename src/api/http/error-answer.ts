@@ -19,7 +19,14 @@ const statuses: Readonly<Record<ErrorKind, number>> = {
 };
 
 /** Errors for which Docker has words of its own: its clients compare them whole, so that a hint stands beside them and not among them. */
-const plainKinds: ReadonlySet<ErrorKind> = new Set(['invalid-argument', 'not-found', 'already-exists', 'conflict', 'failed-precondition']);
+const plainKinds: ReadonlySet<ErrorKind> = new Set([
+  'invalid-argument',
+  'not-found',
+  'already-exists',
+  'conflict',
+  'failed-precondition',
+  'permission-denied',
+]);
 
 export interface ErrorAnswer {
   readonly status: number;

@@ -47,7 +47,7 @@ function usersOf(context: EngineContext, image: Image): ImageUser[] {
   return context.table
     .all()
     .filter(({ record }) => record.image.id === image.id || record.mounts.some((mount) => mount.image?.id === image.id))
-    .map(({ record }) => ({ name: record.name, running: isActive(record.state.status) }));
+    .map(({ record }) => ({ id: record.id, name: record.name, running: isActive(record.state.status) }));
 }
 
 function viewOf(context: EngineContext, image: Image): ImageView {
