@@ -100,7 +100,8 @@ const answers: readonly (readonly [call: Call, ...but: readonly RegExp[]])[] = [
   [['GET', '/containers/json?all=1&size=1']],
   [['GET', '/containers/json?filters=%7B%22is-task%22%3A%5B%22true%22%5D%7D']],
   // What Docker shows of its own storage; options that nobody gave are lists here and null there; memory of the kernel is no limit any more.
-  [['GET', '/containers/box/json?size=1'], /^\.GraphDriver/, /^\.HostConfig\./],
+  // A dockerd without a bridge says of each container that its network is disabled.
+  [['GET', '/containers/box/json?size=1'], /^\.GraphDriver/, /^\.HostConfig\./, /NetworkDisabled$/],
   [['GET', '/images/json']],
   // The container that an image was made in is not kept, and storage is shown by its name alone.
   [['GET', '/images/busybox:test/json'], /^\.Container/, /^\.GraphDriver/],
