@@ -405,6 +405,8 @@ def volumes_and_mounts():
 @case
 def networks_connect_and_disconnect():
     network = client.networks.create("py-net", labels={"a": "b"})
+    network.reload()
+    assert network.attrs["IPAM"]["Options"] is None and network.attrs["IPAM"]["Driver"] == "default"
     box = client.containers.create(BUSYBOX, ["sleep", "1000"], network="py-net")
     box.start()
     box.reload()

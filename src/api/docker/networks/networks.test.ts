@@ -98,7 +98,7 @@ describe('a network', () => {
     const shown = networkOf(view, { containers: true });
     assert.deepEqual(shown.IPAM, {
       Driver: 'default',
-      Options: {},
+      Options: null,
       Config: [{ Subnet: '10.0.0.0/8', IPRange: '10.1.0.0/16', Gateway: '10.0.0.1', AuxiliaryAddresses: { a: '10.0.0.2' } }],
     });
     assert.deepEqual(shown.Containers, {

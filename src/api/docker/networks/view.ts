@@ -12,7 +12,8 @@ export function networkOf(view: NetworkView, { containers }: { readonly containe
     Driver: view.driver === 'none' ? 'null' : view.driver,
     EnableIPv4: view.ipv4,
     EnableIPv6: view.ipv6,
-    IPAM: { Driver: 'default', Options: view.isBuiltIn ? null : {}, Config: view.pools.map(poolOf) },
+    // Options of an address manager are refused, so there are none; clients compare that with what they asked for.
+    IPAM: { Driver: 'default', Options: null, Config: view.pools.map(poolOf) },
     Internal: view.internal,
     Attachable: view.attachable,
     Ingress: false,
