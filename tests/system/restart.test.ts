@@ -37,7 +37,7 @@ describe('restart policies and updates', { skip: whyNot() }, () => {
     await until('back', /^restarting 3 [1-9]/);
     assert.match(await engine.must('ps', '--format', '{{.Names}} {{.Status}}', '-a'), /^back (Restarting \(3\)|Up) /m);
     const refused = await engine.orlop('rm', 'back');
-    assert.match(refused.stderr, /cannot remove container "back": container is (restarting|running)/);
+    assert.match(refused.stderr, /cannot remove container "\/back": container is (restarting|running)/);
     await engine.must('stop', '-t', '1', 'back');
     await until('back', /^exited/);
     const before = await lines('back');
