@@ -1,5 +1,6 @@
 export { createHttpServer, type HttpServer, type HttpServerOptions } from './server.ts';
 export type { AnswerStream, Exchange } from './exchange.ts';
+export { createPieceQueue, type PieceQueue } from './line-queue.ts';
 export type { Route } from './router.ts';
 export type { Query } from './query.ts';
 export { createJsonReader, type JsonReader } from './json-reader.ts';

@@ -1,5 +1,5 @@
 import { OrlopError, toOrlopError } from '#errors';
-import { type Exchange, formatErrorAnswer, type Route } from '#api/http';
+import { createPieceQueue, type Exchange, formatErrorAnswer, type Route } from '#api/http';
 import {
   type BuildCacheView,
   type BuildEvent,
@@ -62,10 +62,12 @@ async function build(builds: BuildBackend['builds'], exchange: Exchange): Promis
   const received = await decodeBuildBody(exchange.body);
   const { request, logins, id } = received.body;
   const out = exchange.stream(200, buildStreamType);
-  let last = Promise.resolve();
-  const send = (line: BuildLine): void => {
-    last = last.then(() => out.write(encodeFrame('stdout', Buffer.from(`${JSON.stringify(line)}\n`))));
-  };
+  const frame = (line: BuildLine): Uint8Array => encodeFrame('stdout', Buffer.from(`${JSON.stringify(line)}\n`));
+  const queue = createPieceQueue(
+    () => out,
+    () => frame({ event: { type: 'notice', text: '[output clipped: it comes faster than it is read]' } }),
+  );
+  const send = (line: BuildLine): void => queue.send(frame(line), { droppable: 'event' in line && line.event.type === 'log' });
   try {
     const result = await builds.build(request, {
       ...(id === undefined ? {} : { id }),
@@ -74,7 +76,7 @@ async function build(builds: BuildBackend['builds'], exchange: Exchange): Promis
       report: (event) => send({ event }),
       signal: exchange.signal,
       async output(archive) {
-        await last;
+        await queue.settled();
         for await (const chunk of archive) await out.write(encodeFrame('stderr', chunk));
       },
     });
@@ -84,7 +86,7 @@ async function build(builds: BuildBackend['builds'], exchange: Exchange): Promis
     const { status, body } = formatErrorAnswer(error);
     send({ error: { status, ...body, ...(error.details === undefined ? {} : { details: error.details }) } });
   }
-  await last;
+  await queue.settled();
 }
 
 function contextsOf({ body, nextContext }: ReceivedBuild): {

@@ -1,9 +1,21 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { constants, closeSync, lstatSync, mkdirSync, mkdtempSync, openSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  constants,
+  closeSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeEach, describe, test } from 'node:test';
+import { afterEach, beforeEach, describe, test } from 'node:test';
 import { isOrlopError } from '#errors';
 import { parseIgnoreFile } from '#ignore';
 import { loadAddon } from '#sys';
@@ -30,24 +42,45 @@ describe('files between two trees', skip, () => {
   };
   const copy = (sources: readonly string[], options: CopyOptions): Promise<void> =>
     inTree(join(top, 'from'), (from) =>
-      inTree(join(top, 'to'), (to) => copySelected(from, sources.flatMap((source) => selectSources(from, source)), to, options)),
+      inTree(join(top, 'to'), (to) =>
+        copySelected(
+          from,
+          sources.flatMap((source) => selectSources(from, source)),
+          to,
+          options,
+        ),
+      ),
     );
   const digest = (...sources: string[]): Promise<string> =>
-    inTree(join(top, 'from'), (from) => digestSelected(from, sources.flatMap((source) => selectSources(from, source))));
-  const list = (): string => execFileSync('find', ['.', '-mindepth', '1', '-printf', '%P %y %l\n'], { cwd: join(top, 'to'), encoding: 'utf8' });
-  const shown = (): string[] => list().split('\n').filter((line) => line !== '').map((line) => line.trim()).sort();
+    inTree(join(top, 'from'), (from) =>
+      digestSelected(
+        from,
+        sources.flatMap((source) => selectSources(from, source)),
+      ),
+    );
+  const list = (): string =>
+    execFileSync('find', ['.', '-mindepth', '1', '-printf', '%P %y %l\n'], { cwd: join(top, 'to'), encoding: 'utf8' });
+  const shown = (): string[] =>
+    list()
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => line.trim())
+      .sort();
   const at = (...parts: string[]): string => join(top, ...parts);
 
-  beforeEach((t) => {
+  beforeEach(() => {
     top = mkdtempSync(join(tmpdir(), 'orlop-copy-'));
     outside = mkdtempSync(join(tmpdir(), 'orlop-outside-'));
-    t.after(() => [top, outside].forEach((path) => rmSync(path, { recursive: true })));
     for (const path of ['from/d/sub', 'from/e', 'to']) mkdirSync(at(path), { recursive: true });
     writeFileSync(at('from/d/f'), 'f');
     writeFileSync(at('from/d/sub/g'), 'g');
     writeFileSync(at('from/e/one.txt'), '1');
     writeFileSync(at('from/e/two.txt'), '2');
     writeFileSync(at('from/e/three.md'), '3');
+  });
+
+  afterEach(() => {
+    for (const path of [top, outside]) rmSync(path, { recursive: true });
   });
 
   test('of a directory comes what is in it, into what is there or is made', async () => {
@@ -67,9 +100,15 @@ describe('files between two trees', skip, () => {
     await copy(['e/*.txt', '../../d/f'], { target: '/z/' });
     assert.deepEqual(shown(), ['z d', 'z/f f', 'z/one.txt f', 'z/two.txt f']);
     await inTree(at('from'), (from) => {
-      assert.deepEqual(selectSources(from, '**/g').map(({ path }) => path), ['d/sub/g']);
+      assert.deepEqual(
+        selectSources(from, '**/g').map(({ path }) => path),
+        ['d/sub/g'],
+      );
       assert.deepEqual(selectSources(from, 'none*'), []);
-      assert.throws(() => selectSources(from, 'none'), (error) => isOrlopError(error, 'not-found'));
+      assert.throws(
+        () => selectSources(from, 'none'),
+        (error) => isOrlopError(error, 'not-found'),
+      );
     });
   });
 
@@ -80,8 +119,17 @@ describe('files between two trees', skip, () => {
   });
 
   test('owner, mode and time of all that is copied', async () => {
-    await copy(['d'], { target: '/o', owner: { uid: 7, gid: 8 }, mode: (_mode, isDirectory) => (isDirectory ? 0o711 : 0o600), timeNs: 5_000_000_000n });
-    for (const [path, mode] of [['o/f', 0o600], ['o/sub', 0o711], ['o/sub/g', 0o600]] as const) {
+    await copy(['d'], {
+      target: '/o',
+      owner: { uid: 7, gid: 8 },
+      mode: (_mode, isDirectory) => (isDirectory ? 0o711 : 0o600),
+      timeNs: 5_000_000_000n,
+    });
+    for (const [path, mode] of [
+      ['o/f', 0o600],
+      ['o/sub', 0o711],
+      ['o/sub/g', 0o600],
+    ] as const) {
       const facts = lstatSync(at('to', path));
       assert.deepEqual([facts.uid, facts.gid, facts.mode & 0o777, facts.mtimeMs], [7, 8, mode, 5000], path);
     }
@@ -133,7 +181,13 @@ describe('files between two trees', skip, () => {
     const before = await digest('d', 'e/*');
     execFileSync('touch', ['-d', '2001-01-01', at('from/d/f'), at('from/e')]);
     assert.equal(await digest('d', 'e/*'), before);
-    for (const change of ['chmod 600 d/f', 'chmod 644 d/f; chown 9 d/f', 'chown 0 d/f; echo x > d/f', 'echo -n f > d/f; mv d/f d/F', 'mv d/F d/f; mkdir d/empty']) {
+    for (const change of [
+      'chmod 600 d/f',
+      'chmod 644 d/f; chown 9 d/f',
+      'chown 0 d/f; echo x > d/f',
+      'echo -n f > d/f; mv d/f d/F',
+      'mv d/F d/f; mkdir d/empty',
+    ]) {
       execFileSync('sh', ['-c', change], { cwd: at('from') });
       assert.notEqual(await digest('d', 'e/*'), before, change);
     }
@@ -148,7 +202,10 @@ describe('files between two trees', skip, () => {
       assert.equal(readFileSync(at('to', `t${flag}`, 'd/sub/g'), 'utf8'), 'g');
     }
     const climbing = execFileSync('tar', ['-cPf', '-', '--transform', 's,^d,../../d,', '-C', at('from'), 'd/f']);
-    await assert.rejects(inTree(at('to'), (to) => unpackTar(to, pieces(climbing), { target: '/t' })), (error) => isOrlopError(error, 'invalid-argument'));
+    await assert.rejects(
+      inTree(at('to'), (to) => unpackTar(to, pieces(climbing), { target: '/t' })),
+      (error) => isOrlopError(error, 'invalid-argument'),
+    );
     symlinkSync(outside, at('from/way'));
     const led = execFileSync('tar', ['-cf', '-', '-C', at('from'), 'way']);
     const file = execFileSync('tar', ['-cf', '-', '--transform', 's,^d/f,way/f,', '-C', at('from'), 'd/f']);

@@ -38,7 +38,11 @@ describe('a name and a pattern', () => {
     test(`${pattern} ${matches ? 'takes' : 'leaves'} ${name}`, () => assert.equal(createNameMatcher(pattern)(name), matches));
 
   for (const pattern of ['[]a]', '[-]', '[x-]', '[-x]', '\\', '[a-b-c]', '[', '[^', 'a['])
-    test(`${pattern} is none`, () => assert.throws(() => createNameMatcher(pattern), (error) => isOrlopError(error, 'invalid-argument')));
+    test(`${pattern} is none`, () =>
+      assert.throws(
+        () => createNameMatcher(pattern),
+        (error) => isOrlopError(error, 'invalid-argument'),
+      ));
 
   test('many stars take no time that grows with them', () => {
     assert.equal(createNameMatcher(`${'a*'.repeat(120)}b`)('a'.repeat(255)), false);

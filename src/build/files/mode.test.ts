@@ -21,16 +21,27 @@ test('symbolic modes do what chmod does without a umask', (t) => {
   mkdirSync(folder);
   const texts = ['u=rwX,go=rX', 'a+x', 'go-rwx', '+t', 'u+s,g+s', 'o=u', 'g=o-w', 'ug=rw,o=', 'a=', 'u=rwxs', '-x', '=r', 'g+X', 'u-s'];
   for (const text of texts) {
-    for (const [path, isDirectory] of [[file, false], [folder, true]] as const) {
+    for (const [path, isDirectory] of [
+      [file, false],
+      [folder, true],
+    ] as const) {
       for (const before of [0o640, 0o751, 0o4755, 0o2750, 0o1777]) {
         chmodSync(path, before);
         execFileSync('sh', ['-c', 'umask 0; chmod -- "$0" "$1"', text, path]);
         const expected = lstatSync(path).mode & 0o7777;
-        assert.equal(parseMode(text)(before, isDirectory).toString(8), expected.toString(8), `${text} on ${before.toString(8)} ${isDirectory}`);
+        assert.equal(
+          parseMode(text)(before, isDirectory).toString(8),
+          expected.toString(8),
+          `${text} on ${before.toString(8)} ${isDirectory}`,
+        );
       }
     }
   }
 });
 
 for (const text of ['', '9', '77777', 'x', 'u=q', 'u', '+w,', 'rwx'])
-  test(`${JSON.stringify(text)} is no mode`, () => assert.throws(() => parseMode(text), (error) => isOrlopError(error, 'invalid-argument')));
+  test(`${JSON.stringify(text)} is no mode`, () =>
+    assert.throws(
+      () => parseMode(text),
+      (error) => isOrlopError(error, 'invalid-argument'),
+    ));

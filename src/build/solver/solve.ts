@@ -47,6 +47,8 @@ interface Solving {
   readonly images: Map<string, Promise<BaseImage>>;
   readonly lines: Numbering;
   readonly limit: ReturnType<typeof createLimiter>;
+  /** A stage has failed: the others are given up. */
+  readonly fail: (error: unknown) => void;
 }
 
 /** Lines of the file over all stages, in the order in which a sequential build comes to them. */
@@ -64,15 +66,20 @@ export async function solve(plan: StagePlan, ports: SolverPorts, options: SolveO
   const giveUp = new AbortController();
   const signal = AbortSignal.any([options.signal, giveUp.signal]);
   const limit = createLimiter(options.sequential ? 1 : options.parallel);
-  const solving: Solving = { plan, ports, options, signal, limit, stages: new Map(), images: new Map(), lines: numberLines(plan) };
+  const failures: unknown[] = [];
+  const fail = (error: unknown): void => {
+    failures.push(error);
+    giveUp.abort(error);
+  };
+  const solving: Solving = { plan, ports, options, signal, limit, fail, stages: new Map(), images: new Map(), lines: numberLines(plan) };
   try {
     if (options.sequential) for (const position of plan.stages.keys()) await stageAt(solving, position);
     return await stageAt(solving, plan.target);
   } catch (error) {
-    giveUp.abort(error);
+    fail(error);
     // What runs side by side has let go of everything before the build has ended.
     await Promise.allSettled(solving.stages.values());
-    throw error;
+    throw failures[0];
   }
 }
 
@@ -89,8 +96,8 @@ function numberLines(plan: StagePlan): Numbering {
 function stageAt(solving: Solving, position: number): Promise<SolvedStage> {
   const running = solving.stages.get(position) ?? solveStage(solving, position);
   solving.stages.set(position, running);
-  // Whoever needs it hears of its failure; that nobody may is no accident.
-  running.catch(() => undefined);
+  // Whoever needs it may be waiting for another stage, which would go on in vain.
+  running.catch(solving.fail);
   return running;
 }
 

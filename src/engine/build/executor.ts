@@ -110,6 +110,8 @@ function requestOf({ request }: BuildRun, step: RunStep): CreateRequest {
     kind: 'app',
     image: '',
     network,
+    // Whoever builds hears what is said; it is kept nowhere else.
+    logging: { driver: 'none', options: {} },
     ...(limits === undefined ? {} : { limits }),
     ...(ulimits === undefined ? {} : { ulimits }),
     ...(shmSizeBytes === undefined ? {} : { shmSizeBytes }),

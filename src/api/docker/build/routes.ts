@@ -1,5 +1,5 @@
 import { isOrlopError, OrlopError, toOrlopError } from '#errors';
-import type { AnswerStream, Exchange, Route } from '#api/http';
+import { type AnswerStream, createPieceQueue, type Exchange, type Route } from '#api/http';
 import { type BuildCacheView, type BuildPruneOptions, formatTime, parseDuration, parseTime } from '#wire';
 import type { BuildBackend } from './backend.ts';
 import { decodeBuild, loginsOf } from './decode.ts';
@@ -28,11 +28,11 @@ async function build(builds: BuildBackend['builds'], exchange: Exchange): Promis
   const quiet = exchange.query.flag('q');
   const id = exchange.query.text('buildid');
   let out: AnswerStream | null = null;
-  let last = Promise.resolve();
-  const send = (lines: readonly BuildLine[]): void => {
-    if (lines.length === 0) return;
-    const stream = (out ??= exchange.stream(200, 'application/json'));
-    last = last.then(() => stream.write(lines.map((line) => `${JSON.stringify(line)}\r\n`).join('')));
+  const open = (): AnswerStream => (out ??= exchange.stream(200, 'application/json'));
+  const textOf = (lines: readonly BuildLine[]): string => lines.map((line) => `${JSON.stringify(line)}\r\n`).join('');
+  const queue = createPieceQueue(open, () => textOf([{ stream: '[output clipped: it comes faster than it is read]\n' }]));
+  const send = (lines: readonly BuildLine[], droppable = false): void => {
+    if (lines.length > 0) queue.send(textOf(lines), { droppable });
   };
   const classic = createClassicLines();
   try {
@@ -44,8 +44,8 @@ async function build(builds: BuildBackend['builds'], exchange: Exchange): Promis
       report(event) {
         const lines = classic.of(event);
         // From the first base image on, what fails is told in the stream, as Docker's builder does.
-        if (event.type === 'start' && event.step !== 'context') out ??= exchange.stream(200, 'application/json');
-        if (!quiet) send(lines);
+        if (event.type === 'start' && event.step !== 'context') open();
+        if (!quiet) send(lines, event.type === 'log');
       },
     });
     send(quiet ? [{ stream: `${result.id}\n` }] : resultLines(result, classic.notices));
@@ -53,7 +53,7 @@ async function build(builds: BuildBackend['builds'], exchange: Exchange): Promis
     if (out === null) throw inDockersWords(toOrlopError(thrown));
     send([failedLine(thrown)]);
   }
-  await last;
+  await queue.settled();
 }
 
 function inDockersWords(error: OrlopError): OrlopError {

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { describe, test } from 'node:test';
+import { isOrlopError } from '#errors';
+import type { BuildRequest } from '#wire';
+import { parseArguments } from '../arguments/parse.ts';
+import { findCommand } from '../commands/index.ts';
+import { packContext, readIgnoreFile } from './build-files.ts';
+import { readBuildFlags, readNamedContexts, readOutput } from './build-flags.ts';
+
+async function flags(words: readonly string[], env: Record<string, string> = {}): Promise<BuildRequest> {
+  const found = findCommand(['build']);
+  assert.ok(found !== undefined);
+  return readBuildFlags(parseArguments(found.command, [...words, '.']), env);
+}
+
+describe('flags of a build', () => {
+  test('build arguments: as given, from the environment, or left out', async () => {
+    const { buildArgs } = await flags(['--build-arg', 'A=1=2', '--build-arg', 'B', '--build-arg', 'C', '--build-arg', 'D='], {
+      B: 'b',
+      SOURCE_DATE_EPOCH: '5',
+    });
+    assert.deepEqual(buildArgs, { A: '1=2', B: 'b', D: '', SOURCE_DATE_EPOCH: '5' });
+  });
+
+  test('secrets from files and variables', async (t) => {
+    const directory = mkdtempSync(join(tmpdir(), 'orlop-secret-'));
+    t.after(() => rmSync(directory, { recursive: true }));
+    writeFileSync(join(directory, 'f'), 'file');
+    const { secrets = {} } = await flags(
+      [
+        '--secret',
+        `id=a,src=${directory}/f`,
+        '--secret',
+        'id=b,env=VAR',
+        '--secret',
+        'id=VAR',
+        '--secret',
+        `type=file,id=c,source=${directory}/f`,
+      ],
+      { VAR: 'var' },
+    );
+    const plain = Object.fromEntries(Object.entries(secrets).map(([id, text]) => [id, Buffer.from(text, 'base64').toString()]));
+    assert.deepEqual(plain, { a: 'file', b: 'var', VAR: 'var', c: 'file' });
+    await assert.rejects(flags(['--secret', `id=a,src=${directory}/none`]), (error) => isOrlopError(error, 'not-found'));
+    await assert.rejects(flags(['--secret', 'id=a,typo=x']), /unexpected key "typo"/);
+  });
+
+  test('agents, and keys that are none', async () => {
+    assert.deepEqual((await flags(['--ssh', 'default', '--ssh', 'other=/run/x'], { SSH_AUTH_SOCK: '/run/agent' })).ssh, {
+      default: '/run/agent',
+      other: '/run/x',
+    });
+    await assert.rejects(flags(['--ssh', 'default']), (error) => isOrlopError(error, 'failed-precondition'));
+    await assert.rejects(flags(['--ssh', 'default=/root/.ssh/id_ed25519']), (error) => isOrlopError(error, 'unimplemented'));
+  });
+
+  test('outputs', () => {
+    const of = (...entries: string[]): string => {
+      const { kind, dest = '', isDirectory } = readOutput(entries);
+      return `${kind} ${dest}${isDirectory ? '/' : ''}`;
+    };
+    assert.deepEqual(
+      [
+        of(),
+        of('out'),
+        of('-'),
+        of('type=local,dest=x'),
+        of('type=tar,dest=x'),
+        of('type=docker'),
+        of('type=docker,dest=x'),
+        of('type=oci'),
+        of('type=cacheonly'),
+      ],
+      ['image ', 'tar out/', 'tar -', 'tar x/', 'tar x', 'image ', 'docker x', 'oci -', 'none '],
+    );
+    assert.throws(() => readOutput(['type=what']), /the type is/);
+    assert.throws(
+      () => readOutput(['type=image,push=true']),
+      (error) => isOrlopError(error, 'unimplemented'),
+    );
+  });
+
+  test('named contexts: what is sent has a number', () => {
+    assert.deepEqual(readNamedContexts(['a=dir', 'b=docker-image://x:1', 'c=https://example.com/x.git', 'd=../e']), {
+      contexts: {
+        a: { kind: 'sent', stream: 0 },
+        b: { kind: 'image', reference: 'x:1' },
+        c: { kind: 'remote', url: 'https://example.com/x.git' },
+        d: { kind: 'sent', stream: 1 },
+      },
+      directories: ['dir', '../e'],
+    });
+  });
+});
+
+test('a context has what is not ignored, in order, and belongs to root', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'orlop-context-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const files = ['Dockerfile', 'a', 'node_modules/x/y', 'sub/keep', 'sub/drop', '.dockerignore', 'b.log', '-dash'];
+  for (const path of files) {
+    mkdirSync(dirname(join(directory, path)), { recursive: true });
+    writeFileSync(join(directory, path), path === '.dockerignore' ? 'node_modules\nsub\n!sub/keep\n*.log\n' : path);
+  }
+  symlinkSync('/etc/passwd', join(directory, 'link'));
+  const pieces: Uint8Array[] = [];
+  for await (const piece of packContext(directory, await readIgnoreFile(directory, join(directory, 'Dockerfile')))) pieces.push(piece);
+  const { stdout } = spawnSync('tar', ['-tvf', '-', '--numeric-owner'], { input: Buffer.concat(pieces), encoding: 'utf8' });
+  const rows = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split(/\s+/));
+  assert.deepEqual(
+    rows.map((row) => row[5]),
+    ['./-dash', './.dockerignore', './Dockerfile', './a', './link', './sub/keep'],
+  );
+  assert.ok(rows.every((row) => row[1] === '0/0'));
+});
