@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect, createServer as createSocketServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text as readText } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { isOrlopError, type OrlopError } from '#errors';
 import { createTarEntry, endOfArchive, formatTarEntry, padding, readTarMembers, toByteText } from '#store';
 import type { BuildEvent, BuildRequest, BuildResult } from '#wire';
+import { forwardAgent } from './ssh-agent.ts';
 import { never, openTestEngine, type TestEngine, whyNoEngine } from '../fixtures/test-engine.ts';
 
 type Files = Readonly<Record<string, string | { readonly mode?: number; readonly content?: string; readonly link?: string }>>;
@@ -201,6 +210,102 @@ RUN --mount=type=tmpfs,target=/mem,size=1m mount | grep -c ' /mem ' && ! test -e
     const error = await failure(running);
     assert.equal(error.kind, 'cancelled');
     assert.deepEqual(host.engine.containers.list({ all: true }), []);
+  });
+
+  test('files, archives, Dockerfiles and repositories from the web', async (t) => {
+    const served = mkdtempSync(join(tmpdir(), 'orlop-web-'));
+    t.after(() => rmSync(served, { recursive: true }));
+    writeFileSync(join(served, 'file.txt'), 'fetched\n');
+    writeFileSync(join(served, 'Dockerfile'), 'FROM busybox\nRUN echo from the web\n');
+    execFileSync('tar', ['-czf', join(served, 'context.tar.gz'), '-C', served, 'Dockerfile', 'file.txt']);
+    const git = (...args: string[]): string =>
+      execFileSync('git', ['-c', 'user.name=x', '-c', 'user.email=x@x', ...args], { cwd: join(served, 'work'), encoding: 'utf8' });
+    mkdirSync(join(served, 'work/sub'), { recursive: true });
+    writeFileSync(join(served, 'work/sub/Dockerfile'), 'FROM busybox\nCOPY here /\nRUN cat /here\n');
+    writeFileSync(join(served, 'work/sub/here'), 'from git\n');
+    symlinkSync(served, join(served, 'work/astray'));
+    git('init', '-q', '-b', 'main');
+    git('add', '.');
+    git('commit', '-q', '-m', 'x');
+    git('clone', '-q', '--bare', '.', '../repository.git');
+    execFileSync('git', ['update-server-info'], { cwd: join(served, 'repository.git') });
+    const server = createServer((request, response) => {
+      const path = join(served, new URL(request.url ?? '/', 'http://x').pathname);
+      if (!existsSync(path) || statSync(path).isDirectory()) return void response.writeHead(404).end();
+      createReadStream(path).pipe(response);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.after(() => server.close());
+    const web = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const sum = createHash('sha256').update('fetched\n').digest('hex');
+
+    const added = await build({
+      Dockerfile: `FROM busybox\nADD ${web}/file.txt /a/\nADD --checksum=sha256:${sum} ${web}/file.txt /b\nADD ${web}/context.tar.gz /c/\nADD ${web}/repository.git#main:sub /d\nRUN cat /a/file.txt /b /d/here; stat -c %a /b; ls /c\n`,
+    });
+    assert.equal(added.output, 'fetched\nfetched\nfrom git\n600\ncontext.tar.gz\n');
+    const wrong = await failure(build({ Dockerfile: `FROM busybox\nADD --checksum=sha256:${'0'.repeat(64)} ${web}/file.txt /b\n` }));
+    assert.equal(wrong.code, 'BUILD_WRONG_CHECKSUM');
+    assert.equal((await build({}, { remote: `${web}/Dockerfile` })).output, 'from the web\n');
+    assert.equal((await build({}, { remote: `${web}/context.tar.gz`, noCache: true })).output, 'from the web\n');
+    assert.equal((await build({}, { remote: `${web}/repository.git#main:sub` })).output, 'from git\n');
+    const astray = await failure(build({}, { remote: `${web}/repository.git#main:astray` }));
+    assert.equal(astray.code, 'BUILD_BAD_URL');
+    const none = await failure(build({}, { remote: `${web}/repository.git#nothing` }));
+    assert.equal(none.code, 'BUILD_GIT_FAILED');
+  });
+
+  test('an agent of the client answers in a step', async (t) => {
+    const directory = mkdtempSync(join(tmpdir(), 'orlop-agent-'));
+    t.after(() => rmSync(directory, { recursive: true }));
+    const agent = createSocketServer((socket) => socket.end('hello')).listen(join(directory, 'agent'));
+    t.after(() => agent.close());
+    const Dockerfile = 'FROM busybox\nRUN --mount=type=ssh,uid=5 test -S "$SSH_AUTH_SOCK" && stat -c %u "$SSH_AUTH_SOCK"\n';
+    assert.equal((await build({ Dockerfile }, { ssh: { default: join(directory, 'agent') } })).output, '5\n');
+    await using _forwarded = await forwardAgent(join(directory, 'forwarded'), join(directory, 'agent'));
+    assert.equal(await readText(connect(join(directory, 'forwarded'))), 'hello');
+    const missing = await failure(build({ Dockerfile: 'FROM busybox\nRUN --mount=type=ssh,required=true true\n' }));
+    assert.equal(missing.code, 'BUILD_NO_AGENT');
+  });
+
+  test('archives are unpacked by ADD alone, and other contexts have names', async () => {
+    const tar = execFileSync('tar', ['-cf', '-', '-C', '/', '--transform', 's,^,in/,', 'etc/hostname'], { encoding: 'latin1' });
+    const built = await build(
+      {
+        Dockerfile:
+          'FROM busybox\nADD a.tar /added\nCOPY a.tar /copied\nCOPY --from=other /bin/busybox /b\nRUN ls /added/in/etc; test -f /copied && ls /b\n',
+        'a.tar': tar,
+      },
+      { namedContexts: { other: { kind: 'image', reference: 'busybox' } } },
+    );
+    assert.equal(built.output, 'hostname\n/b\n');
+  });
+
+  test('what a stage inherits by ONBUILD is done, and may copy from other stages', async () => {
+    await build({ Dockerfile: 'FROM busybox\nONBUILD COPY a /triggered\nONBUILD RUN cat /triggered\n' }, { names: ['base-with-triggers'] });
+    const built = await build({ Dockerfile: 'FROM base-with-triggers\nRUN echo own\n', a: 'trigger\n' });
+    assert.equal(built.output, 'trigger\nown\n');
+  });
+
+  test('limits hold in steps', async () => {
+    const Dockerfile =
+      'FROM busybox\nRUN ulimit -n; df -k /dev/shm | tail -1 | tr -s " " | cut -d" " -f2; grep friend /etc/hosts | cut -f1\n';
+    const built = await build(
+      { Dockerfile },
+      {
+        ulimits: [{ name: 'nofile', soft: 77, hard: 77 }],
+        shmSizeBytes: 1024 * 1024,
+        extraHosts: ['friend:192.0.2.9'],
+        limits: { memoryBytes: 32e6 },
+      },
+    );
+    assert.equal(built.output, '77\n1024\n192.0.2.9\n');
+    const greedy = await failure(
+      build(
+        { Dockerfile: 'FROM busybox\nRUN head -c 100m /dev/zero | tail > /dev/null\n' },
+        { limits: { memoryBytes: 16e6, memorySwapBytes: 16e6 } },
+      ),
+    );
+    assert.match(greedy.message, /exit code: 137/);
   });
 
   test('pruning takes what no image needs', async () => {

@@ -49,15 +49,24 @@ export async function checkOut(place: GitPlace, directory: string, { keepGitDir,
     await git('fetch', '--quiet', '--depth', '1', 'origin', wanted);
     await git('checkout', '--quiet', 'FETCH_HEAD');
   } catch (error) {
-    // Not every server gives out a commit by its name alone.
-    if (!/^[0-9a-f]{7,64}$/.test(wanted) || signal.aborted) throw error;
-    await git('fetch', '--quiet', '--tags', 'origin', '+refs/heads/*:refs/remotes/origin/*');
-    await git('checkout', '--quiet', wanted);
+    if (signal.aborted) throw error;
+    // Plain files on a web server cannot give a part of the history.
+    if (/shallow/.test(String(error))) {
+      await git('fetch', '--quiet', 'origin', wanted);
+      await git('checkout', '--quiet', 'FETCH_HEAD');
+    } else await fetchByCommit(git, wanted, error);
   }
   if (existsSync(join(directory, '.gitmodules'))) await git('submodule', 'update', '--quiet', '--init', '--recursive', '--depth', '1');
   const commit = (await git('rev-parse', 'HEAD')).trim();
   if (!keepGitDir) await rm(join(directory, '.git'), { recursive: true, force: true });
   return commit;
+}
+
+/** Not every server gives out a commit by its name alone: then all branches are fetched. */
+async function fetchByCommit(git: (...args: string[]) => Promise<string>, wanted: string, error: unknown): Promise<void> {
+  if (!/^[0-9a-f]{7,64}$/.test(wanted)) throw error;
+  await git('fetch', '--quiet', '--tags', 'origin', '+refs/heads/*:refs/remotes/origin/*');
+  await git('checkout', '--quiet', wanted);
 }
 
 /** Only ways to reach a repository that are transports: `ext::` and files of the host are none. */

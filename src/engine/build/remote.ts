@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { constants, createWriteStream, openSync } from 'node:fs';
+import { constants, createWriteStream, openSync, readlinkSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { isTar, readChunks, unpackTar } from '#build';
-import { OrlopError } from '#errors';
+import { isErrno, OrlopError } from '#errors';
+import { O_DIRECTORY, O_PATH, openInRoot } from '#sys';
 import type { EngineContext } from '../context.ts';
 import { checkOut, parseGitPlace } from './git.ts';
 import { openTree, type Scratch } from './scratch.ts';
@@ -35,7 +36,7 @@ export function createRemoteFiles(context: EngineContext, scratch: Scratch, sign
   return {
     file: (url) => once(files, url, () => fetchFile(context, scratch, url, signal)),
     repository: (url, { keepGitDir }) =>
-      once(repositories, `${keepGitDir} ${url}`, () => fetchRepository(scratch, url, { keepGitDir, signal })),
+      once(repositories, `${keepGitDir} ${url}`, () => fetchRepository(context, scratch, url, { keepGitDir, signal })),
   };
 }
 
@@ -57,6 +58,7 @@ async function fetchFile(context: EngineContext, scratch: Scratch, text: string,
 }
 
 async function fetchRepository(
+  context: EngineContext,
   scratch: Scratch,
   url: string,
   options: { readonly keepGitDir: boolean; readonly signal: AbortSignal },
@@ -65,10 +67,25 @@ async function fetchRepository(
   if (place === null) throw new OrlopError('invalid-argument', 'BUILD_BAD_URL', `${JSON.stringify(url)} is no address of a Git repository`);
   const { path } = scratch.make('repository');
   const commit = await checkOut(place, path, options);
-  if (place.directory === '') return { path, commit };
-  if (place.directory.split('/').includes('..'))
-    throw new OrlopError('invalid-argument', 'BUILD_BAD_URL', `${JSON.stringify(place.directory)} is not in the repository`);
-  return { path: join(path, place.directory), commit };
+  return { path: place.directory === '' ? path : directoryInside(context, path, place.directory), commit };
+}
+
+/** Where a directory of a repository really is: a link in it leads to no other place of this machine. */
+function directoryInside({ addon }: EngineContext, path: string, directory: string): string {
+  const top = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    const inside = openInRoot(addon, top, directory, O_PATH | O_DIRECTORY);
+    try {
+      return readlinkSync(`/proc/self/fd/${inside}`);
+    } finally {
+      addon.close(inside);
+    }
+  } catch (cause) {
+    if (!isErrno(cause, 'ENOENT', 'ENOTDIR', 'ELOOP')) throw cause;
+    throw new OrlopError('not-found', 'BUILD_BAD_URL', `the repository has no directory ${JSON.stringify(directory)}`, { cause });
+  } finally {
+    addon.close(top);
+  }
 }
 
 /** What an address stands for as a context: a directory with files, or a Dockerfile's text. */
