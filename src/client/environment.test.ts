@@ -5,19 +5,18 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { chooseHost, readTls } from './environment.ts';
 
-test('a flag goes before ORLOP_HOST, and that before DOCKER_HOST', () => {
-  const env = { ORLOP_HOST: 'unix:///o', DOCKER_HOST: 'unix:///d' };
+test("a flag goes before ORLOP_HOST, and Docker's variables mean another engine", () => {
+  const env = { ORLOP_HOST: 'unix:///o', DOCKER_HOST: 'unix:///d', DOCKER_TLS_VERIFY: '1' };
   assert.equal(chooseHost({ host: 'unix:///f' }, env), 'unix:///f');
   assert.equal(chooseHost({}, env), 'unix:///o');
-  assert.equal(chooseHost({}, { ...env, ORLOP_HOST: '' }), 'unix:///d');
-  assert.equal(chooseHost({}, {}), 'unix:///run/orlop/orlop.sock');
-  assert.equal(chooseHost({}, { DOCKER_TLS_VERIFY: '0' }), 'tcp://localhost:2376');
+  assert.equal(chooseHost({}, { ...env, ORLOP_HOST: '' }), 'unix:///run/orlop/orlop.sock');
+  assert.equal(chooseHost({}, { ORLOP_TLS_VERIFY: '0' }), 'tcp://localhost:2376');
 });
 
 test('certificates come from flags or a directory; what was named has to be there', () => {
   const directory = mkdtempSync(join(tmpdir(), 'orlop-env-'));
   try {
-    const env = { DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: directory };
+    const env = { ORLOP_TLS_VERIFY: '1', ORLOP_CERT_PATH: directory };
     assert.equal(readTls({}, {}), undefined);
     assert.equal(readTls({ tlsVerify: false }, env), undefined);
     assert.throws(() => readTls({}, env), { code: 'CLIENT_TLS_FILE', message: /ca\.pem cannot be read: ENOENT/ });

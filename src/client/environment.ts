@@ -17,8 +17,8 @@ export interface HostChoice {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * The engine's address and what it is reached with, by Docker's rules: HOST, TLS_VERIFY (anything but nothing means yes) and CERT_PATH (a directory with ca.pem,
- * cert.pem and key.pem, by default ~/.docker), each as ORLOP_… or else DOCKER_…. With TLS and no address it is Docker's port on this machine.
+ * The engine's address and what it is reached with, by Docker's rules under our own names: ORLOP_HOST, ORLOP_TLS_VERIFY (anything but nothing means yes) and ORLOP_CERT_PATH (a
+ * directory with ca.pem, cert.pem and key.pem, by default ~/.docker). With TLS and no address it is Docker's port on this machine. DOCKER_HOST means another engine.
  */
 export function chooseHost(choice: HostChoice, env: Environment): string {
   return choice.host ?? wordOf(env, 'HOST') ?? (wantsTls(choice, env) ? defaultTlsHost : defaultHost);
@@ -51,7 +51,7 @@ function wantsTls({ tlsVerify }: HostChoice, env: Environment): boolean {
 }
 
 function wordOf(env: Environment, name: string): string | undefined {
-  return [env[`ORLOP_${name}`], env[`DOCKER_${name}`]].find((word) => word !== undefined && word !== '');
+  return env[`ORLOP_${name}`] || undefined;
 }
 
 function codeOf(cause: unknown): string {

@@ -73,7 +73,7 @@ export interface ConnectOptions extends ClientOptions {
 }
 
 /**
- * The engine at `host`; without it, the one that the environment names by the rules of Docker's clients (ORLOP_HOST or DOCKER_HOST, and likewise TLS_VERIFY and CERT_PATH), else
+ * The engine at `host`; without it, the one that the environment names by the rules of Docker's clients (ORLOP_HOST, ORLOP_TLS_VERIFY and ORLOP_CERT_PATH), else
  * the default one. Nothing is sent before the first call. invalid-argument for an address that is none.
  */
 export function connect({ lease = false, tls, ...options }: ConnectOptions = {}): Engine {

@@ -40,13 +40,13 @@ async function openFileSystem(addon: Addon, { fstype, device, options }: LocalMo
   return addon.mountDetached(fstype, [['source', device], ...(readOnly ? [['ro', null] as const] : []), ...data], set | options.tree.set);
 }
 
-/** The kernel knows servers by their addresses only: `addr=name` is looked up here, as mount.nfs does. */
+/** The kernel knows servers by their addresses only: `addr=name` is looked up here. Of a server with both, the IPv4 one, as Docker does. */
 async function optionOf(fstype: string, option: string): Promise<MountOption> {
   const equals = option.indexOf('=');
   if (equals < 0) return [option, null];
   const [key, value] = [option.slice(0, equals), option.slice(equals + 1)];
   const isServer = key === 'addr' && (fstype.startsWith('nfs') || fstype === 'cifs') && isIP(value) === 0;
-  return [key, isServer ? (await lookup(value)).address : value];
+  return [key, isServer ? (await lookup(value, { order: 'ipv4first' })).address : value];
 }
 
 function openBind(addon: Addon, { device, options }: LocalMount): number {

@@ -20,7 +20,7 @@ describe('bad input gets one sentence, what to do, and the documented code', { s
     { name: 'a bad reference', argv: ['run', '--rm', 'UPPER case', 'true'], code: 125, says: /UPPER case/ },
     { name: 'an unknown flag', argv: ['run', '--colour', image, 'true'], code: 125, says: /--colour/ },
     { name: 'a flag that is not supported', argv: ['run', '--rm', '--io-maxiops', '5', image, 'true'], code: 125, says: /--io-maxiops/ },
-    { name: 'an unknown verb', argv: ['sail'], code: 125, says: /sail/ },
+    { name: 'an unknown verb', argv: ['sail'], code: 1, says: /sail/ },
     { name: 'a missing container', argv: ['logs', 'nobody'], code: 1, says: /No such container: nobody/ },
     { name: 'a bad container name', argv: ['run', '--name', '-x-', image, 'true'], code: 125, says: /-x-/ },
     { name: 'a relative working directory', argv: ['run', '--rm', '-w', 'here', image, 'true'], code: 125, says: /here/ },

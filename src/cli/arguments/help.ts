@@ -36,9 +36,9 @@ Groups of commands:
 ${formatRows(Object.entries(groups).map(([group, summary]): [string, string] => [`  ${group}`, summary]))}
 Options:
 ${formatRows([
-  ['  -H, --host string', "The engine's address, unix:// or tcp:// (default $ORLOP_HOST, $DOCKER_HOST, unix:///run/orlop/orlop.sock)"],
-  ['      --tlsverify', 'Reach the engine with certificates (default when $ORLOP_TLS_VERIFY or $DOCKER_TLS_VERIFY is set)'],
-  ['      --tlscacert file', "The engine's authority (default ca.pem in $ORLOP_CERT_PATH, $DOCKER_CERT_PATH, ~/.docker)"],
+  ['  -H, --host string', "The engine's address, unix:// or tcp:// (default $ORLOP_HOST, unix:///run/orlop/orlop.sock)"],
+  ['      --tlsverify', 'Reach the engine with certificates (default when $ORLOP_TLS_VERIFY is set)'],
+  ['      --tlscacert file', "The engine's authority (default ca.pem in $ORLOP_CERT_PATH, ~/.docker)"],
   ['      --tlscert file', 'Our certificate (default cert.pem there)'],
   ['      --tlskey file', 'Its key (default key.pem there)'],
   ['      --config dir', 'Where logins and keys that detach are kept (default $DOCKER_CONFIG, ~/.docker)'],
