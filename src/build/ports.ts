@@ -81,6 +81,8 @@ export interface Work {
 export interface NewLayer {
   readonly diffId: Digest;
   readonly chainId: ChainId;
+  /** Its blob, where making it could not be put off. */
+  readonly descriptor?: Descriptor;
 }
 
 /** What steps made, by what they depend on. Survives builds and engines. */
@@ -94,7 +96,7 @@ export interface StepCache {
 
 export interface CachedStep {
   /** null: the step changed nothing. */
-  readonly layer: (NewLayer & { readonly descriptor: Descriptor | null }) | null;
+  readonly layer: (Omit<NewLayer, 'descriptor'> & { readonly descriptor: Descriptor | null }) | null;
   /** ISO 8601. */
   readonly created: string;
 }

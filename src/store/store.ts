@@ -86,7 +86,6 @@ export async function openStore({
     limits,
     background,
     directories: layers.directories,
-    apply: layers.apply,
     rows: layerRows,
     logger,
   });

@@ -175,7 +175,8 @@ export interface Snapshotter {
   /**
    * Makes the writable part a layer on top of the chain, which the lease holds; null when it changes nothing. By overlay nothing is copied: the directory is renamed, and what
    * is left of the snapshot can only be removed. The container must have ended. The layer's files get to disk with `LayerStore.sync`; when the host goes down before that,
-   * the layer is forgotten. Fails as `commit`, and with resource-exhausted.
+   * the layer is forgotten. Fails as `commit`, with resource-exhausted, and with
+   * failed-precondition `STORE_NOT_ADOPTABLE` for whole copies and disks.
    */
   adopt(lease: Lease, containerId: string, chain: ChainId | null, options?: AdoptOptions): Promise<Layer | null>;
   /** All that the container sees of its root, as one tar. Nothing is mounted, no link followed. Fails as `commit`. */

@@ -5,9 +5,9 @@ import { copyKey, runKey, workdirKey } from '../cache/keys.ts';
 import type { CompiledStage, CopyStep, FileSource, RunStep, StageConfig, StagePlan, Step } from '../model.ts';
 import {
   type BaseImage,
+  type CachedStep,
   emptyRoot,
   type ImageSource,
-  type NewLayer,
   type Root,
   type SolvedStage,
   type SolverPorts,
@@ -229,7 +229,7 @@ function cancelled(cause: unknown): OrlopError {
 }
 
 interface Outcome {
-  readonly layer: (NewLayer & { readonly descriptor: Root['layers'][number]['descriptor'] }) | null;
+  readonly layer: CachedStep['layer'];
   readonly key: string | null;
   /** ISO 8601; empty: nothing was made. */
   readonly created: string;
@@ -268,7 +268,7 @@ async function carryOut(solving: Solving, step: Exclude<Step, { kind: 'config' }
         ? await executor.copy(step, work)
         : await executor.makeDirectory(step, work);
   const created = now();
-  const made = { layer: layer === null ? null : { ...layer, descriptor: null }, created };
+  const made = { layer: layer === null ? null : { ...layer, descriptor: layer.descriptor ?? null }, created };
   cache.put(key, { ...made, description: step.createdBy ?? step.source });
   return { ...made, key, cached: false };
 }

@@ -308,6 +308,24 @@ RUN --mount=type=tmpfs,target=/mem,size=1m mount | grep -c ' /mem ' && ! test -e
     assert.match(greedy.message, /exit code: 137/);
   });
 
+  test('builds on whole copies, where there is no overlay', async () => {
+    await using other = await openTestEngine({ snapshots: 'native' });
+    const events: BuildEvent[] = [];
+    const { id } = await other.engine.builds.build(
+      { network: 'none', names: ['copied'] },
+      {
+        context: contextOf({ Dockerfile: 'FROM busybox\nCOPY a /a\nRUN rm /a && echo b > /b\n', a: 'a' }),
+        report: (event) => void events.push(event),
+        signal: never,
+      },
+    );
+    assert.equal(other.engine.images.inspect('copied').id, id);
+    const names: string[] = [];
+    const container = await other.create(['true'], { image: 'copied' });
+    for await (const { entry } of readTarMembers(other.engine.archives.export(container))) names.push(entry.path);
+    assert.ok(names.includes('b') && !names.includes('a') && !names.includes('.dockerenv'), names.join());
+  });
+
   test('pruning takes what no image needs', async () => {
     await build({ Dockerfile: 'FROM busybox AS a\nRUN echo > /pruned\nFROM busybox\nCOPY --from=a /pruned /kept\n' }, { names: ['keeps'] });
     const pruned = await host.engine.builds.prune({});

@@ -1,4 +1,4 @@
-import type { CachedStep, NewLayer, StepCache } from '#build';
+import type { CachedStep, StepCache } from '#build';
 import type { Descriptor } from '#oci';
 import type { BuildStepRow, Lease, Store } from '#store';
 import { nowNs } from '../context.ts';
@@ -8,7 +8,7 @@ interface StepFacts {
   readonly description: string;
   /** ISO 8601. */
   readonly created: string;
-  readonly layer: (NewLayer & { readonly descriptor: Descriptor | null }) | null;
+  readonly layer: CachedStep['layer'];
 }
 
 export interface StepBook {

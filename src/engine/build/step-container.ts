@@ -15,6 +15,7 @@ import { nowNs, publishContainerEvent, type EngineContext } from '../context.ts'
 import type { ContainerId } from '../model.ts';
 import { knownPlaces, planNetworks } from '../network/mode.ts';
 import { reservePlaces } from '../network/places.ts';
+import { takeLayer } from './take-layer.ts';
 import type { ResolvedMount } from '../volume/resolved-mount.ts';
 
 /** A process that is run on top of a chain, and whose changes become a layer. */
@@ -142,7 +143,7 @@ export async function adoptStep(
   return context.queues.run(id, async () => {
     const { record } = context.table.find(id);
     const stubs = [...mountPoints, ...record.mounts.map(({ target }) => target), ...Object.keys(record.request.tmpfs ?? {})];
-    return context.store.snapshots.adopt(lease, id, record.image.chain, { stubs, ...options });
+    return takeLayer(context, lease, { id, chain: record.image.chain }, { stubs, ...options });
   });
 }
 

@@ -32,6 +32,7 @@ import { createContainerId } from '../container/names.ts';
 import type { BuildRun } from './executor.ts';
 import { openSource } from './contexts.ts';
 import { openTree } from './scratch.ts';
+import { takeLayer } from './take-layer.ts';
 
 /** Some of a step's files: where they are, and what is to be done with them. */
 interface Part extends Disposable {
@@ -118,7 +119,7 @@ async function onSnapshot(
     } finally {
       await context.addon.closeAside(descriptor);
     }
-    return await snapshots.adopt(lease, id, chain, { ...(latestNs === undefined ? {} : { latestNs }), signal: work.context.signal });
+    return await takeLayer(context, lease, { id, chain }, { ...(latestNs === undefined ? {} : { latestNs }), signal: work.context.signal });
   } finally {
     await snapshots.remove(id);
   }

@@ -149,7 +149,10 @@ export async function writeFailed(
   written: Written,
   { layer, root, config }: { readonly layer: NewLayer | null; readonly root: Root; readonly config: StageConfig },
 ): Promise<string> {
-  const grown: Root = layer === null ? root : { chain: layer.chainId, layers: [...root.layers, { ...layer, descriptor: null, key: null }] };
+  const grown: Root =
+    layer === null
+      ? root
+      : { chain: layer.chainId, layers: [...root.layers, { ...layer, descriptor: layer.descriptor ?? null, key: null }] };
   const history = grown.layers.map(() => ({ created: timeOf(written), created_by: 'a step that failed' }));
   const platform = { os: config.os, architecture: config.architecture };
   const target = await write(written, { root: grown, base: root, config, history, baseHistory: 0, created: timeOf(written) }, platform);

@@ -3,7 +3,7 @@ import { rename } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { isErrno, OrlopError } from '#errors';
 import type { Logger } from '#log';
-import { bootId, type Addon, type DiskLimits, type Making, removeTree } from '#sys';
+import { type Addon, bootId, type DiskLimits, type Making, removeTree } from '#sys';
 import type { BackgroundTasks } from '../background.ts';
 import { diskError } from '../disk-errors.ts';
 import { emptyLayer, type Layout } from '../layout.ts';
@@ -22,7 +22,6 @@ import type {
   ChangesOptions,
   ChainId,
   Layer,
-  LayerStore,
   Lease,
   Snapshot,
   SnapshotDriver,
@@ -36,7 +35,6 @@ export interface SnapshotterParts {
   readonly limits: DiskLimits;
   readonly background: BackgroundTasks;
   readonly directories: (chain: ChainId) => string[];
-  readonly apply: LayerStore['apply'];
   readonly rows: LayerRows;
   readonly logger: Logger | undefined;
 }
@@ -147,11 +145,12 @@ export function createSnapshotter(parts: SnapshotterParts, driver: Driver): Owne
     async adopt(lease, containerId, chain, options = {}) {
       const upper = join(layout.container(containerId), 'upper');
       try {
-        if (driver.isWhole || !existsSync(upper)) {
-          await using opened = await openUpper(containerId);
-          const tar = driver.commit(opened.upper, absolute(chain), {});
-          return await parts.apply(lease, tar, { parent: chain, ...(options.signal === undefined ? {} : { signal: options.signal }) });
-        }
+        if (driver.isWhole || !existsSync(upper))
+          throw new OrlopError(
+            'failed-precondition',
+            'STORE_NOT_ADOPTABLE',
+            `what container ${containerId} wrote is in no directory of its own`,
+          );
         return await adoptUpper(parts, lease, { ...options, upper, chain, lower: absolute(chain) });
       } catch (error) {
         throw diskError(error, `a layer of container ${containerId}`, layout.layers);
