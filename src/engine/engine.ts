@@ -50,6 +50,8 @@ import { launchSystem } from './system/launch.ts';
 import { withLastingChanges } from './lasting.ts';
 import { createLeases } from './lease/leases.ts';
 import { withLeases } from './lease/with-leases.ts';
+import { keepSchedules } from './snapshot/schedule.ts';
+import { createSnapshotVerbs } from './snapshot/verbs.ts';
 import type { ContainerView, Engine } from './model.ts';
 import { recoverContainers } from './recover.ts';
 import { createVolumeVerbs } from './volume/volumes.ts';
@@ -70,11 +72,13 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   context.pool.fill();
   resumeRestarts(context);
   const leases = undo.use(createLeases(context));
+  undo.use(keepSchedules(context));
   const parts = undo.move();
   const engine: Engine = {
     containers: containersOf(context),
     networks: createNetworkVerbs(context),
     volumes: createVolumeVerbs(context),
+    snapshots: createSnapshotVerbs(context),
     execs: createExecs(context),
     images: createImageVerbs(context),
     files: createFileVerbs(context),

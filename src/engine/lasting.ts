@@ -14,7 +14,7 @@ export function withLastingChanges(engine: Engine, flushed: () => Promise<void>)
       await flushed();
       return result;
     };
-  const { containers, networks, images, archives, disk, registries, lxd, templates } = engine;
+  const { containers, snapshots, networks, images, archives, disk, registries, lxd, templates } = engine;
   const create = lasting(containers.create);
   return {
     ...engine,
@@ -27,6 +27,15 @@ export function withLastingChanges(engine: Engine, flushed: () => Promise<void>)
       remove: lasting(containers.remove),
       changePorts: lasting(containers.changePorts),
       resizeDisk: lasting(containers.resizeDisk),
+    },
+    snapshots: {
+      ...snapshots,
+      take: lasting(snapshots.take),
+      restore: lasting(snapshots.restore),
+      rename: lasting(snapshots.rename),
+      change: lasting(snapshots.change),
+      remove: lasting(snapshots.remove),
+      setSchedule: lasting(snapshots.setSchedule),
     },
     networks: {
       ...networks,

@@ -42,6 +42,7 @@ import type {
 
 import type { BuildVerbs } from './build/verbs.ts';
 import type { FileVerbs } from './files/verbs.ts';
+import type { SnapshotVerbs } from './snapshot/verbs.ts';
 import type { LeaseVerbs } from './lease/leases.ts';
 
 export type {
@@ -198,6 +199,7 @@ export interface Engine extends AsyncDisposable {
     /** Those that no container mounts; `named`: also those that somebody gave a name. */
     prune(filter: Pick<PruneFilter, 'labels' | 'notLabels'> & { readonly named: boolean }): Promise<Pruned>;
   };
+  readonly snapshots: SnapshotVerbs;
   readonly execs: {
     create(ref: string, request: ExecRequest): ExecId;
     /** null when detached. */

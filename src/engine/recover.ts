@@ -96,6 +96,8 @@ async function recoverContainer(context: EngineContext, container: LiveContainer
       saveState(context, container, { status: 'running', pid: status.pid, startedAtNs: status.startedAtNs, exitCode: 0, error: '' });
     }
     followExit(context, container, connection);
+    // A snapshot that was cut off has left it frozen.
+    if (container.record.state.status === 'running') await openCgroup(context.cgroups, record.run.cgroup).thaw();
     watchHealth(context, container);
     // A process that still waits for its start belongs to a start that was cut off.
     if (status.state !== 'running') connection.signal(9);

@@ -100,11 +100,11 @@ async function checkLayers(checking: Checking): Promise<number> {
     const name = shortDigest(layer.chainId);
     if (extendChain(layer.parent, layer.diffId) !== layer.chainId)
       await found('layer-damaged', layer.chainId, `the row of layer ${name} contradicts itself`, () => forget(checking, layer));
-    else if (!existsSync(join(layout.layer(layer.chainId), layerTree)))
+    else if (!existsSync(join(layout.layers, layerRows.treeOf(layer.chainId), layerTree)))
       await found('layer-missing', layer.chainId, `the unpacked layer ${name} is missing`, () => forget(checking, layer));
   }
   const beingMade = [...leases.held().layers].map(layerName);
-  const known = new Set([...layerRows.list().map(({ chainId }) => layerName(chainId)), ...beingMade, 'empty']);
+  const known = new Set([...layerRows.list().map(({ chainId }) => layerRows.treeOf(chainId)), ...beingMade, 'empty']);
   for (const directory of readdirSync(layout.layers)) {
     if (!known.has(directory))
       await found('layer-unknown', directory, `no row knows the unpacked layer ${directory}`, () =>
@@ -123,8 +123,10 @@ async function forget(checking: Checking, layer: Layer): Promise<void> {
     grown = more.length > 0;
     for (const { chainId } of more) doomed.add(chainId);
   }
+  const trees = new Set([...doomed].map((chainId) => layerRows.treeOf(chainId)));
   layerRows.remove([...doomed]);
-  for (const chainId of doomed) await takeAway(checking, layout.layer(chainId));
+  for (const { chainId } of layerRows.list()) trees.delete(layerRows.treeOf(chainId));
+  for (const name of trees) await takeAway(checking, join(layout.layers, name));
 }
 
 async function checkImages({ layout, metadata, found }: Checking): Promise<number> {
@@ -156,6 +158,10 @@ async function checkContainers(checking: Checking): Promise<number> {
     if (!existsSync(join(directory, 'upper')) && !limits.hasImage(directory))
       await found('container-missing', id, `the files of container ${name} are missing: remove it`);
   }
+  const names = new Map(rows.map(({ id, name }) => [id, name]));
+  for (const { containerId, name, isLost } of metadata.snapshots.list())
+    if (isLost)
+      await found('snapshot-incomplete', name, `files of snapshot ${name} of ${names.get(containerId) ?? containerId} are missing: remove it`);
   const known = new Set(rows.map(({ id }) => id));
   for (const id of readdirSync(layout.containers)) {
     if (!known.has(id) && !containersInUse.has(id))

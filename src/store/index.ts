@@ -13,6 +13,8 @@ export type {
   NetworkRow,
   Networks,
   Settings,
+  SnapshotRow,
+  SnapshotRows,
 } from './metadata/types.ts';
 export { openStore, type OpenStoreOptions } from './store.ts';
 export { copyTree } from './trees/copy-tree.ts';
@@ -46,6 +48,7 @@ export type {
   Problem,
   ProblemKind,
   ReconcileReport,
+  RootChange,
   Snapshot,
   SnapshotDriver,
   SnapshotKey,

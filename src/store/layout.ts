@@ -16,6 +16,7 @@ import type { ChainId } from './types.ts';
  *       layers/empty/fs/               what a container without image stands on, because overlayfs wants a lower directory
  *       containers/<id>/upper/         what the container wrote, overlay format
  *       containers/<id>/work/          overlayfs' own
+ *       containers/<id>/upper.next/    takes the place of `upper`, which becomes a layer or goes (snapshots/turnover.ts)
  *       containers/<id>/disk.ext4      a file system of limited size that holds those two, where the disk has no project quotas
  *       containers/<id>/logs/          log files
  *       containers/<id>/monitor/       the monitor's directory

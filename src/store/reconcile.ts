@@ -3,10 +3,12 @@ import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '#log';
 import { bootId, type Addon, type DiskLimits, removeTree } from '#sys';
-import { layerName, layerTree, type Layout } from './layout.ts';
+import { layerTree, type Layout } from './layout.ts';
 import type { LayerRows } from './metadata/layer-rows.ts';
+import type { Turnovers } from './metadata/turnovers.ts';
 import type { Metadata } from './metadata/types.ts';
 import { releaseLimit } from './snapshots/snapshotter.ts';
+import { finishTurnover, nextUpper } from './snapshots/turnover.ts';
 import type { ChainId, ReconcileReport } from './types.ts';
 import type { BackgroundTasks } from './background.ts';
 
@@ -16,6 +18,7 @@ export interface ReconcilerParts {
   readonly limits: DiskLimits;
   readonly metadata: Metadata;
   readonly layerRows: LayerRows;
+  readonly turnovers: Turnovers;
   readonly background: BackgroundTasks;
   readonly logger: Logger | undefined;
 }
@@ -27,9 +30,14 @@ export interface ReconcilerParts {
 export async function reconcile(parts: ReconcilerParts): Promise<ReconcileReport> {
   const { layout, addon, limits, metadata, layerRows, background, logger } = parts;
   const leftovers = readdirSync(layout.ingest);
+  // Before anything is missed: what was under way is where its row says, or gets there now.
+  for (const turnover of parts.turnovers.list()) {
+    if (metadata.containers.get(turnover.containerId) !== null) await finishTurnover(parts, turnover);
+    parts.turnovers.remove(turnover.containerId);
+  }
   const lost = lostLayers(layout, layerRows, bootId());
   layerRows.remove(lost);
-  const known = new Set(layerRows.list().map(({ chainId }) => layerName(chainId)));
+  const known = new Set(layerRows.list().map(({ chainId }) => layerRows.treeOf(chainId)));
   const unknownLayers = readdirSync(layout.layers).filter((name) => name !== 'empty' && !known.has(name));
   for (const name of unknownLayers) await rename(join(layout.layers, name), layout.temporary('layer'));
 
@@ -41,6 +49,11 @@ export async function reconcile(parts: ReconcilerParts): Promise<ReconcileReport
     await rename(join(layout.containers, id), layout.temporary('container'));
   }
   const present = new Set(directories);
+  // Made for a turnover that did not come about.
+  for (const id of rows) {
+    const next = nextUpper(layout, id);
+    if (existsSync(next)) await rename(next, layout.temporary('upper'));
+  }
 
   for (const name of readdirSync(layout.ingest)) {
     background.add(removeTree(addon, join(layout.ingest, name)), (error) =>
@@ -66,7 +79,7 @@ function lostLayers(layout: Layout, rows: LayerRows, boot: string): ChainId[] {
   const isWhole = (chainId: ChainId): boolean => {
     const layer = byId.get(chainId);
     if (layer === undefined || doubtful.has(chainId)) return false;
-    return existsSync(join(layout.layer(chainId), layerTree)) && (layer.parent === null || isWhole(layer.parent));
+    return existsSync(join(layout.layers, rows.treeOf(chainId), layerTree)) && (layer.parent === null || isWhole(layer.parent));
   };
   return layers.filter(({ chainId }) => !isWhole(chainId)).map(({ chainId }) => chainId);
 }

@@ -22,6 +22,8 @@ import { createLayerRows } from './metadata/layer-rows.ts';
 import { createLeaseRows } from './metadata/lease-rows.ts';
 import { createEndpoints, createNetworks } from './metadata/networks.ts';
 import { createSettings } from './metadata/settings.ts';
+import { createSnapshotRows } from './metadata/snapshot-rows.ts';
+import { createTurnovers } from './metadata/turnovers.ts';
 import type { Metadata } from './metadata/types.ts';
 import { reconcile } from './reconcile.ts';
 import { createNativeSnapshotter } from './snapshots/native.ts';
@@ -61,12 +63,13 @@ export async function openStore({
   const db = opened.use(openOnFullDisk(layout, (error) => logger?.error('the database is not safe on disk', { error })));
   const metadata = createMetadata(db);
   const layerRows = createLayerRows(db);
+  const turnovers = createTurnovers(db);
   const leases = createLeaseBook(createLeaseRows(db));
   const background = createBackgroundTasks();
   opened.defer(() => background.settled());
   const pool = opened.use(createUnpackPool({ workerUrl }));
   const limits = createDiskLimits(addon, layout.root);
-  const reconciled = await reconcile({ layout, addon, limits, metadata, layerRows, background, logger });
+  const reconciled = await reconcile({ layout, addon, limits, metadata, layerRows, turnovers, background, logger });
 
   const verified = createVerifiedBlobs();
   const content = createContentStore(layout, verified);
@@ -87,6 +90,9 @@ export async function openStore({
     background,
     directories: layers.directories,
     rows: layerRows,
+    turnovers,
+    transaction: metadata.transaction,
+    flushed: metadata.flushed,
     logger,
   });
   const collector = createCollector({ layout, addon, limits, metadata, layerRows, leases, containersInUse: inUse });
@@ -142,6 +148,7 @@ function createMetadata(db: Database): Metadata {
   return {
     images: createImages(db),
     containers: createContainers(db),
+    snapshots: createSnapshotRows(db),
     networks: createNetworks(db),
     endpoints: createEndpoints(db),
     buildSteps: createBuildSteps(db),

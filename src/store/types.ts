@@ -59,10 +59,12 @@ export interface ContentStore {
 export interface Layer {
   readonly chainId: ChainId;
   readonly parent: ChainId | null;
-  /** Digest of the uncompressed tar. */
+  /** Digest of the uncompressed tar; for a layer that a container left (`push`, `keep`) a number that stands for it, since nobody has read it yet. */
   readonly diffId: Digest;
-  /** Bytes of file content when unpacked. */
+  /** Bytes of file content when unpacked; of what a container left, bytes on disk once they were counted. */
   readonly size: number;
+  /** The directory below `layers/` that its tree is in, where that is another layer's. */
+  readonly tree?: string;
 }
 
 /** Where a layer's tar comes from: bytes, a blob of this store, or a file. Plain, gzip or zstd: told apart by content. */
@@ -95,8 +97,21 @@ export interface LayerStore {
   directories(chainId: ChainId): string[];
   /** Brings to disk what layers adopted before this call consist of; the file system's other unwritten data with it. */
   sync(): Promise<void>;
+  /**
+   * The tree of one layer under the name that its content gives it: on top of another parent, or with the digest that it was found to pack to. Nothing is copied; the tree
+   * stays as long as either. The lease holds the new one. Not-found as `ancestry`.
+   */
+  alias(lease: Lease, chainId: ChainId, as: { readonly parent: ChainId | null; readonly diffId: Digest }): Layer;
   /** An overlay upper directory (path relative to the store's root, or absolute) as the tar of an OCI layer. Same tree, same bytes. */
   pack(directory: string): AsyncIterable<Buffer>;
+}
+
+/** A change of what a container stands on, which becomes true in one transaction with the store's own rows. Both are synchronous. */
+export interface RootChange {
+  /** `chain`: what the container stands on from now on. */
+  commit(chain: ChainId | null): void;
+  /** It did not come about. */
+  undo(): void;
 }
 
 /** How a snapshot becomes a root: by an overlay mount, or by binding `upper`, which is a whole copy. */
@@ -179,10 +194,28 @@ export interface Snapshotter {
    * failed-precondition `STORE_NOT_ADOPTABLE` for whole copies and disks.
    */
   adopt(lease: Lease, containerId: string, chain: ChainId | null, options?: AdoptOptions): Promise<Layer | null>;
+  /** Whether the writable part can become a layer by a rename; else it must be copied. Not-found as `locate`. */
+  canPush(containerId: string): boolean;
+  /**
+   * Makes the writable part, whatever its size, a layer on top of the chain, and gives the container an empty one: two renames. null, and nothing happens, when nothing was
+   * written. The container must have ended. Killed or powered off at any moment it happens whole or not at all. The lease holds the layer.
+   */
+  push(
+    lease: Lease,
+    containerId: string,
+    chain: ChainId | null,
+    change: RootChange & Pick<AdoptOptions, 'stubs'>,
+  ): Promise<Layer | null>;
+  /** A layer on top of the chain that is as the writable part is now: a copy, which shares its blocks where the file system can. null as for `push`. Whoever writes must hold still. */
+  keep(lease: Lease, containerId: string, chain: ChainId | null, options?: Pick<AdoptOptions, 'stubs'>): Promise<Layer | null>;
+  /** Gives the container an empty writable part on top of another chain; what it wrote goes. As `push`. Failed-precondition `STORE_LIMITED_SNAPSHOT` when its size is limited. */
+  reset(containerId: string, chain: ChainId | null, change: RootChange): Promise<void>;
+  /** What differs between two roots, as `changes`. */
+  changesBetween(before: SnapshotKey, after: SnapshotKey, options?: ChangesOptions): Promise<Change[]>;
   /** All that the container sees of its root, as one tar. Nothing is mounted, no link followed. Fails as `commit`. */
   export(containerId: string, chain: ChainId | null, options?: PackOptions): AsyncIterable<Buffer>;
   /** The layer that turns one snapshot into another: applied on top of the first it shows the second. */
-  diff(before: SnapshotKey, after: SnapshotKey): AsyncIterable<Buffer>;
+  diff(before: SnapshotKey, after: SnapshotKey, options?: PackOptions): AsyncIterable<Buffer>;
   /** Takes `containers/<id>` away at once and deletes it in the background. True when it was there. */
   remove(containerId: string): Promise<boolean>;
   /** What the writable part takes. */
@@ -234,6 +267,7 @@ export type ProblemKind =
   | 'layer-missing'
   | 'layer-unknown'
   | 'image-incomplete'
+  | 'snapshot-incomplete'
   | 'container-missing'
   | 'container-unknown';
 

@@ -27,6 +27,7 @@ export type * from './moves.ts';
 export type * from './registry.ts';
 export type * from './files.ts';
 export type * from './leases.ts';
+export type * from './snapshots.ts';
 export { bindToLease, leaseHeader, leaseLabel } from './leases.ts';
 export type * from './health.ts';
 export { toDockerHealthcheck } from './health.ts';

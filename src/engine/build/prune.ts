@@ -2,6 +2,7 @@ import { OrlopError } from '#errors';
 import type { ChainId } from '#store';
 import type { BuildCacheView, BuildPruneOptions, Pruned } from '#wire';
 import { measureTree } from '#store';
+import { chainOf } from '../container/record.ts';
 import type { EngineContext } from '../context.ts';
 import type { CacheUses } from './cache-uses.ts';
 import { parseFacts } from './step-cache.ts';
@@ -19,7 +20,8 @@ function listSteps({ store, images, table }: EngineContext): BuildCacheView[] {
     for (const { chainId } of store.layers.ancestry(chain)) needed.add(chainId);
   };
   for (const image of images.list()) need(image.chain);
-  for (const { record } of table.all()) need(record.image.chain);
+  for (const { record } of table.all()) need(chainOf(record));
+  for (const { chain } of store.metadata.snapshots.list()) need(chain);
   return store.metadata.buildSteps.list().map((row) => ({
     id: row.key.slice(0, 25),
     type: 'regular' as const,

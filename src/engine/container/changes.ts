@@ -3,7 +3,7 @@ import { type Change, fromByteText, type PackOptions } from '#store';
 import { S_IFDIR, S_IFMT, S_IFREG } from '#sys';
 import { publishContainerEvent, type EngineContext } from '../context.ts';
 import type { CommitRequest } from '../model.ts';
-import { isActive, type ContainerRecord } from './record.ts';
+import { chainOf, isActive, type ContainerRecord } from './record.ts';
 import { pauseContainer, unpauseContainer } from './stop.ts';
 
 /** What is mounted in each container. Where an image lacks such a place, starting makes it: that is no change of the container's. */
@@ -21,21 +21,27 @@ export const mountPoints: ReadonlySet<string> = new Set([
   'sys',
 ]);
 
-const leaveOut: NonNullable<PackOptions['leaveOut']> = (path, { mode, size }) =>
+export const leaveOut: NonNullable<PackOptions['leaveOut']> = (path, { mode, size }) =>
   mountPoints.has(path) && ((mode & S_IFMT) === S_IFDIR || ((mode & S_IFMT) === S_IFREG && size === 0));
 
 /** Docker's `diff`: what the container has changed in its image. */
 export async function containerChanges(context: EngineContext, ref: string): Promise<{ path: string; kind: Change['kind'] }[]> {
   const { record } = context.table.find(ref);
-  const changes = await context.store.snapshots.changes(record.id, record.image.chain, { leaveOut });
+  const { snapshots } = context.store;
+  const chain = chainOf(record);
+  // What snapshots have left below the writable layer is the container's doing as well.
+  const changes =
+    chain === record.image.chain
+      ? await snapshots.changes(record.id, chain, { leaveOut })
+      : await snapshots.changesBetween({ chain: record.image.chain }, { containerId: record.id, chain }, { leaveOut });
   return changes.map(({ path, kind }) => ({ path: Buffer.from(fromByteText(path)).toString('utf8'), kind }));
 }
 
 /** All of the container's root as a tar, without what is mounted in it. A running container goes on meanwhile. */
 export async function* exportContainer(context: EngineContext, ref: string): AsyncGenerator<Buffer> {
   const container = context.table.find(ref);
-  const { id, image } = container.record;
-  yield* context.store.snapshots.export(id, image.chain, { live: container.record.state.status === 'running' });
+  const { id } = container.record;
+  yield* context.store.snapshots.export(id, chainOf(container.record), { live: container.record.state.status === 'running' });
   publishContainerEvent(context, container, 'export');
 }
 
@@ -54,7 +60,7 @@ export async function commitContainer(context: EngineContext, ref: string, reque
   const { comment, author, name, changes, signal } = request;
   const made = await context.images.commit({
     base: image.manifest,
-    layer: context.store.snapshots.commit(id, image.chain, { leaveOut, live }),
+    layer: changedLayer(context, record, { leaveOut, live }),
     config: { ...configOf(record), ...request.config },
     kind: record.kind,
     createdBy: [...record.process.entrypoint, ...record.process.command].join(' '),
@@ -66,6 +72,14 @@ export async function commitContainer(context: EngineContext, ref: string, reque
   });
   publishContainerEvent(context, container, 'commit', { comment: comment ?? '', imageID: made.id, imageRef: name ?? '' });
   return made.id;
+}
+
+/** All that the container has changed in its image. */
+function changedLayer({ store }: EngineContext, record: ContainerRecord, options: PackOptions): AsyncIterable<Buffer> {
+  const { id, image } = record;
+  const chain = chainOf(record);
+  if (chain === image.chain) return store.snapshots.commit(id, chain, options);
+  return store.snapshots.diff({ chain: image.chain }, { containerId: id, chain }, options);
 }
 
 /** What containers of the new image start with: what this one started with. */

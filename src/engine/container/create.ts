@@ -26,7 +26,7 @@ import { checkHostLimits, readHostResources } from './host-limits.ts';
 import { machineResolvConf, parseExtraHost } from './host-files.ts';
 import { cgroupPathOf } from './cgroup-path.ts';
 import { createContainerId, createName, parseContainerName } from './names.ts';
-import { endingSignal, formatRecord, initialState, type ContainerRecord, type Link } from './record.ts';
+import { chainOf, endingSignal, formatRecord, initialState, type ContainerRecord, type Link } from './record.ts';
 
 /**
  * Makes a container that can be started: its row, its place in a network, its writable layer. Undone whole when a step fails; the row comes
@@ -69,7 +69,7 @@ async function makeContainer(
   const container = createLive(context.dataRoot, record);
   context.table.add(container);
   undo.defer(() => context.table.drop(record.id));
-  const snapshot = await context.store.snapshots.prepare(record.id, record.image.chain, { sizeBytes: diskSizeOf(record.request) });
+  const snapshot = await context.store.snapshots.prepare(record.id, chainOf(record), { sizeBytes: diskSizeOf(record.request) });
   undo.defer(async () => void (await context.store.snapshots.remove(record.id)));
   if (record.kind === 'system') {
     await using disk = await context.store.snapshots.openDisk(snapshot);
@@ -180,7 +180,7 @@ function reserveName(context: EngineContext, record: ContainerRecord): void {
     kind: record.kind,
     createdNs: record.createdAtNs,
     image: record.image.manifest,
-    chain: record.image.chain,
+    chain: chainOf(record),
     record: formatRecord({ ...record, making: true }),
   });
 }

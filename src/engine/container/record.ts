@@ -4,6 +4,7 @@ import type { ChainId } from '#store';
 import type { ResolvedMount } from '../volume/resolved-mount.ts';
 import type { IdRange } from '../id-ranges.ts';
 import type { ContainerId, ContainerStatus, CreateRequest, Kind, NetworkMode, PublishedPort } from '../model.ts';
+import type { SnapshotPolicy } from '../snapshot/schedule.ts';
 import type { WholeCheck } from '../health/rules.ts';
 
 /** What the process is, after image and request are merged. */
@@ -68,6 +69,12 @@ export interface ContainerRecord {
   readonly request: CreateRequest;
   /** As asked for; the config's digest; the manifest's; the layers it stands on (null: an empty root). */
   readonly image: { readonly name: string; readonly id: string; readonly manifest: Digest; readonly chain: ChainId | null };
+  /** What its writable layer stands on, where that is not the image alone: the layers that snapshots have left. */
+  readonly chain?: ChainId | null;
+  /** Id of the snapshot that it goes on from. */
+  readonly snapshotHead?: string;
+  /** Snapshots that are taken by themselves. */
+  readonly snapshots?: SnapshotPolicy;
   readonly process: EffectiveProcess;
   readonly hostname: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -87,6 +94,11 @@ export interface ContainerRecord {
   readonly run: RunFacts | null;
   /** It carries out a step of a build: what an engine's end leaves of it is removed. */
   readonly isStep?: boolean;
+}
+
+/** What its writable layer stands on. */
+export function chainOf({ chain, image }: Pick<ContainerRecord, 'chain' | 'image'>): ChainId | null {
+  return chain === undefined ? image.chain : chain;
 }
 
 export const initialState: ContainerState = {

@@ -1,6 +1,7 @@
 import { OrlopError } from '#errors';
 import { passState, publishContainerEvent, type EngineContext } from '../context.ts';
 import { refreshLinkers } from '../network/attachment.ts';
+import { collectLeftLayers } from '../snapshot/collect.ts';
 import { removeAnonymousVolumes } from '../volume/anonymous.ts';
 import { isActive, type ContainerRecord } from './record.ts';
 import { giveUpRestart } from './restart.ts';
@@ -57,8 +58,10 @@ export async function removeWhole(context: EngineContext, container: LiveContain
   await context.store.snapshots.remove(id);
   const { state, request } = container.record;
   if (state.removesVolumes === true || request.autoRemove === true) await removeAnonymousVolumes(context, container.record);
+  const leavesLayers = container.record.chain !== undefined || context.store.metadata.snapshots.ofContainer(id).length > 0;
   context.store.metadata.containers.remove(id);
   context.table.drop(id);
+  if (leavesLayers) collectLeftLayers(context);
   publishContainerEvent(context, container, 'destroy');
   void refreshLinkers(context, container.record);
   notify(container.onExit);

@@ -35,7 +35,7 @@ import { watchHealth } from '../health/watch.ts';
 import { cgroupPathOf } from './cgroup-path.ts';
 import { followExit } from './exit.ts';
 import { openSurroundings } from './joining.ts';
-import type { ContainerRecord, ContainerState } from './record.ts';
+import { chainOf, type ContainerRecord, type ContainerState } from './record.ts';
 import { removeWhole } from './remove.ts';
 import { mountRoot, openUsers } from './root-mount.ts';
 import { openSharedMemory } from './shared-memory.ts';
@@ -103,7 +103,7 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   const devices = devicesOf(context, record, ownUsers);
   const given = planDevices(context.addon, record, context.cdiDirectories);
   const last = [...deviceMounts(given.devices), ...given.specMounts];
-  const snapshot = await context.store.snapshots.locate(record.id, record.image.chain);
+  const snapshot = await context.store.snapshots.locate(record.id, chainOf(record));
   const places = await placesForStart(context, record);
   const ports = portWishesOf(record);
   if (ports.length > 0) await reservePorts(context, container, ports);

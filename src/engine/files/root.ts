@@ -1,7 +1,7 @@
 import { constants, openSync, readFileSync } from 'node:fs';
 import { isErrno, OrlopError } from '#errors';
 import { S_IFDIR, S_IFMT, withErrno, type FileFacts } from '#sys';
-import { isActive, type ContainerRecord } from '../container/record.ts';
+import { chainOf, isActive, type ContainerRecord } from '../container/record.ts';
 import { mountUnmapped } from '../container/root-mount.ts';
 import type { LiveContainer } from '../container/table.ts';
 import type { EngineContext } from '../context.ts';
@@ -31,7 +31,7 @@ export async function openContainerRoot(context: EngineContext, { record }: Live
     root[Symbol.dispose]();
     throw new OrlopError('conflict', 'ENGINE_CONTAINER_NOT_RUNNING', `container ${record.name} has just ended`, { hint: 'try again' });
   }
-  const snapshot = await context.store.snapshots.locate(record.id, record.image.chain);
+  const snapshot = await context.store.snapshots.locate(record.id, chainOf(record));
   return opened(await mountUnmapped(context, snapshot), 0, 2 ** 32 - 1);
 }
 

@@ -4,6 +4,7 @@ import { isActive, type ContainerRecord } from '../container/record.ts';
 import { removeContainer } from '../container/remove.ts';
 import type { EngineContext } from '../context.ts';
 import { volumeUsage } from '../volume/volumes.ts';
+import { pushedLayers } from '../snapshot/root.ts';
 import { hasLabel } from '../labels.ts';
 import type { DiskView, PruneFilter, Pruned } from '../model.ts';
 
@@ -22,7 +23,7 @@ export async function diskView(context: EngineContext): Promise<DiskView> {
       id: record.id,
       name: record.name,
       imageId: record.image.id,
-      writableBytes: size.bytes,
+      writableBytes: size.bytes + pushedLayers(context, record).reduce((sum, layer) => sum + layer.size, 0),
       running: isActive(record.state.status),
     });
   }

@@ -72,7 +72,8 @@ export function createCollector(parts: CollectorParts): Collector {
 function rootManifests({ metadata, leases }: CollectorParts): Digest[] {
   const ofImages = metadata.images.list().map(({ manifest }) => manifest);
   const ofContainers = metadata.containers.list().flatMap(({ image }) => (image === null ? [] : [image]));
-  return [...ofImages, ...ofContainers, ...leases.held().images];
+  const ofSnapshots = metadata.snapshots.list().flatMap(({ image }) => (image === null ? [] : [image]));
+  return [...ofImages, ...ofContainers, ...ofSnapshots, ...leases.held().images];
 }
 
 function mark(parts: CollectorParts, cache: ReferenceCache): Marks {
@@ -90,7 +91,7 @@ function mark(parts: CollectorParts, cache: ReferenceCache): Marks {
     for (const chain of references.chains) marks.chains.add(chain);
     manifests.push(...references.manifests);
   }
-  const named = [...metadata.containers.list(), ...steps].flatMap(({ chain }) => chain ?? []);
+  const named = [...metadata.containers.list(), ...metadata.snapshots.list(), ...steps].flatMap(({ chain }) => chain ?? []);
   const chains = [...held.layers, ...named, ...marks.chains];
   for (const chain of chains) {
     for (let layer = layerRows.get(chain); layer !== null; layer = layer.parent === null ? null : layerRows.get(layer.parent))
@@ -123,8 +124,11 @@ function sweep(parts: CollectorParts, marks: Marks, unmarked: readonly Blob[]): 
   const blobs = unmarked.filter(({ digest }) => !marks.blobs.has(digest) && takeAway(layout.blob(digest), 'blob', files));
   const layers = unmarkedLayers(parts, marks);
   // First the rows: a row without its layer is worse than the reverse, which opening the store mends silently.
+  const doomed = new Set(layers.map(({ chainId }) => layerRows.treeOf(chainId)));
   layerRows.remove(layers.map(({ chainId }) => chainId));
-  for (const { chainId } of layers) takeAway(layout.layer(chainId), 'layer', trees);
+  // Two layers may have one tree.
+  for (const { chainId } of layerRows.list()) doomed.delete(layerRows.treeOf(chainId));
+  for (const name of doomed) takeAway(join(layout.layers, name), 'layer', trees);
   const containers = orphans(parts);
   for (const id of containers) {
     releaseLimit(parts.limits, layout.container(id));

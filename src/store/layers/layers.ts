@@ -40,7 +40,7 @@ export function createLayerStore(parts: LayerStoreParts): LayerStore {
     }
     return layers;
   };
-  const directories = (chainId: ChainId): string[] => ancestry(chainId).map((layer) => join('layers', layerName(layer.chainId), layerTree));
+  const directories = (chainId: ChainId): string[] => ancestry(chainId).map((layer) => join('layers', layer.tree ?? layerName(layer.chainId), layerTree));
 
   return {
     async apply(lease, source, options) {
@@ -79,6 +79,14 @@ export function createLayerStore(parts: LayerStoreParts): LayerStore {
         addon.close(directory);
       }
       rows.synced(unsynced);
+    },
+    alias(lease, chainId, { parent, diffId }) {
+      const layer = rows.get(chainId);
+      if (layer === null) throw layerNotFound(chainId);
+      const named = extendChain(parent, diffId);
+      lease.hold({ layer: named });
+      rows.insert({ chainId: named, parent, diffId, size: layer.size, tree: rows.treeOf(chainId) });
+      return rows.get(named) ?? layer;
     },
     pack: (directory) => packUpper(addon, resolve(layout.root, directory)),
   };

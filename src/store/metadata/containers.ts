@@ -13,6 +13,7 @@ export function createContainers(db: Database): Containers {
   const byPrefix = db.prepare(`SELECT ${columns} FROM containers WHERE id >= ? AND id < ? ORDER BY id LIMIT ?`);
   const all = db.prepare(`SELECT ${columns} FROM containers ORDER BY created_ns, id`);
   const remove = db.prepare('DELETE FROM containers WHERE id = ?');
+  const removeSnapshots = db.prepare('DELETE FROM snapshots WHERE container_id = ?');
   const removeEndpoints = db.prepare('DELETE FROM endpoints WHERE container_id = ?');
 
   const refuseTakenName = (id: string, name: string): void => {
@@ -45,12 +46,13 @@ export function createContainers(db: Database): Containers {
     remove: (id) =>
       db.transaction(() => {
         removeEndpoints.run(id);
+        removeSnapshots.run(id);
         return remove.run(id) > 0;
       }),
   };
 }
 
-function namingChain(chain: Digest | null, write: () => unknown): void {
+export function namingChain(chain: Digest | null, write: () => unknown): void {
   try {
     write();
   } catch (error) {

@@ -86,4 +86,23 @@ export const migrations: readonly string[] = [
      chain_id TEXT PRIMARY KEY,
      boot TEXT NOT NULL
    ) STRICT, WITHOUT ROWID`,
+  `ALTER TABLE layers ADD COLUMN tree TEXT;
+
+   CREATE TABLE snapshots (
+     id TEXT PRIMARY KEY,
+     container_id TEXT NOT NULL,
+     name TEXT NOT NULL,
+     created_ns INTEGER NOT NULL,
+     image TEXT,
+     chain TEXT REFERENCES layers (chain_id),
+     lost INTEGER NOT NULL DEFAULT 0,
+     record TEXT NOT NULL,
+     UNIQUE (container_id, name)
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX snapshots_chain ON snapshots (chain);
+
+   CREATE TABLE turnovers (
+     container_id TEXT PRIMARY KEY,
+     layer TEXT
+   ) STRICT, WITHOUT ROWID`,
 ];

@@ -25,6 +25,33 @@ export interface ContainerRow {
   readonly record: string;
 }
 
+/** A container's root as it was once, with the settings of that time. */
+export interface SnapshotRow {
+  readonly id: string;
+  readonly containerId: string;
+  /** One of its name in each container. */
+  readonly name: string;
+  readonly createdNs: bigint;
+  /** The manifest that the container was made from; kept as long as the row. */
+  readonly image: Digest | null;
+  /** All that its root consists of; kept as long as the row. */
+  readonly chain: Digest | null;
+  /** Layers of it are gone from the disk. */
+  readonly isLost: boolean;
+  /** The engine's own record, JSON text. */
+  readonly record: string;
+}
+
+export interface SnapshotRows {
+  /** Sets the row. Already-exists `STORE_SNAPSHOT_NAME_IN_USE`; failed-precondition when `chain` is not here. */
+  put(row: Omit<SnapshotRow, 'isLost'>): void;
+  /** Oldest first. */
+  ofContainer(containerId: string): SnapshotRow[];
+  /** Oldest first. */
+  list(): SnapshotRow[];
+  remove(id: string): boolean;
+}
+
 export interface NetworkRow {
   readonly id: string;
   readonly name: string;
@@ -63,7 +90,7 @@ export interface Containers {
   byIdPrefix(prefix: string, limit?: number): ContainerRow[];
   /** Oldest first. */
   list(): ContainerRow[];
-  /** Its endpoints go with it. */
+  /** Its endpoints and its snapshots go with it. */
   remove(id: string): boolean;
 }
 
@@ -138,6 +165,7 @@ export interface Settings {
 export interface Metadata {
   readonly images: Images;
   readonly containers: Containers;
+  readonly snapshots: SnapshotRows;
   readonly networks: Networks;
   readonly endpoints: Endpoints;
   readonly buildSteps: BuildSteps;

@@ -16,6 +16,10 @@ import { publish } from '../layers/layers.ts';
 import type { PackOptions } from '../layers/pack-inode.ts';
 import { removeStubs, saysNothing } from '../layers/stubs.ts';
 import type { LayerRows } from '../metadata/layer-rows.ts';
+import type { Turnovers } from '../metadata/turnovers.ts';
+import { changesBetween } from '../trees/layer-between.ts';
+import { keepUpper, limitedSnapshot, pushUpper } from './left-layers.ts';
+import { turnOver } from './turnover.ts';
 import type {
   AdoptOptions,
   Change,
@@ -36,6 +40,9 @@ export interface SnapshotterParts {
   readonly background: BackgroundTasks;
   readonly directories: (chain: ChainId) => string[];
   readonly rows: LayerRows;
+  readonly turnovers: Turnovers;
+  readonly transaction: <T>(change: () => T) => T;
+  readonly flushed: () => Promise<void>;
   readonly logger: Logger | undefined;
 }
 
@@ -83,6 +90,11 @@ export function createSnapshotter(parts: SnapshotterParts, driver: Driver): Owne
     if (containerId === undefined) return { stack: absolute(chain), [Symbol.asyncDispose]: async () => undefined };
     const opened = await openUpper(containerId);
     return { stack: driver.stack(opened.upper, absolute(chain)), [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() };
+  };
+  const isLimited = (containerId: string): boolean => {
+    if (!isThere(containerId)) throw snapshotNotFound(containerId);
+    const directory = layout.container(containerId);
+    return limits.hasImage(directory) || limits.sizeOf(directory, 'upper') !== null;
   };
   const snapshotOf = (containerId: string, chain: ChainId | null): Snapshot => {
     const path = layout.container(containerId);
@@ -156,14 +168,47 @@ export function createSnapshotter(parts: SnapshotterParts, driver: Driver): Owne
         throw diskError(error, `a layer of container ${containerId}`, layout.layers);
       }
     },
+    canPush: (containerId) => !driver.isWhole && !isLimited(containerId),
+    async push(lease, containerId, chain, { stubs = [], ...change }) {
+      if (driver.isWhole || isLimited(containerId)) throw limitedSnapshot(containerId);
+      const upper = join(layout.container(containerId), 'upper');
+      try {
+        return await pushUpper(parts, driver, lease, { containerId, upper, chain, lower: absolute(chain), stubs }, change);
+      } catch (error) {
+        throw diskError(error, `a layer of container ${containerId}`, layout.layers);
+      }
+    },
+    async keep(lease, containerId, chain, { stubs = [] } = {}) {
+      await using opened = await openUpper(containerId);
+      try {
+        if (driver.isWhole) return await parts.apply(lease, driver.commit(opened.upper, absolute(chain), {}), { parent: chain });
+        return await keepUpper(parts, lease, { containerId, upper: opened.upper, chain, lower: absolute(chain), stubs });
+      } catch (error) {
+        throw diskError(error, `a layer of container ${containerId}`, layout.layers);
+      }
+    },
+    async reset(containerId, chain, change) {
+      if (isLimited(containerId)) throw limitedSnapshot(containerId);
+      const lower = absolute(chain);
+      try {
+        await turnOver(parts, { containerId, layer: null, chain, change, fill: (directory) => driver.fill(directory, lower) });
+      } catch (error) {
+        throw diskError(error, `container ${containerId}`, layout.containers);
+      }
+    },
+    async changesBetween(before, after, options = {}) {
+      await using older = await openStack(before);
+      await using newer = await openStack(after);
+      return await changesBetween(addon, older.stack, newer.stack, options);
+    },
     async *export(containerId, chain, options = {}) {
       await using opened = await openStack({ containerId, chain });
       yield* packMerged(addon, opened.stack, options);
     },
-    async *diff(before, after) {
+    async *diff(before, after, options = {}) {
       await using older = await openStack(before);
       await using newer = await openStack(after);
-      yield* layerBetween(addon, older.stack, newer.stack);
+      yield* layerBetween(addon, older.stack, newer.stack, options);
     },
     async remove(containerId) {
       const doomed = layout.temporary('container');

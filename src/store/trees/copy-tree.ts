@@ -20,6 +20,7 @@ import {
   withErrno,
 } from '#sys';
 import { dataRuns } from '../layers/holes.ts';
+import { opaqueAttribute } from '../layers/lower-lookup.ts';
 import { beneath, inodeKey, isDirectory, readXattrs } from '../layers/pack-inode.ts';
 import { type ByteText, fromByteText } from '../tar/byte-text.ts';
 import { createMergedTree, type MergedDirectory, type MergedEntry, type MergedTree } from './merged-tree.ts';
@@ -27,6 +28,8 @@ import { createMergedTree, type MergedDirectory, type MergedEntry, type MergedTr
 interface Copying {
   readonly addon: Addon;
   readonly tree: MergedTree;
+  /** Opaque directories stay opaque. */
+  readonly asLayer: boolean;
   readonly root: number;
   /** The first copy of each file with several names. */
   readonly copied: Map<string, ByteText>;
@@ -45,11 +48,19 @@ const chunkBytes = 1024 * 1024;
  * system through memory.
  */
 export async function copyTree(addon: Addon, from: readonly string[], to: string): Promise<void> {
-  const tree = createMergedTree(addon, from);
+  await copyInto(addon, createMergedTree(addon, from), to, false);
+}
+
+/** Copies one layer as it is, whiteouts and opaque directories included, into a new, empty directory. As `copyTree`. */
+export async function copyLayer(addon: Addon, from: string, to: string): Promise<void> {
+  await copyInto(addon, createMergedTree(addon, [from], { asLayer: true }), to, true);
+}
+
+async function copyInto(addon: Addon, tree: MergedTree, to: string, asLayer: boolean): Promise<void> {
   const root = addon.openat2(AT_FDCWD, to, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
   try {
     await copyDirectory(
-      { addon, tree, root, copied: new Map(), giveWay: createGiveWay(), crosses: false },
+      { addon, tree, asLayer, root, copied: new Map(), giveWay: createGiveWay(), crosses: false },
       tree.openRoot(),
       addon.dup(root),
     );
@@ -72,7 +83,9 @@ async function copyDirectory(copying: Copying, source: MergedDirectory, target: 
     const { facts, path } = source;
     addon.fchownat(target, '', facts.uid, facts.gid, AT_EMPTY_PATH);
     addon.fchmodat(target, '.', facts.mode & 0o7777, 0);
-    for (const [name, value] of readXattrs(addon, top, path).xattrs) addon.setxattr(target, name, value);
+    const { xattrs, opaque } = readXattrs(addon, top, path);
+    for (const [name, value] of xattrs) addon.setxattr(target, name, value);
+    if (opaque && copying.asLayer) addon.setxattr(target, opaqueAttribute, Buffer.from('y'));
     addon.utimensat(target, '.', facts.mtimeNs, facts.mtimeNs, 0);
   } finally {
     addon.close(target);

@@ -33,8 +33,8 @@ export interface MergedTree {
   close(directory: MergedDirectory): void;
 }
 
-/** `directories`: absolute paths, top first. */
-export function createMergedTree(addon: Addon, directories: readonly string[]): MergedTree {
+/** `directories`: absolute paths, top first. `asLayer`: whiteouts are entries like others. */
+export function createMergedTree(addon: Addon, directories: readonly string[], { asLayer = false } = {}): MergedTree {
   const close = ({ descriptors }: Pick<MergedDirectory, 'descriptors'>): void => {
     for (const descriptor of descriptors) addon.close(descriptor);
   };
@@ -53,7 +53,7 @@ export function createMergedTree(addon: Addon, directories: readonly string[]): 
         throw error;
       }
     },
-    list: (directory) => listMerged(addon, directory),
+    list: (directory) => listMerged(addon, directory, asLayer),
     open({ path, name, facts, parents }) {
       const descriptors: number[] = [];
       try {
@@ -74,7 +74,7 @@ export function createMergedTree(addon: Addon, directories: readonly string[]): 
   };
 }
 
-function listMerged(addon: Addon, { path, descriptors }: MergedDirectory): MergedEntry[] {
+function listMerged(addon: Addon, { path, descriptors }: MergedDirectory, asLayer: boolean): MergedEntry[] {
   const entries = new Map<ByteText, MergedEntry | null>();
   for (const [index, parent] of descriptors.entries()) {
     for (const name of listNames(parent)) {
@@ -83,7 +83,7 @@ function listMerged(addon: Addon, { path, descriptors }: MergedDirectory): Merge
       if (facts === null) continue;
       // null: hidden from here down.
       const entry = { name, path: below(path, name), facts, parent, parents: descriptors.slice(index) };
-      entries.set(name, isWhiteout(facts) ? null : entry);
+      entries.set(name, isWhiteout(facts) && !asLayer ? null : entry);
     }
   }
   const shown = [...entries.values()].filter((entry) => entry !== null);

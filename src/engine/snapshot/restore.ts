@@ -1,0 +1,92 @@
+import { OrlopError } from '#errors';
+import type { CreateRequest } from '#wire';
+import { chainOf, isActive, type ContainerRecord } from '../container/record.ts';
+import { giveUpRestart } from '../container/restart.ts';
+import { startContainer } from '../container/start.ts';
+import { stopContainer } from '../container/stop.ts';
+import type { LiveContainer } from '../container/table.ts';
+import { publishContainerEvent, type EngineContext } from '../context.ts';
+import { findSnapshot, requireWhole } from './find.ts';
+import type { SnapshotRecord, SnapshotSettings } from './record.ts';
+import { changeOf } from './root.ts';
+
+/**
+ * Who a container is and what it is connected to stays: name, addresses, networks, and what is mounted in it; so does the size of its disk. All else is as it was.
+ */
+const kept = [
+  'name',
+  'hostname',
+  'domainname',
+  'network',
+  'endpoints',
+  'mac',
+  'mounts',
+  'volumesFrom',
+  'volumes',
+  'volumeDriver',
+  'tmpfs',
+  'storageOptions',
+  'autoRemove',
+] as const satisfies readonly (keyof CreateRequest)[];
+
+/** The container's record with the settings of a snapshot. Pure. */
+export function withSettings(record: ContainerRecord, settings: SnapshotSettings): ContainerRecord {
+  const { chain: _chain, ...rest } = record;
+  const stays = Object.fromEntries(kept.flatMap((key) => (record.request[key] === undefined ? [] : [[key, record.request[key]]])));
+  const was = Object.fromEntries(Object.entries(settings.request).filter(([key]) => !(kept as readonly string[]).includes(key)));
+  const request = { ...was, ...stays } as unknown as CreateRequest;
+  return { ...rest, ...settings, request };
+}
+
+/** Brings a container back to a snapshot: what it has written since goes. conflict when it runs, unless it is to be stopped and started again (`restart`). */
+export async function restoreSnapshot(
+  context: EngineContext,
+  ref: string,
+  name: string,
+  { restart = false }: { readonly restart?: boolean },
+): Promise<void> {
+  const container = context.table.find(ref);
+  const { id } = container.record;
+  const snapshot = findSnapshot(context, container.record, name);
+  requireWhole(context, container.record, snapshot);
+  let ran = false;
+  for (;;) {
+    if (isActive(container.record.state.status)) {
+      if (!restart) throw isRunning(container, snapshot);
+      ran = true;
+      await stopContainer(context, id, {});
+    }
+    if (await context.queues.run(id, () => restoreEnded(context, container, snapshot.id))) break;
+  }
+  if (ran) await startContainer(context, id);
+}
+
+/** false: it runs again. */
+async function restoreEnded(context: EngineContext, container: LiveContainer, snapshotId: string): Promise<boolean> {
+  if (isActive(container.record.state.status)) return false;
+  giveUpRestart(context, container);
+  const { record } = container;
+  // It may have been removed while this waited for its turn.
+  const snapshot = findSnapshot(context, record, snapshotId);
+  requireWhole(context, record, snapshot);
+  const restored = { ...withSettings(record, snapshot.settings), snapshotHead: snapshot.id };
+  await context.store.snapshots.reset(
+    record.id,
+    chainOf(restored),
+    changeOf(
+      context,
+      container,
+      () => restored,
+      () => undefined,
+    ),
+  );
+  container.record = restored;
+  publishContainerEvent(context, container, 'restore', { snapshot: snapshot.name });
+  return true;
+}
+
+function isRunning({ record }: LiveContainer, { name }: SnapshotRecord): OrlopError {
+  return new OrlopError('conflict', 'ENGINE_CONTAINER_RUNNING', `container ${record.name} is running: what it does would be taken from under it`, {
+    hint: `stop it, or let it be stopped and started again with: orlop restore --restart ${record.name} ${name}`,
+  });
+}
