@@ -76,4 +76,10 @@ export const verbLoaders: Readonly<Record<string, () => Promise<Verb>>> = {
   'volume update': async () => (await import('./verbs/volume.ts')).updateVolume,
   'volume rm': async () => (await import('./verbs/volume.ts')).removeVolumes,
   wait: async () => (await import('./verbs/wait.ts')).wait,
+  snapshot: async () => (await import('./verbs/snapshot.ts')).snapshot,
+  snapshots: async () => (await import('./verbs/snapshot.ts')).listSnapshots,
+  restore: async () => (await import('./verbs/snapshot.ts')).restore,
+  'snapshot rm': async () => (await import('./verbs/snapshot.ts')).removeSnapshots,
+  'snapshot rename': async () => (await import('./verbs/snapshot.ts')).renameSnapshot,
+  'snapshot update': async () => (await import('./verbs/snapshot.ts')).updateSnapshot,
 };

@@ -8,6 +8,7 @@ import { createArchivesClient, createDiskClient, type ArchivesClient, type DiskC
 import { createLeasesClient, type LeasesClient } from './leases.ts';
 import { createLxdClient, type LxdClient } from './lxd.ts';
 import { createNetworksClient, type NetworksClient } from './networks.ts';
+import { createSnapshotsClient, type SnapshotsClient } from './snapshots.ts';
 import { createSystemClient, type SystemClient } from './system.ts';
 import type { ClientTls } from './transport/connection.ts';
 import type { RequestOptions } from './transport/request.ts';
@@ -43,6 +44,7 @@ export interface Client extends SystemClient, LxdClient, Disposable {
   readonly disk: DiskClient;
   readonly volumes: VolumesClient;
   readonly leases: LeasesClient;
+  readonly snapshots: SnapshotsClient;
   /** The same client over the same connections; what it creates belongs to this lease. */
   under(lease: string): Client;
   /** Closes resting connections; open streams stay. */
@@ -79,6 +81,7 @@ function clientOver(host: string, transport: Transport): Client {
     disk: createDiskClient(transport),
     volumes: createVolumesClient(transport),
     leases: createLeasesClient(transport),
+    snapshots: createSnapshotsClient(transport),
     ...createSystemClient(transport),
     ...createLxdClient(transport),
     under: (lease) => clientOver(host, withHeader(transport, leaseHeader, lease)),

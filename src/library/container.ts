@@ -6,6 +6,7 @@ import { collectResult, spawnIn, type ExecOptions, type ExecResult, type SpawnOp
 import { createFiles, type Files } from './files.ts';
 import { readLogLines, type LogLine } from './lines.ts';
 import { createProcess, type Process } from './process.ts';
+import { createSnapshots, type Snapshots } from './snapshots.ts';
 import { reachable, waitForHealth, waitForLog, waitForPort, type WaitOptions } from './wait-for.ts';
 
 export interface LogOptions {
@@ -28,6 +29,7 @@ export interface Container {
   /** What it was called when this was made. */
   readonly name: string;
   readonly files: Files;
+  readonly snapshots: Snapshots;
   /** false: it was running already. */
   start(): Promise<boolean>;
   /** false: it was not running. */
@@ -75,6 +77,7 @@ export function createContainer(client: Client, id: string, name: string): Conta
     id,
     name,
     files: createFiles(client, id),
+    snapshots: createSnapshots(client, id),
     start: () => containers.start(id),
     stop: (options) => containers.stop(id, options),
     restart: (options) => containers.restart(id, options),

@@ -20,5 +20,6 @@ export type { LeaseOptions } from './lease.ts';
 export type { LogLine } from './lines.ts';
 export type { Network, NetworkOptions, Networks, OwnedNetwork } from './networks.ts';
 export type { Input, Process, ProcessInput } from './process.ts';
+export type { Snapshots } from './snapshots.ts';
 export type { OwnedVolume, Volume, VolumeOptions, Volumes } from './volumes.ts';
 export type { WaitOptions } from './wait-for.ts';

@@ -161,7 +161,11 @@ async function checkContainers(checking: Checking): Promise<number> {
   const names = new Map(rows.map(({ id, name }) => [id, name]));
   for (const { containerId, name, isLost } of metadata.snapshots.list())
     if (isLost)
-      await found('snapshot-incomplete', name, `files of snapshot ${name} of ${names.get(containerId) ?? containerId} are missing: remove it`);
+      await found(
+        'snapshot-incomplete',
+        name,
+        `files of snapshot ${name} of ${names.get(containerId) ?? containerId} are missing: remove it`,
+      );
   const known = new Set(rows.map(({ id }) => id));
   for (const id of readdirSync(layout.containers)) {
     if (!known.has(id) && !containersInUse.has(id))

@@ -200,12 +200,7 @@ export interface Snapshotter {
    * Makes the writable part, whatever its size, a layer on top of the chain, and gives the container an empty one: two renames. null, and nothing happens, when nothing was
    * written. The container must have ended. Killed or powered off at any moment it happens whole or not at all. The lease holds the layer.
    */
-  push(
-    lease: Lease,
-    containerId: string,
-    chain: ChainId | null,
-    change: RootChange & Pick<AdoptOptions, 'stubs'>,
-  ): Promise<Layer | null>;
+  push(lease: Lease, containerId: string, chain: ChainId | null, change: RootChange & Pick<AdoptOptions, 'stubs'>): Promise<Layer | null>;
   /** A layer on top of the chain that is as the writable part is now: a copy, which shares its blocks where the file system can. null as for `push`. Whoever writes must hold still. */
   keep(lease: Lease, containerId: string, chain: ChainId | null, options?: Pick<AdoptOptions, 'stubs'>): Promise<Layer | null>;
   /** Gives the container an empty writable part on top of another chain; what it wrote goes. As `push`. Failed-precondition `STORE_LIMITED_SNAPSHOT` when its size is limited. */

@@ -5,5 +5,6 @@ export { orlopLeaseRoutes, type LeaseBackend } from './lease-routes.ts';
 export { orlopLxdRoutes, type LxdBackend } from './lxd-routes.ts';
 export { orlopPortRoutes, type PortBackend } from './port-routes.ts';
 export { orlopRoutes } from './routes.ts';
+export { orlopSnapshotRoutes, type SnapshotBackend } from './snapshot-routes.ts';
 export { orlopStoreRoutes, type StoreBackend } from './store-routes.ts';
 export { type BuildBackend, orlopBuildRoutes } from './build-routes.ts';

@@ -51,6 +51,7 @@ export const groupSummaries: Readonly<Record<string, string>> = {
   image: 'Manage images',
   network: 'Manage networks',
   registry: 'Serve images to other machines',
+  snapshot: 'Keep containers as they are, and bring them back',
   system: 'Manage the engine',
   template: 'Make base images from the packages of distributions',
   volume: 'Manage volumes',

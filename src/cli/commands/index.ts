@@ -8,6 +8,7 @@ import { networkCommands } from './networks.ts';
 import { otherCommands } from './others.ts';
 import { registryCommands } from './registries.ts';
 import { registryServerCommands } from './registry-server.ts';
+import { snapshotCommands } from './snapshots.ts';
 import { storeCommands } from './store.ts';
 import { volumeCommands } from './volumes.ts';
 
@@ -18,6 +19,7 @@ const table: readonly CommandSpec[] = [
   ...registryCommands,
   ...registryServerCommands,
   ...storeCommands,
+  ...snapshotCommands,
   ...volumeCommands,
   ...lxdCommands,
   ...networkCommands,

@@ -13,6 +13,8 @@ const withoutData = new Set([
   'completion',
   'help',
   'rename',
+  'snapshot rename',
+  'snapshot update',
   'tag',
   'login',
   'logout',

@@ -49,9 +49,9 @@ export const storeCommands: readonly CommandSpec[] = [
   {
     name: 'diff',
     summary: 'Show what a container has added (A), changed (C) and deleted (D)',
-    usage: 'CONTAINER',
+    usage: 'CONTAINER [SNAPSHOT [SNAPSHOT]]',
     flags: [],
-    positionals: { min: 1, max: 1 },
+    positionals: { min: 1, max: 3 },
     completes: 'container',
   },
   {

@@ -86,7 +86,12 @@ async function restoreEnded(context: EngineContext, container: LiveContainer, sn
 }
 
 function isRunning({ record }: LiveContainer, { name }: SnapshotRecord): OrlopError {
-  return new OrlopError('conflict', 'ENGINE_CONTAINER_RUNNING', `container ${record.name} is running: what it does would be taken from under it`, {
-    hint: `stop it, or let it be stopped and started again with: orlop restore --restart ${record.name} ${name}`,
-  });
+  return new OrlopError(
+    'conflict',
+    'ENGINE_CONTAINER_RUNNING',
+    `container ${record.name} is running: what it does would be taken from under it`,
+    {
+      hint: `stop it, or let it be stopped and started again with: orlop restore --restart ${record.name} ${name}`,
+    },
+  );
 }

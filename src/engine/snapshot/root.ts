@@ -38,18 +38,29 @@ export interface FixedRoot {
  * the container goes on on top of it; of one that runs, or whose disk has a size, it is copied while the processes are frozen, and the container goes on as it was.
  * Inside the container's queue.
  */
-export async function fixRoot(context: EngineContext, container: LiveContainer, lease: Lease, { write, next }: FixedRoot): Promise<ChainId | null> {
+export async function fixRoot(
+  context: EngineContext,
+  container: LiveContainer,
+  lease: Lease,
+  { write, next }: FixedRoot,
+): Promise<ChainId | null> {
   const { snapshots } = context.store;
   const before = container.record;
   const chain = chainOf(before);
   const stubs = stubsOf(before);
   const isFull = pushedLayers(context, before).length >= mostPushedLayers;
   if (isActive(before.state.status) || isFull || !snapshots.canPush(before.id)) {
-    const layer = await whileFrozen(context, container, () => (isFull ? merge(context, container, lease) : keep(context, container, lease)));
+    const layer = await whileFrozen(context, container, () =>
+      isFull ? merge(context, container, lease) : keep(context, container, lease),
+    );
     const fixed = layer === null ? chain : layer.chainId;
     // A merged one takes the place of its many layers as soon as nothing runs on them.
     if (isFull && !isActive(before.state.status) && snapshots.canPush(before.id)) {
-      await snapshots.reset(before.id, fixed, changeOf(context, container, (to) => next({ ...before, chain: to }), write));
+      await snapshots.reset(
+        before.id,
+        fixed,
+        changeOf(context, container, (to) => next({ ...before, chain: to }), write),
+      );
       container.record = next({ ...before, chain: fixed });
       return fixed;
     }

@@ -28,7 +28,11 @@ test('the next moment of a schedule is the first minute that all its fields fit'
 
 test('what is no schedule is refused, and never a crash', () => {
   for (const text of ['', '@often', '* * * *', '60 * * * *', '* * 0 * *', '5-1 * * * *', '*/0 * * * *', '0 0 31 2 *', '1,,2 * * * *'])
-    assert.throws(() => parseCron(text), (error) => isOrlopError(error, 'invalid-argument'), text);
+    assert.throws(
+      () => parseCron(text),
+      (error) => isOrlopError(error, 'invalid-argument'),
+      text,
+    );
   fc.assert(
     fc.property(fc.string(), (text) => {
       try {
@@ -53,8 +57,17 @@ test('names follow their pattern and are free', () => {
   const now = at('2026-01-02T03:04:05');
   const none = (): boolean => false;
   assert.equal(nameByPattern('snap%d', now, none), 'snap0');
-  assert.equal(nameByPattern('snap%d', now, (name) => ['snap0', 'snap1'].includes(name)), 'snap2');
+  assert.equal(
+    nameByPattern('snap%d', now, (name) => ['snap0', 'snap1'].includes(name)),
+    'snap2',
+  );
   assert.equal(nameByPattern('auto-{date}_{time}', now, none), 'auto-2026-01-02_03-04-05');
-  assert.equal(nameByPattern('{date}', now, (name) => name === '2026-01-02'), '2026-01-02-0');
-  assert.throws(() => nameByPattern('a/b', now, none), (error) => isOrlopError(error, 'invalid-argument'));
+  assert.equal(
+    nameByPattern('{date}', now, (name) => name === '2026-01-02'),
+    '2026-01-02-0',
+  );
+  assert.throws(
+    () => nameByPattern('a/b', now, none),
+    (error) => isOrlopError(error, 'invalid-argument'),
+  );
 });

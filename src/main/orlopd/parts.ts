@@ -20,6 +20,7 @@ import {
   orlopLxdRoutes,
   orlopPortRoutes,
   orlopRoutes,
+  orlopSnapshotRoutes,
   orlopStoreRoutes,
 } from '#api/orlop';
 import { openEngine } from '#engine';
@@ -135,6 +136,7 @@ export async function openParts(options: EngineArguments & { version: string; bu
         ...orlopRoutes(engine),
         ...orlopPortRoutes(engine),
         ...orlopDiskLimitRoutes(engine),
+        ...orlopSnapshotRoutes(engine),
         ...orlopStoreRoutes(engine),
         ...orlopLxdRoutes(engine),
         ...orlopLeaseRoutes(engine),

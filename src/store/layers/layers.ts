@@ -40,7 +40,8 @@ export function createLayerStore(parts: LayerStoreParts): LayerStore {
     }
     return layers;
   };
-  const directories = (chainId: ChainId): string[] => ancestry(chainId).map((layer) => join('layers', layer.tree ?? layerName(layer.chainId), layerTree));
+  const directories = (chainId: ChainId): string[] =>
+    ancestry(chainId).map((layer) => join('layers', layer.tree ?? layerName(layer.chainId), layerTree));
 
   return {
     async apply(lease, source, options) {

@@ -8,6 +8,7 @@ import { test, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { isOrlopError } from '#errors';
+import { parseDigest } from '#oci';
 import { AT_FDCWD, loadAddon, S_IFCHR } from '#sys';
 import { asRoot, openTemporaryStore, temporaryDirectory, type TemporaryStore } from '../testing/temporary-store.ts';
 import { openStore } from '../store.ts';
@@ -103,7 +104,7 @@ test('one tree may be two layers, and stays as long as either', asRoot, async (t
   using lease = store.leases.create();
   writeFileSync(join(upper, 'a'), 'one');
   const layer = (await store.snapshots.push(lease, 'c', null, change)) ?? assert.fail();
-  const alias = store.layers.alias(lease, layer.chainId, { parent: null, diffId: `sha256:${'a'.repeat(64)}` });
+  const alias = store.layers.alias(lease, layer.chainId, { parent: null, diffId: parseDigest(`sha256:${'a'.repeat(64)}`) });
   assert.deepEqual(store.layers.directories(alias.chainId), store.layers.directories(layer.chainId));
   store.metadata.containers.update('c', { chain: alias.chainId });
   lease[Symbol.dispose]();
@@ -144,21 +145,25 @@ async function churn(root: string, extraMs: number): Promise<Map<string, number>
   return said;
 }
 
-test('killed at any moment between pushing and going back, a container has all that was promised and nothing else', asRoot, async (t: TestContext) => {
-  const addon = loadAddon();
-  const root = join(temporaryDirectory(t, addon), 'root');
-  for (const extraMs of [0, 3, 7, 12, 18, 25, 33, 41]) {
-    const said = await churn(root, extraMs);
-    await using store = await openStore({ root, addon });
-    const names = shown(store);
-    const kept = names.filter((name) => name.startsWith('kept-'));
-    const [written = 0, pushed = 0, reset = 0] = ['written', 'pushed', 'reset'].map((word) => said.get(word) ?? 0);
-    assert.ok(kept.length >= Math.max(written, pushed, reset), `${kept.length} files, ${JSON.stringify([...said])}`);
-    assert.deepEqual(new Set(kept), new Set(kept.map((_, index) => `kept-${index}`)));
-    for (const name of names.filter((one) => one.startsWith('dropped-')))
-      assert.ok(Number(name.slice('dropped-'.length)) >= reset, `${name} is back after ${reset} resets`);
-    assert.deepEqual((await store.check({})).problems, []);
-    assert.deepEqual(store.reconciled.lostLayers, []);
-    await store.close();
-  }
-});
+test(
+  'killed at any moment between pushing and going back, a container has all that was promised and nothing else',
+  asRoot,
+  async (t: TestContext) => {
+    const addon = loadAddon();
+    const root = join(temporaryDirectory(t, addon), 'root');
+    for (const extraMs of [0, 3, 7, 12, 18, 25, 33, 41]) {
+      const said = await churn(root, extraMs);
+      await using store = await openStore({ root, addon });
+      const names = shown(store);
+      const kept = names.filter((name) => name.startsWith('kept-'));
+      const [written = 0, pushed = 0, reset = 0] = ['written', 'pushed', 'reset'].map((word) => said.get(word) ?? 0);
+      assert.ok(kept.length >= Math.max(written, pushed, reset), `${kept.length} files, ${JSON.stringify([...said])}`);
+      assert.deepEqual(new Set(kept), new Set(kept.map((_, index) => `kept-${index}`)));
+      for (const name of names.filter((one) => one.startsWith('dropped-')))
+        assert.ok(Number(name.slice('dropped-'.length)) >= reset, `${name} is back after ${reset} resets`);
+      assert.deepEqual((await store.check({})).problems, []);
+      assert.deepEqual(store.reconciled.lostLayers, []);
+      await store.close();
+    }
+  },
+);

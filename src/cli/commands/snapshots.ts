@@ -1,0 +1,70 @@
+import type { CommandSpec, FlagSpec } from '../arguments/spec.ts';
+
+const expires: FlagSpec = { name: 'expires', kind: 'text', value: 'time', help: 'Remove it after this long (7d, 12h); never: keep it' };
+
+/** Containers as they were. */
+export const snapshotCommands: readonly CommandSpec[] = [
+  {
+    name: 'snapshot',
+    summary: 'Keep a container as it is now, or set when that is done by itself',
+    usage: '[OPTIONS] CONTAINER [NAME]',
+    flags: [
+      { name: 'comment', short: 'm', kind: 'text', help: 'Note for those who look at it later' },
+      expires,
+      { name: 'schedule', kind: 'text', value: 'cron', help: "Take snapshots by themselves ('*/30 * * * *', @daily); off: no more" },
+      { name: 'pattern', kind: 'text', help: "Names of those that get none ('snap%d', 'auto-{date}_{time}')" },
+    ],
+    positionals: { min: 1, max: 2 },
+    completes: 'container',
+  },
+  {
+    name: 'snapshots',
+    aliases: ['snapshot ls', 'snapshot list'],
+    summary: 'List the snapshots of a container',
+    usage: '[OPTIONS] CONTAINER',
+    flags: [
+      { name: 'format', kind: 'text', help: 'table, json, or a template such as {{.Name}}' },
+      { name: 'quiet', short: 'q', kind: 'flag', help: 'Only names' },
+      { name: 'tree', kind: 'flag', help: 'Show which was made on top of which' },
+    ],
+    positionals: { min: 1, max: 1 },
+    completes: 'container',
+  },
+  {
+    name: 'restore',
+    aliases: ['snapshot restore'],
+    summary: 'Bring a container back to a snapshot',
+    usage: '[OPTIONS] CONTAINER NAME',
+    flags: [
+      { name: 'restart', short: 'f', kind: 'flag', help: 'Stop a running container, and start it again afterwards' },
+      { name: 'force', kind: 'flag', help: 'The same', aliasOf: 'restart' },
+    ],
+    positionals: { min: 2, max: 2 },
+    completes: 'container',
+  },
+  {
+    name: 'snapshot rm',
+    aliases: ['snapshot remove'],
+    summary: 'Remove snapshots of a container',
+    usage: 'CONTAINER NAME [NAME...]',
+    flags: [],
+    positionals: { min: 2, max: Number.POSITIVE_INFINITY },
+    completes: 'container',
+  },
+  {
+    name: 'snapshot rename',
+    summary: 'Rename a snapshot of a container',
+    usage: 'CONTAINER NAME NEW_NAME',
+    flags: [],
+    positionals: { min: 3, max: 3 },
+    completes: 'container',
+  },
+  {
+    name: 'snapshot update',
+    summary: 'Change the note of a snapshot, or when it goes',
+    usage: '[OPTIONS] CONTAINER NAME',
+    flags: [{ name: 'comment', short: 'm', kind: 'text', help: 'Note for those who look at it later' }, expires],
+    positionals: { min: 2, max: 2 },
+    completes: 'container',
+  },
+];
