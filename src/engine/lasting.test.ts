@@ -11,7 +11,7 @@ test('what is promised is on disk before it is answered; what ends with the host
   };
   const group = (name: string): unknown => new Proxy({}, { get: (_none, key) => verb(`${name}.${String(key)}`) });
   const groups = Object.fromEntries(
-    ['networks', 'images', 'archives', 'disk', 'registries', 'lxd', 'templates'].map((name) => [name, group(name)]),
+    ['snapshots', 'networks', 'images', 'archives', 'disk', 'registries', 'lxd', 'templates'].map((name) => [name, group(name)]),
   );
   const containers = { create: verb('create'), start: verb('start'), remove: verb('remove'), rename: verb('rename') };
   const engine = withLastingChanges({ ...groups, containers, launch: verb('launch') } as unknown as Engine, async () => {
@@ -24,8 +24,9 @@ test('what is promised is on disk before it is answered; what ends with the host
   await engine.images.tag('a', 'b');
   await engine.archives.load(nothing, nothing);
   await engine.networks.remove('a');
+  await engine.snapshots.take('a', {});
   await engine.launch('a', nothing, nothing);
-  const verbs = ['create', 'images.tag', 'archives.load', 'networks.remove', 'launch'];
+  const verbs = ['create', 'images.tag', 'archives.load', 'networks.remove', 'snapshots.take', 'launch'];
   assert.deepEqual(
     said.splice(0),
     verbs.flatMap((one) => [one, 'on disk']),
