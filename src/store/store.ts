@@ -89,6 +89,7 @@ export async function openStore({
     limits,
     background,
     directories: layers.directories,
+    apply: layers.apply,
     rows: layerRows,
     turnovers,
     transaction: metadata.transaction,

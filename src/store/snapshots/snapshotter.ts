@@ -26,6 +26,7 @@ import type {
   ChangesOptions,
   ChainId,
   Layer,
+  LayerStore,
   Lease,
   Snapshot,
   SnapshotDriver,
@@ -39,6 +40,7 @@ export interface SnapshotterParts {
   readonly limits: DiskLimits;
   readonly background: BackgroundTasks;
   readonly directories: (chain: ChainId) => string[];
+  readonly apply: LayerStore['apply'];
   readonly rows: LayerRows;
   readonly turnovers: Turnovers;
   readonly transaction: <T>(change: () => T) => T;
