@@ -82,4 +82,7 @@ export const verbLoaders: Readonly<Record<string, () => Promise<Verb>>> = {
   'snapshot rm': async () => (await import('./verbs/snapshot.ts')).removeSnapshots,
   'snapshot rename': async () => (await import('./verbs/snapshot.ts')).renameSnapshot,
   'snapshot update': async () => (await import('./verbs/snapshot.ts')).updateSnapshot,
+  copy: async () => (await import('./verbs/copy.ts')).copy,
+  move: async () => (await import('./verbs/copy.ts')).move,
+  publish: async () => (await import('./verbs/copy.ts')).publish,
 };

@@ -1,4 +1,13 @@
-import type { PathChange, SnapshotRequest, SnapshotsBody, SnapshotSchedule, SnapshotScheduleChange } from '#wire';
+import type {
+  CopyRequest,
+  CopyResult,
+  PathChange,
+  PublishRequest,
+  SnapshotRequest,
+  SnapshotsBody,
+  SnapshotSchedule,
+  SnapshotScheduleChange,
+} from '#wire';
 import { readJson, readText } from './answers.ts';
 import type { Transport } from './transport/transport.ts';
 
@@ -15,6 +24,10 @@ export interface SnapshotsClient {
   /** What differs from it to another one, or to the container as it is. */
   changes(ref: string, name: string, to?: string): Promise<readonly PathChange[]>;
   setSchedule(ref: string, change: SnapshotScheduleChange): Promise<SnapshotSchedule>;
+  /** Another container like it; it is not started. */
+  copy(ref: string, request?: CopyRequest): Promise<CopyResult>;
+  /** An image of it; resolves with its id. */
+  publish(ref: string, request?: PublishRequest): Promise<string>;
 }
 
 export function createSnapshotsClient(transport: Transport): SnapshotsClient {
@@ -35,6 +48,11 @@ export function createSnapshotsClient(transport: Transport): SnapshotsClient {
     changes: async (ref, name, to) => {
       const answer = await transport.request({ method: 'GET', path: `${one(ref, name)}/changes`, query: { to } });
       return (await readJson<{ changes: PathChange[] }>(answer)).changes;
+    },
+    copy: async (ref, request = {}) => readJson(await transport.request({ method: 'POST', path: at(ref, 'copy'), json: request })),
+    publish: async (ref, request = {}) => {
+      const answer = await transport.request({ method: 'POST', path: at(ref, 'publish'), json: request });
+      return (await readJson<{ id: string }>(answer)).id;
     },
     setSchedule: async (ref, change) =>
       readJson(await transport.request({ method: 'POST', path: at(ref, 'snapshot-schedule'), json: change })),

@@ -36,6 +36,8 @@ export function withLastingChanges(engine: Engine, flushed: () => Promise<void>)
       change: lasting(snapshots.change),
       remove: lasting(snapshots.remove),
       setSchedule: lasting(snapshots.setSchedule),
+      copy: lasting(snapshots.copy),
+      publish: lasting(snapshots.publish),
     },
     networks: {
       ...networks,

@@ -1,6 +1,6 @@
 import { type ContainerConfig, type Digest, formatReference, parseReference, type Platform, withDefaultTag } from '#oci';
-import type { Store } from '#store';
-import { addLayer } from './add-layer.ts';
+import type { ChainId, Store } from '#store';
+import { addLayer, addUnread } from './add-layer.ts';
 import { parseChanges } from './changes.ts';
 import { kindOf, readImage } from './read.ts';
 import { imageLabels, type ImageKind } from './types.ts';
@@ -10,8 +10,8 @@ import { nameImages, writeImage } from './write.ts';
 export interface CommitRequest {
   /** The manifest that the container was made from; null: it stands on an empty root. */
   readonly base: Digest | null;
-  /** What the container has changed, as a layer's tar. */
-  readonly layer: AsyncIterable<Uint8Array>;
+  /** What the container has changed, as a layer's tar; or unpacked layers that stand on the base's, base first, which nobody has read: they are packed, and not copied. */
+  readonly layer: AsyncIterable<Uint8Array> | readonly ChainId[];
   /** What containers of the new image start with, where it differs from what the base says; empty: nothing. */
   readonly config: ContainerConfig;
   /** Dockerfile instructions that change that config. */
@@ -37,21 +37,27 @@ export async function commitImage(store: Store, request: CommitRequest, platform
   if (request.base !== null) lease.hold({ image: request.base });
   const base = request.base === null ? null : readImage(store, request.base, platform);
   const below = base?.layers ?? [];
-  const layer = await addLayer(store, lease, request.layer, { below, ...(request.signal === undefined ? {} : { signal: request.signal }) });
+  const { signal } = request;
+  const layers = [...below];
+  if (Symbol.asyncIterator in request.layer)
+    layers.push(await addLayer(store, lease, request.layer, { below, ...(signal === undefined ? {} : { signal }) }));
+  else for (const chainId of request.layer) layers.push(await addUnread(store, lease, chainId, layers.at(-1)?.chainId ?? null, signal));
   const { comment, author, createdBy } = request;
   const config = mergeConfig(withoutEmpty({ ...base?.config.config, ...request.config }), changed);
   const kind = request.kind ?? kindOf(config.Labels ?? {});
   const target = await writeImage(store, lease, {
-    layers: [...below, layer],
+    layers,
     config: kind === 'system' ? { ...config, Labels: { ...config.Labels, [imageLabels.kind]: kind } } : config,
     history: [
       ...(base?.config.history ?? []),
-      {
+      // One for each layer; without one, a line that says so.
+      ...Array.from({ length: Math.max(1, layers.length - below.length) }, () => ({
         created,
         ...(author === undefined ? {} : { author }),
         ...(createdBy === undefined ? {} : { created_by: createdBy }),
         ...(comment === undefined ? {} : { comment }),
-      },
+        ...(layers.length === below.length ? { empty_layer: true } : {}),
+      })),
     ],
     created,
     ...(author === undefined ? {} : { author }),

@@ -40,6 +40,10 @@ export interface Container {
   pause(): Promise<void>;
   unpause(): Promise<void>;
   rename(name: string): Promise<void>;
+  /** Another one like it, which shares its layers; it is not started. A running one stands still for a moment. `snapshot`: as it was then. */
+  copy(name?: string, options?: { snapshot?: string; ephemeral?: boolean }): Promise<Container>;
+  /** An image of it; resolves with its id. */
+  publish(name?: string, options?: { snapshot?: string; comment?: string; author?: string }): Promise<string>;
   /** A running one only by force. `volumes`: also those that were made for it without a name. */
   remove(options?: { force?: boolean; volumes?: boolean }): Promise<void>;
   /** All that the engine says of it, in Docker's fields. */
@@ -85,6 +89,11 @@ export function createContainer(client: Client, id: string, name: string): Conta
     pause: () => containers.pause(id),
     unpause: () => containers.unpause(id),
     rename: (wanted) => containers.rename(id, wanted),
+    async copy(wanted, options = {}) {
+      const made = await client.snapshots.copy(id, { ...options, ...(wanted === undefined ? {} : { name: wanted }) });
+      return createContainer(client, made.id, made.name);
+    },
+    publish: (image, options = {}) => client.snapshots.publish(id, { ...options, ...(image === undefined ? {} : { name: image }) }),
     remove: (options) => containers.remove(id, options),
     inspect: () => containers.inspect(id),
     wait: async ({ condition, signal } = {}) =>

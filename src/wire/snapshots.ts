@@ -50,3 +50,28 @@ export interface SnapshotSchedule {
 
 /** How `SnapshotSchedule` is changed: what is absent stays. */
 export type SnapshotScheduleChange = Partial<SnapshotSchedule>;
+
+export interface CopyRequest {
+  /** Chosen when there is none. */
+  readonly name?: string;
+  /** One of the container's snapshots; the container as it is without it. */
+  readonly snapshot?: string;
+  /** It goes at its end. */
+  readonly ephemeral?: boolean;
+}
+
+export interface CopyResult {
+  readonly id: string;
+  readonly name: string;
+  readonly warnings: readonly string[];
+}
+
+export interface PublishRequest {
+  /** Of the image; without it the image has no name. */
+  readonly name?: string;
+  readonly snapshot?: string;
+  readonly comment?: string;
+  readonly author?: string;
+  /** Dockerfile instructions. */
+  readonly changes?: readonly string[];
+}

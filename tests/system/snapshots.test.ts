@@ -44,6 +44,32 @@ describe('snapshots of machines and apps, from the command line', { skip: whyNot
     assert.match((await engine.orlop('snapshot', 'rm', 'box', 'good')).stderr, /container box has no snapshot "good"/);
   });
 
+  test('a copy of a machine that runs is a machine of its own', async () => {
+    await sh('box', 'echo "192.0.2.7 friend box" >> /etc/hosts; echo mine > /srv');
+    assert.equal(await engine.must('copy', 'box', 'twin', '--start'), 'twin');
+    assert.equal(await sh('twin', 'cat /srv; hostname; cat /etc/hostname'), 'mine\ntwin\ntwin');
+    assert.match(await sh('twin', 'cat /etc/hosts'), /127.0.1.1\s+twin\n(.*\n)*192.0.2.7 friend twin/);
+    const place = (name: string): Promise<string> =>
+      engine.must('inspect', '-f', '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{.MacAddress}}{{end}}', name);
+    assert.notEqual(await place('twin'), await place('box'));
+    await sh('twin', 'echo other > /srv');
+    assert.equal(await sh('box', 'cat /srv'), 'mine');
+    assert.match((await engine.orlop('copy', 'box', 'twin')).stderr, /already in use/);
+    assert.match((await engine.orlop('copy', 'box/never', 'third')).stderr, /container box has no snapshot "never"/);
+    assert.match((await engine.orlop('move', 'box', 'far:box')).stderr, /is on another engine.*\nhint: send an image/);
+    await engine.must('copy', '-e', 'box/stopped', 'fleeting', '--start');
+    assert.equal(await sh('fleeting', 'cat /srv'), 'one');
+    await engine.must('stop', 'fleeting');
+    await engine.must('rm', '-f', 'twin');
+  });
+
+  test('a published machine is an image that is launched', async () => {
+    await engine.must('publish', 'box', '--alias', 'mine/box:1');
+    assert.equal(await engine.must('launch', 'mine/box:1', 'second'), 'second');
+    assert.equal(await sh('second', 'cat /srv; hostname'), 'mine\nsecond');
+    await engine.must('rm', '-f', 'second');
+  });
+
   test('a schedule is set, shown and refused when it is none', async () => {
     assert.equal(
       await engine.must('snapshot', 'box', '--schedule', '@daily', '--expires', '2w', '--pattern', 'auto-%d'),

@@ -1,7 +1,10 @@
 import type { Exchange, JsonReader, Route } from '#api/http';
 import { OrlopError } from '#errors';
 import type {
+  CopyRequest,
+  CopyResult,
   PathChange,
+  PublishRequest,
   SnapshotBody,
   SnapshotRequest,
   SnapshotsBody,
@@ -22,12 +25,14 @@ export interface SnapshotBackend {
     changes(ref: string, name: string, to?: string): Promise<PathChange[]>;
     schedule(ref: string): SnapshotSchedule | null;
     setSchedule(ref: string, change: SnapshotScheduleChange): Promise<SnapshotSchedule>;
+    copy(ref: string, request: CopyRequest): Promise<CopyResult>;
+    publish(ref: string, request: PublishRequest, signal?: AbortSignal): Promise<string>;
   };
 }
 
 type Verbs = SnapshotBackend['snapshots'];
 
-/** `/orlop/v1/containers/{id}/snapshots…`, `…/restore`, `…/snapshot-schedule` */
+/** `/orlop/v1/containers/{id}/snapshots…`, `…/restore`, `…/snapshot-schedule`, `…/copy`, `…/publish` */
 export function orlopSnapshotRoutes({ snapshots }: SnapshotBackend): Route[] {
   const at = '/orlop/v1/containers/{id}';
   return [
@@ -38,6 +43,8 @@ export function orlopSnapshotRoutes({ snapshots }: SnapshotBackend): Route[] {
     { method: 'GET', path: `${at}/snapshots/{snapshot}/changes`, handle: (exchange) => changes(snapshots, exchange) },
     { method: 'POST', path: `${at}/restore`, handle: (exchange) => restore(snapshots, exchange) },
     { method: 'POST', path: `${at}/snapshot-schedule`, handle: (exchange) => schedule(snapshots, exchange) },
+    { method: 'POST', path: `${at}/copy`, handle: (exchange) => copy(snapshots, exchange) },
+    { method: 'POST', path: `${at}/publish`, handle: (exchange) => publish(snapshots, exchange) },
   ];
 }
 
@@ -109,6 +116,22 @@ async function schedule(verbs: Verbs, exchange: Exchange): Promise<void> {
     ...(expiresInMs === undefined ? {} : { expiresInMs }),
   };
   exchange.json(200, await verbs.setSchedule(refOf(exchange), wanted));
+}
+
+async function copy(verbs: Verbs, exchange: Exchange): Promise<void> {
+  const body = await strictBody(exchange, ['name', 'snapshot', 'ephemeral']);
+  const [name, snapshot] = [body.text('name'), body.text('snapshot')];
+  const request = { ...(name === '' ? {} : { name }), ...(snapshot === '' ? {} : { snapshot }), ephemeral: body.flag('ephemeral') };
+  exchange.json(201, await verbs.copy(refOf(exchange), request));
+}
+
+async function publish(verbs: Verbs, exchange: Exchange): Promise<void> {
+  const body = await strictBody(exchange, ['name', 'snapshot', 'comment', 'author', 'changes']);
+  const texts = (['name', 'snapshot', 'comment', 'author'] as const).flatMap((key) =>
+    body.text(key) === '' ? [] : [[key, body.text(key)]],
+  );
+  const request: PublishRequest = { ...Object.fromEntries(texts), changes: body.texts('changes') ?? [] };
+  exchange.json(201, { id: await verbs.publish(refOf(exchange), request, exchange.signal) });
 }
 
 async function strictBody(exchange: Exchange, known: readonly string[]): Promise<JsonReader> {

@@ -13,6 +13,7 @@ const withoutData = new Set([
   'completion',
   'help',
   'rename',
+  'move',
   'snapshot rename',
   'snapshot update',
   'tag',

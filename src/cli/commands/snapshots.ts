@@ -67,4 +67,36 @@ export const snapshotCommands: readonly CommandSpec[] = [
     positionals: { min: 2, max: 2 },
     completes: 'container',
   },
+  {
+    name: 'copy',
+    summary: 'Make another container of one, or of its snapshot, with all that is in it',
+    usage: '[OPTIONS] CONTAINER[/SNAPSHOT] [NAME]',
+    flags: [
+      { name: 'ephemeral', short: 'e', kind: 'flag', help: 'The copy goes at its end' },
+      { name: 'start', kind: 'flag', help: 'Start it' },
+    ],
+    positionals: { min: 1, max: 2 },
+    completes: 'container',
+  },
+  {
+    name: 'move',
+    summary: 'Give a container another name',
+    usage: 'CONTAINER NAME',
+    flags: [],
+    positionals: { min: 2, max: 2 },
+    completes: 'container',
+  },
+  {
+    name: 'publish',
+    summary: 'Make an image of a container, or of its snapshot',
+    usage: '[OPTIONS] CONTAINER[/SNAPSHOT] [REPOSITORY[:TAG]]',
+    flags: [
+      { name: 'alias', kind: 'text', value: 'name', help: 'Name of the image' },
+      { name: 'author', short: 'a', kind: 'text', help: 'Who made it' },
+      { name: 'change', short: 'c', kind: 'list', help: 'Apply a Dockerfile instruction to the image' },
+      { name: 'message', short: 'm', kind: 'text', help: 'Note for the history' },
+    ],
+    positionals: { min: 1, max: 2 },
+    completes: 'container',
+  },
 ];

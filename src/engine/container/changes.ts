@@ -83,7 +83,12 @@ function changedLayer({ store }: EngineContext, record: ContainerRecord, options
 }
 
 /** What containers of the new image start with: what this one started with. */
-function configOf({ process, labels, exposedPorts, request }: ContainerRecord): ContainerConfig {
+export function configOf({
+  process,
+  labels,
+  exposedPorts,
+  request,
+}: Pick<ContainerRecord, 'process' | 'labels' | 'exposedPorts' | 'request'>): ContainerConfig {
   return {
     User: process.user,
     Env: process.env,

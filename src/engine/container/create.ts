@@ -47,7 +47,7 @@ export async function createContainer(context: EngineContext, request: CreateReq
   const record = withMounts(bare, mounts, view);
   checkLog(record);
   // In the container's own queue from the first moment that others can see it: a start waits until it is whole.
-  await context.queues.run(record.id, () => makeContainer(context, record, init, networks));
+  await context.queues.run(record.id, () => makeContainer(context, record, { init, networks }));
   return { id: record.id, warnings: [...networks.warnings, ...limits.warnings] };
 }
 
@@ -57,12 +57,17 @@ function withLimits(request: CreateRequest, { limits }: LimitPlan): CreateReques
   return asked === limits ? request : { ...rest, ...(limits === undefined ? {} : { limits }) };
 }
 
-async function makeContainer(
-  context: EngineContext,
-  record: ContainerRecord,
-  init: InitSystem | null,
-  networks: NetworkPlan,
-): Promise<void> {
+/** What a container is made with beside its record. */
+export interface Making {
+  /** Of a machine. */
+  readonly init: InitSystem | null;
+  readonly networks: NetworkPlan;
+  /** The name of the machine that its root was, which is now one of its own. */
+  readonly copyOf?: string;
+}
+
+/** Inside the container's queue. Undone whole when a step fails. */
+export async function makeContainer(context: EngineContext, record: ContainerRecord, { init, networks, copyOf }: Making): Promise<void> {
   await using undo = new AsyncDisposableStack();
   reserveName(context, record);
   undo.defer(() => void context.store.metadata.containers.remove(record.id));
@@ -82,6 +87,7 @@ async function makeContainer(
         hostname: record.hostname,
         resolvConf: await machineResolvConf(record),
         files: firstBootFiles(record.labels, record.name),
+        ...(copyOf === undefined ? {} : { copyOf }),
       },
     );
   }
@@ -163,7 +169,7 @@ function withJoinedIds(request: CreateRequest, known: KnownPlaces): CreateReques
   };
 }
 
-function hostnameOf(request: CreateRequest, network: string, name: string, id: string, context: EngineContext): string {
+export function hostnameOf(request: CreateRequest, network: string, name: string, id: string, context: EngineContext): string {
   if (request.hostname !== undefined && request.hostname !== '') return request.hostname;
   if (network === 'host' || request.utsNamespace === 'host') return context.hostname;
   const other = joinedId(network);

@@ -1,4 +1,13 @@
-import type { PathChange, SnapshotRequest, SnapshotSchedule, SnapshotScheduleChange, SnapshotView } from '#wire';
+import type {
+  CopyRequest,
+  CopyResult,
+  PathChange,
+  PublishRequest,
+  SnapshotRequest,
+  SnapshotSchedule,
+  SnapshotScheduleChange,
+  SnapshotView,
+} from '#wire';
 import { fromByteText } from '#store';
 import { chainOf } from '../container/record.ts';
 import { leaveOut } from '../container/changes.ts';
@@ -11,6 +20,8 @@ import { restoreSnapshot } from './restore.ts';
 import { pushedLayers } from './root.ts';
 import { changeSchedule } from './schedule.ts';
 import { nameTaken, takeSnapshot } from './take.ts';
+import { copyContainer } from './copy.ts';
+import { publishContainer } from './publish.ts';
 
 /** `ref` is a container; `name` one of its snapshots, or the start of its id. Unknown: not-found. */
 export interface SnapshotVerbs {
@@ -28,6 +39,10 @@ export interface SnapshotVerbs {
   /** What differs from a snapshot to another, or to the container as it is now. */
   changes(ref: string, name: string, to?: string): Promise<PathChange[]>;
   schedule(ref: string): SnapshotSchedule | null;
+  /** Another container with the root and the settings of this one, or of a snapshot of it. conflict when its name is taken. */
+  copy(ref: string, request: CopyRequest): Promise<CopyResult>;
+  /** An image of it; answers its id. */
+  publish(ref: string, request: PublishRequest, signal?: AbortSignal): Promise<string>;
   /** Answers what holds from now on. */
   setSchedule(ref: string, change: SnapshotScheduleChange): Promise<SnapshotSchedule>;
 }
@@ -42,6 +57,8 @@ export function createSnapshotVerbs(context: EngineContext): SnapshotVerbs {
     remove: (ref, name) => removeSnapshot(context, ref, name),
     changes: (ref, name, to) => snapshotChanges(context, ref, name, to),
     schedule: (ref) => context.table.find(ref).record.snapshots ?? null,
+    copy: (ref, request) => copyContainer(context, ref, request),
+    publish: (ref, request, signal) => publishContainer(context, ref, request, signal),
     setSchedule: (ref, change) => changeSchedule(context, ref, change),
   };
 }

@@ -6,7 +6,7 @@ import { detectInit, shutdownSignal, type InitSystem } from '#system';
 import type { EngineContext } from '../context.ts';
 
 /** The init of a system image: what its label says, else what its files show; null when it has none that we know. */
-export async function initOf(context: EngineContext, image: Image): Promise<InitSystem | null> {
+export async function initOf(context: EngineContext, image: Pick<Image, 'init' | 'chain'>): Promise<InitSystem | null> {
   if (image.init !== null) return image.init as InitSystem;
   const { lower } = context.store.snapshots.view(image.chain);
   const root = lower.length === 1 ? openTree(context, lower[0] ?? '') : await mountReadOnly(context, lower);

@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, lstatSync, mkdirSync, writeFileSync, type Stats } from 'node:fs';
+import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, writeFileSync, type Stats } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { isErrno } from '#errors';
 import type { FirstBootFile } from '#image';
@@ -12,12 +12,23 @@ import { planPreparations, type FileOperation, type InitSystem } from '#system';
 export function prepareFirstBoot(
   root: string,
   snapshot: Pick<Snapshot, 'lower' | 'upper'>,
-  facts: { init: InitSystem | null; hostname: string; resolvConf: string; files: readonly FirstBootFile[] },
+  facts: {
+    readonly init: InitSystem | null;
+    readonly hostname: string;
+    readonly resolvConf: string;
+    readonly files: readonly FirstBootFile[];
+    /** The machine that it is a copy of: what it has of its own stays, but for that machine's name. */
+    readonly copyOf?: string;
+  },
 ): void {
   const operations: FileOperation[] = [
     ...planPreparations({ ...facts, isFirstBoot: true }),
-    { path: '/etc/hosts', content: hostsOf(facts.hostname), mode: 0o644 },
-    { path: '/etc/resolv.conf', content: facts.resolvConf, mode: 0o644 },
+    ...(facts.copyOf === undefined
+      ? [
+          { path: '/etc/hosts', content: hostsOf(facts.hostname), mode: 0o644 },
+          { path: '/etc/resolv.conf', content: facts.resolvConf, mode: 0o644 },
+        ]
+      : renameInHosts(root, snapshot.lower, facts.copyOf, facts.hostname)),
     ...facts.files.map((file) => ({ ...file, mode: 0o644 })),
   ];
   for (const operation of operations) {
@@ -31,6 +42,26 @@ export function prepareFirstBoot(
 /** 127.0.1.1 is Debian's place for a machine's own name (Debian reference, "The hostname resolution"). */
 function hostsOf(hostname: string): string {
   return `127.0.0.1\tlocalhost\n127.0.1.1\t${hostname}\n::1\tlocalhost ip6-localhost ip6-loopback\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n`;
+}
+
+/** Of more than a machine's own hosts file nobody needs a new name in it. */
+const largestHostsFile = 256 * 1024;
+
+/** The hosts file of the machine that it is a copy of, with the new name where the old one stands. */
+function renameInHosts(root: string, lower: readonly string[], from: string, to: string): FileOperation[] {
+  for (const layer of lower) {
+    const directory = lookUp(join(root, layer, 'etc'));
+    if (directory === null) continue;
+    if (!directory.isDirectory()) return [];
+    const path = join(root, layer, 'etc/hosts');
+    const file = lookUp(path);
+    if (file === null) continue;
+    if (!file.isFile() || file.size > largestHostsFile) return [];
+    const before = readFileSync(path, 'utf8');
+    const after = before.replaceAll(/[^\s#]+/g, (word) => (word === from ? to : word));
+    return after === before ? [] : [{ path: '/etc/hosts', content: after, mode: file.mode & 0o777 }];
+  }
+  return [];
 }
 
 /**

@@ -14,8 +14,11 @@ import { parseVolumesFrom, planContainerMounts } from './plan-mounts.ts';
 import type { ResolvedMount } from './resolved-mount.ts';
 import { bindSourceMissing } from './source-mounts.ts';
 
+/** Of an image: the places that get volumes. */
+type ImageVolumes = { readonly config: Pick<ImageView['config'], 'volumes'> };
+
 /** What a new container is to mount. Looks at other containers and at images; nothing is made. */
-export async function planMountsOf(context: EngineContext, request: CreateRequest, image: ImageView): Promise<ResolvedMount[]> {
+export async function planMountsOf(context: EngineContext, request: CreateRequest, image: ImageVolumes): Promise<ResolvedMount[]> {
   const { mounts: wishes = [], volumesFrom = [], volumeDriver } = request;
   return planContainerMounts({
     wishes,
@@ -30,12 +33,12 @@ export async function planMountsOf(context: EngineContext, request: CreateReques
 }
 
 /** The record with its mounts, and with the image's volumes among those that clients are shown. */
-export function withMounts(record: ContainerRecord, mounts: readonly ResolvedMount[], image: ImageView): ContainerRecord {
+export function withMounts(record: ContainerRecord, mounts: readonly ResolvedMount[], image: ImageVolumes): ContainerRecord {
   const volumes = volumePlacesOf(record.request, image);
   return { ...record, mounts, request: volumes.length === 0 ? record.request : { ...record.request, volumes } };
 }
 
-function volumePlacesOf(request: CreateRequest, image: ImageView): string[] {
+function volumePlacesOf(request: CreateRequest, image: ImageVolumes): string[] {
   return [...new Set([...(request.volumes ?? []), ...image.config.volumes])];
 }
 

@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { isOrlopError } from '#errors';
+import { openTestEngine, whyNoEngine, type TestEngine } from '../fixtures/test-engine.ts';
+
+describe('copies and images of containers', { skip: whyNoEngine() }, () => {
+  let bench: TestEngine;
+  before(async () => void (bench = await openTestEngine()));
+  after(async () => bench[Symbol.asyncDispose]());
+
+  const script = 'cat /state 2>/dev/null; echo $A >> /state';
+  const runOnce = async (id: string): Promise<string> => {
+    await bench.engine.containers.start(id);
+    assert.equal(await bench.exitCode(id), 0, await bench.output(id));
+    return bench.output(id);
+  };
+
+  test('a copy goes on where its source was, and neither sees what the other does', async () => {
+    const id = await bench.create(['sh', '-c', script], { name: 'source', env: ['A=1'], labels: { of: 'both' }, limits: { pids: 60 } });
+    await runOnce(id);
+    const copy = await bench.engine.snapshots.copy(id, { name: 'copied' });
+    assert.equal(await runOnce('copied'), '1\n');
+    assert.equal(await runOnce('copied'), '1\n1\n1\n', 'two runs of its own log');
+    const other = await bench.engine.snapshots.copy(id, {});
+    assert.equal(await runOnce(other.id), '1\n');
+    const [one, two] = [bench.engine.containers.inspect(id), bench.engine.containers.inspect(copy.id)];
+    assert.deepEqual([two.name, two.request.limits?.pids, two.labels['of'], two.image], ['copied', 60, 'both', one.image]);
+    assert.notEqual(two.hostname, one.hostname);
+    await bench.engine.containers.remove(id, {});
+    assert.equal((await runOnce(other.id)).split('\n').length, 4, 'layers stay for who stands on them');
+    assert.deepEqual((await bench.engine.disk.check({})).problems, []);
+  });
+
+  test('a copy of a snapshot is what the container was', async () => {
+    const id = await bench.create(['sh', '-c', script], { env: ['A=s'] });
+    await runOnce(id);
+    await bench.engine.snapshots.take(id, { name: 'then' });
+    await runOnce(id);
+    const { id: copy } = await bench.engine.snapshots.copy(id, { snapshot: 'then' });
+    assert.equal(await runOnce(copy), 's\n');
+    await assert.rejects(bench.engine.snapshots.copy(id, { snapshot: 'never' }), (error) => isOrlopError(error, 'not-found'));
+  });
+
+  test('a running container is copied, an ephemeral copy goes at its end, and taken names are refused first', async () => {
+    const id = await bench.run(['sh', '-c', 'echo here > /state; echo up; trap "exit 0" TERM; while :; do sleep 0.05; done'], {
+      name: 'runs',
+      restartPolicy: { name: 'always' },
+    });
+    await bench.firstOutput(id);
+    const { id: copy } = await bench.engine.snapshots.copy(id, { name: 'once', ephemeral: true });
+    assert.equal(bench.engine.containers.inspect(id).status, 'running');
+    const view = bench.engine.containers.inspect(copy);
+    assert.deepEqual([view.request.autoRemove, view.request.restartPolicy], [true, undefined]);
+    await assert.rejects(bench.engine.snapshots.copy(id, { name: 'once' }), (error) => isOrlopError(error, 'conflict'));
+    await bench.engine.containers.remove(id, { force: true });
+  });
+
+  test('a copy is made although the image of its source has no name any more', async () => {
+    const made = await bench.create(['sh', '-c', script], { env: ['A=x'] });
+    await runOnce(made);
+    await bench.engine.snapshots.publish(made, { name: 'passing' });
+    const id = await bench.create(['sh', '-c', script], { image: 'passing', env: ['A=y'] });
+    await bench.engine.images.remove('passing', { force: true });
+    const { id: copy } = await bench.engine.snapshots.copy(id, {});
+    assert.equal(await runOnce(copy), 'x\n');
+  });
+
+  test('a published container is an image of layers that are there already', async () => {
+    const id = await bench.create(['sh', '-c', script], { env: ['A=p'], labels: { from: 'here' } });
+    await runOnce(id);
+    await bench.engine.snapshots.take(id, { name: 'one' });
+    await runOnce(id);
+    const before = (await bench.engine.disk.usage()).store.layers.count;
+    const image = await bench.engine.snapshots.publish(id, { name: 'published:2', comment: 'why', changes: ['ENV B=2'] });
+    assert.equal((await bench.engine.disk.usage()).store.layers.count, before + 1, 'the container has pushed one, and nothing was copied');
+    const view = bench.engine.images.inspect('published:2');
+    assert.equal(view.id, image);
+    assert.equal(view.history.length - bench.engine.images.inspect('busybox').history.length, 2);
+    const first = await bench.engine.snapshots.publish(id, { name: 'published:1', snapshot: 'one' });
+    assert.notEqual(first, image);
+    assert.equal(await runOnce(await bench.create(['sh', '-c', script], { image: 'published:2' })), 'p\np\n');
+    assert.equal(await runOnce(await bench.create(['sh', '-c', script], { image: 'published:1' })), 'p\n');
+    // What goes elsewhere is what is here.
+    let bytes = 0;
+    for await (const chunk of bench.engine.archives.save(['published:2'], { signal: new AbortController().signal })) bytes += chunk.length;
+    assert.ok(bytes > 0);
+    await bench.engine.containers.remove(id, {});
+    await bench.reopen();
+    assert.equal(await runOnce(await bench.create(['sh', '-c', script], { image: 'published:2' })), 'p\np\n');
+    assert.deepEqual((await bench.engine.disk.check({ content: true })).problems, []);
+  });
+
+  test('publishing twice gives the same image layers', async () => {
+    const id = await bench.create(['sh', '-c', script], { env: ['A=q'] });
+    await runOnce(id);
+    await bench.engine.snapshots.publish(id, { name: 'again:1' });
+    await bench.engine.snapshots.publish(id, { name: 'again:2' });
+    const layers = (name: string): unknown => bench.engine.images.inspect(name).diffIds;
+    assert.deepEqual(layers('again:1'), layers('again:2'));
+  });
+});
