@@ -24,7 +24,7 @@ describe('copies and images of containers', { skip: whyNoEngine() }, () => {
     const other = await bench.engine.snapshots.copy(id, {});
     assert.equal(await runOnce(other.id), '1\n');
     const [one, two] = [bench.engine.containers.inspect(id), bench.engine.containers.inspect(copy.id)];
-    assert.deepEqual([two.name, two.request.limits?.pids, two.labels['of'], two.image], ['copied', 60, 'both', one.image]);
+    assert.deepEqual([two.name, two.request.limits?.pids, two.labels['of'], two.imageId], ['copied', 60, 'both', one.imageId]);
     assert.notEqual(two.hostname, one.hostname);
     await bench.engine.containers.remove(id, {});
     assert.equal((await runOnce(other.id)).split('\n').length, 4, 'layers stay for who stands on them');
