@@ -15,6 +15,7 @@ const listings: Readonly<Record<string, (engine: Client) => Promise<string[]>>> 
   IMAGE_NOT_FOUND: listImages,
   NETWORK_NOT_FOUND: listNetworks,
   VOLUME_NOT_FOUND: listVolumes,
+  PROFILE_NOT_FOUND: async (engine) => (await engine.profiles.list()).map(({ name }) => name),
   CLI_NO_SUCH_OBJECT: async (engine) => {
     const lists = await Promise.allSettled([listContainers, listImages, listNetworks, listVolumes].map((list) => list(engine)));
     return lists.flatMap((list) => (list.status === 'fulfilled' ? list.value : []));

@@ -9,6 +9,7 @@ import type {
   LaunchResult,
   PingBody,
   Progress,
+  ShutdownBody,
   TemplateBuildResult,
   TemplatesBody,
 } from '#wire';
@@ -30,6 +31,8 @@ export interface EventOptions {
 
 export interface SystemClient {
   ping(): Promise<PingBody>;
+  /** Stops all containers in their order, then the engine, unless some could not be stopped. */
+  shutdown(): Promise<ShutdownBody>;
   /** What of its host helps or hinders containers. */
   doctor(): Promise<DoctorBody>;
   /** What the engine says of itself, in Orlop's words. */
@@ -56,6 +59,7 @@ export function createSystemClient(transport: Transport): SystemClient {
     return followProgress<Result>(answer, progress);
   };
   return {
+    shutdown: async () => readJson(await transport.request({ method: 'POST', path: '/orlop/v1/shutdown', json: {} })),
     ping: () => get('/orlop/v1/ping'),
     info: () => get('/orlop/v1/info'),
     doctor: () => get('/orlop/v1/doctor'),

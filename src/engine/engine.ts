@@ -19,6 +19,7 @@ import { restartContainer } from './container/stop-and-start.ts';
 import { killContainer, pauseContainer, requireRunning, stopContainer, unpauseContainer } from './container/stop.ts';
 import { createContainerTable, type LiveContainer } from './container/table.ts';
 import { sampleContainer } from './container/stats.ts';
+import { shutDown } from './container/shutdown.ts';
 import { containerTop } from './container/top.ts';
 import { updateContainer } from './container/update.ts';
 import { viewOf } from './container/view.ts';
@@ -54,6 +55,7 @@ import { keepSchedules } from './snapshot/schedule.ts';
 import { createSnapshotVerbs } from './snapshot/verbs.ts';
 import type { ContainerView, Engine } from './model.ts';
 import { recoverContainers } from './recover.ts';
+import { createSettingVerbs, followProfiles } from './settings/verbs.ts';
 import { createVolumeVerbs } from './volume/volumes.ts';
 import { createSandboxPool } from './sandbox-pool.ts';
 import type { UnhealthyAction } from '#wire';
@@ -68,9 +70,11 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const context = createContext(options, undo);
   await recoverContainers(context);
   await removeUnfinishedSteps(context);
+  await followProfiles(context);
   await removeOldSecrets(context);
   context.pool.fill();
-  resumeRestarts(context);
+  const closing = undo.adopt(new AbortController(), (controller) => controller.abort());
+  void resumeRestarts(context, closing.signal);
   const leases = undo.use(createLeases(context));
   undo.use(keepSchedules(context));
   const parts = undo.move();
@@ -99,7 +103,9 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     lxd: createLxdVerbs(context),
     templates: createTemplateVerbs(context),
     launch: (source, request, follow) => launchSystem(context, source, request, follow),
+    settings: createSettingVerbs(context),
     info: () => engineInfo(context),
+    shutdown: () => shutDown(context),
     leases,
     doctor: () => examineHost(context),
     events: ({ filters = {}, ...window }, signal) => filterEvents(context.events.subscribe(window, signal), filters),

@@ -14,7 +14,7 @@ export function withLastingChanges(engine: Engine, flushed: () => Promise<void>)
       await flushed();
       return result;
     };
-  const { containers, snapshots, networks, images, archives, disk, registries, lxd, templates } = engine;
+  const { containers, snapshots, networks, images, archives, disk, registries, lxd, templates, settings } = engine;
   const create = lasting(containers.create);
   return {
     ...engine,
@@ -53,6 +53,17 @@ export function withLastingChanges(engine: Engine, flushed: () => Promise<void>)
     lxd: { import: lasting(lxd.import), fetch: lasting(lxd.fetch) },
     templates: { ...templates, build: lasting(templates.build) },
     disk: { ...disk, pruneContainers: lasting(disk.pruneContainers), pruneImages: lasting(disk.pruneImages) },
+    settings: {
+      ...settings,
+      change: lasting(settings.change),
+      writeDocument: lasting(settings.writeDocument),
+      profiles: {
+        ...settings.profiles,
+        change: lasting(settings.profiles.change),
+        writeDocument: lasting(settings.profiles.writeDocument),
+        remove: lasting(settings.profiles.remove),
+      },
+    },
     launch: lasting(engine.launch),
   };
 }

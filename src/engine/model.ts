@@ -44,6 +44,7 @@ import type { BuildVerbs } from './build/verbs.ts';
 import type { FileVerbs } from './files/verbs.ts';
 import type { SnapshotVerbs } from './snapshot/verbs.ts';
 import type { LeaseVerbs } from './lease/leases.ts';
+import type { SettingVerbs } from './settings/verbs.ts';
 
 export type {
   CommitRequest,
@@ -297,9 +298,16 @@ export interface Engine extends AsyncDisposable {
     request: Omit<CreateRequest, 'image' | 'kind'>,
     options: { progress: (step: Progress) => void; signal: AbortSignal },
   ): Promise<{ id: ContainerId; name: string }>;
+  /** What containers are held to, and profiles. */
+  readonly settings: SettingVerbs;
   /** What belongs to a lease goes when nobody holds that any more. */
   readonly leases: LeaseVerbs;
   info(): EngineInfo;
+  /**
+   * Stops all that runs, those that start last first, each with its own timeout; the next engine starts them again unless they say otherwise (`boot.autostart`). Answers the names of
+   * those that could not be stopped.
+   */
+  shutdown(): Promise<readonly string[]>;
   /** What of this host helps or hinders containers. */
   doctor(): Promise<readonly Finding[]>;
   events(

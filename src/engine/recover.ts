@@ -11,6 +11,7 @@ import { removeWhole } from './container/remove.ts';
 import { resumePause } from './container/stop.ts';
 import type { LiveContainer } from './container/table.ts';
 import { saveState, type EngineContext } from './context.ts';
+import { settleSettings } from './settings/change.ts';
 import { watchHealth } from './health/watch.ts';
 import { recoverVolumes } from './volume/recover-volumes.ts';
 import { refreshNames, resumePorts } from './network/attachment.ts';
@@ -38,6 +39,7 @@ export async function recoverContainers(context: EngineContext): Promise<void> {
   for (const container of containers) await resumeNetwork(context, container, resumePorts);
   await reconcileNetworks(context);
   await Promise.all(containers.map((container) => resumeNetwork(context, container, refreshNames)));
+  for (const container of context.table.all()) await settleSettings(context, container);
 }
 
 /** A host that has lost what bridges need (nft, say) still runs containers without them. */
@@ -128,6 +130,7 @@ export function runsWithItsHost({ kind, request, state }: Pick<ContainerRecord, 
     kind === 'system' &&
     request.restartPolicy === undefined &&
     request.autoRemove !== true &&
+    request.settings?.['boot.autostart'] !== 'false' &&
     isActive(state.status) &&
     state.stopped !== true
   );

@@ -65,6 +65,10 @@ export interface ContainerOptions {
   readonly logging?: { readonly driver?: 'json-file' | 'local' | 'none'; readonly options?: Readonly<Record<string, string>> };
   readonly stopSignal?: string;
   readonly stopTimeoutS?: number;
+  /** As `orlop set` writes them: docs/settings.md. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Later ones win; the one called default without it. */
+  readonly profiles?: readonly string[];
   /** Whatever else Docker's API can say of a container, in its words; it comes before what is said here. */
   readonly docker?: DockerCreateBody;
 }
@@ -113,6 +117,8 @@ function hostConfigOf(options: ContainerOptions, ports: readonly PortOptions[]):
     ReadonlyRootfs: options.readOnlyRoot,
     Privileged: options.privileged,
     Init: options.init,
+    Settings: options.settings === undefined ? undefined : { ...options.settings },
+    Profiles: listOf(options.profiles),
     CapAdd: listOf(options.addCapabilities),
     CapDrop: listOf(options.dropCapabilities),
     LogConfig:

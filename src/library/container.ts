@@ -1,6 +1,15 @@
 import type { AttachOptions, Client, StopOptions } from '#client';
 import { isOrlopError, OrlopError } from '#errors';
-import { usageOf, type DockerContainer, type DockerStats, type Usage, type WaitCondition } from '#wire';
+import {
+  usageOf,
+  type DockerContainer,
+  type DockerStats,
+  type LimitUse,
+  type SettingsChanged,
+  type SettingsView,
+  type Usage,
+  type WaitCondition,
+} from '#wire';
 import { signalOf, throwIfAborted } from './abort.ts';
 import { collectResult, spawnIn, type ExecOptions, type ExecResult, type SpawnOptions } from './exec.ts';
 import { createFiles, type Files } from './files.ts';
@@ -39,6 +48,13 @@ export interface Container {
   kill(signal?: string): Promise<void>;
   pause(): Promise<void>;
   unpause(): Promise<void>;
+  /** What is set, where it is from, and what is in force: docs/settings.md. */
+  settings(): Promise<SettingsView>;
+  /** Changes settings, all or none, at once where the kernel can and for later starts; `once`: of this run only. */
+  set(settings: Readonly<Record<string, string>>, options?: { once?: boolean }): Promise<SettingsChanged>;
+  unset(...names: readonly string[]): Promise<SettingsChanged>;
+  /** How close it is to its limits, and how often it met them. */
+  limits(): Promise<readonly LimitUse[]>;
   rename(name: string): Promise<void>;
   /** Another one like it, which shares its layers; it is not started. A running one stands still for a moment. `snapshot`: as it was then. */
   copy(name?: string, options?: { snapshot?: string; ephemeral?: boolean }): Promise<Container>;
@@ -94,6 +110,10 @@ export function createContainer(client: Client, id: string, name: string): Conta
       return createContainer(client, made.id, made.name);
     },
     publish: (image, options = {}) => client.snapshots.publish(id, { ...options, ...(image === undefined ? {} : { name: image }) }),
+    settings: () => client.settings.show(id),
+    set: (settings, { once = false } = {}) => client.settings.change(id, { set: settings, once }),
+    unset: (...names) => client.settings.change(id, { unset: names }),
+    limits: () => client.settings.limits(id),
     remove: (options) => containers.remove(id, options),
     inspect: () => containers.inspect(id),
     wait: async ({ condition, signal } = {}) =>

@@ -9,6 +9,7 @@ import { isRefusal, openRouteSocket, type RouteSocket } from './netlink/socket.t
 import { buryPair, createPair, isPairEndpoint } from './pair.ts';
 import { childKind, describeRefusal } from './parents.ts';
 import type { ReadyNetwork, Registry } from './registry.ts';
+import { buryTurn } from './shaping.ts';
 import type { Sweeper } from './sweeper.ts';
 import type { Endpoint, NetworkCalls, NetworkRecord } from './types.ts';
 
@@ -49,7 +50,9 @@ export function detach(tools: AttachmentTools, endpoint: Endpoint, netnsFd?: num
   tools.endpoints.setAttached(endpoint, false);
   if (netnsFd === undefined) {
     // The link of a macvlan or ipvlan is nowhere but in the namespace, and goes with it.
-    if (isPairEndpoint(endpoint) && buryPair(tools.socket, tools.prefix, endpoint.hostLink)) tools.sweeper.soon();
+    if (!isPairEndpoint(endpoint)) return;
+    buryTurn(tools.socket, tools.prefix, endpoint.hostLink);
+    if (buryPair(tools.socket, tools.prefix, endpoint.hostLink)) tools.sweeper.soon();
     return;
   }
   removeNow(tools, endpoint, netnsFd);
@@ -132,8 +135,10 @@ function cutOff(tools: AttachmentTools, endpoint: LinkedEndpoint, netnsFd: numbe
 
 /** The price of tens of milliseconds: the interface must not be seen any more in a container that goes on. */
 function removeNow(tools: AttachmentTools, endpoint: LinkedEndpoint, netnsFd: number): void {
-  if (isPairEndpoint(endpoint)) removeLink(tools.socket, { name: endpoint.hostLink });
-  else removeInside(tools.addon, endpoint, netnsFd);
+  if (isPairEndpoint(endpoint)) {
+    buryTurn(tools.socket, tools.prefix, endpoint.hostLink);
+    removeLink(tools.socket, { name: endpoint.hostLink });
+  } else removeInside(tools.addon, endpoint, netnsFd);
 }
 
 function removeInside(addon: NetworkCalls, endpoint: LinkedEndpoint, netnsFd: number): void {

@@ -2,6 +2,7 @@ export {
   DEFAULT_NETWORK,
   type Endpoint,
   type EndpointWishes,
+  type LinkRates,
   type NetworkCalls,
   type NetworkRecord,
   type NetworkRequest,

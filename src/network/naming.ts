@@ -43,6 +43,11 @@ export function newHostLink(prefix: string, taken: ReadonlySet<string>): string 
   return newName(`${prefix}v`, taken);
 }
 
+/** The link that what comes in through a host's end takes a turn through: `orl3fa2b1i0k3x9`. */
+export function turnLink(prefix: string, hostLink: string): string {
+  return `${prefix}i${hostLink.slice(prefix.length + 1)}`;
+}
+
 /** Whether this prefix's engine made a link of this name as the host's end of a pair, alive or buried. */
 export function isHostLink(prefix: string, name: string): boolean {
   return name.startsWith(`${prefix}v`) || name.startsWith(`${prefix}x`);

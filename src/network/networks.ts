@@ -15,6 +15,7 @@ import { openPorts } from './ports/ports.ts';
 import { reconcile, removeLinks } from './reconcile.ts';
 import { builtInNetworks, mergeNetworks, readEndpoint } from './records.ts';
 import { createRegistry, type Registry } from './registry.ts';
+import { shape } from './shaping.ts';
 import { createSweeper } from './sweeper.ts';
 import type { Endpoint, EndpointWishes, NetworkRecord, Networks, NetworksOptions } from './types.ts';
 import { checkSameWishes, parseWishes } from './wishes.ts';
@@ -59,6 +60,7 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
     rename: (containerId, from, to) => rename(endpoints, containerId, from, to),
     attach: (endpoint, netnsFd) => attach(context, endpoint, netnsFd),
     detach: async (endpoint, netnsFd) => detach(context, endpoint, netnsFd),
+    shape: (containerId, rates) => shape(context, containerId, rates),
     release: (containerId, network) => release(context, containerId, network),
     reconcile: (containerIds, running = []) => reconcile(context, new Set(containerIds), running),
     removeAll: () => removeAll(context),

@@ -3,7 +3,7 @@ import { isErrno } from '#errors';
 import type { Logger } from '#log';
 import { attach, isAttachable, type AttachmentTools } from './attachment.ts';
 import { isLinked, type LinkedEndpoint } from './inside.ts';
-import { buriedGroup, isHostLink, jointLinks, networkGroup } from './naming.ts';
+import { buriedGroup, isHostLink, jointLinks, networkGroup, turnLink } from './naming.ts';
 import type { Link } from './netlink/replies.ts';
 import { deleteLink, setLink } from './netlink/requests.ts';
 import { isRefusal, openRouteSocket } from './netlink/socket.ts';
@@ -45,8 +45,10 @@ function buryStrays({ endpoints, socket, prefix }: Tools): void {
 }
 
 /** Devices that an engine made for a network and died before it wrote the network down, or after it forgot it. Returns how many there were. */
-function removeLeftovers({ registry, socket, prefix }: Tools): number {
-  const own = registry.list().flatMap(({ links }) => links.flatMap((link) => [link, ...jointLinks(prefix, link)]));
+function removeLeftovers({ registry, endpoints, socket, prefix }: Tools): number {
+  const turns = endpoints.all().filter(isPairEndpoint).map(({ hostLink }) => turnLink(prefix, hostLink));
+  const devices = registry.list().flatMap(({ links }) => links.flatMap((link) => [link, ...jointLinks(prefix, link)]));
+  const own = [...devices, ...turns];
   const leftovers = socket.links().filter((link) => link.group === networkGroup(prefix) && !own.includes(link.name));
   for (const { index } of leftovers) {
     try {

@@ -128,6 +128,12 @@ export interface NetworkState {
   removeEndpoint(containerId: string, network: string): Awaitable<void>;
 }
 
+/** Of each link of a container, bits per second, as the container sees it; absent: as fast as it goes. */
+export interface LinkRates {
+  readonly ingressBits?: number;
+  readonly egressBits?: number;
+}
+
 /** A container with processes. */
 export interface RunningContainer {
   readonly containerId: string;
@@ -177,6 +183,11 @@ export interface Networks extends AsyncDisposable {
    * gone already. The addresses stay reserved. With the namespace of a container that goes on, the link is taken out of it and the default route chosen anew.
    */
   detach(endpoint: Endpoint, netnsFd?: number): Promise<void>;
+  /**
+   * Holds the links of a running container to these rates, and to no others. Rates are kept nowhere: a link that comes later is held once this is called again. Fails with
+   * `failed-precondition` where a link or the kernel cannot be held.
+   */
+  shape(containerId: string, rates: LinkRates): void;
   /** Detaches and forgets a container's endpoints, or the one in this network; their addresses are free again. Idempotent. */
   release(containerId: string, network?: string): Promise<void>;
   /**

@@ -32,6 +32,9 @@ export interface DockerHostConfig {
   RestartPolicy: { Name: string; MaximumRetryCount: number };
   /** Orlop's own: what is done with a container that has become unhealthy. */
   OnUnhealthy?: string;
+  /** Orlop's: settings by name, and profiles. */
+  Settings?: Readonly<Record<string, string>>;
+  Profiles?: readonly string[];
   AutoRemove: boolean;
   VolumeDriver: string;
   VolumesFrom: string[] | null;

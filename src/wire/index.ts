@@ -33,3 +33,18 @@ export type * from './health.ts';
 export { toDockerHealthcheck } from './health.ts';
 export type * from './stats.ts';
 export { usageOf, type Usage } from './usage.ts';
+export type * from './settings/types.ts';
+export { canonicalSetting, findSetting, type SettingKey, settingKeys } from './settings/keys.ts';
+export { formatPorts, parsePorts } from './settings/ports.ts';
+export {
+  type CpuShare,
+  formatCpuShare,
+  formatIoRate,
+  formatSize,
+  parseBitRate,
+  parseCpuShare,
+  parseIoRate,
+  parsePercent,
+  parseSeconds,
+  parseSize,
+} from './settings/values.ts';

@@ -157,6 +157,10 @@ export interface CreateRequest {
   readonly dnsOptions?: readonly string[];
   /** Hardware address in the network that `network` names. */
   readonly mac?: string;
+  /** By name, as `set` writes them, before what profiles say. In a container's view: those that have no field of their own. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Later ones before earlier ones; absent: the one called default, where there is one. */
+  readonly profiles?: readonly string[];
 }
 
 /** What a container takes on disk. */

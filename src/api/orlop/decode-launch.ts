@@ -98,6 +98,8 @@ const fields: Readonly<Record<string, Decoder>> = {
   volumeDriver: text,
   entrypoint: texts,
   command: texts,
+  settings: textMap,
+  profiles: texts,
 };
 
 /** `POST /orlop/v1/launch`. Our own API is strict: an unknown field is invalid-argument. */

@@ -8,3 +8,5 @@ export { orlopRoutes } from './routes.ts';
 export { orlopSnapshotRoutes, type SnapshotBackend } from './snapshot-routes.ts';
 export { orlopStoreRoutes, type StoreBackend } from './store-routes.ts';
 export { type BuildBackend, orlopBuildRoutes } from './build-routes.ts';
+export { orlopSettingRoutes, type SettingBackend } from './setting-routes.ts';
+export { orlopShutdownRoutes, type ShutdownBackend } from './shutdown-routes.ts';

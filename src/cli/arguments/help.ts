@@ -7,7 +7,7 @@ export function formatCommandHelp(command: CommandSpec): string {
   const shown = command.flags.filter((flag) => flag.refused !== true && flag.aliasOf === undefined);
   const options =
     shown.length === 0 ? '' : `\nOptions:\n${formatRows(shown.toSorted(byName).map((flag) => [formatFlag(flag), flag.help]))}`;
-  return `Usage:  orlop ${command.name} ${command.usage}\n\n${command.summary}\n${aliases}${options}`;
+  return `Usage:  orlop ${command.name} ${command.usage}\n\n${command.summary}\n${aliases}${options}${command.notes === undefined ? '' : `\n${command.notes()}`}`;
 }
 
 /** `orlop container`: what the group has, by the second words. */
@@ -54,7 +54,8 @@ function formatFlag(flag: FlagSpec): string {
   return `  ${short}--${flag.name}${value}`;
 }
 
-function formatRows(rows: readonly (readonly [string, string])[]): string {
+/** Columns of a help text. */
+export function formatRows(rows: readonly (readonly [string, string])[]): string {
   const width = Math.max(...rows.map(([left]) => left.length));
   return rows.map(([left, right]) => `${left.padEnd(width + 3)}${right}\n`).join('');
 }

@@ -19,7 +19,7 @@ export interface FlagSpec {
 }
 
 /** What a positional argument names, for completion. */
-export type Completes = 'container' | 'running' | 'image' | 'network' | 'template' | 'volume';
+export type Completes = 'container' | 'running' | 'image' | 'network' | 'template' | 'volume' | 'profile' | 'setting' | 'setting-name';
 
 export interface CommandSpec {
   /** One word, or two for a command in a group: `template list`. */
@@ -33,4 +33,6 @@ export interface CommandSpec {
   /** Flags end at the first positional, because what follows belongs to another program. */
   readonly stopsAtPositional?: true;
   readonly completes?: Completes | readonly Completes[];
+  /** Stands below the flags in help texts. */
+  readonly notes?: () => string;
 }

@@ -53,6 +53,9 @@ export const sharedFlags: readonly FlagSpec[] = [
   { name: 'oom-score-adj', kind: 'integer', help: "Tune the host's out-of-memory preferences (-1000 to 1000)" },
   { name: 'pids-limit', kind: 'integer', help: 'Limit the number of processes; -1 for unlimited' },
   { name: 'privileged', kind: 'flag', help: 'Give extended privileges' },
+  { name: 'no-profiles', kind: 'flag', help: 'Take no profile, not even the one called default' },
+  { name: 'profile', kind: 'list', help: 'Take settings from a profile; later ones win (default default)', completes: 'profile' },
+  { name: 'set', kind: 'list', value: 'key=value', help: 'Set what orlop set --help names', completes: 'setting' },
   { name: 'read-only', kind: 'flag', help: 'Mount the root file system read-only' },
   {
     name: 'restart',

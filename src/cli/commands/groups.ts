@@ -50,6 +50,7 @@ export const groupSummaries: Readonly<Record<string, string>> = {
   container: 'Manage containers',
   image: 'Manage images',
   network: 'Manage networks',
+  profile: 'Manage settings that containers share',
   registry: 'Serve images to other machines',
   snapshot: 'Keep containers as they are, and bring them back',
   system: 'Manage the engine',

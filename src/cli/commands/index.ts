@@ -9,6 +9,7 @@ import { otherCommands } from './others.ts';
 import { registryCommands } from './registries.ts';
 import { registryServerCommands } from './registry-server.ts';
 import { snapshotCommands } from './snapshots.ts';
+import { settingCommands } from './settings.ts';
 import { storeCommands } from './store.ts';
 import { volumeCommands } from './volumes.ts';
 
@@ -23,6 +24,7 @@ const table: readonly CommandSpec[] = [
   ...volumeCommands,
   ...lxdCommands,
   ...networkCommands,
+  ...settingCommands,
   ...otherCommands,
 ];
 

@@ -1,4 +1,9 @@
+import { settingKeys, type SettingKey } from '#wire';
 import type { CommandSpec, Completes, FlagSpec } from '../arguments/spec.ts';
+
+function listOf(wordOf: (key: SettingKey) => string): string {
+  return `printf '%s\\n' ${settingKeys.map(wordOf).join(' ')}`;
+}
 
 /** The command that prints what a word may name. */
 const listings: Readonly<Record<Completes, string>> = {
@@ -8,6 +13,9 @@ const listings: Readonly<Record<Completes, string>> = {
   network: "orlop network ls --format '{{.Name}}'",
   template: "orlop template list --format '{{.Template}}'",
   volume: "orlop volume ls --format '{{.Name}}'",
+  profile: "orlop profile ls --format '{{.Name}}'",
+  setting: listOf(({ name, isFamily }) => (isFamily === true ? name : `${name}=`)),
+  'setting-name': listOf(({ name }) => name),
 };
 
 /** The commands that print what a positional of this command may name; none when nothing is known of it. */

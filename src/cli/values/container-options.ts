@@ -10,6 +10,7 @@ import { readNetworkOptions } from './networks.ts';
 import { readMountOptions } from './mounts.ts';
 import { parseHostEntries, parsePairs, parseTmpfs, parseUlimits } from './pairs.ts';
 import { parseRestartPolicy } from './restart.ts';
+import { parseSettings } from './settings.ts';
 import { readSecurityOptions } from './security.ts';
 import { parseBytes, parseCpus } from './size.ts';
 
@@ -48,6 +49,8 @@ export async function readContainerOptions(args: Arguments, environment: Environ
     ...readNetworkOptions(args),
     ...readIsolation(args),
     ...readDeviceOptions(args),
+    settings: args.has('set') ? parseSettings(args.list('set')) : undefined,
+    profiles: readProfiles(args),
     ...(await readSecurityOptions(args.list('security-opt'))),
   });
 }
@@ -76,6 +79,15 @@ export function readLimits(args: Arguments): Limits | undefined {
     ...readBlockIo(args),
   });
   return Object.keys(limits).length === 0 ? undefined : limits;
+}
+
+/** `--no-profiles`: none at all. */
+function readProfiles(args: Arguments): readonly string[] | undefined {
+  if (args.flag('no-profiles')) {
+    if (args.has('profile')) throw usageError('conflicting options: cannot specify both --profile and --no-profiles');
+    return [];
+  }
+  return args.has('profile') ? args.list('profile') : undefined;
 }
 
 /** -1 asks for nothing. */

@@ -82,6 +82,8 @@ function hostConfigOf(
     AutoRemove: args.flag('rm') || undefined,
     LogConfig: options.logging === undefined ? undefined : { Type: options.logging.driver, Config: { ...options.logging.options } },
     OnUnhealthy: options.onUnhealthy,
+    Settings: options.settings,
+    Profiles: options.profiles,
     Init: args.has('init') ? args.flag('init') : undefined,
     GroupAdd: args.has('group-add') ? [...args.list('group-add')] : undefined,
     ConsoleSize: consoleSize === undefined ? undefined : ([...consoleSize] as [number, number]),

@@ -18,6 +18,7 @@ import { checkNamespaces, joinedId } from '../spec/namespaces.ts';
 import { checkSecurity } from '../spec/check-security.ts';
 import { planLimits, type LimitPlan } from '../spec/plan-limits.ts';
 import { makeMounts, planMountsOf, withMounts } from '../volume/make-mounts.ts';
+import { withAskedSettings } from '../settings/change.ts';
 import { resolveHealthCheck } from '../health/rules.ts';
 import { createLive } from './live.ts';
 import { resolveProcess } from './effective.ts';
@@ -44,11 +45,11 @@ export async function createContainer(context: EngineContext, request: CreateReq
   const networks = planNetworks(request, known);
   const mounts = await planMountsOf(context, request, view);
   const bare = planRecord(context, withJoinedIds(asked, known), view, { manifest: image.target, chain: image.chain }, networks);
-  const record = withMounts(bare, mounts, view);
+  const { record, warnings } = withAskedSettings(context, { record: withMounts(bare, mounts, view), settings: request.settings });
   checkLog(record);
   // In the container's own queue from the first moment that others can see it: a start waits until it is whole.
   await context.queues.run(record.id, () => makeContainer(context, record, { init, networks }));
-  return { id: record.id, warnings: [...networks.warnings, ...limits.warnings] };
+  return { id: record.id, warnings: [...new Set([...networks.warnings, ...limits.warnings, ...warnings])] };
 }
 
 /** As far as this host has them. */
@@ -123,7 +124,7 @@ function planRecord(
     name,
     kind: request.kind,
     createdAtNs: nowNs(),
-    request: { ...request, name, logging: mergeLogConfig(request.logging, context.logging) },
+    request: { ...withoutSettings(request), name, logging: mergeLogConfig(request.logging, context.logging) },
     image: { name: request.image, id: image.id, ...content },
     process,
     hostname: hostnameOf(request, mode, name, id, context),
@@ -137,6 +138,12 @@ function planRecord(
     state: initialState,
     run: null,
   };
+}
+
+/** They get to their places once the record is whole: `withAskedSettings`. */
+function withoutSettings(request: CreateRequest): CreateRequest {
+  const { settings: _, ...others } = request;
+  return others;
 }
 
 function linksOf(links: readonly Link[]): Pick<ContainerRecord, 'links'> {

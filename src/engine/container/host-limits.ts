@@ -52,7 +52,8 @@ export function parseCpuList(text: string): Set<number> | null {
   return numbers;
 }
 
-function formatCpuList(numbers: ReadonlySet<number>): string {
+/** The inverse of `parseCpuList`. */
+export function formatCpuList(numbers: ReadonlySet<number>): string {
   const sorted = [...numbers].sort((one, other) => one - other);
   const ranges: [first: number, last: number][] = [];
   for (const number of sorted) {

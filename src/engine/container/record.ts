@@ -6,6 +6,7 @@ import type { IdRange } from '../id-ranges.ts';
 import type { ContainerId, ContainerStatus, CreateRequest, Kind, NetworkMode, PublishedPort } from '../model.ts';
 import type { SnapshotPolicy } from '../snapshot/schedule.ts';
 import type { WholeCheck } from '../health/rules.ts';
+import type { Inherited } from '../settings/inherited.ts';
 
 /** What the process is, after image and request are merged. */
 export interface EffectiveProcess {
@@ -52,6 +53,10 @@ export interface RunFacts {
   readonly idRange: IdRange | null;
   /** The boot of the host (`bootId`) that it belongs to: nothing of it outlives that. Absent in records of older engines. */
   readonly boot?: string;
+  /** Settings of this run alone; null: taken away for it. */
+  readonly once?: Readonly<Record<string, string | null>>;
+  /** What it goes on with of settings that were changed for the next start. */
+  readonly pending?: Readonly<Record<string, string | null>>;
 }
 
 /** A container that another one knows by a further name. */
@@ -94,6 +99,10 @@ export interface ContainerRecord {
   readonly run: RunFacts | null;
   /** It carries out a step of a build: what an engine's end leaves of it is removed. */
   readonly isStep?: boolean;
+  /** What its profiles gave it, by setting: a value that differs by now is its own. */
+  readonly inherited?: Readonly<Record<string, Inherited>>;
+  /** Its settings are being changed: what a kill leaves undone, the next engine does. */
+  readonly settling?: boolean;
 }
 
 /** What its writable layer stands on. */

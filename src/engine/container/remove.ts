@@ -12,10 +12,19 @@ import { notify, type LiveContainer } from './table.ts';
 export async function removeContainer(context: EngineContext, ref: string, options: { force?: boolean; volumes?: boolean }): Promise<void> {
   const container = context.table.find(ref);
   const force = options.force === true;
+  checkProtection(container.record);
   while (!(await removeIfEnded(context, container, { force, volumes: options.volumes === true }))) {
     if (!force) throw isRunning(container.record);
     await endNow(context, container);
   }
+}
+
+/** By force as well: whoever protects a container does not want it to go by mistake. What removes itself at its end is not asked here. */
+export function checkProtection({ name, request }: ContainerRecord): void {
+  if (request.settings?.['security.protection.delete'] !== 'true') return;
+  throw new OrlopError('failed-precondition', 'ENGINE_CONTAINER_PROTECTED', `container ${name} is protected against removal`, {
+    hint: `lift that with: orlop set ${name} security.protection.delete=false`,
+  });
 }
 
 /** false: it has a process, perhaps from a start that was under way before. */

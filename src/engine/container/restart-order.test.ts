@@ -28,7 +28,7 @@ async function orderOf(...records: readonly Partial<ContainerRecord>[]): Promise
         ended.push(record.name);
       }),
   };
-  resumeRestarts(context as unknown as EngineContext);
+  void resumeRestarts(context as unknown as EngineContext, new AbortController().signal);
   while (ended.length < records.length) await turn();
   return ended;
 }
@@ -50,4 +50,9 @@ test('containers that link to each other in a circle are all started', async () 
     { links: [{ id: idOf('3'), alias: 'z' }] },
   );
   assert.deepEqual(started.toSorted(), ['c1', 'c2', 'c3']);
+});
+
+test('those of a higher order come first, and the next ones wait until they have started', async () => {
+  const ordered = (order: string) => ({ request: requestWith({ settings: { 'boot.autostart': 'true', 'boot.autostart.order': order } }) });
+  assert.deepEqual(await orderOf(ordered('1'), ordered('3'), ordered('2')), ['c2', 'c3', 'c1']);
 });

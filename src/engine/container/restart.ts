@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { saveState, type EngineContext } from '../context.ts';
 import { nextDelayMs, startsAgain } from './restart-policy.ts';
 import { planNamespaces } from '../spec/namespaces.ts';
@@ -33,30 +34,60 @@ export function giveUpRestart(context: EngineContext, container: LiveContainer):
 }
 
 /**
- * When the engine comes up: who waited for a start, and who is to run whenever the engine does. Each start is on its own, but comes after those of the containers whose
- * namespaces it joins and which it links to.
+ * When the engine comes up: who waited for a start, who was on its way back, and who is to run whenever the engine does. Those of a higher `boot.autostart.order` come first, and
+ * the next ones wait as long as they say; beside each other, each comes after those whose namespaces it joins and which it links to. Ends when all have been begun, or given up.
  */
-export function resumeRestarts(context: EngineContext): void {
+export async function resumeRestarts(context: EngineContext, signal: AbortSignal): Promise<void> {
   const due = new Map<string, LiveContainer>();
   for (const container of context.table.all()) {
-    const { request, state } = container.record;
-    const { status, exitCode, restartCount: restarts, stopped = false, startedAtNs, comesBack } = state;
-    if (status === 'exited' && comesBack === true) {
-      context.startAgain(container);
-      continue;
-    }
-    if (status !== 'restarting' && (status !== 'exited' || startedAtNs === 0n)) continue;
-    if (!startsAgain(request.restartPolicy, { exitCode, restarts, stopped }, 'engine start')) {
+    const { status, comesBack } = container.record.state;
+    if (!isDue(container.record)) {
       if (status === 'restarting') saveState(context, container, { status: 'exited' });
       continue;
     }
-    saveState(context, container, { status: 'restarting' });
+    if (comesBack !== true) saveState(context, container, { status: 'restarting' });
     due.set(container.record.id, container);
   }
-  startInOrder(context, due);
+  const begin = startInOrder(context, due);
+  for (const { containers, delayMs } of planLevels([...due.values()].map(({ record }) => record))) {
+    if (signal.aborted) return;
+    const level = containers.map(({ id }) => due.get(id)).filter((container) => container !== undefined);
+    await Promise.all(level.map((container) => begin(container)));
+    if (delayMs > 0) await delay(delayMs, undefined, { signal, ref: false }).catch(() => undefined);
+  }
 }
 
-function startInOrder(context: EngineContext, due: ReadonlyMap<string, LiveContainer>): void {
+/** Whether a container that does not run is to be started by an engine that comes up. Pure. */
+export function isDue({ request, state }: Pick<ContainerRecord, 'request' | 'state'>): boolean {
+  const { status, exitCode, restartCount: restarts, stopped = false, startedAtNs, comesBack } = state;
+  if (status !== 'created' && status !== 'exited' && status !== 'restarting') return false;
+  const autostart = request.settings?.['boot.autostart'];
+  if (autostart !== undefined) return autostart === 'true';
+  if (status === 'exited' && comesBack === true) return true;
+  if (status !== 'restarting' && startedAtNs === 0n) return false;
+  return startsAgain(request.restartPolicy, { exitCode, restarts, stopped }, 'engine start');
+}
+
+export interface StartLevel<Item> {
+  readonly containers: readonly Item[];
+  /** Before those of the next level. */
+  readonly delayMs: number;
+}
+
+/** Containers in the order in which they are started; a shutdown goes the other way. Pure. */
+export function planLevels<Item extends Pick<ContainerRecord, 'request'>>(records: readonly Item[]): StartLevel<Item>[] {
+  const orderOf = ({ request }: Item): number => Number(request.settings?.['boot.autostart.order'] ?? 0);
+  const delayOf = ({ request }: Item): number => Number.parseInt(request.settings?.['boot.autostart.delay'] ?? '0', 10) * 1000;
+  const orders = [...new Set(records.map(orderOf))].toSorted((a, b) => b - a);
+  return orders.map((order) => {
+    const containers = records.filter((record) => orderOf(record) === order);
+    return { containers, delayMs: Math.max(0, ...containers.map(delayOf)) };
+  });
+}
+
+type Begin = (container: LiveContainer) => Promise<void>;
+
+function startInOrder(context: EngineContext, due: ReadonlyMap<string, LiveContainer>): Begin {
   const begun = new Map<string, Promise<void>>();
   /** Resolves when its start is over, however it ended. `waiting`: who waits for this one; a circle is cut there. */
   const begin = (container: LiveContainer, waiting: ReadonlySet<string>): Promise<void> => {
@@ -66,13 +97,20 @@ function startInOrder(context: EngineContext, due: ReadonlyMap<string, LiveConta
     const chain = new Set([...waiting, id]);
     const needed = neededBy(container.record).flatMap((other) => (chain.has(other) ? [] : (due.get(other) ?? [])));
     const over = Promise.all(needed.map((other) => begin(other, chain))).then(() => {
-      startNow(context, container);
+      resume(context, container);
       return context.queues.run(id, async () => undefined);
     });
     begun.set(id, over);
     return over;
   };
-  for (const container of due.values()) void begin(container, new Set());
+  return (container) => begin(container, new Set());
+}
+
+/** Unless somebody has started, stopped or removed it meanwhile. */
+function resume(context: EngineContext, container: LiveContainer): void {
+  const { status, comesBack } = container.record.state;
+  if (status !== 'exited' || comesBack !== true) startNow(context, container);
+  else if (context.table.get(container.record.id) === container) context.startAgain(container);
 }
 
 function neededBy(record: ContainerRecord): string[] {

@@ -8,6 +8,7 @@ import { networkOwner } from './joining.ts';
 import { linkAliases, linkedHosts, linkersOf } from './links.ts';
 import { joinedId } from '../spec/namespaces.ts';
 import { isWired } from './places.ts';
+import { shapeNewLinks } from './rates.ts';
 import { closePorts, openPorts } from './ports.ts';
 
 /** Wires a namespace to all the places of its container, then lets its ports lead there. `openNetwork` gives a descriptor that is closed here. */
@@ -22,6 +23,7 @@ export async function attachPlaces(
   const namespace = openNetwork();
   try {
     for (const place of wired) await context.networks.attach(place, namespace);
+    shapeNewLinks(context, container.record);
     if (container.record.ports.length > 0) await openPorts(context, container);
   } finally {
     context.addon.close(namespace);

@@ -10,6 +10,9 @@ import { publishNetworkEvent } from './events.ts';
 import { joinedId } from '../spec/namespaces.ts';
 import { checkWishes, isClosed } from './mode.ts';
 import { isWired, reservePlace } from './places.ts';
+import { inForceOf } from '../settings/plan-change.ts';
+import { settingFacts } from '../settings/facts.ts';
+import { shapeNewLinks } from './rates.ts';
 import { openPorts, portWishesOf, reservePorts } from './ports.ts';
 
 /** Gives a container, running or not, one more place. Undone whole when a step fails. */
@@ -27,6 +30,7 @@ export async function connectContainer(context: EngineContext, ref: string, cont
     if (isActive(status) && isWired(place)) {
       await withNamespace(context, container, (namespace) => context.networks.attach(place, namespace));
       undo.defer(() => withNamespace(context, container, (namespace) => context.networks.detach(place, namespace)));
+      shapeNewLinks(context, inForceOf(container.record, settingFacts(context, container.record)));
       await followPlaces(context, container);
     }
     undo.move();

@@ -84,6 +84,40 @@ export async function changePorts(context: EngineContext, ref: string, change: P
   });
 }
 
+/**
+ * Publishes what a running container wishes by now in place of what it has, in its own queue: ports that are still wished for stay where they are. All or nothing; answers what
+ * leads to it then, to be written down.
+ */
+export async function exchangePorts(
+  context: EngineContext,
+  { record }: LiveContainer,
+  wishes: readonly PortWish[],
+): Promise<readonly PublishedPort[]> {
+  if (wishes.length + record.ports.length === 0) return [];
+  const gateway = gatewayOf(context, context.networks.endpoints(record.id));
+  if (gateway === null) throw unreachable(record);
+  const { kept, added } = planExchange(record.ports, wishes);
+  const { ports } = context.networks;
+  const fresh = added.length === 0 ? [] : await ports.reserve(record.id, added);
+  const wanted = [...kept, ...fresh];
+  try {
+    await ports.open(record.id, gateway, wanted);
+  } catch (error) {
+    await ports.open(record.id, gateway, record.ports);
+    throw error;
+  }
+  return wanted;
+}
+
+/** Which published ports stay, and which wishes have none yet. Pure. */
+export function planExchange(
+  published: readonly PublishedPort[],
+  wishes: readonly PortWish[],
+): { readonly kept: readonly PublishedPort[]; readonly added: readonly PortWish[] } {
+  const kept = published.filter((port) => wishes.some((wish) => isGranted(wish, port)));
+  return { kept, added: wishes.filter((wish) => !kept.some((port) => isGranted(wish, port))) };
+}
+
 /** The request with its ports changed, and which published ones stay. Fails with `not-found` when nothing is published there. Pure. */
 export function planPortChange(
   record: Pick<ContainerRecord, 'name' | 'request' | 'ports' | 'network'>,

@@ -21,6 +21,8 @@ import {
   orlopPortRoutes,
   orlopRoutes,
   orlopSnapshotRoutes,
+  orlopSettingRoutes,
+  orlopShutdownRoutes,
   orlopStoreRoutes,
 } from '#api/orlop';
 import { openEngine } from '#engine';
@@ -137,6 +139,8 @@ export async function openParts(options: EngineArguments & { version: string; bu
         ...orlopPortRoutes(engine),
         ...orlopDiskLimitRoutes(engine),
         ...orlopSnapshotRoutes(engine),
+        ...orlopSettingRoutes(engine),
+        ...orlopShutdownRoutes({ shutdown: () => engine.shutdown(), end: () => void process.kill(process.pid, 'SIGTERM') }),
         ...orlopStoreRoutes(engine),
         ...orlopLxdRoutes(engine),
         ...orlopLeaseRoutes(engine),

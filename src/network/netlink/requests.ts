@@ -105,6 +105,12 @@ const macvlanModes: Readonly<Record<MacvlanMode, number>> = { private: 1, vepa: 
 const ipvlanLayers: Readonly<Record<IpvlanMode['layer'], number>> = { l2: 0, l3: 1, l3s: 2 };
 const ipvlanFlags: Readonly<Record<IpvlanMode['flag'], number>> = { bridge: 0, private: 1, vepa: 2 };
 
+/** A link whose queue is all that there is to it (ifb); it is down. */
+export function addTurn(name: string, group: number): Request {
+  const attributes = [text(n.IFLA_IFNAME, name), ...inGroup(group), nested(n.IFLA_LINKINFO, text(n.IFLA_INFO_KIND, 'ifb'))];
+  return { type: n.RTM_NEWLINK, flags: create, body: linkBody({}, attributes), purpose: `create link ${name}` };
+}
+
 /** A macvlan or ipvlan link, made right inside the namespace; it is down. */
 export function addChild(link: ChildLink): Request {
   const kind = 'macvlan' in link.kind ? 'macvlan' : 'ipvlan';

@@ -45,6 +45,8 @@ export function decodeCreate(config: JsonReader, name: string, apiVersion: strin
     restartPolicy: decodeRestartPolicy(host),
     healthCheck: decodeHealthCheck(config),
     onUnhealthy: decodeUnhealthyAction(host),
+    settings: nonEmptyMap(host.textMap('Settings')),
+    profiles: host.texts('Profiles') ?? undefined,
     init: host.raw('Init') === undefined || host.raw('Init') === null ? undefined : host.flag('Init'),
     shell: nonEmptyList(config.words('Shell')),
     onBuild: nonEmptyList(config.texts('OnBuild')),

@@ -12,6 +12,8 @@ export function hostConfigOf({ request, networkMode, hidden, links }: ContainerV
     NetworkMode: networkMode,
     PortBindings: portBindingsOf(request.ports ?? []),
     RestartPolicy: { Name: request.restartPolicy?.name ?? 'no', MaximumRetryCount: request.restartPolicy?.maximumRetries ?? 0 },
+    ...(request.settings === undefined ? {} : { Settings: request.settings }),
+    ...(request.profiles === undefined || isDefault(request.profiles) ? {} : { Profiles: request.profiles }),
     ...(request.onUnhealthy === undefined ? {} : { OnUnhealthy: request.onUnhealthy }),
     AutoRemove: request.autoRemove ?? false,
     ConsoleSize: [request.consoleSize?.[0] ?? 0, request.consoleSize?.[1] ?? 0],
@@ -123,4 +125,9 @@ function securityOptionsOf(request: ContainerView['request']): string[] | null {
 
 function listOf(items: readonly string[] | undefined): string[] | null {
   return items === undefined || items.length === 0 ? null : [...items];
+}
+
+/** As for a container that asked for none. */
+function isDefault(profiles: readonly string[]): boolean {
+  return profiles.length === 1 && profiles[0] === 'default';
 }
