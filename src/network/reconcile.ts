@@ -46,7 +46,10 @@ function buryStrays({ endpoints, socket, prefix }: Tools): void {
 
 /** Devices that an engine made for a network and died before it wrote the network down, or after it forgot it. Returns how many there were. */
 function removeLeftovers({ registry, endpoints, socket, prefix }: Tools): number {
-  const turns = endpoints.all().filter(isPairEndpoint).map(({ hostLink }) => turnLink(prefix, hostLink));
+  const turns = endpoints
+    .all()
+    .filter(isPairEndpoint)
+    .map(({ hostLink }) => turnLink(prefix, hostLink));
   const devices = registry.list().flatMap(({ links }) => links.flatMap((link) => [link, ...jointLinks(prefix, link)]));
   const own = [...devices, ...turns];
   const leftovers = socket.links().filter((link) => link.group === networkGroup(prefix) && !own.includes(link.name));

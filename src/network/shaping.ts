@@ -24,9 +24,14 @@ export function shape(tools: ShapingTools, containerId: string, rates: LinkRates
     if (!isLinked(endpoint) || !tools.endpoints.isAttached(endpoint)) continue;
     if (isPairEndpoint(endpoint)) shapePair(tools, endpoint, rates);
     else if (rates.ingressBits !== undefined || rates.egressBits !== undefined) {
-      throw new OrlopError('failed-precondition', 'NETWORK_NO_RATE', `what goes through network ${endpoint.network} cannot be held to a rate`, {
-        hint: `containers of ${endpoint.driver} networks have no link on the host: use a bridge network`,
-      });
+      throw new OrlopError(
+        'failed-precondition',
+        'NETWORK_NO_RATE',
+        `what goes through network ${endpoint.network} cannot be held to a rate`,
+        {
+          hint: `containers of ${endpoint.driver} networks have no link on the host: use a bridge network`,
+        },
+      );
     }
   }
 }

@@ -90,7 +90,10 @@ function checkChange(before: ContainerRecord, after: ContainerRecord, facts: Set
     JSON.stringify(request.ports ?? []) !== JSON.stringify(before.request.ports ?? []) && (request.ports ?? []).length > 0;
   if (hasNewPorts && (isClosed(after.network) || after.network.startsWith('container:')))
     throw refused(name, 'ports', 'it is in no network that leads out');
-  if (Object.keys({ ...linkRatesOf(after), ...linkRatesOf(inForce) }).length > 0 && (after.network === 'host' || after.network.startsWith('container:')))
+  if (
+    Object.keys({ ...linkRatesOf(after), ...linkRatesOf(inForce) }).length > 0 &&
+    (after.network === 'host' || after.network.startsWith('container:'))
+  )
     throw refused(name, 'limits.network', `its links are not its own (--network ${after.network})`);
   const size = diskSizeOf(request);
   if (size === undefined && diskSizeOf(before.request) !== undefined)

@@ -52,7 +52,12 @@ export function shapeLink(index: number, bitsPerSecond: number): Request {
 
 /** Nothing is held back any more; ENOENT or EINVAL when nothing was. */
 export function unshapeLink(index: number): Request {
-  return { type: RTM_DELQDISC, flags: change, body: head({ index, parent: TC_H_ROOT, handle: 0 }), purpose: `free link ${index} of its rate` };
+  return {
+    type: RTM_DELQDISC,
+    flags: change,
+    body: head({ index, parent: TC_H_ROOT, handle: 0 }),
+    purpose: `free link ${index} of its rate`,
+  };
 }
 
 /** A place for filters on what comes in through the link. */
@@ -77,12 +82,14 @@ export function divertIncoming(index: number, through: number, kind: (typeof fil
     nested(TCA_ACT_OPTIONS, attribute(TCA_MIRRED_PARMS, words(0, 0, TC_ACT_STOLEN, 0, 0, TCA_EGRESS_REDIR, through))),
   );
   const options =
-    kind === 'matchall'
-      ? [nested(TCA_MATCHALL_ACT, action)]
-      : [attribute(TCA_U32_SEL, matchEverything()), nested(TCA_U32_ACT, action)];
+    kind === 'matchall' ? [nested(TCA_MATCHALL_ACT, action)] : [attribute(TCA_U32_SEL, matchEverything()), nested(TCA_U32_ACT, action)];
   // The protocol is in network order.
   const info = ((priority << 16) | (allProtocols << 8)) >>> 0;
-  const body = concatenate([head({ index, parent: ingressHandle, handle: 0, info }), text(TCA_KIND, kind), nested(TCA_OPTIONS, ...options)]);
+  const body = concatenate([
+    head({ index, parent: ingressHandle, handle: 0, info }),
+    text(TCA_KIND, kind),
+    nested(TCA_OPTIONS, ...options),
+  ]);
   const flags = n.NLM_F_REQUEST | n.NLM_F_ACK | n.NLM_F_CREATE | n.NLM_F_EXCL;
   return { type: RTM_NEWTFILTER, flags, body, purpose: `lead what comes in through link ${index} elsewhere` };
 }

@@ -114,7 +114,13 @@ export function parseBitRate(key: string, text: string): number {
 }
 
 export function formatBitRate(bits: number): string {
-  const [scale, unit] = ([[1e9, 'Gbit'], [1e6, 'Mbit'], [1e3, 'kbit']] as const).find(([size]) => bits % size === 0) ?? [1, 'bit'];
+  const [scale, unit] = (
+    [
+      [1e9, 'Gbit'],
+      [1e6, 'Mbit'],
+      [1e3, 'kbit'],
+    ] as const
+  ).find(([size]) => bits % size === 0) ?? [1, 'bit'];
   return `${bits / scale}${unit}`;
 }
 
