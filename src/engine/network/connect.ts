@@ -10,8 +10,6 @@ import { publishNetworkEvent } from './events.ts';
 import { joinedId } from '../spec/namespaces.ts';
 import { checkWishes, isClosed } from './mode.ts';
 import { isWired, reservePlace } from './places.ts';
-import { inForceOf } from '../settings/plan-change.ts';
-import { settingFacts } from '../settings/facts.ts';
 import { shapeNewLinks } from './rates.ts';
 import { openPorts, portWishesOf, reservePorts } from './ports.ts';
 
@@ -30,7 +28,7 @@ export async function connectContainer(context: EngineContext, ref: string, cont
     if (isActive(status) && isWired(place)) {
       await withNamespace(context, container, (namespace) => context.networks.attach(place, namespace));
       undo.defer(() => withNamespace(context, container, (namespace) => context.networks.detach(place, namespace)));
-      shapeNewLinks(context, inForceOf(container.record, settingFacts(context, container.record)));
+      shapeNewLinks(context, container.record);
       await followPlaces(context, container);
     }
     undo.move();

@@ -13,8 +13,10 @@ export function linkRatesOf({ request }: Pick<ContainerRecord, 'request'>): Link
   return { ...(ingressBits === undefined ? {} : { ingressBits }), ...(egressBits === undefined ? {} : { egressBits }) };
 }
 
-/** Holds links that have just come to what the container is held to. */
-export function shapeNewLinks(context: EngineContext, record: Pick<ContainerRecord, 'id' | 'request'>): void {
-  const rates = linkRatesOf(record);
+/** Holds links that have just come to what the container is held to, for this run only or not. */
+export function shapeNewLinks(context: EngineContext, record: Pick<ContainerRecord, 'id' | 'request' | 'run'>): void {
+  const whole = Object.entries({ ...record.request.settings, ...record.run?.once });
+  const settings = Object.fromEntries(whole.filter((entry): entry is [string, string] => entry[1] !== null));
+  const rates = linkRatesOf({ request: { ...record.request, settings } });
   if (Object.keys(rates).length > 0) context.networks.shape(record.id, rates);
 }
