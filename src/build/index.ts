@@ -15,5 +15,5 @@ export { openFilePlace, openOrMakeDirectory, type Owner } from './files/target.t
 export { type FileTree, openPath } from './files/tree.ts';
 export { isTar, readChunks, unpackTar } from './files/unpack.ts';
 export * from './ports.ts';
-export { solve, type SolveOptions } from './solver/solve.ts';
+export { configOfBase, solve, type SolveOptions } from './solver/solve.ts';
 export { withLabels } from './solver/history.ts';

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { startEngine, whyNot, type TestEngine } from './harness.ts';
+import { projectRoot, startEngine, whyNot, type TestEngine } from './harness.ts';
 
 /** A directory with these files; it goes with the engine's. */
 function contextIn(root: string, files: Readonly<Record<string, string>>): string {
@@ -105,6 +107,123 @@ describe('builds and bad luck', { skip: whyNot() }, () => {
     const { code, stderr } = await engine.orlopWith({ timeoutMs: 100_000 }, 'build', '--network', 'none', directory);
     assert.equal(code, 0, stderr);
     assert.ok(peak() - before < 150 * 1024, `it grew by ${peak() - before} KiB`);
+  });
+
+  test('a file with a gigabyte of holes in a context takes no memory', async () => {
+    const directory = contextIn(engine.root, { Dockerfile: 'FROM scratch\nCOPY small /\n', small: 's' });
+    execFileSync('truncate', ['-s', '1G', join(directory, 'holes')]);
+    const peak = (): number => Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${engine.pid()}/status`, 'utf8'))?.[1]);
+    const before = peak();
+    const { code, stderr } = await engine.orlopWith({ timeoutMs: 110_000 }, 'build', directory);
+    assert.equal(code, 0, stderr);
+    assert.ok(peak() - before < 150 * 1024, `it grew by ${peak() - before} KiB`);
+  });
+
+  test('equal builds at the same time run each step once, and come to the same image', async () => {
+    const directory = contextIn(engine.root, {
+      Dockerfile: 'FROM busybox\nRUN head -c 8 /dev/urandom > /x; sleep 1\nRUN head -c 8 /dev/urandom > /y\n',
+    });
+    const built = await Promise.all([1, 2, 3].map(() => engine.must('build', '--network', 'none', '-q', directory)));
+    assert.equal(new Set(built).size, 1, built.join());
+  });
+
+  test('pruning while a build runs takes nothing that it needs', async () => {
+    const steps = Array.from({ length: 12 }, (_, index) => `RUN echo ${index} > /${index}; sleep 0.1\n`).join('');
+    const directory = contextIn(engine.root, {
+      Dockerfile: `FROM busybox AS one\n${steps}FROM busybox\nCOPY --from=one /3 /11 /\nRUN cat /3 /11\n`,
+    });
+    let isBuilding = true;
+    const building = engine
+      .orlop('build', '--network', 'none', '--no-cache', '--progress', 'plain', '-t', 'pruned', directory)
+      .finally(() => (isBuilding = false));
+    let pruned = 0;
+    for (; isBuilding; pruned++) {
+      await engine.must('builder', 'prune', '-af');
+      await engine.must('image', 'prune', '-f');
+    }
+    const { code, stderr } = await building;
+    assert.equal(code, 0, stderr);
+    assert.ok(pruned > 1, 'it was pruned while it ran');
+    assert.equal(await engine.must('run', '--rm', '--network', 'none', 'pruned', 'cat', '/3', '/11'), '3\n11');
+  });
+
+  test('a download with a wrong checksum is refused, with both', async () => {
+    const server = createServer((_, answer) => answer.end('content'));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    try {
+      const { port } = server.address() as AddressInfo;
+      const wrong = `sha256:${'0'.repeat(64)}`;
+      const directory = contextIn(engine.root, { Dockerfile: `FROM scratch\nADD --checksum=${wrong} http://127.0.0.1:${port}/f /f\n` });
+      const { code, stderr } = await engine.orlop('build', '--progress', 'plain', directory);
+      assert.equal(code, 1);
+      assert.match(stderr, /digest mismatch .*sha256:ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73.*sha256:0000/);
+    } finally {
+      server.close();
+    }
+  });
+
+  test('a Dockerfile from standard input, and directories as further contexts', async () => {
+    const directory = contextIn(engine.root, { one: '1' });
+    const other = contextIn(engine.root, { 'sub/two': '2', 'sub/hidden': 'x', '.dockerignore': 'sub/hidden\n' });
+    const input =
+      'FROM busybox\nCOPY one /\nCOPY --from=other sub /s/\nRUN --mount=type=bind,from=other,target=/m find /m/sub /s /one -type f | sort\n';
+    const words = ['build', '--network', 'none', '--progress', 'plain', '-f', '-', '--build-context', `other=${other}`, directory];
+    const { code, stderr } = await engine.orlopWith({ input }, ...words);
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(stderr.match(/(?<= )\/\S+$/gm)?.slice(-3), ['/m/sub/two', '/one', '/s/two'], stderr);
+  });
+
+  test('progress as JSON is nothing but JSON', async () => {
+    const directory = contextIn(engine.root, { Dockerfile: 'FROM busybox\nRUN echo raw\n' });
+    const { code, stderr } = await engine.orlop('build', '--network', 'none', '--progress', 'rawjson', directory);
+    assert.equal(code, 0, stderr);
+    const events = stderr
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { type: string; text?: string });
+    assert.ok(
+      events.some(({ type, text }) => type === 'log' && text === 'raw\n'),
+      stderr,
+    );
+  });
+
+  test('a cache of steps can be taken out and filled', async () => {
+    const directory = contextIn(engine.root, {
+      Dockerfile: 'FROM busybox\nRUN --mount=type=cache,id=mine,target=/c cat /c/* ; echo kept > /c/kept\n',
+      given: 'given\n',
+    });
+    const build = (): Promise<{ stderr: string }> =>
+      engine.orlop('build', '--network', 'none', '--no-cache', '--progress', 'plain', directory);
+    await build();
+    const archive = join(engine.root, 'cache.tar');
+    await engine.must('build', 'cache', 'export', 'mine', '-o', archive);
+    assert.equal(execFileSync('tar', ['-xOf', archive, './kept'], { encoding: 'utf8' }), 'kept\n');
+    execFileSync('tar', ['-C', directory, '-cf', archive, 'given']);
+    await engine.must('build', 'cache', 'import', 'mine', '-i', archive);
+    assert.match((await build()).stderr, / given\n(?:.*\n)*?.* kept$/m);
+    assert.match((await engine.orlop('build', 'cache', 'export', 'nobody', '-o', archive)).stderr, /no cache nobody/);
+  });
+
+  test('a shell on what a failed step left', async () => {
+    const directory = contextIn(engine.root, { Dockerfile: 'FROM busybox\nRUN echo made > /made; false\n' });
+    const images = await engine.must('images', '-aq');
+    const outcome = await engine.orlopWith({ input: 'cat /made\n' }, 'build', '--network', 'none', '--on-error', 'shell', directory);
+    assert.equal(outcome.code, 1);
+    assert.equal(outcome.stdout, 'made\n', outcome.stderr);
+    assert.equal(await engine.must('images', '-aq'), images);
+    assert.equal(await engine.must('ps', '-aq'), '');
+  });
+
+  test('on a terminal, steps are shown and overwritten', async () => {
+    const directory = contextIn(engine.root, { Dockerfile: 'FROM busybox\nRUN echo seen; sleep 1\n' });
+    const words = [join(projectRoot, 'bin/orlop'), '-H', engine.host, 'build', '--network', 'none', directory];
+    const shown = execFileSync('script', ['-qec', `stty cols 80 rows 24; ${words.join(' ')}`, '/dev/null'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    assert.match(shown, / => => # seen\r\n/);
+    assert.match(shown, /\x1b\[\d+A\x1b\[J\[\+\] Building [\d.]+s \(4\/4\) done\r\n/);
   });
 
   test('outputs: a directory, a tar, an archive that loads', async () => {

@@ -50,12 +50,15 @@ async function* walk(top: string, matcher: IgnoreMatcher | null, path = ''): Asy
   }
 }
 
+/** A file's capabilities and its owner's attributes; what the host's security modules and file systems say of it is the host's. */
+const attributes = ['--xattrs', '--xattrs-include=user.*', '--xattrs-include=security.capability'];
+
 /**
  * A directory as a build context: a tar by the host's GNU tar of what is not ignored, in order of names. Read at the receiver's pace, so a context of any size
  * takes no more memory than its list of names.
  */
 export async function* packContext(directory: string, matcher: IgnoreMatcher | null): AsyncGenerator<Buffer> {
-  const options = ['--format=pax', '--pax-option=delete=atime,delete=ctime', '--owner=0', '--group=0', '--numeric-owner'];
+  const options = ['--format=pax', '--pax-option=delete=atime,delete=ctime', '--owner=0', '--group=0', '--numeric-owner', ...attributes];
   const child = spawn('tar', [...options, '-C', directory, '--no-recursion', '--null', '--verbatim-files-from', '-T', '-', '-cf', '-'], {
     stdio: ['pipe', 'pipe', 'pipe'],
   });

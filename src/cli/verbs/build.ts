@@ -59,7 +59,7 @@ export const build: Verb = async (invocation) => {
   }
 };
 
-function kindOfProgress({ args, io }: Invocation): ProgressKind {
+function kindOfProgress({ args, io }: Pick<Invocation, 'args' | 'io'>): ProgressKind {
   if (args.flag('quiet') || args.flag('json') || args.flag('check') || args.text('call') === 'check') return 'quiet';
   const wanted = args.text('progress') ?? io.env['BUILDKIT_PROGRESS'] ?? 'auto';
   if (wanted === 'auto') return io.stderr.isTTY ? 'tty' : 'plain';
@@ -218,7 +218,7 @@ async function unpackInto(directory: string, archive: AsyncIterable<Uint8Array>)
   await unpackHere(archive, directory, { from: '.', as: null, owners: false });
 }
 
-async function report({ args, io }: Invocation, result: BuildResult, output: OutputPlan): Promise<void> {
+async function report({ args, io }: Pick<Invocation, 'args' | 'io'>, result: BuildResult, output: OutputPlan): Promise<void> {
   const { id, digest, names, buildId, warnings } = result;
   const iidFile = args.text('iidfile');
   if (iidFile !== undefined) await writeFile(iidFile, id);
@@ -235,7 +235,7 @@ async function report({ args, io }: Invocation, result: BuildResult, output: Out
   }
   if (args.flag('json')) return printJson(io, result);
   if (args.flag('check') || args.text('call') === 'check') return reportCheck(io, result);
-  if (output.kind !== 'image') return;
+  if (output.kind !== 'image' || kindOfProgress({ args, io }) === 'rawjson') return;
   if (args.flag('quiet')) return write(io.stdout, `${id}\n`);
   const told = names.length === 0 ? id : names.map((name) => `${name} (${id.slice(0, 19)})`).join(', ');
   await write(io.stderr, `built ${told}\n`);

@@ -100,6 +100,17 @@ describe('builds', { skip: whyNoEngine() }, () => {
     assert.equal(image.diffIds.length, host.engine.images.inspect('busybox').diffIds.length + 3);
   });
 
+  test('a check knows the variables of a base image that is here', async () => {
+    const files = { Dockerfile: 'FROM busybox\nRUN echo made\nENV A=$PATH B=$NOBODY\n' };
+    const { warnings } = await build(files, { check: true });
+    assert.deepEqual(
+      warnings.map(({ rule, message }) => [rule, message]),
+      [['UndefinedVar', "Usage of undefined variable '$NOBODY'"]],
+    );
+    const unknown = await build({ Dockerfile: 'FROM not-here\nENV B=$NOBODY\n' }, { check: true });
+    assert.deepEqual(unknown.warnings, []);
+  });
+
   test('a build that was made is not made again, and is the same image', async () => {
     const files = { Dockerfile: 'FROM busybox\nRUN date +%N > /now\nCOPY a /a\nRUN cat /a > /b\nLABEL x=1\n', a: 'one' };
     const first = await build(files);
@@ -323,6 +334,11 @@ RUN --mount=type=tmpfs,target=/mem,size=1m mount | grep -c ' /mem ' && ! test -e
     const names: string[] = [];
     const container = await other.create(['true'], { image: 'copied' });
     for await (const { entry } of readTarMembers(other.engine.archives.export(container))) names.push(entry.path);
+    const dated = other.engine.builds.build(
+      { network: 'none', sourceDateEpoch: 1 },
+      { context: contextOf({ Dockerfile: 'FROM busybox\n' }), report: () => undefined, signal: never },
+    );
+    assert.equal((await failure(dated)).code, 'BUILD_NO_EPOCH');
     assert.ok(names.includes('b') && !names.includes('a') && !names.includes('.dockerenv'), names.join());
   });
 

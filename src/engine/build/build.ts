@@ -5,6 +5,7 @@ import {
   type BaseSource,
   checkDockerfile,
   compileStage,
+  configOfBase,
   type CheckOptions,
   type Dockerfile,
   enforceChecks,
@@ -17,12 +18,13 @@ import {
   type PlanOptions,
   type SolvedStage,
   solve,
+  type StageConfig,
   type StagePlan,
   type Step,
   type Warning,
   withLabels,
 } from '#build';
-import { OrlopError, toOrlopError } from '#errors';
+import { isOrlopError, OrlopError, toOrlopError } from '#errors';
 import { type Platform, parsePlatform, platformOfNodeArch } from '#oci';
 import type { BuildEvent, BuildRequest, BuildResult, BuildWarning, Progress, RegistryLogin } from '#wire';
 import { credentialsBy } from '../image/registries.ts';
@@ -72,7 +74,8 @@ export async function build(builder: Builder, request: BuildRequest, options: Bu
   const file = parseDockerfile(found.text);
   const epoch = epochOf(request);
   const planOptions = planOptionsOf(request);
-  const checked = await check(file, planOptions, found.ignore);
+  if (epoch !== null && context.store.snapshots.driver === 'native') throw noEpochHere();
+  const checked = check(context, file, planOptions, found.ignore);
   for (const warning of checked) report({ type: 'warning', warning });
   if (request.check === true) return { buildId: id, id: '', digest: '', names: [], warnings: checked };
 
@@ -231,12 +234,34 @@ function planOptionsOf(request: BuildRequest): PlanOptions {
   };
 }
 
-async function check(file: Dockerfile, planOptions: PlanOptions, ignore: IgnoreMatcher | null): Promise<BuildWarning[]> {
+function noEpochHere(): OrlopError {
+  return new OrlopError('unimplemented', 'BUILD_NO_EPOCH', 'SOURCE_DATE_EPOCH is not supported with the storage driver native', {
+    hint: 'leave it out, or run the engine with --storage-driver overlay',
+  });
+}
+
+function check(context: EngineContext, file: Dockerfile, planOptions: PlanOptions, ignore: IgnoreMatcher | null): BuildWarning[] {
   const settings = readCheckSettings(file, planOptions.buildArgs);
-  const options: CheckOptions = { ...planOptions, settings, ...(ignore === null ? {} : { ignore }) };
+  const bases = basesHere(context, file, planOptions);
+  const options: CheckOptions = { ...planOptions, settings, bases, ...(ignore === null ? {} : { ignore }) };
   const warnings = checkDockerfile(file, options);
   enforceChecks(warnings, settings);
   return warnings.map((warning) => viewOf(warning, file));
+}
+
+/** Configs of the base images that need not be fetched: of others nobody knows which variables they have. */
+function basesHere({ images }: EngineContext, file: Dockerfile, options: PlanOptions): Map<string, StageConfig> {
+  const everyStage = options.target === undefined;
+  const configs = new Map<string, StageConfig>();
+  for (const { base } of planStages(file, { ...options, everyStage }).stages) {
+    if (base.kind !== 'image') continue;
+    try {
+      configs.set(base.reference, configOfBase(images.resolve(base.reference).config));
+    } catch (error) {
+      if (!isOrlopError(error)) throw error;
+    }
+  }
+  return configs;
 }
 
 function viewOf({ rule, message, lines, url }: Warning, file: Dockerfile): BuildWarning {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { OrlopError } from '#errors';
+import type { Exchange } from '#api/http';
 import type { BuildEvent } from '#wire';
+import { noticesOf } from './decode.ts';
 import { classicWords, createClassicLines, failedLine, resultLines } from './progress.ts';
 
 const shown = { stage: '', number: 1, of: 2, lines: 2, atMs: 0 };
@@ -46,6 +48,13 @@ describe("Docker's classic stream", () => {
       { stream: 'Successfully built abababababab\n' },
       { stream: 'Successfully tagged a:1\n' },
     ]);
+  });
+
+  test('says that images to take steps from are not read', () => {
+    const asked = (text: string): string[] => noticesOf({ query: { text: () => text } } as unknown as Exchange);
+    assert.deepEqual(asked('[]'), []);
+    assert.deepEqual(asked('null'), []);
+    assert.match(asked('["a:1","b:2"]').join('\n'), /^\[Warning\] cachefrom is not used: .*a:1, b:2/);
   });
 
   test('fails with the code of the command', () => {

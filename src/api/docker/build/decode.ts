@@ -31,6 +31,15 @@ export function decodeBuild({ query }: Exchange): BuildRequest {
   };
 }
 
+/** What is asked for and has no effect here, to be told at the end of the build. */
+export function noticesOf({ query }: Exchange): string[] {
+  const images = parsed(query, 'cachefrom');
+  if (!Array.isArray(images) || images.length === 0) return [];
+  return [
+    `[Warning] cachefrom is not used: steps that were built in this engine are found anyway, and those of ${images.map(String).join(', ').slice(0, 200)} are not read`,
+  ];
+}
+
 function text<Name extends string>(query: Query, parameter: string, name: Name): { readonly [Key in Name]?: string } {
   const value = query.text(parameter);
   return value === '' ? {} : ({ [name]: value } as { readonly [Key in Name]: string });
