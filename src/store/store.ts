@@ -94,6 +94,7 @@ export async function openStore({
     turnovers,
     transaction: metadata.transaction,
     flushed: metadata.flushed,
+    settling: new Map(),
     logger,
   });
   const collector = createCollector({ layout, addon, limits, metadata, layerRows, leases, containersInUse: inUse });

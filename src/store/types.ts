@@ -202,7 +202,13 @@ export interface Snapshotter {
    */
   push(lease: Lease, containerId: string, chain: ChainId | null, change: RootChange & Pick<AdoptOptions, 'stubs'>): Promise<Layer | null>;
   /** A layer on top of the chain that is as the writable part is now: a copy, which shares its blocks where the file system can. null as for `push`. Whoever writes must hold still. */
-  keep(lease: Lease, containerId: string, chain: ChainId | null, options?: Pick<AdoptOptions, 'stubs'>): Promise<Layer | null>;
+  keep(
+    lease: Lease,
+    containerId: string,
+    chain: ChainId | null,
+    /** `onRead`: all has been read; it need not hold still while the copy gets to disk. */
+    options?: Pick<AdoptOptions, 'stubs'> & { readonly onRead?: () => Promise<void> },
+  ): Promise<Layer | null>;
   /** Gives the container an empty writable part on top of another chain; what it wrote goes. As `push`. Failed-precondition `STORE_LIMITED_SNAPSHOT` when its size is limited. */
   reset(containerId: string, chain: ChainId | null, change: RootChange): Promise<void>;
   /** What differs between two roots, as `changes`. */

@@ -50,8 +50,8 @@ export async function fixRoot(
   const stubs = stubsOf(before);
   const isFull = pushedLayers(context, before).length >= mostPushedLayers;
   if (isActive(before.state.status) || isFull || !snapshots.canPush(before.id)) {
-    const layer = await whileFrozen(context, container, () =>
-      isFull ? merge(context, container, lease) : keep(context, container, lease),
+    const layer = await whileFrozen(context, container, (letGo) =>
+      isFull ? merge(context, container, lease) : keep(context, container, lease, letGo),
     );
     const fixed = layer === null ? chain : layer.chainId;
     // A merged one takes the place of its many layers as soon as nothing runs on them.
@@ -75,8 +75,8 @@ export async function fixRoot(
   return layer === null ? chain : layer.chainId;
 }
 
-function keep({ store }: EngineContext, { record }: LiveContainer, lease: Lease): Promise<Layer | null> {
-  return store.snapshots.keep(lease, record.id, chainOf(record), { stubs: stubsOf(record) });
+function keep({ store }: EngineContext, { record }: LiveContainer, lease: Lease, onRead: () => Promise<void>): Promise<Layer | null> {
+  return store.snapshots.keep(lease, record.id, chainOf(record), { stubs: stubsOf(record), onRead });
 }
 
 /** All that the container has changed in its image as one layer. */
@@ -87,14 +87,23 @@ function merge({ store }: EngineContext, { record }: LiveContainer, lease: Lease
 }
 
 /** Of a container that runs, nothing changes meanwhile. An engine that dies here leaves it frozen: the next one lets it go on (`recover.ts`). */
-async function whileFrozen<T>(context: EngineContext, { record }: LiveContainer, work: () => Promise<T>): Promise<T> {
-  if (record.state.status !== 'running' || record.run === null) return await work();
+async function whileFrozen<T>(
+  context: EngineContext,
+  { record }: LiveContainer,
+  work: (letGo: () => Promise<void>) => Promise<T>,
+): Promise<T> {
+  if (record.state.status !== 'running' || record.run === null) return await work(async () => undefined);
   const cgroup = openCgroup(context.cgroups, record.run.cgroup);
+  let isFrozen = true;
+  const letGo = async (): Promise<void> => {
+    if (isFrozen) await cgroup.thaw();
+    isFrozen = false;
+  };
   await cgroup.freeze();
   try {
-    return await work();
+    return await work(letGo);
   } finally {
-    await cgroup.thaw();
+    await letGo();
   }
 }
 

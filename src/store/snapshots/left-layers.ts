@@ -57,7 +57,12 @@ export async function pushUpper(
 }
 
 /** See `Snapshotter.keep`. */
-export async function keepUpper(parts: SnapshotterParts, lease: Lease, { upper, chain, lower, stubs }: Writable): Promise<Layer | null> {
+export async function keepUpper(
+  parts: SnapshotterParts,
+  lease: Lease,
+  { upper, chain, lower, stubs }: Writable,
+  onRead: (() => Promise<void>) | undefined,
+): Promise<Layer | null> {
   const { addon, layout } = parts;
   if (chain !== null) lease.hold({ layer: chain });
   const temporary = layout.temporary('layer');
@@ -65,6 +70,7 @@ export async function keepUpper(parts: SnapshotterParts, lease: Lease, { upper, 
   mkdirSync(tree, { recursive: true, mode: 0o700 });
   try {
     await copyLayer(addon, upper, tree);
+    await onRead?.();
     removeStubs(addon, tree, lower, stubs);
     if (saysNothing(addon, tree, lower[0] ?? '')) return null;
     const { bytes } = await measureTree(addon, tree);

@@ -45,6 +45,7 @@ export interface SnapshotterParts {
   readonly turnovers: Turnovers;
   readonly transaction: <T>(change: () => T) => T;
   readonly flushed: () => Promise<void>;
+  readonly settling: Map<string, Promise<void>>;
   readonly logger: Logger | undefined;
 }
 
@@ -180,11 +181,11 @@ export function createSnapshotter(parts: SnapshotterParts, driver: Driver): Owne
         throw diskError(error, `a layer of container ${containerId}`, layout.layers);
       }
     },
-    async keep(lease, containerId, chain, { stubs = [] } = {}) {
+    async keep(lease, containerId, chain, { stubs = [], onRead } = {}) {
       await using opened = await openUpper(containerId);
       try {
         if (driver.isWhole) return await parts.apply(lease, driver.commit(opened.upper, absolute(chain), {}), { parent: chain });
-        return await keepUpper(parts, lease, { containerId, upper: opened.upper, chain, lower: absolute(chain), stubs });
+        return await keepUpper(parts, lease, { containerId, upper: opened.upper, chain, lower: absolute(chain), stubs }, onRead);
       } catch (error) {
         throw diskError(error, `a layer of container ${containerId}`, layout.layers);
       }

@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { rename, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Addon, removeTree, syncDirectory } from '#sys';
+import { type Addon, AT_FDCWD, removeTree, syncDirectory } from '#sys';
 import type { BackgroundTasks } from '../background.ts';
 import { layerName, layerTree, type Layout } from '../layout.ts';
 import type { LayerRows } from '../metadata/layer-rows.ts';
@@ -11,14 +11,14 @@ import type { ChainId, Layer, RootChange } from '../types.ts';
 /**
  * A container gets a new writable directory, and the one before becomes a layer or goes. Both happen in directories and in the database, so it is done in this order:
  *
- *     1  containers/<id>/upper.next       is made, and layers/<layer>/; synced
- *     2  row of the turnover, row of the layer, what the container stands on    one transaction; on disk before anything moves
+ *     1  containers/<id>/upper.next       is made, and layers/<layer>/
+ *     2  row of the turnover, row of the layer, what the container stands on    one transaction; 1 and 2 are on disk before anything moves
  *     3  upper -> layers/<layer>/fs       or into ingest/
- *     4  upper.next -> upper              synced
- *     5  the row of the turnover goes
+ *     4  upper.next -> upper
+ *     5  when that is on disk, the row of the turnover goes; nobody waits for it
  *
  * Cut off before 2 is on disk, nothing has happened, and opening the store clears away what 1 made. After it, opening the store does 3 to 5 (`finishTurnover`): as long as there is
- * an `upper.next`, `upper` is still the old directory, or gone already.
+ * an `upper.next`, or the layer has no tree, `upper` is still the old directory, or gone already.
  */
 export interface TurnoverParts {
   readonly layout: Layout;
@@ -28,6 +28,8 @@ export interface TurnoverParts {
   readonly background: BackgroundTasks;
   readonly transaction: <T>(change: () => T) => T;
   readonly flushed: () => Promise<void>;
+  /** Of containers, what the next turnover waits for. */
+  readonly settling: Map<string, Promise<void>>;
 }
 
 export interface TurnoverWish {
@@ -49,19 +51,21 @@ export function nextUpper(layout: Layout, containerId: string): string {
 export async function turnOver(parts: TurnoverParts, { containerId, layer, chain, fill, change }: TurnoverWish): Promise<void> {
   const { layout, addon, rows, turnovers, transaction } = parts;
   const next = nextUpper(layout, containerId);
+  await parts.settling.get(containerId);
   await using undo = new AsyncDisposableStack();
   await removeTree(addon, next);
   mkdirSync(next, { mode: 0o700 });
   undo.defer(() => removeTree(addon, next));
   await fill(next);
-  await syncDirectory(next);
-  await syncDirectory(layout.container(containerId));
+  const made = [next, layout.container(containerId)];
   if (layer !== null) {
     const home = layout.layer(layer.chainId);
     mkdirSync(home, { mode: 0o700 });
     undo.defer(() => rmdir(home));
-    await syncDirectory(layout.layers);
+    made.push(layout.layers);
   }
+  // What is thrown away cannot be told from what takes its place by what is left of a layer: there the directory must be on disk before the row.
+  if (layer === null) await Promise.all(made.map(syncDirectory));
   const turnover: Turnover = { containerId, layer: layer?.chainId ?? null };
   transaction(() => {
     turnovers.put(turnover);
@@ -76,11 +80,18 @@ export async function turnOver(parts: TurnoverParts, { containerId, layer, chain
     }),
   );
   // A layer's tree without its row would be cleared away: the row must be there first, also after a power cut.
-  await parts.flushed();
+  await Promise.all([parts.flushed(), ...(layer === null ? [] : made.map(syncDirectory))]);
   await moveDirectories(parts, turnover);
   undo.move();
-  await settle(parts, turnover);
-  turnovers.remove(containerId);
+  const settled = settle(parts, turnover).then(() => turnovers.remove(containerId));
+  const over = settled
+    .catch(() => undefined)
+    .then(() => {
+      if (parts.settling.get(containerId) === over) parts.settling.delete(containerId);
+    });
+  parts.settling.set(containerId, over);
+  // Its row stays, and the next opening of the store sees that the directories are right already.
+  parts.background.add(settled, () => undefined);
 }
 
 /** What an engine that ended left of a turnover. Can be repeated, and gone on with after a crash at any point. */
@@ -96,9 +107,11 @@ async function moveDirectories(
 ): Promise<void> {
   const upper = join(layout.container(containerId), 'upper');
   const next = nextUpper(layout, containerId);
+  if (layer !== null && existsSync(upper) && !existsSync(next) && !existsSync(treeOf(layout, layer))) makeNext(addon, upper, next);
   if (!existsSync(next)) return;
   const target = layer === null ? layout.temporary('upper') : treeOf(layout, layer);
   const moves = existsSync(upper) && !existsSync(target);
+  if (moves && layer !== null) mkdirSync(layout.layer(layer), { recursive: true, mode: 0o700 });
   if (moves) await rename(upper, target);
   try {
     await rename(next, upper);
@@ -110,9 +123,17 @@ async function moveDirectories(
   if (layer === null && moves) background.add(removeTree(addon, target), () => undefined);
 }
 
+/** The row got to disk before the directory did: a new one that looks like the old one, as `fill` made it. */
+function makeNext(addon: Addon, upper: string, next: string): void {
+  const { uid, gid, mode } = statSync(upper);
+  mkdirSync(next, { mode: 0o700 });
+  addon.fchownat(AT_FDCWD, next, uid, gid, 0);
+  addon.fchmodat(AT_FDCWD, next, mode & 0o7777, 0);
+}
+
 async function settle({ layout }: Pick<TurnoverParts, 'layout'>, { containerId, layer }: Turnover): Promise<void> {
-  if (layer !== null) await syncDirectory(layout.layer(layer));
-  await syncDirectory(layout.container(containerId));
+  const changed = [layout.container(containerId), ...(layer === null ? [] : [layout.layer(layer), layout.layers])];
+  await Promise.all(changed.map(syncDirectory));
 }
 
 function treeOf(layout: Layout, chainId: ChainId): string {
