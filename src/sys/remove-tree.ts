@@ -40,13 +40,22 @@ export async function removeTree(addon: Addon, path: string): Promise<void> {
 async function removeEntry(addon: Addon, parent: number, name: string): Promise<void> {
   const directory = openDirectory(addon, parent, name);
   if (directory === 'missing') return;
-  if (directory === 'not a directory') return addon.unlinkat(parent, name, 0);
+  if (directory === 'not a directory') return unlink(addon, parent, name, 0);
   try {
     await empty({ addon, top: directory, giveWay: createGiveWay(), moved: 0 }, directory, 0);
   } finally {
     addon.close(directory);
   }
-  addon.unlinkat(parent, name, k.AT_REMOVEDIR);
+  unlink(addon, parent, name, k.AT_REMOVEDIR);
+}
+
+/** Somebody else may be removing the same. */
+function unlink(addon: Addon, parent: number, name: PathText, flags: number): void {
+  try {
+    addon.unlinkat(parent, name, flags);
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
+  }
 }
 
 function openDirectory(addon: Addon, parent: number, name: PathText): number | 'missing' | 'not a directory' {
@@ -75,17 +84,17 @@ function list(directory: number): Dirent<Buffer>[] {
 async function removeOne(removal: Removal, directory: number, entry: Dirent<Buffer>, depth: number): Promise<void> {
   const { addon } = removal;
   await removal.giveWay();
-  if (!entry.isDirectory()) return addon.unlinkat(directory, entry.name, 0);
+  if (!entry.isDirectory()) return unlink(addon, directory, entry.name, 0);
   if (depth >= deepest) return moveToTop(removal, directory, entry.name);
   const child = openDirectory(addon, directory, entry.name);
   if (child === 'missing') return;
-  if (child === 'not a directory') return addon.unlinkat(directory, entry.name, 0);
+  if (child === 'not a directory') return unlink(addon, directory, entry.name, 0);
   try {
     await empty(removal, child, depth + 1);
   } finally {
     addon.close(child);
   }
-  addon.unlinkat(directory, entry.name, k.AT_REMOVEDIR);
+  unlink(addon, directory, entry.name, k.AT_REMOVEDIR);
 }
 
 function moveToTop(removal: Removal, directory: number, name: Buffer): void {

@@ -50,7 +50,11 @@ function makeCheckout(t: TestContext): Checkout {
   write('native/x.c', 'int x;');
   write('src/sys/plan/table.ts', '');
   write('native/build.ts', builder(notes, 'natives', ['bosun', 'sys.node']));
-  write('scripts/bundle.ts', builder(notes, 'bundles', ['orlop.mjs', 'orlopd.mjs', 'orlop-runtime.mjs', 'store-worker.mjs']));
+  write('scripts/library.ts', '');
+  write(
+    'scripts/bundle.ts',
+    builder(notes, 'bundles', ['orlop.mjs', 'orlopd.mjs', 'orlop-runtime.mjs', 'store-worker.mjs', 'library/index.js']),
+  );
   mkdirSync(join(folder, 'commands'));
   symlinkSync(process.execPath, join(folder, 'commands/node'));
   command('npm', `/bin/mkdir -p ${folder}/node_modules`);
@@ -65,7 +69,7 @@ function makeCheckout(t: TestContext): Checkout {
 function builder(notes: string, name: string, outputs: readonly string[]): string {
   return `import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 appendFileSync(${JSON.stringify(notes)}, ${JSON.stringify(`${name}\n`)});
-mkdirSync('build', { recursive: true });
+mkdirSync('build/library', { recursive: true });
 for (const output of ${JSON.stringify(outputs)}) writeFileSync('build/' + output, '');
 `;
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { OrlopError } from '#errors';
 import { firstBootFiles } from '#image';
-import { supportsLimit } from '#runtime';
+import { supportsLimit, type ScarceLimit } from '#runtime';
 import { parseSignal } from '#sys';
 import { nowNs, publishContainerEvent, saveRecord, type EngineContext } from '../context.ts';
 import type { ContainerId, CreateRequest, ImageView } from '../model.ts';
@@ -16,7 +16,7 @@ import { initOf, stopSignalOf } from '../system/init.ts';
 import { prepareFirstBoot } from '../system/prepare.ts';
 import { checkNamespaces, joinedId } from '../spec/namespaces.ts';
 import { checkSecurity } from '../spec/check-security.ts';
-import { planLimits, type LimitPlan } from '../spec/plan-limits.ts';
+import { boundSwap, planLimits, type LimitPlan } from '../spec/plan-limits.ts';
 import { makeMounts, planMountsOf, withMounts } from '../volume/make-mounts.ts';
 import { withAskedSettings } from '../settings/change.ts';
 import { resolveHealthCheck } from '../health/rules.ts';
@@ -36,7 +36,7 @@ import { chainOf, endingSignal, formatRecord, initialState, type ContainerRecord
 export async function createContainer(context: EngineContext, request: CreateRequest): Promise<{ id: ContainerId; warnings: string[] }> {
   const { image, view } = await resolveImageForUse(context, request.image);
   const init = request.kind === 'system' ? await initOf(context, image) : null;
-  const limits = planLimits(request.limits, (limit) => supportsLimit(context.cgroups, limit));
+  const limits = planNewLimits(context, request);
   const asked = withLimits(
     request.kind === 'system' && view.config.stopSignal === '' ? { stopSignal: stopSignalOf(init), ...request } : request,
     limits,
@@ -53,6 +53,13 @@ export async function createContainer(context: EngineContext, request: CreateReq
 }
 
 /** As far as this host has them. */
+function planNewLimits({ cgroups }: EngineContext, { kind, limits }: CreateRequest): LimitPlan {
+  const supports = (limit: ScarceLimit): boolean => supportsLimit(cgroups, limit);
+  const bounded = kind === 'app' ? boundSwap(limits, supports) : { limits, warnings: [] };
+  const planned = planLimits(bounded.limits, supports);
+  return { limits: planned.limits, warnings: [...bounded.warnings, ...planned.warnings] };
+}
+
 function withLimits(request: CreateRequest, { limits }: LimitPlan): CreateRequest {
   const { limits: asked, ...rest } = request;
   return asked === limits ? request : { ...rest, ...(limits === undefined ? {} : { limits }) };

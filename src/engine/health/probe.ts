@@ -8,6 +8,8 @@ import { runExec } from '../exec/sessions.ts';
 import { commandOf, type WholeCheck } from './rules.ts';
 
 const outputKept = 4096;
+/** How long the stream may stay open after the process. */
+const lastWordsMs = 1_000;
 
 /** Runs the check in the container, once; killed when it takes too long. Never rejects: what cannot be run is no good answer. */
 export async function probe(context: EngineContext, container: LiveContainer, check: WholeCheck): Promise<HealthResult> {
@@ -29,11 +31,14 @@ export async function probe(context: EngineContext, container: LiveContainer, ch
     });
     // Its end says all.
     stream.on('error', () => undefined);
+    const finished = new Promise<void>((resolve) => void stream.once('close', resolve));
     const late = delay(check.timeoutNs / 1e6, 'late' as const, { signal: over.signal, ref: false }).catch(() => 'over' as const);
     const outcome = await Promise.race([ended, late]);
-    if (typeof outcome === 'number') return result(outcome, output);
-    kill();
+    if (outcome === 'late') kill();
     await ended;
+    // What it said may still be on its way; what it left behind may hold the stream open.
+    await Promise.race([finished, delay(lastWordsMs, undefined, { signal: over.signal, ref: false })]);
+    if (typeof outcome === 'number') return result(outcome, output);
     return result(-1, `Health check exceeded timeout (${check.timeoutNs / 1e9}s)${output === '' ? '' : `: ${output}`}`);
   } catch (error) {
     return result(exitCodeOfFailure(error), toOrlopError(error).message);

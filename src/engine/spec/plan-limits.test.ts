@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { ScarceLimit } from '#runtime';
 import type { Limits } from '../model.ts';
-import { planLimits } from './plan-limits.ts';
+import { boundSwap, planLimits } from './plan-limits.ts';
 
 const all = (): boolean => true;
 const without =
@@ -45,4 +45,13 @@ describe('limits on this host', () => {
       kind: 'invalid-argument',
       message: 'Your kernel does not support CPU real-time scheduler',
     }));
+
+  test('of memory bound swap as well, unless that is bounded otherwise or cannot be', () => {
+    assert.deepEqual(boundSwap({ pids: 3 }, all), { limits: { pids: 3 }, warnings: [] });
+    assert.deepEqual(boundSwap({ memoryBytes: 100 }, all).limits, { memoryBytes: 100, memorySwapBytes: 200 });
+    assert.deepEqual(boundSwap({ memoryBytes: 100, memorySwapBytes: -1 }, all).limits, { memoryBytes: 100, memorySwapBytes: -1 });
+    const lacking = boundSwap({ memoryBytes: 100, memorySwapBytes: 150 }, without('swap'));
+    assert.deepEqual(lacking.limits, { memoryBytes: 100 });
+    assert.match(lacking.warnings.join(), /Memory limited without swap\.$/);
+  });
 });

@@ -44,6 +44,18 @@ const discarded: readonly (readonly [name: keyof Limits, limit: ScarceLimit, wor
 ];
 
 /**
+ * The limits of a new app container: one of memory bounds swap as well, to as much again, unless a limit of both together says otherwise; as Docker does, with its words where the
+ * kernel cannot. Pure.
+ */
+export function boundSwap(limits: Limits | undefined, supports: (limit: ScarceLimit) => boolean): LimitPlan {
+  if (limits?.memoryBytes === undefined || limits.memoryBytes === 0) return { limits, warnings: [] };
+  if (supports('swap')) return { limits: { ...limits, memorySwapBytes: limits.memorySwapBytes || 2 * limits.memoryBytes }, warnings: [] };
+  const { memorySwapBytes: _, ...alone } = limits;
+  const words = 'Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited without swap.';
+  return { limits: alone, warnings: [words] };
+}
+
+/**
  * What of the limits this host can hold a container to, and a warning for the rest, as Docker does. A real-time budget that it cannot have is invalid-argument. Pure.
  */
 export function planLimits(limits: Limits | undefined, supports: (limit: ScarceLimit) => boolean): LimitPlan {

@@ -7,12 +7,13 @@ import type { CgroupController, CgroupLayout } from './types.ts';
 
 /** Limits that some kernels lack, by their names in runtime-spec. */
 export type ScarceLimit =
-  | Extract<keyof NonNullable<LinuxResources['memory']>, 'swappiness' | 'disableOOMKiller'>
+  | Extract<keyof NonNullable<LinuxResources['memory']>, 'swap' | 'swappiness' | 'disableOOMKiller'>
   | Extract<keyof NonNullable<LinuxResources['cpu']>, 'realtimeRuntime'>
   | Exclude<keyof NonNullable<LinuxResources['blockIO']>, 'leafWeight'>;
 
 /** Files of v1 and of v2, any of which will do. v2 has none for some limits. */
 const files: Readonly<Record<ScarceLimit, readonly [controller: CgroupController, v1: readonly string[], v2: readonly string[]]>> = {
+  swap: ['memory', ['memory.memsw.limit_in_bytes'], ['memory.swap.max']],
   swappiness: ['memory', ['memory.swappiness'], []],
   disableOOMKiller: ['memory', ['memory.oom_control'], []],
   realtimeRuntime: ['cpu', ['cpu.rt_runtime_us'], []],

@@ -9,9 +9,18 @@ import { takeOffRoot } from './root-in-place.ts';
 import { leaveScope } from './scopes.ts';
 import { cgroupOf, stateOf, statusOf } from './status.ts';
 
+/** In runc's words. */
+function signalNamed(text: string): number {
+  try {
+    return parseSignal(text);
+  } catch (cause) {
+    throw new OrlopError('invalid-argument', 'RUNTIME_SIGNAL', `unknown signal ${JSON.stringify(text)}`, { cause });
+  }
+}
+
 /** Sends a signal to the container's first process, or with `all` to every process in its cgroup. */
 export async function killContainer(context: RuntimeContext, record: ContainerRecord, signalText: string, all: boolean): Promise<void> {
-  const signal = /^-?\d{1,9}$/.test(signalText) ? Number(signalText) : parseSignal(signalText);
+  const signal = /^-?\d{1,9}$/.test(signalText) ? Number(signalText) : signalNamed(signalText);
   const status = statusOf(context, record);
   if (status === 'stopped') {
     if (all) return signalAll(context, record, signal);

@@ -72,7 +72,7 @@ async function prune(builds: BuildBackend['builds'], exchange: Exchange): Promis
 }
 
 function pruneOptionsOf({ query }: Exchange): BuildPruneOptions {
-  const { until, id, type, ...others } = query.filters();
+  const { until, id, type, label, 'label!': _without, ...others } = query.filters();
   const [unknown] = Object.keys(others);
   if (unknown !== undefined) throw new OrlopError('invalid-argument', 'DOCKER_BAD_FILTER', `invalid filter '${unknown}'`);
   for (const name of ['max-used-space', 'min-free-space']) {
@@ -85,7 +85,8 @@ function pruneOptionsOf({ query }: Exchange): BuildPruneOptions {
     all: query.flag('all'),
     ...(moment === undefined ? {} : { usedBeforeMs: momentOf(moment) }),
     ...(keep === undefined || keep === 0 ? {} : { keepBytes: keep }),
-    ...(id === undefined ? {} : { ids: id }),
+    // Caches have no labels: clients that prune all kinds of things send the filters of all.
+    ...(label === undefined ? (id === undefined ? {} : { ids: id }) : { ids: [] }),
     ...(type === undefined ? {} : { types: type }),
   };
 }

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { OrlopError } from '#errors';
 import { compareVersions, endConnection, type Exchange } from '#api/http';
 import { frameHeader, multiplexedStreamType, parseDetachKeys, rawStreamType, type ContainerView } from '#wire';
+import { pauseAfterHead } from '../head-pause.ts';
 import { pipeProcess } from '../stream-pipe.ts';
 import type { AttachedStream, ContainerBackend, LogRecord } from './backend.ts';
 
@@ -10,7 +11,9 @@ export async function attachContainer(backend: ContainerBackend, exchange: Excha
   const wish = readWish(backend, exchange);
   await skipBody(exchange);
   await using joined = await join(backend, wish, exchange.signal);
-  await carry(exchange.hijack(streamType(exchange, wish.terminal)), joined, wish, { framed: !wish.terminal });
+  const socket = exchange.hijack(streamType(exchange, wish.terminal));
+  await pauseAfterHead(exchange);
+  await carry(socket, joined, wish, { framed: !wish.terminal });
 }
 
 /** Some clients send their parameters once more as a body, which is no input of the process. Without a length what follows is input. */

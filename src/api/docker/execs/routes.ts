@@ -3,6 +3,7 @@ import { endConnection, type Exchange, type JsonReader, type Route } from '#api/
 import { encodeFrame, parseDetachKeys, type DockerExec, type ExecRequest, type ExecView } from '#wire';
 import { streamType } from '../containers/attach.ts';
 import { decodeSize } from '../containers/routes.ts';
+import { pauseAfterHead } from '../head-pause.ts';
 import { asStartFailure } from '../start-failure.ts';
 import { pipeProcess } from '../stream-pipe.ts';
 import type { ExecBackend } from './backend.ts';
@@ -75,6 +76,7 @@ async function start(backend: ExecBackend, exchange: Exchange): Promise<void> {
   const raw = body.flag('Tty');
   const socket = exchange.hijack(streamType(exchange, raw));
   try {
+    await pauseAfterHead(exchange);
     const attached = await execs.start(id, { ...options, detach: false });
     if (attached === null) throw new OrlopError('internal', 'DOCKER_EXEC_DETACHED', 'an attached exec has no stream');
     await pipeProcess(socket, attached.stream, {
