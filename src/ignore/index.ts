@@ -1,1 +1,1 @@
-export { createIgnoreMatcher, type IgnoreMatcher, parseIgnoreFile } from './matcher.ts';
+export { createIgnoreMatcher, type IgnoreMatcher, parseIgnoreFile, readIgnorePatterns } from './matcher.ts';

@@ -26,11 +26,23 @@ const mostRemembered = 4096;
  * in, the last decides. Fails with invalid-argument `BUILD_BAD_IGNORE_FILE`.
  */
 export function parseIgnoreFile(text: string): IgnoreMatcher {
+  return createIgnoreMatcher(linesOf(text));
+}
+
+/** The patterns of a .dockerignore, clean, for a client that leaves out by itself what is ignored. Fails as parseIgnoreFile. */
+export function readIgnorePatterns(text: string): string[] {
+  return linesOf(text)
+    .map(readPattern)
+    .filter((pattern) => pattern !== undefined)
+    .map(({ text: pattern, isException }) => (isException ? `!${pattern}` : pattern));
+}
+
+function linesOf(text: string): string[] {
   if (text.length > longestIgnoreFile) {
     throw new OrlopError('invalid-argument', 'BUILD_BAD_IGNORE_FILE', `the ignore file is longer than ${longestIgnoreFile} characters`);
   }
   const lines = text.replace(/^\ufeff/, '').split('\n');
-  return createIgnoreMatcher(lines.filter((line) => !line.startsWith('#')));
+  return lines.filter((line) => !line.startsWith('#'));
 }
 
 /** The same for patterns by themselves, as `--exclude` of COPY has them. */
@@ -62,13 +74,18 @@ function relativePath(path: string): string {
 }
 
 function readLine(line: string): PathPattern | undefined {
+  const pattern = readPattern(line);
+  return pattern === undefined ? undefined : compilePattern(pattern.text, pattern.isException);
+}
+
+function readPattern(line: string): { readonly text: string; readonly isException: boolean } | undefined {
   const trimmed = trim(line);
   if (trimmed === '') return undefined;
   const isException = trimmed.startsWith('!');
   const written = isException ? trim(trimmed.slice(1)) : trimmed;
   if (written === '') throw badPattern('!', 'illegal exclusion pattern: "!"');
   const clean = cleanPath(written);
-  return compilePattern(clean.length > 1 && clean.startsWith('/') ? clean.slice(1) : clean, isException);
+  return { text: clean.length > 1 && clean.startsWith('/') ? clean.slice(1) : clean, isException };
 }
 
 /** For each pattern whether it matches the path or a directory that it is in. */

@@ -8,8 +8,8 @@ export type NamedContext =
   /** A Git repository or an archive. */
   | { readonly kind: 'remote'; readonly url: string };
 
-/** What becomes of the result. `image`: it is kept and named; the others are handed out as a stream. */
-export type BuildOutput = 'image' | 'docker' | 'oci' | 'tar' | 'none';
+/** What becomes of the result. `image`: it is kept and named; the others are handed out, `files` one by one and the rest as an archive. */
+export type BuildOutput = 'image' | 'docker' | 'oci' | 'tar' | 'files' | 'none';
 
 /** What a client asks to be built. */
 export interface BuildRequest {
@@ -17,6 +17,8 @@ export interface BuildRequest {
   readonly dockerfile?: string;
   /** Its text, in place of one in the context. */
   readonly dockerfileText?: string;
+  /** The text of the file that says what of the context is ignored, in place of one in the context. */
+  readonly ignoreText?: string;
   /** The context, or a Dockerfile, at this address in place of what was sent. */
   readonly remote?: string;
   /** The context is sent; without it and without `remote` it is empty. */

@@ -15,6 +15,7 @@ export { formatAge } from './age.ts';
 export { formatLogTime, formatTime, parseDuration, parseTime, toSeconds, zeroTime } from './time.ts';
 export { createDetachScanner, defaultDetachKeys, parseDetachKeys, type DetachScanner } from './detach-keys.ts';
 export type * from './build.ts';
+export type * from './sent-files.ts';
 export {
   type BuildBody,
   type BuildLine,

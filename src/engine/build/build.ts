@@ -26,7 +26,7 @@ import {
 } from '#build';
 import { isOrlopError, OrlopError, toOrlopError } from '#errors';
 import { type Platform, parsePlatform, platformOfNodeArch } from '#oci';
-import type { BuildEvent, BuildRequest, BuildResult, BuildWarning, Progress, RegistryLogin } from '#wire';
+import type { BuildClient, BuildEvent, BuildRequest, BuildResult, BuildWarning, Progress, RegistryLogin, SentFile } from '#wire';
 import { credentialsBy } from '../image/registries.ts';
 import type { EngineContext } from '../context.ts';
 import { type BuildImagePorts, createBaseImages } from './base-images.ts';
@@ -35,19 +35,24 @@ import { type Contexts, type ContextStreams, hideIgnored, readContextFile, recei
 import { type BuildRun, createExecutor } from './executor.ts';
 import { createRemoteFiles } from './remote.ts';
 import { openScratch, openSecretsDirectory } from './scratch.ts';
+import type { ContextSource } from './sent-files.ts';
 import type { StepBook } from './step-cache.ts';
 import { checkNames, type Written, writeFailed, writeResult } from './write.ts';
 
 /** What belongs to a build beside what is asked for. */
 export interface BuildOptions {
-  /** The main context's tar; absent: it is empty. */
-  readonly context?: AsyncIterable<Uint8Array>;
-  readonly contexts?: ReadonlyMap<number, AsyncIterable<Uint8Array>>;
+  /** The main context; absent: it is empty. */
+  readonly context?: ContextSource;
+  readonly contexts?: ReadonlyMap<number, ContextSource>;
   /** By registry, for this build only. */
   readonly logins?: Readonly<Record<string, RegistryLogin>>;
   readonly report: (event: BuildEvent) => void;
   /** Takes an archive that is the result. */
   readonly output?: (archive: AsyncIterable<Uint8Array>) => Promise<void>;
+  /** Takes the files that are the result. */
+  readonly outputFiles?: (files: AsyncIterable<SentFile>) => Promise<void>;
+  /** Is asked for secrets, agents and logins that did not come with the request. */
+  readonly client?: BuildClient;
   readonly signal: AbortSignal;
 }
 
@@ -84,14 +89,14 @@ export async function build(builder: Builder, request: BuildRequest, options: Bu
     steps: builder.steps,
     pull: request.pull === true,
     referenceOf: (name) => imageOfContext(contexts, name),
-    credentials: credentialsBy(options.logins ?? {}),
+    credentials: credentialsBy(options.logins ?? {}, (host) => options.client?.login(host, signal) ?? null),
     signal,
   });
   const plan = await planWithTriggers(file, planOptions, { images, signal, report });
   if (plan.unusedBuildArgs.length > 0)
     report({ type: 'notice', text: `[Warning] One or more build-args ${JSON.stringify(plan.unusedBuildArgs)} were not consumed` });
   const secrets = secretsOf(request);
-  const memory = secrets.size > 0 || request.ssh !== undefined ? opened.use(openSecretsDirectory(context)) : null;
+  let memory: ReturnType<typeof openSecretsDirectory> | null = null;
   let secretFiles = 0;
   const removals = new Set<Promise<void>>();
   // Before the scratch directory goes.
@@ -109,7 +114,8 @@ export async function build(builder: Builder, request: BuildRequest, options: Bu
     caches: builder.caches,
     secrets,
     agents: new Map(Object.entries(request.ssh ?? {})),
-    secretFile: () => join(memory?.path ?? '', String(secretFiles++)),
+    client: options.client ?? null,
+    secretFile: () => join((memory ??= opened.use(openSecretsDirectory(context))).path, String(secretFiles++)),
     imageRoot: async (reference) => (await images.base({ kind: 'image', reference }, planOptions.platform, quiet(signal))).root,
     imageName: request.names?.[0] ?? 'a build',
     ...latestNs,
@@ -204,7 +210,8 @@ function readDockerfile(context: EngineContext, contexts: Contexts, request: Bui
   }
   const ignoreFiles = given === null ? [`${name}.dockerignore`, '.dockerignore'] : ['.dockerignore'];
   const ignoreFile = ignoreFiles.find((path) => readContextFile(context, directory, path) !== null);
-  const ignore = ignoreFile === undefined ? null : parseIgnoreFile(readContextFile(context, directory, ignoreFile) ?? '');
+  const ignoreText = request.ignoreText ?? (ignoreFile === undefined ? null : readContextFile(context, directory, ignoreFile));
+  const ignore = ignoreText === null ? null : parseIgnoreFile(ignoreText);
   if (ignore !== null) hideIgnored(context, directory, ignore, [name, ...ignoreFiles]);
   return { name, text, ignore };
 }

@@ -7,6 +7,7 @@ import { openImageMount } from '../volume/image-mounts.ts';
 import type { EngineContext } from '../context.ts';
 import { fetchContext, type RemoteFiles } from './remote.ts';
 import { openTree, type Scratch } from './scratch.ts';
+import { type ContextSource, tarOf } from './sent-files.ts';
 import type { FileTree } from '#build';
 
 /** A directory with files that a build may take. */
@@ -27,10 +28,10 @@ export interface Contexts {
 }
 
 export interface ContextStreams {
-  /** The main context's tar; absent: it is empty. */
-  readonly main?: AsyncIterable<Uint8Array>;
+  /** The main context; absent: it is empty. */
+  readonly main?: ContextSource;
   /** Further contexts by the number that the request gives them. */
-  readonly others: ReadonlyMap<number, AsyncIterable<Uint8Array>>;
+  readonly others: ReadonlyMap<number, ContextSource>;
   readonly signal: AbortSignal;
   readonly onBytes: (bytes: number) => void;
 }
@@ -84,13 +85,13 @@ function emptyContext(scratch: Scratch): ContextDirectory {
 async function receive(
   context: EngineContext,
   scratch: Scratch,
-  tar: AsyncIterable<Uint8Array>,
+  source: ContextSource,
   { signal, onBytes }: ContextStreams,
 ): Promise<ContextDirectory> {
   const made = scratch.make('context');
   const digests = new Map<ByteText, string>();
   using tree = openTree(context, made.path);
-  await unpackTar(tree, tar, { target: '/', owner: { uid: 0, gid: 0 }, digests, signal, onBytes });
+  await unpackTar(tree, tarOf(source), { target: '/', owner: { uid: 0, gid: 0 }, digests, signal, onBytes });
   return { ...made, digests };
 }
 

@@ -1,7 +1,7 @@
 import { type Executor, type NewLayer, type Root, type RunStep, selectSources, digestSelected, type Work, type StageConfig } from '#build';
 import { OrlopError } from '#errors';
 import type { Lease } from '#store';
-import type { BuildRequest, CreateRequest } from '#wire';
+import type { BuildClient, BuildRequest, CreateRequest } from '#wire';
 import { mergeEnvironment } from '../container/effective.ts';
 import type { EngineContext } from '../context.ts';
 import type { CacheUses } from './cache-uses.ts';
@@ -25,6 +25,8 @@ export interface BuildRun {
   readonly secrets: ReadonlyMap<string, Buffer>;
   /** Sockets of agents by id. */
   readonly agents: ReadonlyMap<string, string>;
+  /** Has further secrets and agents. */
+  readonly client: BuildClient | null;
   /** A new path in memory. */
   readonly secretFile: () => string;
   /** The root of an image that a named context stands for. */

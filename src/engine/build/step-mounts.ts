@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { chmodSync, chownSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import {
   copySelected,
   type CacheMount,
@@ -18,7 +19,7 @@ import type { ResolvedMount } from '../volume/resolved-mount.ts';
 import { openSource } from './contexts.ts';
 import type { BuildRun } from './executor.ts';
 import { openTree } from './scratch.ts';
-import { forwardAgent } from './ssh-agent.ts';
+import { agentAt, agentOf, forwardAgent } from './ssh-agent.ts';
 import { makeDirectoryFor } from './transfer.ts';
 
 /** What a RUN step has mounted, until it is over. */
@@ -39,8 +40,8 @@ export async function openStepMounts(build: BuildRun, step: RunStep, work: Work)
   const hiddenEnv: string[] = [];
   const env: string[] = [];
   for (const mount of step.mounts) {
-    if (mount.type === 'secret') takeSecret(build, mount, { mounts, hiddenEnv });
-    else if (mount.type === 'ssh') await takeAgent(build, mount, { mounts, env }, opened);
+    if (mount.type === 'secret') await takeSecret(build, mount, { mounts, hiddenEnv }, work.context.signal);
+    else if (mount.type === 'ssh') await takeAgent(build, mount, { mounts, env, signal: work.context.signal }, opened);
     else if (mount.type === 'tmpfs') mounts.push(temporary(mount));
     else if (mount.type === 'cache') mounts.push(await takeCache(build, mount, work, opened));
     else mounts.push(bind(build, mount, work.sources(mount.from), await layersOf(build, work.sources(mount.from))));
@@ -98,17 +99,18 @@ function inlineFile({ scratch }: BuildRun, { path, content, mode }: RunStep['fil
   return { ...plain, type: 'bind', target: path, source: file };
 }
 
-function takeSecret(
+async function takeSecret(
   build: BuildRun,
   { id, target, env, required, mode, uid, gid }: SecretMount,
   into: { readonly mounts: ResolvedMount[]; readonly hiddenEnv: string[] },
-): void {
-  const content = build.secrets.get(id);
-  if (content === undefined) {
+  signal: AbortSignal,
+): Promise<void> {
+  const content = build.secrets.get(id) ?? (await build.client?.secret(id, signal)) ?? null;
+  if (content === null) {
     if (!required) return;
     throw new OrlopError('not-found', 'BUILD_NO_SECRET', `secret ${id}: not found`, { hint: `give it with: --secret id=${id},src=FILE` });
   }
-  if (env !== undefined) into.hiddenEnv.push(`${env}=${content.toString('utf8')}`);
+  if (env !== undefined) into.hiddenEnv.push(`${env}=${Buffer.from(content).toString('utf8')}`);
   if (target === undefined) return;
   const file = build.secretFile();
   writeFileSync(file, content, { mode: 0o600 });
@@ -120,11 +122,11 @@ function takeSecret(
 async function takeAgent(
   build: BuildRun,
   { id, target, required, mode, uid, gid }: SshMount,
-  into: { readonly mounts: ResolvedMount[]; readonly env: string[] },
+  into: { readonly mounts: ResolvedMount[]; readonly env: string[]; readonly signal: AbortSignal },
   opened: AsyncDisposableStack,
 ): Promise<void> {
-  const agent = build.agents.get(id);
-  if (agent === undefined) {
+  const agent = await findAgent(build, id, into.signal);
+  if (agent === null) {
     if (!required) return;
     throw new OrlopError('not-found', 'BUILD_NO_AGENT', `no SSH key ${JSON.stringify(id)} forwarded from the client`, {
       hint: id === 'default' ? 'give it with: --ssh default' : `give it with: --ssh ${id}=SOCKET`,
@@ -136,6 +138,13 @@ async function takeAgent(
   chmodSync(socket, mode);
   into.mounts.push({ ...plain, type: 'bind', target, source: socket, readOnly: false });
   into.env.push(`SSH_AUTH_SOCK=${target}`);
+}
+
+/** Of this machine, or the client's. */
+async function findAgent({ agents, client }: BuildRun, id: string, signal: AbortSignal): Promise<(() => Duplex) | null> {
+  const socket = agents.get(id);
+  if (socket !== undefined) return agentAt(socket);
+  return client !== null && (await client.hasAgent(id, signal)) ? agentOf(client, id, signal) : null;
 }
 
 /** The volume that a cache is in. `copy`: of a private one, beside the first. */

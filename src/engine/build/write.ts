@@ -17,6 +17,7 @@ import type { Lease } from '#store';
 import type { BuildRequest, BuildResult } from '#wire';
 import type { BuildImagePorts } from './base-images.ts';
 import type { Builder, BuildOptions } from './build.ts';
+import { filesOf } from './sent-files.ts';
 
 /** What a result is made with. */
 export interface Written {
@@ -38,8 +39,9 @@ export async function writeResult(written: Written, stage: SolvedStage, platform
   const output = request.output ?? 'image';
   const names = (request.names ?? []).map(nameOf);
   if (output === 'none') return { id: '', digest: '', names: [] };
-  if (output === 'tar') {
-    await handOut(options, store.snapshots.diff({ chain: null }, { chain: stage.root.chain }));
+  if (output === 'tar' || output === 'files') {
+    const archive = store.snapshots.diff({ chain: null }, { chain: stage.root.chain });
+    await (output === 'tar' ? handOut(options, archive) : handOutFiles(options, archive));
     return { id: '', digest: '', names: [] };
   }
   const squashed = request.squash === true ? await squash(written, stage) : stage;
@@ -76,9 +78,17 @@ function familiar(reference: string): string {
 }
 
 async function handOut({ output }: BuildOptions, archive: AsyncIterable<Uint8Array>): Promise<void> {
-  if (output === undefined)
-    throw new OrlopError('invalid-argument', 'BUILD_NO_OUTPUT', 'there is nobody to take the archive that was asked for');
+  if (output === undefined) throw nobodyTakes('the archive');
   await output(archive);
+}
+
+async function handOutFiles({ outputFiles }: BuildOptions, archive: AsyncIterable<Uint8Array>): Promise<void> {
+  if (outputFiles === undefined) throw nobodyTakes('the files');
+  await outputFiles(filesOf(archive));
+}
+
+function nobodyTakes(what: string): OrlopError {
+  return new OrlopError('invalid-argument', 'BUILD_NO_OUTPUT', `there is nobody to take ${what} that was asked for`);
 }
 
 /** Digest of the config: Docker's image id. */

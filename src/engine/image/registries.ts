@@ -38,11 +38,14 @@ function credentialsOf(login: RegistryLogin | undefined): Pick<NonNullable<Param
   return { credentials };
 }
 
-/** Credentials of several registries. */
-export function credentialsBy(logins: Readonly<Record<string, RegistryLogin>>): CredentialSource {
-  return (host) => {
-    const login = Object.hasOwn(logins, host) ? logins[host] : undefined;
-    return login === undefined ? null : credentialOf(login);
+/** Credentials of several registries; `ask` is for those that are not among them. */
+export function credentialsBy(
+  logins: Readonly<Record<string, RegistryLogin>>,
+  ask: (host: string) => Promise<RegistryLogin | null> | null = () => null,
+): CredentialSource {
+  return async (host) => {
+    const login = Object.hasOwn(logins, host) ? logins[host] : await ask(host);
+    return login === undefined || login === null ? null : credentialOf(login);
   };
 }
 

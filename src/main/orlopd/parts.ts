@@ -12,6 +12,7 @@ import {
   storeRoutes,
   volumeRoutes,
 } from '#api/docker';
+import { buildkitRoutes } from '#api/buildkit';
 import {
   orlopBuildRoutes,
   orlopDiskLimitRoutes,
@@ -126,12 +127,14 @@ export async function openParts(options: EngineArguments & { version: string; bu
       logger,
     }),
   );
+  const buildkit = buildkitRoutes(engine, { version: options.version, logger });
   const server = undo.use(
     createHttpServer({
       routes: [
         ...fileRoutes(engine),
         ...storeRoutes(engine),
-        ...buildRoutes(engine),
+        ...buildkit.routes,
+        ...buildRoutes(engine, buildkit.build),
         ...volumeRoutes(engine),
         ...networkRoutes(engine),
         ...dockerRoutes(engine),

@@ -46,9 +46,7 @@ function text<Name extends string>(query: Query, parameter: string, name: Name):
 }
 
 function refuseOthers(query: Query): void {
-  if (query.text('version') === '2' || query.text('session') !== '') {
-    throw refused('builds by BuildKit sessions are not supported by this engine yet', 'build with DOCKER_BUILDKIT=0, or with orlop build');
-  }
+  if (query.text('session') !== '') throw invalid('a session belongs to a build of version 2');
   if (!['', '1'].includes(query.text('version'))) throw invalid(`invalid build version ${JSON.stringify(query.text('version'))}`);
   if (!['', 'default'].includes(query.text('isolation'))) throw refused('isolation: Linux has only the default one', 'leave it out');
   for (const [parameter, what] of [

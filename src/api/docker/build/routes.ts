@@ -5,10 +5,14 @@ import type { BuildBackend } from './backend.ts';
 import { decodeBuild, loginsOf, noticesOf } from './decode.ts';
 import { type BuildLine, classicWords, createClassicLines, failedLine, resultLines } from './progress.ts';
 
-/** `/build`, `/build/cancel`, `/build/prune`. */
-export function buildRoutes({ builds }: BuildBackend): Route[] {
+/** `/build`, `/build/cancel`, `/build/prune`. `bySession` serves builds of the second version, whose clients speak BuildKit's way. */
+export function buildRoutes({ builds }: BuildBackend, bySession: (exchange: Exchange) => Promise<void>): Route[] {
   return [
-    { method: 'POST', path: '/build', handle: (exchange) => build(builds, exchange) },
+    {
+      method: 'POST',
+      path: '/build',
+      handle: (exchange) => (exchange.query.text('version') === '2' ? bySession(exchange) : build(builds, exchange)),
+    },
     {
       method: 'POST',
       path: '/build/cancel',

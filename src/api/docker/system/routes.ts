@@ -16,7 +16,12 @@ export function systemRoutes(backend: SystemBackend): Route[] {
 
 /** Whether a swarm is there is said as well: never one. */
 function ping(exchange: Exchange): void {
-  exchange.text(200, 'OK', { 'Cache-Control': 'no-cache, no-store, must-revalidate', Pragma: 'no-cache', Swarm: 'inactive' });
+  exchange.text(200, 'OK', {
+    'Builder-Version': '2',
+    'Cache-Control': 'no-cache, no-store, must-revalidate',
+    Pragma: 'no-cache',
+    Swarm: 'inactive',
+  });
 }
 
 async function sendEvents(backend: SystemBackend, exchange: Exchange): Promise<void> {

@@ -1,0 +1,25 @@
+import type { BuildCacheView, BuildClient, BuildEvent, BuildPruneOptions, BuildRequest, BuildResult, Pruned, SentFile } from '#wire';
+
+/** What a context comes as: a tar, or file by file. */
+export type ContextSource = AsyncIterable<Uint8Array> | { readonly files: AsyncIterable<SentFile> };
+
+/** What BuildKit's clients need of the engine. */
+export interface BuildkitBackend {
+  readonly builds: {
+    build(
+      request: BuildRequest,
+      options: {
+        readonly id?: string;
+        readonly context?: ContextSource;
+        readonly contexts?: ReadonlyMap<number, ContextSource>;
+        readonly client?: BuildClient;
+        readonly report: (event: BuildEvent) => void;
+        readonly output?: (archive: AsyncIterable<Uint8Array>) => Promise<void>;
+        readonly outputFiles?: (files: AsyncIterable<SentFile>) => Promise<void>;
+        readonly signal: AbortSignal;
+      },
+    ): Promise<BuildResult>;
+    cache(): Promise<BuildCacheView[]>;
+    prune(options: BuildPruneOptions): Promise<Pruned>;
+  };
+}

@@ -1,0 +1,2 @@
+export type { BuildkitBackend, ContextSource } from './backend.ts';
+export { buildkitRoutes, type BuildkitRoutes } from './routes.ts';

@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto';
+import type { BuildEvent, BuildResult, BuildWarning } from '#wire';
+import { type Status, timestampOf, type Vertex } from '../messages/control.ts';
+
+/** Turns what happens in a build into what BuildKit's clients draw: a vertex for each step, with statuses and logs. `ref` keeps builds apart. */
+export function createProgress(ref: string): (event: BuildEvent) => Status | null {
+  const known = new Map<string, Vertex>();
+  const digests = (step: string): string => `sha256:${createHash('sha256').update(`${ref}\0${step}`).digest('hex')}`;
+  let source: { readonly filename: string; readonly data: Buffer; readonly language: string } | undefined;
+  return (event) => {
+    switch (event.type) {
+      case 'start': {
+        // Instructions that only change the configuration are not drawn.
+        if (event.instruction !== '' && event.number === 0) return null;
+        const vertex = { digest: digests(event.step), name: nameOf(event), started: timestampOf(event.atMs) };
+        known.set(event.step, vertex);
+        return { vertexes: [vertex] };
+      }
+      case 'end': {
+        const vertex = known.get(event.step);
+        if (vertex === undefined) return null;
+        known.delete(event.step);
+        const error = event.error === undefined ? {} : { error: event.error };
+        return { vertexes: [{ ...vertex, cached: event.cached, completed: timestampOf(event.atMs), ...error }] };
+      }
+      case 'log': {
+        const stream = event.stream === 'stdout' ? 1 : 2;
+        return { logs: [{ vertex: digests(event.step), timestamp: timestampOf(Date.now()), stream, data: Buffer.from(event.text) }] };
+      }
+      case 'progress': {
+        if (!known.has(event.step)) return null;
+        const { id = '', status, current = 0, total = 0 } = event.progress;
+        const now = timestampOf(Date.now());
+        const name = event.step === 'context' ? 'transferring context:' : `${id === '' ? '' : `${id}: `}${status}`;
+        const done = total > 0 && current >= total ? { completed: now } : {};
+        return {
+          statuses: [{ id: id || status, vertex: digests(event.step), name, current, total, timestamp: now, started: now, ...done }],
+        };
+      }
+      case 'source':
+        source = { filename: event.name, data: Buffer.from(event.text), language: 'Dockerfile' };
+        return null;
+      case 'warning':
+        return { warnings: [warningOf(event.warning, digests(definitionStep), source)] };
+      case 'notice':
+        return { warnings: [{ vertex: digests(definitionStep), level: 1, short: Buffer.from(event.text) }] };
+      case 'container':
+        return null;
+    }
+  };
+}
+
+/** The step in which the Dockerfile comes. */
+export const definitionStep = 'definition';
+
+/** What has become of the result, drawn as one more step, which is over. */
+export function exported(ref: string, { id, names }: BuildResult, startedMs: number): Status {
+  const vertex = `sha256:${createHash('sha256').update(`${ref}\0export`).digest('hex')}`;
+  const [started, completed] = [timestampOf(startedMs), timestampOf(Date.now())];
+  const statuses = [`writing image ${id}`, ...names.map((name) => `naming to ${name}`)].map((name) => ({
+    id: name,
+    vertex,
+    name,
+    timestamp: completed,
+    started,
+    completed,
+  }));
+  return { vertexes: [{ digest: vertex, name: 'exporting to image', started, completed }], statuses };
+}
+
+function nameOf({ text, stage, number, of, instruction }: Extract<BuildEvent, { type: 'start' }>): string {
+  if (instruction === '') return `[internal] ${text}`;
+  return `[${stage === '' ? '' : `${stage} `}${String(number).padStart(String(of).length)}/${of}] ${text}`;
+}
+
+function warningOf(
+  { rule, message, lines, url = '' }: BuildWarning,
+  vertex: string,
+  info: { readonly filename: string; readonly data: Buffer; readonly language: string } | undefined,
+): NonNullable<Status['warnings']>[number] {
+  const ranges = [{ start: { line: lines.first, character: 0 }, end: { line: lines.last, character: 0 } }];
+  return { vertex, level: 1, short: Buffer.from(`${rule}: ${message} (line ${lines.first})`), url, info, ranges };
+}
