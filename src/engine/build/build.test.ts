@@ -10,8 +10,8 @@ import { text as readText } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { isOrlopError, type OrlopError } from '#errors';
 import { createTarEntry, endOfArchive, formatTarEntry, padding, readTarMembers, toByteText } from '#store';
-import type { BuildEvent, BuildRequest, BuildResult } from '#wire';
-import { forwardAgent } from './ssh-agent.ts';
+import type { BuildClient, BuildEvent, BuildRequest, BuildResult } from '#wire';
+import { agentAt, agentOf, forwardAgent } from './ssh-agent.ts';
 import { never, openTestEngine, type TestEngine, whyNoEngine } from '../fixtures/test-engine.ts';
 
 type Files = Readonly<Record<string, string | { readonly mode?: number; readonly content?: string; readonly link?: string }>>;
@@ -272,10 +272,29 @@ RUN --mount=type=tmpfs,target=/mem,size=1m mount | grep -c ' /mem ' && ! test -e
     t.after(() => agent.close());
     const Dockerfile = 'FROM busybox\nRUN --mount=type=ssh,uid=5 test -S "$SSH_AUTH_SOCK" && stat -c %u "$SSH_AUTH_SOCK"\n';
     assert.equal((await build({ Dockerfile }, { ssh: { default: join(directory, 'agent') } })).output, '5\n');
-    await using _forwarded = await forwardAgent(join(directory, 'forwarded'), join(directory, 'agent'));
+    await using _forwarded = await forwardAgent(join(directory, 'forwarded'), agentAt(join(directory, 'agent')));
     assert.equal(await readText(connect(join(directory, 'forwarded'))), 'hello');
     const missing = await failure(build({ Dockerfile: 'FROM busybox\nRUN --mount=type=ssh,required=true true\n' }));
     assert.equal(missing.code, 'BUILD_NO_AGENT');
+  });
+
+  test('an agent that is only reached through the client answers as well, each conversation by itself', async (t) => {
+    const directory = mkdtempSync(join(tmpdir(), 'orlop-agent-'));
+    t.after(() => rmSync(directory, { recursive: true }));
+    const client: BuildClient = {
+      secret: async () => null,
+      hasAgent: async () => true,
+      async *talkToAgent(id, from) {
+        for await (const chunk of from) yield Buffer.from(`${id} heard ${Buffer.from(chunk).toString()}`);
+      },
+      login: async () => null,
+    };
+    await using _forwarded = await forwardAgent(join(directory, 'forwarded'), agentOf(client, 'own', new AbortController().signal));
+    for (const word of ['one', 'two']) {
+      const socket = connect(join(directory, 'forwarded'));
+      socket.end(word);
+      assert.equal(await readText(socket), `own heard ${word}`);
+    }
   });
 
   test('archives are unpacked by ADD alone, and other contexts have names', async () => {
