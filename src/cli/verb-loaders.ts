@@ -102,4 +102,6 @@ export const verbLoaders: Readonly<Record<string, () => Promise<Verb>>> = {
   copy: async () => (await import('./verbs/copy.ts')).copy,
   move: async () => (await import('./verbs/copy.ts')).move,
   publish: async () => (await import('./verbs/copy.ts')).publish,
+  'backup create': async () => (await import('./verbs/backup.ts')).createBackup,
+  'backup restore': async () => (await import('./verbs/backup.ts')).restoreBackup,
 };

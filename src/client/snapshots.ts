@@ -26,6 +26,10 @@ export interface SnapshotsClient {
   setSchedule(ref: string, change: SnapshotScheduleChange): Promise<SnapshotSchedule>;
   /** Another container like it; it is not started. */
   copy(ref: string, request?: CopyRequest): Promise<CopyResult>;
+  /** The container with its snapshots as one archive; leaving the loop closes the connection. */
+  backup(ref: string, options?: { readonly signal?: AbortSignal }): AsyncGenerator<Buffer>;
+  /** Makes a container of such an archive, under its old name or another. */
+  restoreBackup(source: AsyncIterable<Uint8Array>, options?: { readonly name?: string }): Promise<{ id: string; name: string }>;
   /** An image of it; resolves with its id. */
   publish(ref: string, request?: PublishRequest): Promise<string>;
 }
@@ -50,6 +54,12 @@ export function createSnapshotsClient(transport: Transport): SnapshotsClient {
       return (await readJson<{ changes: PathChange[] }>(answer)).changes;
     },
     copy: async (ref, request = {}) => readJson(await transport.request({ method: 'POST', path: at(ref, 'copy'), json: request })),
+    backup: async function* (ref, { signal } = {}) {
+      const answer = await transport.request({ method: 'GET', path: at(ref, 'backup'), ...(signal === undefined ? {} : { signal }) });
+      yield* answer.body;
+    },
+    restoreBackup: async (source, { name } = {}) =>
+      readJson(await transport.request({ method: 'POST', path: '/orlop/v1/backups', query: { name }, upload: source })),
     publish: async (ref, request = {}) => {
       const answer = await transport.request({ method: 'POST', path: at(ref, 'publish'), json: request });
       return (await readJson<{ id: string }>(answer)).id;

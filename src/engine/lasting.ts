@@ -38,6 +38,7 @@ export function withLastingChanges(engine: Engine, flushed: () => Promise<void>)
       setSchedule: lasting(snapshots.setSchedule),
       copy: lasting(snapshots.copy),
       publish: lasting(snapshots.publish),
+      restoreBackup: lasting(snapshots.restoreBackup),
     },
     networks: {
       ...networks,

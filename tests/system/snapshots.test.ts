@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startEngine, whyNot, type TestEngine } from './harness.ts';
@@ -56,11 +57,37 @@ describe('snapshots of machines and apps, from the command line', { skip: whyNot
     assert.equal(await sh('box', 'cat /srv'), 'mine');
     assert.match((await engine.orlop('copy', 'box', 'twin')).stderr, /already in use/);
     assert.match((await engine.orlop('copy', 'box/never', 'third')).stderr, /container box has no snapshot "never"/);
-    assert.match((await engine.orlop('move', 'box', 'far:box')).stderr, /is on another engine.*\nhint: send an image/);
+    assert.match((await engine.orlop('move', 'box', 'far:box')).stderr, /engines have no names here\nhint: name its socket with --to/);
     await engine.must('copy', '-e', 'box/stopped', 'fleeting', '--start');
     assert.equal(await sh('fleeting', 'cat /srv'), 'one');
     await engine.must('stop', 'fleeting');
     await engine.must('rm', '-f', 'twin');
+  });
+
+  test('a machine goes to another engine and back with its snapshots, by a file and directly', async () => {
+    await using other = await startEngine();
+    const file = join(engine.root, 'box.tar');
+    await engine.must('backup', 'create', 'box', '-o', file);
+    assert.equal(await other.must('backup', 'restore', file), 'box');
+    assert.equal(await other.must('snapshots', '-q', 'box'), await engine.must('snapshots', '-q', 'box'));
+    await other.must('start', 'box');
+    assert.equal(await other.must('exec', 'box', 'cat', '/srv', '/etc/hostname'), 'mine\nbox');
+    await other.must('restore', '--restart', 'box', 'stopped');
+    assert.equal(await other.must('exec', 'box', 'cat', '/srv'), 'one');
+    assert.match(await other.must('diff', 'box'), /^A \/data$/m);
+    assert.match((await other.orlop('move', 'box', 'back', '--to', engine.host)).stderr, /container box is running/);
+    await other.must('stop', 'box');
+    await other.must('move', 'box', 'back', '--to', engine.host);
+    assert.match((await other.orlop('snapshots', 'box')).stderr, /No such container/);
+    await engine.must('start', 'back');
+    assert.equal(await sh('back', 'cat /srv; hostname'), 'one\nback');
+    await engine.must('rm', '-f', 'back');
+    assert.equal(await engine.must('images', '-q', '--filter', 'dangling=true'), '', 'images of the backup are gone');
+    const bad = await engine.orlopWith({ input: 'no archive' }, 'backup', 'restore', '-');
+    assert.notEqual(bad.code, 0);
+    const archive = join(engine.root, 'image.tar');
+    await engine.must('save', '-o', archive, 'busybox:latest');
+    assert.match((await other.orlop('backup', 'restore', archive)).stderr, /this is no backup of a container/);
   });
 
   test('a published machine is an image that is launched', async () => {

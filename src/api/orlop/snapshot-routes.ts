@@ -26,6 +26,11 @@ export interface SnapshotBackend {
     schedule(ref: string): SnapshotSchedule | null;
     setSchedule(ref: string, change: SnapshotScheduleChange): Promise<SnapshotSchedule>;
     copy(ref: string, request: CopyRequest): Promise<CopyResult>;
+    backup(ref: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
+    restoreBackup(
+      source: AsyncIterable<Uint8Array>,
+      options: { readonly name?: string; readonly signal: AbortSignal },
+    ): Promise<{ id: string; name: string }>;
     publish(ref: string, request: PublishRequest, signal?: AbortSignal): Promise<string>;
   };
 }
@@ -44,6 +49,8 @@ export function orlopSnapshotRoutes({ snapshots }: SnapshotBackend): Route[] {
     { method: 'POST', path: `${at}/restore`, handle: (exchange) => restore(snapshots, exchange) },
     { method: 'POST', path: `${at}/snapshot-schedule`, handle: (exchange) => schedule(snapshots, exchange) },
     { method: 'POST', path: `${at}/copy`, handle: (exchange) => copy(snapshots, exchange) },
+    { method: 'GET', path: `${at}/backup`, handle: (exchange) => backup(snapshots, exchange) },
+    { method: 'POST', path: '/orlop/v1/backups', handle: (exchange) => restoreBackup(snapshots, exchange) },
     { method: 'POST', path: `${at}/publish`, handle: (exchange) => publish(snapshots, exchange) },
   ];
 }
@@ -123,6 +130,23 @@ async function copy(verbs: Verbs, exchange: Exchange): Promise<void> {
   const [name, snapshot] = [body.text('name'), body.text('snapshot')];
   const request = { ...(name === '' ? {} : { name }), ...(snapshot === '' ? {} : { snapshot }), ephemeral: body.flag('ephemeral') };
   exchange.json(201, await verbs.copy(refOf(exchange), request));
+}
+
+/** What fails before the first byte is an error like others; later the connection breaks. */
+async function backup(verbs: Verbs, exchange: Exchange): Promise<void> {
+  const iterator = verbs.backup(refOf(exchange), exchange.signal)[Symbol.asyncIterator]();
+  try {
+    let next = await iterator.next();
+    const out = exchange.stream(200, 'application/x-tar');
+    for (; next.done !== true; next = await iterator.next()) await out.write(next.value);
+  } finally {
+    await iterator.return?.();
+  }
+}
+
+async function restoreBackup(verbs: Verbs, exchange: Exchange): Promise<void> {
+  const name = exchange.query.text('name');
+  exchange.json(201, await verbs.restoreBackup(exchange.body, { ...(name === '' ? {} : { name }), signal: exchange.signal }));
 }
 
 async function publish(verbs: Verbs, exchange: Exchange): Promise<void> {

@@ -46,6 +46,7 @@ const groups: Readonly<Record<string, Words>> = {
 
 /** What the commands of each group are about. */
 export const groupSummaries: Readonly<Record<string, string>> = {
+  backup: 'Keep containers as files',
   builder: 'Manage what builds keep',
   container: 'Manage containers',
   image: 'Manage images',

@@ -9,6 +9,7 @@ const withoutData = new Set([
   'logs',
   'cp',
   'save',
+  'backup create',
   'export',
   'completion',
   'help',

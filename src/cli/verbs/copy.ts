@@ -1,6 +1,6 @@
 import { OrlopError } from '#errors';
 import { exitCodes } from '../exit-codes.ts';
-import type { Verb } from '../invocation.ts';
+import type { Invocation, Verb } from '../invocation.ts';
 import { write } from '../io.ts';
 import { printJson } from '../render/json.ts';
 
@@ -10,10 +10,22 @@ export function parseSource(text: string): { readonly ref: string; readonly snap
   return slash < 0 ? { ref: text } : { ref: text.slice(0, slash), snapshot: text.slice(slash + 1) };
 }
 
-export const copy: Verb = async ({ args, io, client }) => {
+export const copy: Verb = async (invocation) => {
+  const { args, io, client } = invocation;
   const [from = '', name] = args.positionals;
   if (name !== undefined) refuseHost(name);
   const { ref, snapshot } = parseSource(from);
+  const to = args.text('to');
+  if (to !== undefined) {
+    if (snapshot !== undefined || args.flag('ephemeral'))
+      throw new OrlopError('invalid-argument', 'CLI_WHOLE_ONLY', 'to another engine a container goes whole, with all its snapshots', {
+        hint: 'make a copy here first, and send that',
+      });
+    const sent = await send(invocation, ref, { to, ...(name === undefined ? {} : { name }), start: args.flag('start') });
+    if (args.flag('json')) await printJson(io, sent);
+    else await write(io.stdout, `${sent.name}\n`);
+    return exitCodes.ok;
+  }
   const { snapshots, containers } = await client();
   const made = await snapshots.copy(ref, {
     ...(name === undefined ? {} : { name }),
@@ -27,24 +39,56 @@ export const copy: Verb = async ({ args, io, client }) => {
   return exitCodes.ok;
 };
 
-export const move: Verb = async ({ args, client }) => {
+/** To another engine only a container that does not run: what it wrote after it was read would be lost. */
+export const move: Verb = async (invocation) => {
+  const { args, client } = invocation;
   const [ref = '', name = ''] = args.positionals;
   refuseHost(name);
-  await (await client()).containers.rename(ref, name);
+  const { containers } = await client();
+  const to = args.text('to');
+  if (to === undefined) {
+    await containers.rename(ref, name);
+    return exitCodes.ok;
+  }
+  const { State: state, Id: id } = await containers.inspect(ref);
+  if (state.Running)
+    throw new OrlopError('conflict', 'CLI_MOVES_STOPPED', `container ${ref} is running: what it writes from now on would stay behind`, {
+      hint: `stop it with: orlop stop ${ref}`,
+    });
+  await send(invocation, id, { to, name, start: false });
+  await containers.remove(id);
   return exitCodes.ok;
 };
+
+/** Through this program, as one stream from the one engine to the other. */
+async function send(
+  { client }: Pick<Invocation, 'client'>,
+  ref: string,
+  { to, name, start }: { readonly to: string; readonly name?: string; readonly start: boolean },
+): Promise<{ id: string; name: string }> {
+  if (!to.startsWith('unix://'))
+    throw new OrlopError(
+      'unimplemented',
+      'CLI_OTHER_HOST',
+      `${to} cannot be sent to directly: only engines behind a socket of this machine can`,
+      {
+        hint: 'orlop backup create CONTAINER | ssh HOST orlop backup restore -',
+      },
+    );
+  const { connect } = await import('#client');
+  const { snapshots } = await client();
+  using other = connect({ host: to });
+  const made = await other.snapshots.restoreBackup(snapshots.backup(ref), name === undefined ? {} : { name });
+  if (start) await other.containers.start(made.id);
+  return made;
+}
 
 /** As LXD writes other hosts: `host:`, `host:name`. */
 function refuseHost(name: string): void {
   if (!name.includes(':')) return;
-  throw new OrlopError(
-    'unimplemented',
-    'CLI_OTHER_HOST',
-    `${JSON.stringify(name)} is on another engine, to which containers cannot be sent yet`,
-    {
-      hint: 'send an image of it: orlop publish CONTAINER NAME; orlop save NAME | orlop -H HOST load',
-    },
-  );
+  throw new OrlopError('unimplemented', 'CLI_OTHER_HOST', `${JSON.stringify(name)}: engines have no names here`, {
+    hint: 'name its socket with --to unix:///…, or: orlop backup create CONTAINER | ssh HOST orlop backup restore -',
+  });
 }
 
 export const publish: Verb = async ({ args, io, client }) => {

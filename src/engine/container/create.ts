@@ -33,7 +33,11 @@ import { chainOf, endingSignal, formatRecord, initialState, type ContainerRecord
  * Makes a container that can be started: its row, its place in a network, its writable layer. Undone whole when a step fails; the row comes
  * first and says that it is being made, so that the next engine takes away what a kill between two steps leaves.
  */
-export async function createContainer(context: EngineContext, request: CreateRequest): Promise<{ id: ContainerId; warnings: string[] }> {
+export async function createContainer(
+  context: EngineContext,
+  request: CreateRequest,
+  from?: CreatedFrom,
+): Promise<{ id: ContainerId; warnings: string[] }> {
   const { image, view } = await resolveImageForUse(context, request.image);
   const init = request.kind === 'system' ? await initOf(context, image) : null;
   const limits = planNewLimits(context, request);
@@ -45,11 +49,27 @@ export async function createContainer(context: EngineContext, request: CreateReq
   const networks = planNetworks(request, known);
   const mounts = await planMountsOf(context, request, view);
   const bare = planRecord(context, withJoinedIds(asked, known), view, { manifest: image.target, chain: image.chain }, networks);
-  const { record, warnings } = withAskedSettings(context, { record: withMounts(bare, mounts, view), settings: request.settings });
+  const { record: planned, warnings } = withAskedSettings(context, { record: withMounts(bare, mounts, view), settings: request.settings });
+  const record = standOn(planned, from);
   checkLog(record);
   // In the container's own queue from the first moment that others can see it: a start waits until it is whole.
-  await context.queues.run(record.id, () => makeContainer(context, record, { init, networks }));
+  await context.queues.run(record.id, () =>
+    makeContainer(context, record, { init, networks, ...(from === undefined ? {} : { copyOf: record.hostname }) }),
+  );
   return { id: record.id, warnings: [...new Set([...networks.warnings, ...limits.warnings, ...warnings])] };
+}
+
+/** A root that was another container's, on top of the image. */
+export interface CreatedFrom {
+  readonly chain: ContainerRecord['image']['chain'];
+  /** What clients are shown of the image. */
+  readonly imageName: string;
+}
+
+function standOn(record: ContainerRecord, from: CreatedFrom | undefined): ContainerRecord {
+  if (from === undefined) return record;
+  const { chain, imageName } = from;
+  return { ...record, chain, image: { ...record.image, name: imageName }, request: { ...record.request, image: imageName } };
 }
 
 /** As far as this host has them. */

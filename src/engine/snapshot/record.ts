@@ -5,7 +5,7 @@ import type { ContainerRecord } from '../container/record.ts';
 /** What of a container goes into its snapshots, and comes back with them. */
 export type SnapshotSettings = Pick<
   ContainerRecord,
-  'kind' | 'request' | 'image' | 'chain' | 'process' | 'labels' | 'healthCheck' | 'exposedPorts'
+  'kind' | 'request' | 'image' | 'chain' | 'process' | 'labels' | 'healthCheck' | 'exposedPorts' | 'inherited'
 >;
 
 /** The engine's truth about one snapshot; a row of the database. JSON-safe. */
@@ -25,7 +25,7 @@ export interface SnapshotRecord {
 }
 
 export function settingsOf(record: ContainerRecord): SnapshotSettings {
-  const { kind, request, image, chain, process, labels, healthCheck, exposedPorts } = record;
+  const { kind, request, image, chain, process, labels, healthCheck, exposedPorts, inherited } = record;
   return {
     kind,
     request,
@@ -35,6 +35,7 @@ export function settingsOf(record: ContainerRecord): SnapshotSettings {
     exposedPorts,
     ...(chain === undefined ? {} : { chain }),
     ...(healthCheck === undefined ? {} : { healthCheck }),
+    ...(inherited === undefined ? {} : { inherited }),
   };
 }
 

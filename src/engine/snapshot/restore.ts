@@ -7,6 +7,7 @@ import { stopContainer } from '../container/stop.ts';
 import type { LiveContainer } from '../container/table.ts';
 import { publishContainerEvent, type EngineContext } from '../context.ts';
 import { findSnapshot, requireWhole } from './find.ts';
+import { withKnownProfiles } from './known-profiles.ts';
 import type { SnapshotRecord, SnapshotSettings } from './record.ts';
 import { changeOf } from './root.ts';
 
@@ -31,7 +32,7 @@ const kept = [
 
 /** The container's record with the settings of a snapshot. Pure. */
 export function withSettings(record: ContainerRecord, settings: SnapshotSettings): ContainerRecord {
-  const { chain: _chain, ...rest } = record;
+  const { chain: _chain, inherited: _inherited, ...rest } = record;
   const stays = Object.fromEntries(kept.flatMap((key) => (record.request[key] === undefined ? [] : [[key, record.request[key]]])));
   const was = Object.fromEntries(Object.entries(settings.request).filter(([key]) => !(kept as readonly string[]).includes(key)));
   const request = { ...was, ...stays } as unknown as CreateRequest;
@@ -69,7 +70,7 @@ async function restoreEnded(context: EngineContext, container: LiveContainer, sn
   // It may have been removed while this waited for its turn.
   const snapshot = findSnapshot(context, record, snapshotId);
   requireWhole(context, record, snapshot);
-  const restored = { ...withSettings(record, snapshot.settings), snapshotHead: snapshot.id };
+  const restored = { ...withSettings(record, withKnownProfiles(context, snapshot.settings)), snapshotHead: snapshot.id };
   await context.store.snapshots.reset(
     record.id,
     chainOf(restored),

@@ -1,8 +1,9 @@
 import type { ChainId, Lease } from '#store';
-import { nowNs, type EngineContext } from '../context.ts';
+import type { EngineContext } from '../context.ts';
 import { chainOf } from '../container/record.ts';
 import type { LiveContainer } from '../container/table.ts';
 import { findSnapshot, requireWhole } from './find.ts';
+import { withKnownProfiles } from './known-profiles.ts';
 import { settingsOf, type SnapshotSettings } from './record.ts';
 import { fixRoot } from './root.ts';
 import { requireLasting } from './take.ts';
@@ -11,8 +12,6 @@ import { requireLasting } from './take.ts';
 export interface FixedSource {
   readonly chain: ChainId | null;
   readonly settings: SnapshotSettings;
-  /** ns since the epoch: what it was then. */
-  readonly atNs: bigint;
 }
 
 /** What a container is now, or was at a snapshot; the lease holds it. A running container is frozen for as long as its writable layer is copied. */
@@ -24,17 +23,17 @@ export async function fixSource(
 ): Promise<FixedSource> {
   return context.queues.run(container.record.id, async () => {
     requireLasting(container);
-    const hold = ({ chain, settings, atNs }: FixedSource): FixedSource => {
+    const hold = ({ chain, settings }: FixedSource): FixedSource => {
       if (chain !== null) lease.hold({ layer: chain });
       lease.hold({ image: settings.image.manifest });
-      return { chain, settings, atNs };
+      return { chain, settings };
     };
     if (snapshot !== undefined) {
       const found = findSnapshot(context, container.record, snapshot);
       requireWhole(context, container.record, found);
-      return hold({ chain: chainOf(found.settings), settings: found.settings, atNs: BigInt(found.createdMs) * 1_000_000n });
+      return hold({ chain: chainOf(found.settings), settings: withKnownProfiles(context, found.settings) });
     }
     const chain = await fixRoot(context, container, lease, { write: () => undefined, next: (record) => record });
-    return hold({ chain, settings: settingsOf({ ...container.record, chain }), atNs: nowNs() });
+    return hold({ chain, settings: settingsOf({ ...container.record, chain }) });
   });
 }

@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import { OrlopError } from '#errors';
 import type { SnapshotRequest } from '#wire';
 import { isActive } from '../container/record.ts';
 import type { LiveContainer } from '../container/table.ts';
 import { publishContainerEvent, type EngineContext } from '../context.ts';
 import { snapshotsOf } from './find.ts';
+import { createSnapshotId } from './ids.ts';
 import { defaultPattern, nameByPattern, parseSnapshotName } from './names.ts';
 import { rowOf, settingsOf, type SnapshotRecord } from './record.ts';
 import { fixRoot } from './root.ts';
@@ -24,7 +24,7 @@ export async function takeSnapshot(
     const taken = new Set(snapshotsOf(context, record).map(({ name }) => name));
     const name = wanted ?? nameByPattern(record.snapshots?.pattern ?? defaultPattern, now, (one) => taken.has(one));
     if (taken.has(name)) throw nameTaken(record.name, name);
-    const id = randomBytes(16).toString('hex');
+    const id = createSnapshotId();
     const snapshot: Omit<SnapshotRecord, 'settings'> = {
       id,
       containerId: record.id,

@@ -20,6 +20,7 @@ import { restoreSnapshot } from './restore.ts';
 import { pushedLayers } from './root.ts';
 import { changeSchedule } from './schedule.ts';
 import { nameTaken, takeSnapshot } from './take.ts';
+import { backupContainer, restoreBackup } from './backup.ts';
 import { copyContainer } from './copy.ts';
 import { publishContainer } from './publish.ts';
 
@@ -41,6 +42,13 @@ export interface SnapshotVerbs {
   schedule(ref: string): SnapshotSchedule | null;
   /** Another container with the root and the settings of this one, or of a snapshot of it. conflict when its name is taken. */
   copy(ref: string, request: CopyRequest): Promise<CopyResult>;
+  /** The container with its snapshots as one archive. */
+  backup(ref: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Makes a container of such an archive. invalid-argument for another one. */
+  restoreBackup(
+    source: AsyncIterable<Uint8Array>,
+    options: { readonly name?: string; readonly signal: AbortSignal },
+  ): Promise<{ id: string; name: string }>;
   /** An image of it; answers its id. */
   publish(ref: string, request: PublishRequest, signal?: AbortSignal): Promise<string>;
   /** Answers what holds from now on. */
@@ -58,6 +66,8 @@ export function createSnapshotVerbs(context: EngineContext): SnapshotVerbs {
     changes: (ref, name, to) => snapshotChanges(context, ref, name, to),
     schedule: (ref) => context.table.find(ref).record.snapshots ?? null,
     copy: (ref, request) => copyContainer(context, ref, request),
+    backup: (ref, signal) => backupContainer(context, ref, signal),
+    restoreBackup: (source, options) => restoreBackup(context, source, options),
     publish: (ref, request, signal) => publishContainer(context, ref, request, signal),
     setSchedule: (ref, change) => changeSchedule(context, ref, change),
   };
