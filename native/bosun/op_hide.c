@@ -70,6 +70,14 @@ int stage_hide_mount(struct stage *stage, const struct op *op) {
   return error < 0 ? stage_fail(stage, error, "move_mount", path) : 0;
 }
 
+/* The path is resolved below our own root, which in a namespace that was joined is the container's: whatever its links say, they lead to mounts of its own. */
+int stage_detach_mount(struct stage *stage, const struct op *op) {
+  const char *target = op_text(op, DETACH_MOUNT_TARGET);
+  if (!stage->own_mounts) return stage_fail(stage, -EPERM, "umount2", target);
+  int error = os_umount(target, OS_MNT_DETACH | OS_UMOUNT_NOFOLLOW);
+  return error < 0 ? stage_fail(stage, error, "umount2", target) : 0;
+}
+
 int stage_make_read_only(struct stage *stage, const struct op *op) {
   static const struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
   const char *target = op_text(op, MAKE_READ_ONLY_TARGET);

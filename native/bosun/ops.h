@@ -73,6 +73,8 @@ enum op_code {
   OP_MOVE_TREE = 61,
   OP_SET_MEMORY_POLICY = 62,
   OP_HIDE_MOUNT = 63,
+  OP_FINISH = 64,
+  OP_DETACH_MOUNT = 65,
   OP_RECONFIGURE_MOUNT = 70,
 };
 
@@ -213,6 +215,7 @@ enum {
   SET_MEMORY_POLICY_MODE = 0,
   SET_MEMORY_POLICY_NODES = 1,
   HIDE_MOUNT_PATH = 0,
+  DETACH_MOUNT_TARGET = 0,
   RECONFIGURE_MOUNT_TARGET = 0,
   RECONFIGURE_MOUNT_OPTIONS = 1,
 };
@@ -284,6 +287,8 @@ static const struct op_shape op_shapes[OP_LIMIT] = {
   [OP_MOVE_TREE] = {'s', 3, {'s', 's', 'w'}},
   [OP_SET_MEMORY_POLICY] = {'s', 2, {'w', 'b'}},
   [OP_HIDE_MOUNT] = {'s', 1, {'s'}},
+  [OP_FINISH] = {'s', 0, {0}},
+  [OP_DETACH_MOUNT] = {'s', 1, {'s'}},
   [OP_RECONFIGURE_MOUNT] = {'s', 2, {'s', 'v'}},
 };
 

@@ -13,6 +13,7 @@
 #define OS_CLOSE __attribute__((cleanup(os_close)))
 /* From the kernel's include/linux/fs.h and include/linux/namei.h, which are not for user space. */
 #define OS_MNT_DETACH 2
+#define OS_UMOUNT_NOFOLLOW 8
 #define OS_NANOSECONDS 1000000000u
 
 /* close(2) of *fd unless it is negative, then -1. */

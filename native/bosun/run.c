@@ -180,7 +180,8 @@ static bool fits_one_shot(const struct plan *plan) {
 }
 
 static bool is_sound(const struct monitor *monitor, const struct plan *plan) {
-  return plan_count(plan, OP_EXECUTE) == 1 && plan_op(plan, plan->count - 1).code == OP_EXECUTE && plan_count(plan, OP_STDIO) <= 1 &&
+  uint32_t last = plan->count == 0 ? 0 : plan_op(plan, plan->count - 1).code;
+  return (last == OP_EXECUTE || last == OP_FINISH) && plan_count(plan, OP_EXECUTE) + plan_count(plan, OP_FINISH) == 1 && plan_count(plan, OP_STDIO) <= 1 &&
          plan_count(plan, OP_KEEP_DIRECTORY) <= 1 && plan_count(plan, OP_WAIT_FOR_START) <= 1 && (!monitor->one_shot || fits_one_shot(plan));
 }
 

@@ -59,6 +59,8 @@ static stage_op *const performers[OP_LIMIT] = {
     [OP_MOVE_TREE] = stage_move_tree,
     [OP_SET_MEMORY_POLICY] = stage_set_memory_policy,
     [OP_HIDE_MOUNT] = stage_hide_mount,
+    [OP_FINISH] = stage_finish,
+    [OP_DETACH_MOUNT] = stage_detach_mount,
 };
 
 int stage_slot(const struct stage *stage, const struct op *op, unsigned position) {

@@ -61,5 +61,6 @@ stage_op stage_bring_up_loopback, stage_open_terminal, stage_change_directory, s
 stage_op stage_set_capabilities, stage_set_no_new_privileges, stage_load_seccomp, stage_set_label, stage_wait_for_start, stage_execute;
 stage_op stage_new_keyring, stage_set_personality, stage_set_scheduler, stage_set_io_priority, stage_set_affinity, stage_pass_descriptor;
 stage_op stage_run_hook, stage_make_working_directory, stage_open_skeleton, stage_move_tree, stage_set_memory_policy, stage_hide_mount;
+stage_op stage_finish, stage_detach_mount;
 
 #endif

@@ -9,7 +9,7 @@ import { createLeasesClient, type LeasesClient } from './leases.ts';
 import { createLxdClient, type LxdClient } from './lxd.ts';
 import { createNetworksClient, type NetworksClient } from './networks.ts';
 import { createSnapshotsClient, type SnapshotsClient } from './snapshots.ts';
-import { createProfilesClient, createSettingsClient, type ProfilesClient, type SettingsClient } from './settings.ts';
+import { createDevicesClient, createProfilesClient, createSettingsClient, type DevicesClient, type ProfilesClient, type SettingsClient } from './settings.ts';
 import { createSystemClient, type SystemClient } from './system.ts';
 import type { ClientTls } from './transport/connection.ts';
 import type { RequestOptions } from './transport/request.ts';
@@ -26,7 +26,7 @@ export type { HeldLease, LeasesClient } from './leases.ts';
 export type { PulledImage, PullOptions, PushedImage, RegistryOptions } from './registries.ts';
 export type { ProcessStream } from './process-stream.ts';
 export type { EventOptions, FollowOptions, SystemClient } from './system.ts';
-export type { ProfilesClient, SettingsClient } from './settings.ts';
+export type { DevicesClient, ProfilesClient, SettingsClient } from './settings.ts';
 export type { NetworksClient } from './networks.ts';
 export type { ArchivesClient, CommitOptions, DiskClient, LoadLine, PruneAnswer } from './store.ts';
 export { defaultHost } from './host.ts';
@@ -49,6 +49,7 @@ export interface Client extends SystemClient, LxdClient, Disposable {
   readonly snapshots: SnapshotsClient;
   readonly settings: SettingsClient;
   readonly profiles: ProfilesClient;
+  readonly devices: DevicesClient;
   /** The same client over the same connections; what it creates belongs to this lease. */
   under(lease: string): Client;
   /** Closes resting connections; open streams stay. */
@@ -88,6 +89,7 @@ function clientOver(host: string, transport: Transport): Client {
     snapshots: createSnapshotsClient(transport),
     settings: createSettingsClient(transport),
     profiles: createProfilesClient(transport),
+    devices: createDevicesClient(transport),
     ...createSystemClient(transport),
     ...createLxdClient(transport),
     under: (lease) => clientOver(host, withHeader(transport, leaseHeader, lease)),

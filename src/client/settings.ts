@@ -1,4 +1,6 @@
 import type {
+  DeviceConfig,
+  DevicesBody,
   DocumentBody,
   LimitsBody,
   LimitUse,
@@ -24,6 +26,25 @@ export interface SettingsClient {
   readDocument(ref: string): Promise<string>;
   /** Such a text, in place of all that is set. Nothing changes when there is an error in it. */
   writeDocument(ref: string, text: string): Promise<SettingsChanged>;
+}
+
+/** What is added to containers by name, running or not. */
+export interface DevicesClient {
+  list(ref: string): Promise<Readonly<Record<string, DeviceConfig>>>;
+  /** `config`: its `type`, and what that takes (docs/devices.md). */
+  add(ref: string, device: string, config: DeviceConfig): Promise<void>;
+  remove(ref: string, device: string): Promise<void>;
+}
+
+export function createDevicesClient(transport: Transport): DevicesClient {
+  const at = (ref: string, device?: string): string =>
+    `/orlop/v1/containers/${encodeURIComponent(ref)}/devices${device === undefined ? '' : `/${encodeURIComponent(device)}`}`;
+  return {
+    list: async (ref) => (await readJson<DevicesBody>(await transport.request({ method: 'GET', path: at(ref) }))).devices,
+    add: async (ref, device, config) =>
+      void (await readText(await transport.request({ method: 'PUT', path: at(ref, device), json: config }))),
+    remove: async (ref, device) => void (await readText(await transport.request({ method: 'DELETE', path: at(ref, device) }))),
+  };
 }
 
 /** Settings that containers share. */

@@ -25,6 +25,7 @@ import { updateContainer } from './container/update.ts';
 import { viewOf } from './container/view.ts';
 import { waitFor } from './container/wait.ts';
 import { nowNs, publishContainerEvent, saveRecord, type EngineContext, type EngineOptions } from './context.ts';
+import { createDeviceVerbs } from './devices/change.ts';
 import { filterEvents } from './event-filter.ts';
 import { createEventBus } from './events.ts';
 import { createExecs } from './exec/sessions.ts';
@@ -104,6 +105,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     templates: createTemplateVerbs(context),
     launch: (source, request, follow) => launchSystem(context, source, request, follow),
     settings: createSettingVerbs(context),
+    devices: createDeviceVerbs(context),
     info: () => engineInfo(context),
     shutdown: () => shutDown(context),
     leases,

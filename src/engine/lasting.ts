@@ -14,7 +14,7 @@ export function withLastingChanges(engine: Engine, flushed: () => Promise<void>)
       await flushed();
       return result;
     };
-  const { containers, snapshots, networks, images, archives, disk, registries, lxd, templates, settings } = engine;
+  const { containers, snapshots, networks, images, archives, disk, registries, lxd, templates, settings, devices } = engine;
   const create = lasting(containers.create);
   return {
     ...engine,
@@ -54,6 +54,7 @@ export function withLastingChanges(engine: Engine, flushed: () => Promise<void>)
     lxd: { import: lasting(lxd.import), fetch: lasting(lxd.fetch) },
     templates: { ...templates, build: lasting(templates.build) },
     disk: { ...disk, pruneContainers: lasting(disk.pruneContainers), pruneImages: lasting(disk.pruneImages) },
+    devices: { ...devices, add: lasting(devices.add), remove: lasting(devices.remove) },
     settings: {
       ...settings,
       change: lasting(settings.change),

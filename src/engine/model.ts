@@ -44,6 +44,7 @@ import type { BuildVerbs } from './build/verbs.ts';
 import type { FileVerbs } from './files/verbs.ts';
 import type { SnapshotVerbs } from './snapshot/verbs.ts';
 import type { LeaseVerbs } from './lease/leases.ts';
+import type { DeviceVerbs } from './devices/change.ts';
 import type { SettingVerbs } from './settings/verbs.ts';
 
 export type {
@@ -300,6 +301,8 @@ export interface Engine extends AsyncDisposable {
   ): Promise<{ id: ContainerId; name: string }>;
   /** What containers are held to, and profiles. */
   readonly settings: SettingVerbs;
+  /** What is added to containers by name, running or not. */
+  readonly devices: DeviceVerbs;
   /** What belongs to a lease goes when nobody holds that any more. */
   readonly leases: LeaseVerbs;
   info(): EngineInfo;

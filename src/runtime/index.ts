@@ -23,6 +23,7 @@ export type {
 } from './sandbox/types.ts';
 export { openSandbox } from './sandbox/open.ts';
 export { startContainer } from './sandbox/start.ts';
+export { changeMounts, type NewMount } from './sandbox/change-mounts.ts';
 export { openExecSandbox, startExec } from './sandbox/exec.ts';
 export {
   compileSeccomp,

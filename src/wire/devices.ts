@@ -6,6 +6,8 @@ export interface DeviceWish {
   readonly target: string;
   /** Letters of `rwm`: read, write, make nodes. */
   readonly permissions: string;
+  /** The name that it was added by (`device add`). */
+  readonly device?: string;
 }
 
 /** Devices by what they are and not by their nodes: GPUs, or names of CDI (`vendor.com/class=name`). */

@@ -1,5 +1,6 @@
 import type { EndpointView, EndpointWishes, NetworkMode, PortWish, PublishedPort } from './networks.ts';
 import type { MountView, MountWish } from './volumes.ts';
+import type { DeviceConfig } from './settings/devices.ts';
 import type { DeviceRate, DeviceRequest, DeviceWeight, DeviceWish } from './devices.ts';
 import type { HealthCheck, HealthView, UnhealthyAction } from './health.ts';
 
@@ -161,6 +162,8 @@ export interface CreateRequest {
   readonly settings?: Readonly<Record<string, string>>;
   /** Later ones before earlier ones; absent: the one called default, where there is one. */
   readonly profiles?: readonly string[];
+  /** What was added by name, with `type` and the rest as it was given. */
+  readonly namedDevices?: Readonly<Record<string, DeviceConfig>>;
 }
 
 /** What a container takes on disk. */

@@ -66,3 +66,24 @@ async function cgroupOf(pid: string): Promise<string> {
   const line = lines.find((one) => /:pids:/.test(one)) ?? lines.find((one) => one.startsWith('0::')) ?? '';
   return line.split(':').slice(2).join(':');
 }
+
+describe('devices from the command line', { skip: whyNot() }, () => {
+  test('an engine killed at any moment of an addition or a removal leaves a container that has what is listed', async () => {
+    await using engine = await startEngine();
+    await engine.must('template', 'build', 'busybox');
+    await engine.must('run', '-d', '--name', 'web', 'busybox', 'sleep', '1000');
+    for (let round = 1; round <= 10; round++) {
+      const words = round % 2 === 1 ? ['device', 'add', 'web', 'd', 'tmpfs', 'path=/scratch'] : ['device', 'rm', 'web', 'd'];
+      const change = engine.spawn(...words);
+      const ended = new Promise((resolve) => change.on('close', resolve));
+      await delay(round * 5);
+      await engine.kill();
+      await ended;
+      await engine.start();
+      const listed = Object.keys(JSON.parse(await engine.must('device', 'ls', '--json', 'web')) as object).length;
+      const mounted = Number((await engine.orlop('exec', 'web', 'sh', '-c', 'mount | grep -c " /scratch "')).stdout);
+      assert.equal(mounted, listed, `round ${round}`);
+      if (listed !== round % 2) await engine.must(...words);
+    }
+  });
+});

@@ -10,3 +10,4 @@ export { orlopStoreRoutes, type StoreBackend } from './store-routes.ts';
 export { type BuildBackend, orlopBuildRoutes } from './build-routes.ts';
 export { orlopSettingRoutes, type SettingBackend } from './setting-routes.ts';
 export { orlopShutdownRoutes, type ShutdownBackend } from './shutdown-routes.ts';
+export { type DeviceBackend, orlopDeviceRoutes } from './device-routes.ts';

@@ -49,6 +49,7 @@ export const groupSummaries: Readonly<Record<string, string>> = {
   backup: 'Keep containers as files',
   builder: 'Manage what builds keep',
   container: 'Manage containers',
+  device: 'Add devices to containers, running or not',
   image: 'Manage images',
   network: 'Manage networks',
   profile: 'Manage settings that containers share',

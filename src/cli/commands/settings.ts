@@ -1,4 +1,4 @@
-import { settingKeys } from '#wire';
+import { deviceTypes, settingKeys } from '#wire';
 import { formatRows } from '../arguments/help.ts';
 import type { CommandSpec, FlagSpec } from '../arguments/spec.ts';
 
@@ -14,7 +14,15 @@ function describeKeys(): string {
   return `Settings:\n${formatRows(rows)}`;
 }
 
-/** What containers are held to, and profiles. */
+function describeDevices(): string {
+  const rows = deviceTypes.flatMap(({ name, summary, keys, required }): [string, string][] => [
+    [`  ${name}`, summary],
+    ...Object.entries(keys).map(([key, value]): [string, string] => [`    ${key}=`, `${value}${required.includes(key) ? '; needed' : ''}`]),
+  ]);
+  return `Types:\n${formatRows(rows)}`;
+}
+
+/** What containers are held to and given, and profiles. */
 export const settingCommands: readonly CommandSpec[] = [
   {
     name: 'set',
@@ -149,6 +157,33 @@ export const settingCommands: readonly CommandSpec[] = [
     flags: [],
     positionals: { min: 2, max: 2 },
     completes: ['container', 'profile'],
+  },
+  {
+    name: 'device add',
+    summary: 'Add a device to a container, running or not, and keep it for later starts',
+    usage: 'CONTAINER DEVICE TYPE [KEY=VALUE...]',
+    flags: [],
+    positionals: { min: 3, max: many },
+    completes: 'container',
+    notes: describeDevices,
+  },
+  {
+    name: 'device ls',
+    aliases: ['device list'],
+    summary: 'List the devices that were added to a container',
+    usage: '[OPTIONS] CONTAINER',
+    flags: [{ name: 'format', kind: 'text', help: 'table, json, or a template such as {{.Name}}' }],
+    positionals: { min: 1, max: 1 },
+    completes: 'container',
+  },
+  {
+    name: 'device rm',
+    aliases: ['device remove'],
+    summary: 'Take devices away from a container',
+    usage: 'CONTAINER DEVICE [DEVICE...]',
+    flags: [],
+    positionals: { min: 2, max: many },
+    completes: 'container',
   },
   {
     name: 'system shutdown',

@@ -12,6 +12,7 @@ import { linkRatesOf } from '../network/rates.ts';
 import { exchangePorts, portWishesOf } from '../network/ports.ts';
 import { findBlockDevice } from '../spec/devices.ts';
 import { planLimits } from '../spec/plan-limits.ts';
+import { settleDevices } from '../devices/change.ts';
 import { settingFacts } from './facts.ts';
 import { type SettingFacts, withRequest } from './places.ts';
 import { inForceOf, ownSettings, planChange, planSettings, viewSettings, withSettings } from './plan-change.ts';
@@ -205,6 +206,7 @@ export async function settleSettings(context: EngineContext, container: LiveCont
         context.networks.shape(record.id, linkRatesOf(wanted));
         const ports = await exchangePorts(context, container, portWishesOf(wanted));
         container.record = { ...container.record, ports };
+        await settleDevices(context, container);
       }
     } catch (error) {
       context.logger.warn('a container is not held to all of its settings', { container: record.name, error });

@@ -23,6 +23,8 @@ export interface ResolvedMount extends Omit<MountWish, 'short' | 'recursiveReadO
   readonly isAnonymous?: boolean;
   /** image: what it shows. */
   readonly image?: MountedLayers;
+  /** The name that it was added by (`device add`). */
+  readonly device?: string;
 }
 
 /** Layers that a mount shows. */

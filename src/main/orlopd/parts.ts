@@ -15,6 +15,7 @@ import {
 import { buildkitRoutes } from '#api/buildkit';
 import {
   orlopBuildRoutes,
+  orlopDeviceRoutes,
   orlopDiskLimitRoutes,
   orlopExecRoutes,
   orlopLeaseRoutes,
@@ -143,6 +144,7 @@ export async function openParts(options: EngineArguments & { version: string; bu
         ...orlopDiskLimitRoutes(engine),
         ...orlopSnapshotRoutes(engine),
         ...orlopSettingRoutes(engine),
+        ...orlopDeviceRoutes(engine),
         ...orlopShutdownRoutes({ shutdown: () => engine.shutdown(), end: () => void process.kill(process.pid, 'SIGTERM') }),
         ...orlopStoreRoutes(engine),
         ...orlopLxdRoutes(engine),

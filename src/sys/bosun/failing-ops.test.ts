@@ -119,6 +119,8 @@ const attempts: Readonly<Record<OpName, Attempt | 'cannot fail here'>> = {
     'openat2',
     /^\/loop$/,
   ),
+  finish: 'cannot fail here',
+  detach_mount: attempt('after', { op: 'detach_mount', target: '/dev/null' }, 'EINVAL', 'umount2', /^\/dev\/null$/),
   hide_mount: attempt('before', { op: 'hide_mount', path: '/etc/hostname' }, 'ENOTDIR', 'open', /^\/etc\/hostname$/),
   make_working_directory: attempt(
     'after',

@@ -206,6 +206,13 @@ export const opTable = {
    * empty directory instead. Before `enter_root` with mode 1, below which all that was the host's stays.
    */
   hide_mount: { code: 63, by: 'stage', args: { path: 'string' } },
+  /**
+   * Last op, in the place of `execute`, of a plan that changes something in a running container: with all before it done, the stage ends with status 0. To who asked it looks
+   * like a program that has run.
+   */
+  finish: { code: 64, by: 'stage', args: {} },
+  /** umount2(MNT_DETACH | UMOUNT_NOFOLLOW) of what is mounted on target, in a namespace that was joined. EINVAL when nothing is. */
+  detach_mount: { code: 65, by: 'stage', args: { target: 'string' } },
   /** fspick(2), fsconfig for each option, FSCONFIG_CMD_RECONFIGURE: changes the file system that is mounted on target. */
   reconfigure_mount: { code: 70, by: 'stage', args: { target: 'string', options: 'strings' } },
 } as const satisfies Record<string, OpShape>;

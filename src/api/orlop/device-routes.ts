@@ -1,0 +1,39 @@
+import type { Exchange, Route } from '#api/http';
+import type { DeviceConfig, DevicesBody } from '#wire';
+
+/** What the routes of named devices need of the engine. */
+export interface DeviceBackend {
+  readonly devices: {
+    list(ref: string): Readonly<Record<string, DeviceConfig>>;
+    add(ref: string, device: string, config: DeviceConfig): Promise<void>;
+    remove(ref: string, device: string): Promise<void>;
+  };
+}
+
+/** `/orlop/v1/containers/{id}/devices`, `…/{device}`: the body of a PUT is its `type` and what that takes. */
+export function orlopDeviceRoutes({ devices }: DeviceBackend): Route[] {
+  const path = '/orlop/v1/containers/{id}/devices';
+  const idOf = ({ parameters }: Exchange): string => parameters['id'] ?? '';
+  const nameOf = ({ parameters }: Exchange): string => parameters['device'] ?? '';
+  return [
+    { method: 'GET', path, handle: (exchange) => exchange.json(200, { devices: devices.list(idOf(exchange)) } satisfies DevicesBody) },
+    {
+      method: 'PUT',
+      path: `${path}/{device}`,
+      async handle(exchange) {
+        const body = await exchange.readObject();
+        const config = Object.fromEntries(body.keys.map((key) => [key, body.text(key)]));
+        await devices.add(idOf(exchange), nameOf(exchange), config);
+        exchange.empty(204);
+      },
+    },
+    {
+      method: 'DELETE',
+      path: `${path}/{device}`,
+      async handle(exchange) {
+        await devices.remove(idOf(exchange), nameOf(exchange));
+        exchange.empty(204);
+      },
+    },
+  ];
+}

@@ -1,0 +1,46 @@
+import { checkDevice } from '#wire';
+import { exitCodes } from '../exit-codes.ts';
+import type { Verb } from '../invocation.ts';
+import { write } from '../io.ts';
+import { printJson } from '../render/json.ts';
+import { formatList } from '../render/list.ts';
+import { parsePairs } from '../values/pairs.ts';
+import { forEach } from './each.ts';
+
+export const addDevice: Verb = async ({ args, io, client }) => {
+  const [ref = '', device = '', type = '', ...pairs] = args.positionals;
+  const config = checkDevice(device, { ...parsePairs('device', pairs), type });
+  await (await client()).devices.add(ref, device, config);
+  await (args.flag('json') ? printJson(io, { Name: device, ...config }) : write(io.stdout, `${device}\n`));
+  return exitCodes.ok;
+};
+
+export const listDevices: Verb = async ({ args, io, client }) => {
+  const devices = await (await client()).devices.list(args.positionals[0] ?? '');
+  if (args.flag('json')) {
+    await printJson(io, devices);
+    return exitCodes.ok;
+  }
+  const rows = Object.entries(devices).map(([Name, { type = '', ...others }]) => ({
+    Name,
+    Type: type,
+    Config: Object.entries(others)
+      .map(([key, value]) => `${key}=${value}`)
+      .join(' '),
+  }));
+  await write(io.stdout, formatList(rows, { format: args.text('format'), columns: ['Name', 'Type', 'Config'], headers: {} }));
+  return exitCodes.ok;
+};
+
+export const removeDevices: Verb = async (invocation) => {
+  const [ref = '', ...names] = invocation.args.positionals;
+  const { devices } = await invocation.client();
+  return forEach(
+    invocation,
+    async (device) => {
+      await devices.remove(ref, device);
+      return device;
+    },
+    names,
+  );
+};
