@@ -9,7 +9,14 @@ import { createLeasesClient, type LeasesClient } from './leases.ts';
 import { createLxdClient, type LxdClient } from './lxd.ts';
 import { createNetworksClient, type NetworksClient } from './networks.ts';
 import { createSnapshotsClient, type SnapshotsClient } from './snapshots.ts';
-import { createDevicesClient, createProfilesClient, createSettingsClient, type DevicesClient, type ProfilesClient, type SettingsClient } from './settings.ts';
+import {
+  createDevicesClient,
+  createProfilesClient,
+  createSettingsClient,
+  type DevicesClient,
+  type ProfilesClient,
+  type SettingsClient,
+} from './settings.ts';
 import { createSystemClient, type SystemClient } from './system.ts';
 import type { ClientTls } from './transport/connection.ts';
 import type { RequestOptions } from './transport/request.ts';

@@ -77,7 +77,8 @@ export async function settleDevices(context: EngineContext, container: LiveConta
   for (const [device, config] of Object.entries(record.request.namedDevices)) {
     const parts = partsOf(device, config, (name) => context.volumes.pathOf(name));
     const places = [...parts.mounts, ...parts.nodes].map(({ target }) => target);
-    if (places.some((place) => !present.has(place) && ![...present].some((mounted) => mounted.startsWith(`${place}/`)))) await plugIn(context, container, parts);
+    if (places.some((place) => !present.has(place) && ![...present].some((mounted) => mounted.startsWith(`${place}/`))))
+      await plugIn(context, container, parts);
   }
 }
 
@@ -105,11 +106,16 @@ function checkKind({ addon }: EngineContext, device: string, { type }: DeviceCon
   const wanted = type === 'unix-char' ? 'c' : type === 'unix-block' ? 'b' : null;
   const given = gatherDevices(addon, nodes);
   if (wanted === null || given.every((one) => one.type === wanted)) return;
-  throw new OrlopError('invalid-argument', 'DEVICE_INVALID', `device ${JSON.stringify(device)}: ${nodes[0]?.source ?? ''} is no ${type} device`);
+  throw new OrlopError(
+    'invalid-argument',
+    'DEVICE_INVALID',
+    `device ${JSON.stringify(device)}: ${nodes[0]?.source ?? ''} is no ${type} device`,
+  );
 }
 
 async function makeVolumes(context: EngineContext, { mounts }: DeviceParts): Promise<void> {
-  for (const { type, source } of mounts) if (type === 'volume') await context.volumes.create({ name: source, isAnonymous: false, labels: {}, options: {} });
+  for (const { type, source } of mounts)
+    if (type === 'volume') await context.volumes.create({ name: source, isAnonymous: false, labels: {}, options: {} });
 }
 
 /** Mounts it where the container sees it, with the owners that it sees. */
@@ -137,7 +143,9 @@ async function unplug(context: EngineContext, before: ContainerRecord, after: Co
   const nodes = (before.request.devices ?? []).filter(isOf);
   const present = new Set(readMountinfo(before.state.pid).map(({ mountPoint }) => mountPoint));
   const wanted = [...before.mounts.filter(isOf), ...nodes].map(({ target }) => target);
-  const detach = [...present].filter((place) => wanted.some((target) => place === target || (nodes.length > 0 && place.startsWith(`${target}/`))));
+  const detach = [...present].filter((place) =>
+    wanted.some((target) => place === target || (nodes.length > 0 && place.startsWith(`${target}/`))),
+  );
   if (detach.length > 0) await changeMounts({ ...placeOf(context, before), detach });
   if (nodes.length > 0) restrict(context, after);
 }

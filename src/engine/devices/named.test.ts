@@ -23,13 +23,19 @@ test('a device that cannot be is refused by its name', () => {
     {},
   ];
   for (const config of wrong) assert.throws(() => checkDevice('d', config), { kind: 'invalid-argument' }, JSON.stringify(config));
-  for (const name of ['', '../x', 'a/b', 'x'.repeat(64)]) assert.throws(() => checkDevice(name, { type: 'tmpfs', path: '/t' }), { code: 'DEVICE_INVALID' });
+  for (const name of ['', '../x', 'a/b', 'x'.repeat(64)])
+    assert.throws(() => checkDevice(name, { type: 'tmpfs', path: '/t' }), { code: 'DEVICE_INVALID' });
   assert.throws(() => checkDevice('p', { type: 'proxy' }), { kind: 'unimplemented', hint: /ports/ });
 });
 
 test('what is added is taken away whole; names and places are given once', () => {
   const add = (record = recordWith(), name = 'd', config: Record<string, string> = { type: 'disk', source: '/src', path: '/dst' }) =>
-    withDevice(record, name, config, partsOf(name, config, () => null));
+    withDevice(
+      record,
+      name,
+      config,
+      partsOf(name, config, () => null),
+    );
   const there = add();
   assert.deepEqual(there.mounts, [
     { type: 'bind', source: '/src', recursive: true, target: '/dst', readOnly: false, shortOptions: '', device: 'd' },
@@ -52,7 +58,13 @@ describe('devices of running containers', { skip: whyNoEngine() }, () => {
     rmSync(share, { recursive: true });
   });
   const inside = async (id: string, script: string): Promise<string> => {
-    const exec = bench.engine.execs.create(id, { command: ['sh', '-c', script], terminal: true, attachStdin: false, attachStdout: true, attachStderr: true });
+    const exec = bench.engine.execs.create(id, {
+      command: ['sh', '-c', script],
+      terminal: true,
+      attachStdin: false,
+      attachStdout: true,
+      attachStderr: true,
+    });
     const attached = await bench.engine.execs.start(exec, { detach: false });
     assert.ok(attached);
     let said = '';
@@ -70,7 +82,8 @@ describe('devices of running containers', { skip: whyNoEngine() }, () => {
       await devices.add(id, 'data', { type: 'disk', source: 'data', path: '/data' });
       await devices.add(id, 'memory', { type: 'tmpfs', path: '/scratch', size: '8M' });
       await devices.add(id, 'zero', { type: 'unix-char', source: '/dev/zero', path: '/dev/mine' });
-      const look = 'cat /mnt/share/from-host; stat -c %u /mnt/share/from-host; touch /fixed/x 2>/dev/null || echo fixed; df /scratch | grep -c 8192; head -c 2 /dev/mine | wc -c';
+      const look =
+        'cat /mnt/share/from-host; stat -c %u /mnt/share/from-host; touch /fixed/x 2>/dev/null || echo fixed; df /scratch | grep -c 8192; head -c 2 /dev/mine | wc -c';
       const seen = 'hello0\nfixed\n1\n2';
       assert.equal(await inside(id, look), seen);
       await inside(id, 'echo back > /mnt/share/from-inside; echo kept > /data/file');
@@ -79,7 +92,10 @@ describe('devices of running containers', { skip: whyNoEngine() }, () => {
       assert.equal(await inside(id, look), seen);
       await bench.reopen();
       for (const name of ['share', 'fixed', 'data', 'memory', 'zero']) await bench.engine.devices.remove(id, name);
-      assert.equal(await inside(id, 'ls /mnt/share /fixed /data; mount | grep -cE " /(mnt/share|fixed|data|scratch|dev/mine) "'), '/data:\n\n/fixed:\n\n/mnt/share:\n0');
+      assert.equal(
+        await inside(id, 'ls /mnt/share /fixed /data; mount | grep -cE " /(mnt/share|fixed|data|scratch|dev/mine) "'),
+        '/data:\n\n/fixed:\n\n/mnt/share:\n0',
+      );
       assert.deepEqual(bench.engine.devices.list(id), {});
       await bench.engine.containers.remove(id, { force: true });
       await bench.engine.volumes.remove('data');

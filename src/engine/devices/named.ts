@@ -38,7 +38,8 @@ export function withDevice(record: ContainerRecord, device: string, config: Devi
     });
   const places = [...record.mounts.map(({ target }) => target), ...(record.request.devices ?? []).map(({ target }) => target)];
   const taken = [...mounts, ...nodes].find(({ target }) => places.includes(target));
-  if (taken !== undefined) throw new OrlopError('conflict', 'DEVICE_PLACE', `container ${record.name} has something on ${taken.target} already`);
+  if (taken !== undefined)
+    throw new OrlopError('conflict', 'DEVICE_PLACE', `container ${record.name} has something on ${taken.target} already`);
   const devices = [...(record.request.devices ?? []), ...nodes];
   return {
     ...record,
@@ -61,5 +62,9 @@ export function withoutDevice(record: ContainerRecord, device: string): Containe
   const isOther = (one: { readonly device?: string }): boolean => one.device !== device;
   const { devices = [], ...request } = record.request;
   const others = devices.filter(isOther);
-  return { ...record, mounts: record.mounts.filter(isOther), request: { ...request, namedDevices, ...(others.length === 0 ? {} : { devices: others }) } };
+  return {
+    ...record,
+    mounts: record.mounts.filter(isOther),
+    request: { ...request, namedDevices, ...(others.length === 0 ? {} : { devices: others }) },
+  };
 }

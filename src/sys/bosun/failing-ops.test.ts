@@ -120,7 +120,7 @@ const attempts: Readonly<Record<OpName, Attempt | 'cannot fail here'>> = {
     /^\/loop$/,
   ),
   finish: 'cannot fail here',
-  detach_mount: attempt('after', { op: 'detach_mount', target: '/dev/null' }, 'EINVAL', 'umount2', /^\/dev\/null$/),
+  detach_mount: attempt('after', { op: 'detach_mount', target: '/no/such' }, 'ENOENT', 'umount2', /^\/no\/such$/),
   hide_mount: attempt('before', { op: 'hide_mount', path: '/etc/hostname' }, 'ENOTDIR', 'open', /^\/etc\/hostname$/),
   make_working_directory: attempt(
     'after',

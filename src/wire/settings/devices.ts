@@ -27,7 +27,12 @@ export const deviceTypes: readonly DeviceType[] = [
     keys: { source: 'path on the host, or name of a volume', path: 'in the container', readonly: 'true or false' },
     required: ['source', 'path'],
   },
-  { name: 'tmpfs', summary: 'A directory in memory', keys: { path: 'in the container', size: 'at most (default half of the memory)' }, required: ['path'] },
+  {
+    name: 'tmpfs',
+    summary: 'A directory in memory',
+    keys: { path: 'in the container', size: 'at most (default half of the memory)' },
+    required: ['path'],
+  },
   {
     name: 'nic',
     summary: 'A place in a network',
@@ -42,7 +47,8 @@ export const deviceTypes: readonly DeviceType[] = [
 
 /** A device as it is kept. invalid-argument naming it for what it cannot be. */
 export function checkDevice(name: string, config: DeviceConfig): DeviceConfig {
-  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/.test(name)) throw invalid(name, 'its name must be letters, digits, dots, hyphens and underscores, 63 at most');
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/.test(name))
+    throw invalid(name, 'its name must be letters, digits, dots, hyphens and underscores, 63 at most');
   const { type = '' } = config;
   if (type === 'proxy') {
     throw new OrlopError('unimplemented', 'DEVICE_NO_PROXY', `device ${name}: there are no proxies`, {
@@ -66,7 +72,8 @@ function checkValues(name: string, config: DeviceConfig): void {
     checkMountTarget(path);
   }
   const isVolume = type === 'disk' && source !== undefined && !source.startsWith('/');
-  if (source !== undefined && !isVolume && !source.startsWith('/')) throw invalid(name, `source must be an absolute path, and ${source} is none`);
+  if (source !== undefined && !isVolume && !source.startsWith('/'))
+    throw invalid(name, `source must be an absolute path, and ${source} is none`);
   if (size !== undefined && (parseSize(size) ?? 0) <= 0) throw invalid(name, `size must be such as 64M, and ${size} is not`);
   if (isReadOnly !== undefined && isReadOnly !== 'true' && isReadOnly !== 'false') throw invalid(name, 'readonly must be true or false');
   if (permissions !== undefined && !/^[rwm]{1,3}$/.test(permissions)) throw invalid(name, 'permissions must be letters of rwm');
@@ -74,5 +81,7 @@ function checkValues(name: string, config: DeviceConfig): void {
 }
 
 function invalid(name: string, why: string): OrlopError {
-  return new OrlopError('invalid-argument', 'DEVICE_INVALID', `device ${JSON.stringify(name)}: ${why}`, { hint: 'see: orlop device add --help' });
+  return new OrlopError('invalid-argument', 'DEVICE_INVALID', `device ${JSON.stringify(name)}: ${why}`, {
+    hint: 'see: orlop device add --help',
+  });
 }
