@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createReadStream, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, createServer as createSocketServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { text as readText } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { isOrlopError, type OrlopError } from '#errors';
 import { createTarEntry, endOfArchive, formatTarEntry, padding, readTarMembers, toByteText } from '#store';
-import type { BuildClient, BuildEvent, BuildRequest, BuildResult } from '#wire';
+import type { BuildClient, BuildEvent, BuildRequest, BuildResult, SentFile } from '#wire';
 import { agentAt, agentOf, forwardAgent } from './ssh-agent.ts';
 import { never, openTestEngine, type TestEngine, whyNoEngine } from '../fixtures/test-engine.ts';
 
@@ -295,6 +296,31 @@ RUN --mount=type=tmpfs,target=/mem,size=1m mount | grep -c ' /mem ' && ! test -e
       socket.end(word);
       assert.equal(await readText(socket), `own heard ${word}`);
     }
+  });
+
+  test('files that a client sends one by one stay in the context, whatever they are called', async (t) => {
+    const outside = mkdtempSync(join(tmpdir(), 'orlop-outside-'));
+    t.after(() => rmSync(outside, { recursive: true }));
+    const base = { mode: 0o644, mtimeNs: 0n, target: '', major: 0, minor: 0, xattrs: {} };
+    const sent = (file: Pick<SentFile, 'path' | 'type'> & Partial<SentFile>, text = ''): SentFile => ({
+      ...base,
+      sizeBytes: text.length,
+      content: Readable.from(text === '' ? [] : [Buffer.from(text)]),
+      ...file,
+    });
+    const buildOf = (files: readonly SentFile[]): Promise<unknown> =>
+      host.engine.builds.build(
+        { dockerfileText: 'FROM busybox\nCOPY . /all\n', output: 'none' },
+        { context: { files: Readable.from(files) }, report: () => undefined, signal: new AbortController().signal },
+      );
+    for (const path of ['../evil', 'a/../../evil', '/../evil'])
+      await assert.rejects(buildOf([sent({ path, type: 'file' }, 'x')]), { code: 'BUILD_ARCHIVE_CLIMBS' }, path);
+    await assert.rejects(buildOf([sent({ path: 'a\0b', type: 'file' })]), { code: 'STORE_BAD_TAR_ENTRY' });
+    const through = [sent({ path: 'way', type: 'symlink', target: outside }), sent({ path: 'way/evil', type: 'file' }, 'x')];
+    await buildOf(through).catch(() => undefined);
+    const named = [sent({ path: 'name', type: 'link', target: join(outside, '../passwd') })];
+    await assert.rejects(buildOf(named));
+    assert.deepEqual(readdirSync(outside), []);
   });
 
   test('archives are unpacked by ADD alone, and other contexts have names', async () => {

@@ -1,10 +1,11 @@
 import { once } from 'node:events';
-import { type ClientHttp2Session, type ClientHttp2Stream, connect, type IncomingHttpHeaders } from 'node:http2';
+import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { isOrlopError, OrlopError } from '#errors';
 import type { Logger } from '#log';
 import type { MessageType } from '../protobuf/message.ts';
 import { frameMessage, readMessages } from './framing.ts';
+import { loadHttp2 } from './load-http2.ts';
 import { endWithOtherEnd } from './serve.ts';
 import { errorOfStatus } from './status.ts';
 
@@ -44,7 +45,7 @@ const windowBytes = 1024 * 1024;
 export function openGrpcClient(socket: Duplex, logger: Logger): GrpcClient {
   const gone = new AbortController();
   endWithOtherEnd(socket);
-  const session = connect('http://localhost', {
+  const session = loadHttp2().connect('http://localhost', {
     createConnection: () => socket,
     settings: { initialWindowSize: windowBytes, enablePush: false },
   });

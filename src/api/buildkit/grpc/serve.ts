@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type IncomingHttpHeaders, performServerHandshake, type ServerHttp2Stream } from 'node:http2';
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { OrlopError } from '#errors';
 import type { Logger } from '#log';
 import type { MessageType } from '../protobuf/message.ts';
 import { frameMessage, readMessages } from './framing.ts';
+import { loadHttp2 } from './load-http2.ts';
 import { type SourcePlace, trailersOf } from './status.ts';
 
 /** One call of a client's. */
@@ -36,7 +37,7 @@ const mostStreams = 100;
 /** Serves gRPC on a connection that a client has upgraded to HTTP/2, until it is closed. Methods by path: `/package.Service/Method`. */
 export async function serveGrpc(socket: Duplex, methods: ReadonlyMap<string, GrpcMethod>, logger: Logger): Promise<void> {
   endWithOtherEnd(socket);
-  const session = performServerHandshake(socket, { settings: { maxConcurrentStreams: mostStreams } });
+  const session = loadHttp2().performServerHandshake(socket, { settings: { maxConcurrentStreams: mostStreams } });
   session.on('error', (error) => logger.debug('a connection of BuildKit failed', { error }));
   session.on('stream', (stream, headers) => void answer(stream, headers, methods, logger));
   if (!session.destroyed) await new Promise<void>((resolve) => session.on('close', resolve));

@@ -34,7 +34,18 @@ export function createProgress(ref: string): (event: BuildEvent) => Status | nul
         const name = event.step === 'context' ? 'transferring context:' : `${id === '' ? '' : `${id}: `}${status}`;
         const done = total > 0 && current >= total ? { completed: now } : {};
         return {
-          statuses: [{ id: id || status, vertex: digests(event.step), name, current, total, timestamp: now, started: now, ...done }],
+          statuses: [
+            {
+              id: event.step === 'context' ? name : id || status,
+              vertex: digests(event.step),
+              name,
+              current,
+              total,
+              timestamp: now,
+              started: now,
+              ...done,
+            },
+          ],
         };
       }
       case 'source':
