@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { runCommand, startEngine, whyNot, type CommandOptions, type Outcome, type TestEngine } from '../system/harness.ts';
+import { openDebianRegistry, user, whyNoRegistry } from './debian-registry.ts';
 import { findDockerPlugin, makeDockerConfig } from './docker-plugins.ts';
 import { findProgram } from './engine-home.ts';
 import { startProgram } from './programs.ts';
@@ -212,6 +213,21 @@ describe("builds by BuildKit's clients", { skip: reason }, () => {
         }
       });
 
+    test("the client's logins reach registries: base images are pulled with them, results pushed", { skip: whyNoRegistry() }, async () => {
+      await using registry = await openDebianRegistry({ users: true });
+      const name = `${registry.host}/pushed:1`;
+      assert.match((await build({}, '--push', '-t', name, context)).stderr, /denied|authori[sz]/);
+      await run({ input: user.password }, 'login', '--username', user.username, '--password-stdin', registry.host);
+      const pushed = await build({}, '--push', '-t', name, context);
+      assert.equal(pushed.code, 0, pushed.stderr);
+      await run({}, 'rmi', name);
+      const using = write('private', `FROM ${name}\nRUN cat /out\n`);
+      assert.match((await build({}, '-f', using, context)).stderr, /^#\d+ [\d.]+ nobody$/m);
+      await run({}, 'rmi', name);
+      await run({}, 'logout', registry.host);
+      assert.match((await build({}, '-f', using, context)).stderr, /access denied/);
+    });
+
     test('what builds keep is shown and cleared', async () => {
       assert.match((await run({}, 'buildx', 'du')).stdout, /^Total:\s+[1-9]/m);
       assert.equal((await run({}, 'buildx', 'prune', '-af')).code, 0);
@@ -261,6 +277,13 @@ describe("builds by BuildKit's clients", { skip: reason }, () => {
       assert.equal(outcome.code, 0, outcome.stderr);
       assert.match(outcome.stderr, /^#\d+ [\d.]+ 12$/m);
       assert.match(outcome.stderr, /naming to old:1/);
+      const piped = `tar -C "$1" -c . | "$0" build --progress plain --network none -t old:2 -`;
+      const env = { DOCKER_HOST: engine.host, DOCKER_CONFIG: makeDockerConfig(engine.root, []), DOCKER_BUILDKIT: '1' };
+      const sent = await runCommand('sh', ['-c', piped, old ?? '', context], { env });
+      assert.match(sent.stderr, /naming to old:2/);
+      const out = join(engine.root, 'old-out');
+      assert.equal((await build20('-o', out, context)).code, 0);
+      assert.equal(readFileSync(join(out, 'in/a.txt'), 'utf8'), 'a');
       const bad = await build20('-f', write('bad', 'FROM busybox\nRUN exit 7\n'), context);
       assert.notEqual(bad.code, 0);
       assert.match(bad.stderr, /exit code: 7/);

@@ -3,15 +3,25 @@ import { type Exchange, formatErrorAnswer } from '#api/http';
 import { statusType } from './messages/control.ts';
 import { PlacedError } from './grpc/serve.ts';
 import { type Attributes, refused } from './solve/attributes.ts';
+import type { Uploads } from './session/uploads.ts';
 import type { Exporter } from './solve/outputs.ts';
 import { type BuildParts, runBuild } from './solve/run-build.ts';
+
+/** Says that the context comes in another request, whose build has a name that begins so. */
+const uploadRemote = 'upload-request';
+const uploadPrefix = 'upload-request:';
 
 /**
  * `POST /build?version=2&session=…`: docker's command line without a plugin for builds. The answer is lines of JSON: what happens, as BuildKit's statuses in base64, and at last the image's id
  * or what has failed.
  */
-export async function buildBySession(parts: BuildParts, exchange: Exchange): Promise<void> {
+export async function buildBySession(parts: BuildParts, uploads: Uploads, exchange: Exchange): Promise<void> {
   const { query, signal } = exchange;
+  const ref = query.text('buildid');
+  if (ref.startsWith(uploadPrefix)) {
+    await uploads.offer(ref.slice(uploadPrefix.length), exchange.body, signal);
+    return exchange.empty(200);
+  }
   const attributes = attributesOf(exchange);
   const exporters = exportersOf(exchange);
   const out = exchange.stream(200, 'application/json');
@@ -21,9 +31,10 @@ export async function buildBySession(parts: BuildParts, exchange: Exchange): Pro
   };
   try {
     const { result } = await runBuild(parts, {
-      ref: query.text('buildid'),
+      ref,
       session: query.text('session'),
       attributes,
+      ...(query.text('remote') === uploadRemote ? { context: uploads.take(ref, signal) } : {}),
       exporters,
       entitlements: query.text('networkmode') === 'host' ? ['network.host'] : [],
       cacheImports: textsOf(exchange, 'cachefrom').map((ref) => `type=registry,ref=${ref}`),
@@ -47,7 +58,7 @@ function attributesOf(exchange: Exchange): Attributes {
     if (value !== '') attributes[name] = value;
   };
   const remote = query.text('remote');
-  put('context', remote === 'client-session' ? '' : remote);
+  put('context', remote === 'client-session' ? '' : remote === uploadRemote ? 'http://buildkit-session/upload' : remote);
   put('filename', query.text('dockerfile'));
   put('target', query.text('target'));
   put('platform', query.text('platform'));

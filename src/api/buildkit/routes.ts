@@ -8,6 +8,7 @@ import { type GrpcMethod, serveGrpc, unary } from './grpc/serve.ts';
 import { emptyType } from './messages/control.ts';
 import { integer, message, one } from './protobuf/message.ts';
 import { createSessions } from './session/sessions.ts';
+import { createUploads } from './session/uploads.ts';
 import { createJobs } from './solve/jobs.ts';
 import { buildBySession } from './build-by-session.ts';
 
@@ -26,6 +27,7 @@ export function buildkitRoutes(
 ): BuildkitRoutes {
   const sessions = createSessions(logger);
   const jobs = createJobs();
+  const uploads = createUploads();
   const parts = { backend, sessions, version };
   const methods = new Map<string, GrpcMethod>([
     ['/grpc.health.v1.Health/Check', unary(emptyType, message({ status: one(1, integer) }), () => ({ status: serving }))],
@@ -33,7 +35,7 @@ export function buildkitRoutes(
     ...bridgeMethods(parts, jobs),
   ]);
   return {
-    build: (exchange) => buildBySession(parts, exchange),
+    build: (exchange) => buildBySession(parts, uploads, exchange),
     routes: [
       {
         method: 'POST',

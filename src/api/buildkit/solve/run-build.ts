@@ -20,6 +20,8 @@ export interface WantedBuild {
   readonly ref: string;
   readonly session: string;
   readonly attributes: Attributes;
+  /** The context, when it does not come in the session. */
+  readonly context?: ContextSource;
   readonly exporters: readonly Exporter[];
   /** What needs a word of its own: `network.host`. */
   readonly entitlements: readonly string[];
@@ -75,6 +77,7 @@ export async function runBuild({ backend, sessions }: BuildParts, wanted: Wanted
     const result = await backend.builds.build(request, {
       id: wanted.ref,
       ...contextsOf(holderOf, plan, definition, signal),
+      ...(wanted.context === undefined ? {} : { context: wanted.context }),
       client: createBuildClient(session),
       report(event) {
         lastMs = Date.now();
