@@ -107,4 +107,5 @@ export const verbLoaders: Readonly<Record<string, () => Promise<Verb>>> = {
   publish: async () => (await import('./verbs/copy.ts')).publish,
   'backup create': async () => (await import('./verbs/backup.ts')).createBackup,
   'backup restore': async () => (await import('./verbs/backup.ts')).restoreBackup,
+  rebuild: async () => (await import('./verbs/copy.ts')).rebuild,
 };

@@ -3,6 +3,7 @@ import type {
   CopyResult,
   PathChange,
   PublishRequest,
+  RebuildRequest,
   SnapshotRequest,
   SnapshotsBody,
   SnapshotSchedule,
@@ -26,6 +27,8 @@ export interface SnapshotsClient {
   setSchedule(ref: string, change: SnapshotScheduleChange): Promise<SnapshotSchedule>;
   /** Another container like it; it is not started. */
   copy(ref: string, request?: CopyRequest): Promise<CopyResult>;
+  /** Puts it on another image, with its settings, networks and mounts. conflict when it runs, unless `restart`. */
+  rebuild(ref: string, request: RebuildRequest): Promise<void>;
   /** The container with its snapshots as one archive; leaving the loop closes the connection. */
   backup(ref: string, options?: { readonly signal?: AbortSignal }): AsyncGenerator<Buffer>;
   /** Makes a container of such an archive, under its old name or another. */
@@ -54,6 +57,7 @@ export function createSnapshotsClient(transport: Transport): SnapshotsClient {
       return (await readJson<{ changes: PathChange[] }>(answer)).changes;
     },
     copy: async (ref, request = {}) => readJson(await transport.request({ method: 'POST', path: at(ref, 'copy'), json: request })),
+    rebuild: (ref, request) => post(at(ref, 'rebuild'), request),
     backup: async function* (ref, { signal } = {}) {
       const answer = await transport.request({ method: 'GET', path: at(ref, 'backup'), ...(signal === undefined ? {} : { signal }) });
       yield* answer.body;

@@ -11,7 +11,10 @@ test('what is promised is on disk before it is answered; what ends with the host
   };
   const group = (name: string): unknown => new Proxy({}, { get: (_none, key) => verb(`${name}.${String(key)}`) });
   const groups = Object.fromEntries(
-    ['snapshots', 'networks', 'images', 'archives', 'disk', 'registries', 'lxd', 'templates'].map((name) => [name, group(name)]),
+    ['snapshots', 'settings', 'networks', 'images', 'archives', 'disk', 'registries', 'lxd', 'templates'].map((name) => [
+      name,
+      group(name),
+    ]),
   );
   const containers = { create: verb('create'), start: verb('start'), remove: verb('remove'), rename: verb('rename') };
   const engine = withLastingChanges({ ...groups, containers, launch: verb('launch') } as unknown as Engine, async () => {

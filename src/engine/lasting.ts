@@ -38,6 +38,7 @@ export function withLastingChanges(engine: Engine, flushed: () => Promise<void>)
       setSchedule: lasting(snapshots.setSchedule),
       copy: lasting(snapshots.copy),
       publish: lasting(snapshots.publish),
+      rebuild: lasting(snapshots.rebuild),
       restoreBackup: lasting(snapshots.restoreBackup),
     },
     networks: {

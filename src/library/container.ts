@@ -58,6 +58,8 @@ export interface Container {
   rename(name: string): Promise<void>;
   /** Another one like it, which shares its layers; it is not started. A running one stands still for a moment. `snapshot`: as it was then. */
   copy(name?: string, options?: { snapshot?: string; ephemeral?: boolean }): Promise<Container>;
+  /** Puts it on another image; its settings, networks, mounts and snapshots stay, and of its files those that are named. */
+  rebuild(image: string, options?: { keep?: readonly string[]; restart?: boolean }): Promise<void>;
   /** An image of it; resolves with its id. */
   publish(name?: string, options?: { snapshot?: string; comment?: string; author?: string }): Promise<string>;
   /** A running one only by force. `volumes`: also those that were made for it without a name. */
@@ -109,6 +111,7 @@ export function createContainer(client: Client, id: string, name: string): Conta
       const made = await client.snapshots.copy(id, { ...options, ...(wanted === undefined ? {} : { name: wanted }) });
       return createContainer(client, made.id, made.name);
     },
+    rebuild: (image, options = {}) => client.snapshots.rebuild(id, { ...options, image }),
     publish: (image, options = {}) => client.snapshots.publish(id, { ...options, ...(image === undefined ? {} : { name: image }) }),
     settings: () => client.settings.show(id),
     set: (settings, { once = false } = {}) => client.settings.change(id, { set: settings, once }),

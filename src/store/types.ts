@@ -210,7 +210,12 @@ export interface Snapshotter {
     options?: Pick<AdoptOptions, 'stubs'> & { readonly onRead?: () => Promise<void> },
   ): Promise<Layer | null>;
   /** Gives the container an empty writable part on top of another chain; what it wrote goes. As `push`. Failed-precondition `STORE_LIMITED_SNAPSHOT` when its size is limited. */
-  reset(containerId: string, chain: ChainId | null, change: RootChange): Promise<void>;
+  reset(
+    containerId: string,
+    chain: ChainId | null,
+    /** `prepare`: puts into the new writable directory (absolute) what is to be there from the beginning. */
+    change: RootChange & { readonly prepare?: (upper: string) => Promise<void> },
+  ): Promise<void>;
   /** What differs between two roots, as `changes`. */
   changesBetween(before: SnapshotKey, after: SnapshotKey, options?: ChangesOptions): Promise<Change[]>;
   /** All that the container sees of its root, as one tar. Nothing is mounted, no link followed. Fails as `commit`. */

@@ -75,3 +75,11 @@ export interface PublishRequest {
   /** Dockerfile instructions. */
   readonly changes?: readonly string[];
 }
+
+export interface RebuildRequest {
+  readonly image: string;
+  /** Absolute paths of files and directories that stay as they are. */
+  readonly keep?: readonly string[];
+  /** A running one is stopped, and started again afterwards. */
+  readonly restart?: boolean;
+}

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync } from 'node:fs
 import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { startEngine, whyNot, type TestEngine } from './harness.ts';
 
 const image = 'busybox';
@@ -55,5 +56,24 @@ describe('a full disk', { skip: whyNot() }, () => {
     const outcome = await engine.orlop('run', '--rm', image, 'sh', '-c', script);
     assert.equal(outcome.code, 3);
     assert.ok(outcome.stdout.endsWith('20000\n'));
+  });
+
+  test('under a snapshot: a running container goes on without it, and a stopped one needs no space', { skip: isUnmappable }, async () => {
+    const script =
+      'i=0; while dd if=/dev/zero of=/fill$i bs=1M count=1 2>/dev/null; do i=$((i+1)); done; rm /fill0 /fill1; echo ready; trap "exit 0" TERM; while :; do sleep 0.1; done';
+    await engine.must('run', '-d', '--name', 'heavy', image, 'sh', '-c', script);
+    while (!(await engine.must('logs', 'heavy')).includes('ready')) await delay(50);
+    const outcome = await engine.orlop('snapshot', 'heavy', 'one');
+    assert.equal(outcome.code, 1);
+    assert.match(outcome.stderr, /full|space/i);
+    assert.equal(await engine.must('snapshots', '-q', 'heavy'), '');
+    assert.equal(await engine.must('exec', 'heavy', 'echo', 'alive'), 'alive', 'it is not left frozen');
+    assert.deepEqual(readdirSync(join(engine.dataRoot, 'ingest')), []);
+    await engine.must('stop', 'heavy');
+    assert.equal(await engine.must('snapshot', 'heavy', 'one'), 'one');
+    await engine.must('restore', 'heavy', 'one');
+    const { problems } = JSON.parse(await engine.must('system', 'check', '--json', '--quick')) as { problems: unknown[] };
+    assert.deepEqual(problems, []);
+    await engine.must('rm', 'heavy');
   });
 });

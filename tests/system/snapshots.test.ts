@@ -94,6 +94,13 @@ describe('snapshots of machines and apps, from the command line', { skip: whyNot
     await engine.must('publish', 'box', '--alias', 'mine/box:1');
     assert.equal(await engine.must('launch', 'mine/box:1', 'second'), 'second');
     assert.equal(await sh('second', 'cat /srv; hostname'), 'mine\nsecond');
+    await sh('second', 'mkdir -p /data; echo precious > /data/p; echo fresh > /srv');
+    const address = (): Promise<string> =>
+      engine.must('inspect', '-f', '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}', 'second');
+    const before = await address();
+    await engine.must('rebuild', '--restart', '--keep', '/data', 'second', 'mine/box:1');
+    assert.equal(await sh('second', 'cat /srv /data/p; hostname'), 'mine\nprecious\nsecond');
+    assert.equal(await address(), before);
     await engine.must('rm', '-f', 'second');
   });
 

@@ -5,6 +5,7 @@ import type {
   CopyResult,
   PathChange,
   PublishRequest,
+  RebuildRequest,
   SnapshotBody,
   SnapshotRequest,
   SnapshotsBody,
@@ -26,6 +27,7 @@ export interface SnapshotBackend {
     schedule(ref: string): SnapshotSchedule | null;
     setSchedule(ref: string, change: SnapshotScheduleChange): Promise<SnapshotSchedule>;
     copy(ref: string, request: CopyRequest): Promise<CopyResult>;
+    rebuild(ref: string, request: RebuildRequest): Promise<void>;
     backup(ref: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
     restoreBackup(
       source: AsyncIterable<Uint8Array>,
@@ -49,6 +51,7 @@ export function orlopSnapshotRoutes({ snapshots }: SnapshotBackend): Route[] {
     { method: 'POST', path: `${at}/restore`, handle: (exchange) => restore(snapshots, exchange) },
     { method: 'POST', path: `${at}/snapshot-schedule`, handle: (exchange) => schedule(snapshots, exchange) },
     { method: 'POST', path: `${at}/copy`, handle: (exchange) => copy(snapshots, exchange) },
+    { method: 'POST', path: `${at}/rebuild`, handle: (exchange) => rebuild(snapshots, exchange) },
     { method: 'GET', path: `${at}/backup`, handle: (exchange) => backup(snapshots, exchange) },
     { method: 'POST', path: '/orlop/v1/backups', handle: (exchange) => restoreBackup(snapshots, exchange) },
     { method: 'POST', path: `${at}/publish`, handle: (exchange) => publish(snapshots, exchange) },
@@ -130,6 +133,12 @@ async function copy(verbs: Verbs, exchange: Exchange): Promise<void> {
   const [name, snapshot] = [body.text('name'), body.text('snapshot')];
   const request = { ...(name === '' ? {} : { name }), ...(snapshot === '' ? {} : { snapshot }), ephemeral: body.flag('ephemeral') };
   exchange.json(201, await verbs.copy(refOf(exchange), request));
+}
+
+async function rebuild(verbs: Verbs, exchange: Exchange): Promise<void> {
+  const body = await strictBody(exchange, ['image', 'keep', 'restart']);
+  await verbs.rebuild(refOf(exchange), { image: body.text('image'), keep: body.texts('keep') ?? [], restart: body.flag('restart') });
+  exchange.empty(204);
 }
 
 /** What fails before the first byte is an error like others; later the connection breaks. */

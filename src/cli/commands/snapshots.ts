@@ -88,6 +88,17 @@ export const snapshotCommands: readonly CommandSpec[] = [
     completes: 'container',
   },
   {
+    name: 'rebuild',
+    summary: 'Put a container on another image, with its settings, networks and mounts',
+    usage: '[OPTIONS] CONTAINER IMAGE',
+    flags: [
+      { name: 'keep', kind: 'list', value: 'path', help: 'A file or directory that stays as it is (may be repeated)' },
+      { name: 'restart', short: 'f', kind: 'flag', help: 'Stop a running container, and start it again afterwards' },
+    ],
+    positionals: { min: 2, max: 2 },
+    completes: ['container', 'image'],
+  },
+  {
     name: 'publish',
     summary: 'Make an image of a container, or of its snapshot',
     usage: '[OPTIONS] CONTAINER[/SNAPSHOT] [REPOSITORY[:TAG]]',

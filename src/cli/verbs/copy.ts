@@ -91,6 +91,13 @@ function refuseHost(name: string): void {
   });
 }
 
+export const rebuild: Verb = async ({ args, io, client }) => {
+  const [ref = '', image = ''] = args.positionals;
+  await (await client()).snapshots.rebuild(ref, { image, keep: args.list('keep'), restart: args.flag('restart') });
+  if (args.flag('json')) await printJson(io, { name: ref, image });
+  return exitCodes.ok;
+};
+
 export const publish: Verb = async ({ args, io, client }) => {
   const [from = '', positional] = args.positionals;
   const alias = args.text('alias');

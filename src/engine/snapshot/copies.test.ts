@@ -98,4 +98,31 @@ describe('copies and images of containers', { skip: whyNoEngine() }, () => {
     const layers = (name: string): unknown => bench.engine.images.inspect(name).diffIds;
     assert.deepEqual(layers('again:1'), layers('again:2'));
   });
+
+  test('a rebuilt container has the new image, its own settings, and the paths that it keeps', async () => {
+    const maker = await bench.create([
+      'sh',
+      '-c',
+      'mkdir -p /opt/data /opt/other; echo new > /opt/data/a; echo new > /opt/other/a; echo 2 > /version',
+    ]);
+    await runOnce(maker);
+    await bench.engine.snapshots.publish(maker, { name: 'next:2', changes: ['ENV IMAGE=2'] });
+    const look =
+      'cat /version /opt/data/* /opt/other/a /etc/single; echo $IMAGE $OWN; mkdir -p /opt/data /opt/other; echo old > /opt/data/b; echo old > /opt/other/a; echo s > /etc/single';
+    const id = await bench.create(['sh', '-c', `{ ${look}; } 2>/dev/null`], { env: ['OWN=mine'], labels: { a: 'b' } });
+    assert.equal(await runOnce(id), 'mine\n');
+    await bench.engine.snapshots.take(id, { name: 'before' });
+    await assert.rejects(bench.engine.snapshots.rebuild(id, { image: 'next:2', keep: ['/missing'] }), (error) =>
+      isOrlopError(error, 'not-found'),
+    );
+    await assert.rejects(bench.engine.snapshots.rebuild(id, { image: 'nowhere:1' }), (error) => isOrlopError(error, 'not-found'));
+    await bench.engine.snapshots.rebuild(id, { image: 'next:2', keep: ['/opt/data', '/etc/single'] });
+    const said = (await runOnce(id)).slice('mine\n'.length);
+    assert.equal(said, '2\nold\nnew\ns\n2 mine\n', "of the kept directory nothing is the image's");
+    assert.equal(bench.engine.containers.inspect(id).labels['a'], 'b');
+    await bench.engine.snapshots.restore(id, 'before', {});
+    assert.deepEqual((await bench.engine.archives.changes(id)).map(({ path }) => path).includes('/version'), false);
+    assert.equal((await runOnce(id)).slice(said.length + 'mine\n'.length), 'old\nold\ns\nmine\n');
+    assert.deepEqual((await bench.engine.disk.check({})).problems, []);
+  });
 });

@@ -3,6 +3,7 @@ import type {
   CopyResult,
   PathChange,
   PublishRequest,
+  RebuildRequest,
   SnapshotRequest,
   SnapshotSchedule,
   SnapshotScheduleChange,
@@ -23,6 +24,7 @@ import { nameTaken, takeSnapshot } from './take.ts';
 import { backupContainer, restoreBackup } from './backup.ts';
 import { copyContainer } from './copy.ts';
 import { publishContainer } from './publish.ts';
+import { rebuildContainer } from './rebuild.ts';
 
 /** `ref` is a container; `name` one of its snapshots, or the start of its id. Unknown: not-found. */
 export interface SnapshotVerbs {
@@ -42,6 +44,8 @@ export interface SnapshotVerbs {
   schedule(ref: string): SnapshotSchedule | null;
   /** Another container with the root and the settings of this one, or of a snapshot of it. conflict when its name is taken. */
   copy(ref: string, request: CopyRequest): Promise<CopyResult>;
+  /** Puts it on another image, with its settings, networks and mounts. conflict when it runs, unless `restart`. */
+  rebuild(ref: string, request: RebuildRequest): Promise<void>;
   /** The container with its snapshots as one archive. */
   backup(ref: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** Makes a container of such an archive. invalid-argument for another one. */
@@ -66,6 +70,7 @@ export function createSnapshotVerbs(context: EngineContext): SnapshotVerbs {
     changes: (ref, name, to) => snapshotChanges(context, ref, name, to),
     schedule: (ref) => context.table.find(ref).record.snapshots ?? null,
     copy: (ref, request) => copyContainer(context, ref, request),
+    rebuild: (ref, request) => rebuildContainer(context, ref, request),
     backup: (ref, signal) => backupContainer(context, ref, signal),
     restoreBackup: (source, options) => restoreBackup(context, source, options),
     publish: (ref, request, signal) => publishContainer(context, ref, request, signal),

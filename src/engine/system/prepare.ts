@@ -68,7 +68,7 @@ function renameInHosts(root: string, lower: readonly string[], from: string, to:
  * Makes the directories in the upper layer as they are in the layers below. Returns those layers in which all of them are directories, so that no
  * link of an image is ever followed here; null: the uppermost has something else there, and the file has no place.
  */
-function makeParents(root: string, snapshot: Pick<Snapshot, 'lower' | 'upper'>, directory: string): readonly string[] | null {
+export function makeParents(root: string, snapshot: Pick<Snapshot, 'lower' | 'upper'>, directory: string): readonly string[] | null {
   if (directory === '/') return snapshot.lower;
   const above = makeParents(root, snapshot, dirname(directory));
   if (above === null) return null;

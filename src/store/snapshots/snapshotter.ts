@@ -190,11 +190,15 @@ export function createSnapshotter(parts: SnapshotterParts, driver: Driver): Owne
         throw diskError(error, `a layer of container ${containerId}`, layout.layers);
       }
     },
-    async reset(containerId, chain, change) {
+    async reset(containerId, chain, { prepare, ...change }) {
       if (isLimited(containerId)) throw limitedSnapshot(containerId);
       const lower = absolute(chain);
       try {
-        await turnOver(parts, { containerId, layer: null, chain, change, fill: (directory) => driver.fill(directory, lower) });
+        const fill = async (directory: string): Promise<void> => {
+          await driver.fill(directory, lower);
+          await prepare?.(directory);
+        };
+        await turnOver(parts, { containerId, layer: null, chain, change, fill });
       } catch (error) {
         throw diskError(error, `container ${containerId}`, layout.containers);
       }
