@@ -127,6 +127,8 @@ export interface CreateRequest {
   readonly readonlyPaths?: readonly string[];
   /** For the OCI spec. */
   readonly annotations?: Readonly<Record<string, string>>;
+  /** The runtime was asked for by its other name. */
+  readonly runtimeName?: 'runc';
   readonly groupAdd?: readonly string[];
   readonly sysctls?: Readonly<Record<string, string>>;
   readonly ulimits?: readonly Ulimit[];

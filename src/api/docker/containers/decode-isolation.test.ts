@@ -46,6 +46,7 @@ describe('isolation', () => {
     [{ UTSMode: 'container:x' }, 'invalid UTS mode: container:x'],
     [{ CgroupnsMode: 'public' }, 'invalid cgroup namespace mode: public'],
     [{ UsernsMode: 'keep-id' }, 'invalid userns mode: keep-id'],
+    [{ Runtime: 'crun' }, 'unknown or invalid runtime name: crun'],
     [{ Runtime: 'kata' }, 'unknown or invalid runtime name: kata'],
     [{ Isolation: 'hyperv' }, `invalid isolation: "hyperv" - linux only supports 'default'`],
     [{ Annotations: { '': 'x' } }, 'invalid Annotations: the empty string is not permitted as an annotation key'],
@@ -94,4 +95,9 @@ describe('security options', () => {
     assert.throws(() => parseSecurityOptions(['writable-cgroups=true']), { message: 'invalid --security-opt 2: "writable-cgroups=true"' });
     assert.throws(() => parseSecurityOptions(['systempaths=unconfined']), { message: /^invalid --security-opt 2/ });
   });
+});
+
+test('the runtime has a name that clients of Docker know', () => {
+  assert.deepEqual(isolation({ Runtime: 'runc' }), { runtimeName: 'runc' });
+  assert.deepEqual(isolation({ Runtime: '' }), {});
 });

@@ -13,11 +13,11 @@ type IsolationPart = Pick<
   | 'annotations'
   | 'maskedPaths'
   | 'readonlyPaths'
+  | 'runtimeName'
 >;
 
 /** What a HostConfig says of namespaces, of the cgroup, and of what is hidden. Docker's words for what makes no sense. */
 export function decodeIsolation(host: JsonReader): IsolationPart {
-  checkRuntime(host.text('Runtime'));
   checkIsolation(host.text('Isolation'));
   const annotations = decodeAnnotations(host);
   return {
@@ -27,6 +27,7 @@ export function decodeIsolation(host: JsonReader): IsolationPart {
     ...given('cgroupNamespace', modeOf(host, 'CgroupnsMode', 'cgroup namespace mode', ['private', 'host'])),
     ...given('userNamespace', modeOf(host, 'UsernsMode', 'userns mode', ['host', 'auto'])),
     ...given('cgroupParent', host.text('CgroupParent') === '' ? undefined : host.text('CgroupParent')),
+    ...given('runtimeName', runtimeOf(host.text('Runtime'))),
     ...given('annotations', annotations),
     // Empty lists mean something here: they unmask.
     ...given('maskedPaths', host.texts('MaskedPaths') ?? undefined),
@@ -49,9 +50,11 @@ function sharedModeOf(host: JsonReader, field: string, words: string, modes: rea
   return modeOf(host, field, words, modes);
 }
 
-/** There is one runtime, this engine's own. */
-function checkRuntime(name: string): void {
-  if (name !== '' && name !== 'orlop') throw invalid(`unknown or invalid runtime name: ${name}`, 'leave out the runtime');
+/** There is one runtime, this engine's own. It also goes by the name of the one whose behaviour it keeps to, for which clients of Docker's ask. */
+function runtimeOf(name: string): 'runc' | undefined {
+  if (name === 'runc') return name;
+  if (name === '' || name === 'orlop') return undefined;
+  throw invalid(`unknown or invalid runtime name: ${name}`, 'leave out the runtime');
 }
 
 function checkIsolation(isolation: string): void {

@@ -41,7 +41,7 @@ export function hostConfigOf({ request, networkMode, hidden, links }: ContainerV
     UTSMode: request.utsNamespace ?? '',
     UsernsMode: request.userNamespace === 'host' ? 'host' : '',
     ShmSize: request.shmSizeBytes ?? 64 * 1024 * 1024,
-    Runtime: 'orlop',
+    Runtime: request.runtimeName ?? 'orlop',
     Isolation: '',
     CpuShares: limits.cpuShares ?? 0,
     Memory: limits.memoryBytes ?? 0,

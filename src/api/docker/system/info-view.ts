@@ -90,7 +90,8 @@ export function infoOf(info: EngineInfo, nowIso: string): DockerInfo {
     Labels: [],
     ExperimentalBuild: false,
     ServerVersion: info.version,
-    Runtimes: { orlop: { path: 'bosun' } },
+    // One runtime by two names.
+    Runtimes: { orlop: { path: 'bosun' }, runc: { path: 'bosun' } },
     DefaultRuntime: 'orlop',
     Swarm: { NodeID: '', NodeAddr: '', LocalNodeState: 'inactive', ControlAvailable: false, Error: '', RemoteManagers: null },
     LiveRestoreEnabled: true,
