@@ -15,6 +15,7 @@ export const verbLoaders: Readonly<Record<string, () => Promise<Verb>>> = {
   create: async () => (await import('./verbs/create.ts')).create,
   'device add': async () => (await import('./verbs/device.ts')).addDevice,
   'device ls': async () => (await import('./verbs/device.ts')).listDevices,
+  'device set': async () => (await import('./verbs/device.ts')).setDevice,
   'device rm': async () => (await import('./verbs/device.ts')).removeDevices,
   diff: async () => (await import('./verbs/diff.ts')).diff,
   doctor: async () => (await import('./verbs/doctor.ts')).doctor,

@@ -33,6 +33,8 @@ export interface DevicesClient {
   list(ref: string): Promise<Readonly<Record<string, DeviceConfig>>>;
   /** `config`: its `type`, and what that takes (docs/devices.md). */
   add(ref: string, device: string, config: DeviceConfig): Promise<void>;
+  /** Other values of some of its keys. */
+  change(ref: string, device: string, change: DeviceConfig): Promise<void>;
   remove(ref: string, device: string): Promise<void>;
 }
 
@@ -43,6 +45,8 @@ export function createDevicesClient(transport: Transport): DevicesClient {
     list: async (ref) => (await readJson<DevicesBody>(await transport.request({ method: 'GET', path: at(ref) }))).devices,
     add: async (ref, device, config) =>
       void (await readText(await transport.request({ method: 'PUT', path: at(ref, device), json: config }))),
+    change: async (ref, device, change) =>
+      void (await readText(await transport.request({ method: 'POST', path: at(ref, device), json: change }))),
     remove: async (ref, device) => void (await readText(await transport.request({ method: 'DELETE', path: at(ref, device) }))),
   };
 }

@@ -55,7 +55,7 @@ export function withLastingChanges(engine: Engine, flushed: () => Promise<void>)
     lxd: { import: lasting(lxd.import), fetch: lasting(lxd.fetch) },
     templates: { ...templates, build: lasting(templates.build) },
     disk: { ...disk, pruneContainers: lasting(disk.pruneContainers), pruneImages: lasting(disk.pruneImages) },
-    devices: { ...devices, add: lasting(devices.add), remove: lasting(devices.remove) },
+    devices: { ...devices, add: lasting(devices.add), change: lasting(devices.change), remove: lasting(devices.remove) },
     settings: {
       ...settings,
       change: lasting(settings.change),

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { detectCgroupLayout, openCgroup } from '#runtime';
-import type { SettingsView } from '#wire';
+import type { ProfileView, SettingsView } from '#wire';
 import { startEngine, whyNot } from './harness.ts';
 
 describe('settings from the command line', { skip: whyNot() }, () => {
@@ -32,6 +32,27 @@ describe('settings from the command line', { skip: whyNot() }, () => {
       assert.equal(value('limits.memory'), `${pids - 1000 + 64}MiB`, JSON.stringify(view));
       const { memory, pids: held } = openCgroup(layout, await cgroupOf(pid)).stats();
       assert.deepEqual([held.limit, memory.limitBytes], [pids, (pids - 1000 + 64) * 2 ** 20]);
+    }
+  });
+
+  test('an engine killed while containers follow a profile leaves them all as the profile says', async () => {
+    await using engine = await startEngine();
+    await engine.must('template', 'build', 'busybox');
+    await engine.must('profile', 'create', 'small', 'limits.pids=100');
+    for (const name of ['web1', 'web2', 'web3']) await engine.must('run', '-d', '--name', name, '--profile', 'small', 'busybox', 'sleep', '1000');
+    for (let round = 1; round <= 5; round++) {
+      const change = engine.spawn('profile', 'set', 'small', `limits.pids=${100 + round}`, `limits.memory=${50 + round}M`);
+      const ended = new Promise((resolve) => change.on('close', resolve));
+      await delay(round * 9);
+      await engine.kill();
+      await ended;
+      await engine.start();
+      const said = JSON.parse(await engine.must('profile', 'show', '--json', 'small')) as ProfileView;
+      for (const name of ['web1', 'web2', 'web3']) {
+        assert.equal(await engine.must('get', name, 'limits.pids'), said.settings['limits.pids']);
+        const pid = await engine.must('inspect', '--format', '{{.State.Pid}}', name);
+        assert.equal(openCgroup(detectCgroupLayout(), await cgroupOf(pid)).stats().pids.limit, Number(said.settings['limits.pids']));
+      }
     }
   });
 

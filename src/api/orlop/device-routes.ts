@@ -6,11 +6,12 @@ export interface DeviceBackend {
   readonly devices: {
     list(ref: string): Readonly<Record<string, DeviceConfig>>;
     add(ref: string, device: string, config: DeviceConfig): Promise<void>;
+    change(ref: string, device: string, change: DeviceConfig): Promise<void>;
     remove(ref: string, device: string): Promise<void>;
   };
 }
 
-/** `/orlop/v1/containers/{id}/devices`, `…/{device}`: the body of a PUT is its `type` and what that takes. */
+/** `/orlop/v1/containers/{id}/devices`, `…/{device}`: the body of a PUT is its `type` and what that takes; a POST changes some of it. */
 export function orlopDeviceRoutes({ devices }: DeviceBackend): Route[] {
   const path = '/orlop/v1/containers/{id}/devices';
   const idOf = ({ parameters }: Exchange): string => parameters['id'] ?? '';
@@ -21,9 +22,15 @@ export function orlopDeviceRoutes({ devices }: DeviceBackend): Route[] {
       method: 'PUT',
       path: `${path}/{device}`,
       async handle(exchange) {
-        const body = await exchange.readObject();
-        const config = Object.fromEntries(body.keys.map((key) => [key, body.text(key)]));
-        await devices.add(idOf(exchange), nameOf(exchange), config);
+        await devices.add(idOf(exchange), nameOf(exchange), await readConfig(exchange));
+        exchange.empty(204);
+      },
+    },
+    {
+      method: 'POST',
+      path: `${path}/{device}`,
+      async handle(exchange) {
+        await devices.change(idOf(exchange), nameOf(exchange), await readConfig(exchange));
         exchange.empty(204);
       },
     },
@@ -36,4 +43,9 @@ export function orlopDeviceRoutes({ devices }: DeviceBackend): Route[] {
       },
     },
   ];
+}
+
+async function readConfig(exchange: Exchange): Promise<DeviceConfig> {
+  const body = await exchange.readObject();
+  return Object.fromEntries(body.keys.map((key) => [key, body.text(key)]));
 }

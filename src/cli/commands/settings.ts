@@ -177,6 +177,15 @@ export const settingCommands: readonly CommandSpec[] = [
     completes: 'container',
   },
   {
+    name: 'device set',
+    summary: 'Change what a device of a container is',
+    usage: 'CONTAINER DEVICE KEY=VALUE [KEY=VALUE...]',
+    flags: [],
+    positionals: { min: 3, max: many },
+    completes: 'container',
+    notes: describeDevices,
+  },
+  {
     name: 'device rm',
     aliases: ['device remove'],
     summary: 'Take devices away from a container',

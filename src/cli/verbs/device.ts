@@ -15,6 +15,14 @@ export const addDevice: Verb = async ({ args, io, client }) => {
   return exitCodes.ok;
 };
 
+export const setDevice: Verb = async ({ args, io, client }) => {
+  const [ref = '', device = '', ...pairs] = args.positionals;
+  const { devices } = await client();
+  await devices.change(ref, device, parsePairs('device', pairs));
+  if (args.flag('json')) await printJson(io, { Name: device, ...(await devices.list(ref))[device] });
+  return exitCodes.ok;
+};
+
 export const listDevices: Verb = async ({ args, io, client }) => {
   const devices = await (await client()).devices.list(args.positionals[0] ?? '');
   if (args.flag('json')) {

@@ -25,7 +25,6 @@ async function addDevice(context: EngineContext, ref: string, device: string, as
   const parts = partsOf(device, config, (name) => context.volumes.pathOf(name));
   if (config['type'] === 'nic') return addPlace(context, container, device, config);
   checkKind(context, device, config, parts);
-  for (const { type, source } of parts.mounts) if (type === 'bind' && !existsSync(source)) throw bindSourceMissing(source);
   await context.queues.run(container.record.id, async () => {
     const before = container.record;
     const after = withDevice(before, device, config, parts);
@@ -38,6 +37,42 @@ async function addDevice(context: EngineContext, ref: string, device: string, as
       throw error;
     }
     saveRecord(context, container, settled(container.record));
+    publishContainerEvent(context, container, 'update');
+  });
+}
+
+/**
+ * Changes what a device is: the old one goes, the new one comes, and in between the record says which of the two is to be there. When the new one cannot be, the old one is there again.
+ */
+async function changeDevice(context: EngineContext, ref: string, device: string, change: DeviceConfig): Promise<void> {
+  const container = context.table.find(ref);
+  const planPart = (config: DeviceConfig): DeviceParts => partsOf(device, config, (name) => context.volumes.pathOf(name));
+  await context.queues.run(container.record.id, async () => {
+    const before = container.record;
+    const without = withoutDevice(before, device);
+    const old = before.request.namedDevices?.[device] ?? {};
+    const config = checkDevice(device, { ...old, ...change, type: old['type'] ?? '' });
+    if (config['type'] === 'nic')
+      throw new OrlopError('unimplemented', 'DEVICE_FIXED', `device ${device}: a place in a network cannot be changed`, {
+        hint: `remove it and add it again: orlop device rm ${before.name} ${device}`,
+      });
+    const parts = planPart(config);
+    checkKind(context, device, config, parts);
+    const after = withDevice(without, device, config, parts);
+    await makeVolumes(context, parts);
+    const isLive = isActive(before.state.status);
+    saveRecord(context, container, { ...before, settling: true });
+    try {
+      if (isLive) await unplug(context, before, without, device);
+      saveRecord(context, container, { ...after, settling: true });
+      if (isLive) await plugIn(context, container, parts);
+    } catch (error) {
+      saveRecord(context, container, { ...before, settling: true });
+      await settleDevices(context, container);
+      saveRecord(context, container, before);
+      throw error;
+    }
+    saveRecord(context, container, settled(after));
     publishContainerEvent(context, container, 'update');
   });
 }
@@ -102,7 +137,9 @@ async function addPlace(context: EngineContext, container: LiveContainer, device
   });
 }
 
-function checkKind({ addon }: EngineContext, device: string, { type }: DeviceConfig, { nodes }: DeviceParts): void {
+function checkKind({ addon }: EngineContext, device: string, { type }: DeviceConfig, { mounts, nodes }: DeviceParts): void {
+  const missing = mounts.find((mount) => mount.type === 'bind' && !existsSync(mount.source));
+  if (missing !== undefined) throw bindSourceMissing(missing.source);
   const wanted = type === 'unix-char' ? 'c' : type === 'unix-block' ? 'b' : null;
   const given = gatherDevices(addon, nodes);
   if (wanted === null || given.every((one) => one.type === wanted)) return;
@@ -211,6 +248,8 @@ export interface DeviceVerbs {
   list(ref: string): Readonly<Record<string, DeviceConfig>>;
   /** At once to a running container, and for later starts; undone whole when it fails. conflict when its name or place is taken. */
   add(ref: string, device: string, config: DeviceConfig): Promise<void>;
+  /** Other values of some keys; the old device is there again when the new one cannot be. */
+  change(ref: string, device: string, change: DeviceConfig): Promise<void>;
   remove(ref: string, device: string): Promise<void>;
 }
 
@@ -218,6 +257,7 @@ export function createDeviceVerbs(context: EngineContext): DeviceVerbs {
   return {
     list: (ref) => listDevices(context, ref),
     add: (ref, device, config) => addDevice(context, ref, device, config),
+    change: (ref, device, change) => changeDevice(context, ref, device, change),
     remove: (ref, device) => removeDevice(context, ref, device),
   };
 }

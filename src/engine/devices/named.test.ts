@@ -88,6 +88,13 @@ describe('devices of running containers', { skip: whyNoEngine() }, () => {
       assert.equal(await inside(id, look), seen);
       await inside(id, 'echo back > /mnt/share/from-inside; echo kept > /data/file');
       assert.equal(readFileSync(join(share, 'from-inside'), 'utf8'), 'back\n');
+      await devices.change(id, 'share', { readonly: 'true' });
+      assert.equal(await inside(id, 'touch /mnt/share/y 2>/dev/null || echo fixed'), 'fixed');
+      await assert.rejects(devices.change(id, 'share', { source: join(share, 'missing') }));
+      await assert.rejects(devices.change(id, 'share', { path: '/data' }), { code: 'DEVICE_PLACE' });
+      await devices.change(id, 'memory', { size: '16M' });
+      assert.equal(await inside(id, 'df /scratch | grep -c 16384'), '1');
+      await devices.change(id, 'memory', { size: '8M' });
       await containers.restart(id, {});
       assert.equal(await inside(id, look), seen);
       await bench.reopen();

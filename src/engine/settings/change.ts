@@ -52,8 +52,11 @@ export function withAskedSettings(
   context: EngineContext,
   { record, settings = {} }: { readonly record: ContainerRecord; readonly settings?: SettingMap | undefined },
 ): { readonly record: ContainerRecord; readonly warnings: readonly string[] } {
-  const facts = settingFacts(context, record);
   const profiles = record.request.profiles ?? [defaultProfile];
+  const isPlain = Object.keys(settings).length === 0 && findProfiles(context, profiles).every((profile) => Object.keys(profile.settings).length === 0);
+  // What most containers are: nothing is to be looked up for them.
+  if (isPlain) return { record: withRequest(record, { profiles: profiles.length === 0 ? undefined : profiles }), warnings: [] };
+  const facts = settingFacts(context, record);
   const own = Object.entries(settings).map(([name, text]) => [name, canonicalSetting(name, text)] as const);
   const wanted = planSettings({ ...ownSettings(record, facts), ...Object.fromEntries(own) }, findProfiles(context, profiles));
   return planSettled(context, record, withSettings(record, wanted, { names: profiles, facts }), facts);

@@ -122,6 +122,8 @@ export async function followProfiles(context: EngineContext): Promise<void> {
     const names = record.request.profiles ?? [];
     if (names.length === 0) continue;
     try {
+      const isEmpty = findProfiles(context, names).every(({ settings }) => Object.keys(settings).length === 0);
+      if (isEmpty && Object.keys(record.inherited ?? {}).length === 0) continue;
       const facts = settingFacts(context, record);
       const wanted = withSettings(record, planSettings(ownSettings(record, facts), findProfiles(context, names)), { names, facts });
       if (JSON.stringify([wanted.request, wanted.inherited]) !== JSON.stringify([record.request, record.inherited]))
