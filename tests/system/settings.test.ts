@@ -39,7 +39,8 @@ describe('settings from the command line', { skip: whyNot() }, () => {
     await using engine = await startEngine();
     await engine.must('template', 'build', 'busybox');
     await engine.must('profile', 'create', 'small', 'limits.pids=100');
-    for (const name of ['web1', 'web2', 'web3']) await engine.must('run', '-d', '--name', name, '--profile', 'small', 'busybox', 'sleep', '1000');
+    for (const name of ['web1', 'web2', 'web3'])
+      await engine.must('run', '-d', '--name', name, '--profile', 'small', 'busybox', 'sleep', '1000');
     for (let round = 1; round <= 5; round++) {
       const change = engine.spawn('profile', 'set', 'small', `limits.pids=${100 + round}`, `limits.memory=${50 + round}M`);
       const ended = new Promise((resolve) => change.on('close', resolve));

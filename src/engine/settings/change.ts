@@ -53,7 +53,8 @@ export function withAskedSettings(
   { record, settings = {} }: { readonly record: ContainerRecord; readonly settings?: SettingMap | undefined },
 ): { readonly record: ContainerRecord; readonly warnings: readonly string[] } {
   const profiles = record.request.profiles ?? [defaultProfile];
-  const isPlain = Object.keys(settings).length === 0 && findProfiles(context, profiles).every((profile) => Object.keys(profile.settings).length === 0);
+  const isPlain =
+    Object.keys(settings).length === 0 && findProfiles(context, profiles).every((profile) => Object.keys(profile.settings).length === 0);
   // What most containers are: nothing is to be looked up for them.
   if (isPlain) return { record: withRequest(record, { profiles: profiles.length === 0 ? undefined : profiles }), warnings: [] };
   const facts = settingFacts(context, record);
