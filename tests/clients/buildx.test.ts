@@ -262,6 +262,19 @@ describe("builds by BuildKit's clients", { skip: reason }, () => {
     }
   });
 
+  test('a client without a session sends its context with the request', {
+    skip: findProgram('curl') === null ? 'curl is not installed' : false,
+  }, async () => {
+    const script = `tar -C "$1" -c . | curl -sS --unix-socket "$0" -X POST -H 'Content-Type: application/x-tar' --data-binary @- "http://engine/v1.45/build?$2"`;
+    const post = (query: string): Promise<Outcome> => runCommand('sh', ['-c', script, engine.socket, context, query]);
+    const lines = (await post('version=2&t=posted&networkmode=none')).stdout.trim().split(/\r?\n/);
+    const { id, aux } = JSON.parse(lines.at(-1) ?? '') as { id: string; aux: { ID: string } };
+    assert.equal(id, 'moby.image.id');
+    assert.equal((await engine.must('images', '--no-trunc', '-q', 'posted')).trim(), aux.ID);
+    assert.match((await post('version=2&remote=client-session')).stdout, /the client has no session/);
+    assert.match((await post('version=2&session=none')).stdout, /no active session for none/);
+  });
+
   describe('docker before it had plugins for builds', {
     skip: old === undefined ? 'docker 20.10 is not installed (Debian package docker.io)' : false,
   }, () => {

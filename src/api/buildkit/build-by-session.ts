@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { type OrlopError, toOrlopError } from '#errors';
 import { type Exchange, formatErrorAnswer } from '#api/http';
 import { statusType } from './messages/control.ts';
@@ -31,10 +32,10 @@ export async function buildBySession(parts: BuildParts, uploads: Uploads, exchan
   };
   try {
     const { result } = await runBuild(parts, {
-      ref,
+      ref: ref === '' ? randomBytes(16).toString('hex') : ref,
       session: query.text('session'),
       attributes,
-      ...(query.text('remote') === uploadRemote ? { context: uploads.take(ref, signal) } : {}),
+      ...contextOf(uploads, ref, exchange),
       exporters,
       entitlements: query.text('networkmode') === 'host' ? ['network.host'] : [],
       cacheImports: textsOf(exchange, 'cachefrom').map((ref) => `type=registry,ref=${ref}`),
@@ -50,6 +51,12 @@ export async function buildBySession(parts: BuildParts, uploads: Uploads, exchan
   await last;
 }
 
+/** A tar that the client sends: with the request, or in one of its own. */
+function contextOf(uploads: Uploads, ref: string, { query, body, signal }: Exchange): { readonly context?: AsyncIterable<Uint8Array> } {
+  if (query.text('remote') === '') return { context: body };
+  return query.text('remote') === uploadRemote ? { context: uploads.take(ref, signal) } : {};
+}
+
 /** The query as the frontend's attributes. */
 function attributesOf(exchange: Exchange): Attributes {
   const { query } = exchange;
@@ -58,7 +65,8 @@ function attributesOf(exchange: Exchange): Attributes {
     if (value !== '') attributes[name] = value;
   };
   const remote = query.text('remote');
-  put('context', remote === 'client-session' ? '' : remote === uploadRemote ? 'http://buildkit-session/upload' : remote);
+  const isSent = remote === '' || remote === uploadRemote;
+  put('context', remote === 'client-session' ? '' : isSent ? 'http://buildkit-session/upload' : remote);
   put('filename', query.text('dockerfile'));
   put('target', query.text('target'));
   put('platform', query.text('platform'));

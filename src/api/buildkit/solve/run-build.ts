@@ -18,6 +18,7 @@ import { createProgress, definitionStep, exported } from './progress.ts';
 export interface WantedBuild {
   /** The client's own name for it. */
   readonly ref: string;
+  /** Its session's id; empty for a client that has none, and whose context comes with its request. */
   readonly session: string;
   readonly attributes: Attributes;
   /** The context, when it does not come in the session. */
@@ -48,10 +49,13 @@ export interface BuildParts {
 export async function runBuild({ backend, sessions }: BuildParts, wanted: WantedBuild): Promise<Built> {
   const plan = planAttributes(wanted.attributes);
   const { output, names } = planOutputs(wanted.exporters);
-  const session = await sessions.find(wanted.session, wanted.signal);
+  const session = wanted.session === '' ? null : await sessions.find(wanted.session, wanted.signal);
   const others = await findOthers(sessions, plan, wanted.signal);
-  const signal = AbortSignal.any([wanted.signal, ...[session, ...others.values()].map(({ services }) => services.closed)]);
-  const holderOf: HolderOf = (directory) => others.get(directory) ?? session;
+  const signal = AbortSignal.any([
+    wanted.signal,
+    ...[...(session === null ? [] : [session]), ...others.values()].map(({ services }) => services.closed),
+  ]);
+  const holderOf: HolderOf = (directory) => others.get(directory) ?? session ?? nobody();
   const toStatus = createProgress(wanted.ref);
   let text = '';
   const report = (event: BuildEvent): void => {
@@ -78,14 +82,14 @@ export async function runBuild({ backend, sessions }: BuildParts, wanted: Wanted
       id: wanted.ref,
       ...contextsOf(holderOf, plan, definition, signal),
       ...(wanted.context === undefined ? {} : { context: wanted.context }),
-      client: createBuildClient(session),
+      ...(session === null ? {} : { client: createBuildClient(session) }),
       report(event) {
         lastMs = Date.now();
         report(event);
       },
       // Clients number their outputs.
-      output: (archive) => sendArchive(session, archive, 0, signal),
-      outputFiles: (files) => sendFiles(session, files, 0, signal),
+      output: (archive) => sendArchive(session ?? nobody(), archive, 0, signal),
+      outputFiles: (files) => sendFiles(session ?? nobody(), files, 0, signal),
       signal,
     });
     if (result.id !== '' && output === 'image') wanted.report(exported(wanted.ref, result, lastMs));
@@ -93,6 +97,14 @@ export async function runBuild({ backend, sessions }: BuildParts, wanted: Wanted
   } catch (thrown) {
     throw placed(inTheirWords(thrown, signal), { name: plan.dockerfile, text });
   }
+}
+
+function nobody(): never {
+  throw new OrlopError(
+    'failed-precondition',
+    'BUILDKIT_NO_SESSION',
+    'the client has no session that could be asked for files, and takes none',
+  );
 }
 
 /** The session that a directory of the client's is in. */
@@ -151,9 +163,14 @@ function contextsOf(
   const contexts = new Map<number, ContextSource>();
   for (const [stream, directory] of directories) contexts.set(stream, { files: receiveFiles(holderOf(directory), { directory }, signal) });
   if (context.kind === 'remote') return { contexts };
-  if (context.kind === 'upload') return { context: readUpload(holderOf('context'), context.path, signal), contexts };
+  if (context.kind === 'upload') return { context: uploadOf(holderOf, context.path, signal), contexts };
   const exclude = ignoreText === undefined ? [] : readIgnorePatterns(ignoreText);
   return { context: { files: receiveFiles(holderOf(context.name), { directory: context.name, exclude }, signal) }, contexts };
+}
+
+/** Asked for when it is read: it may have come in another way. */
+async function* uploadOf(holderOf: HolderOf, path: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  yield* readUpload(holderOf('context'), path, signal);
 }
 
 /** What people search for. */
