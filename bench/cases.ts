@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { projectRoot } from '../scripts/rooms.ts';
+import { build } from './build.ts';
 import { findLeftCgroups, lifeOf, writeBundle } from './bundle.ts';
 import { image, openEngine, type BenchEngine } from './engine.ts';
 import { compare, throughput, timeCommand, type Contender } from './measure.ts';
@@ -193,5 +194,6 @@ export const cases: Readonly<Record<string, (bench: Bench) => Row[] | Promise<Ro
   names: ({ scratch, rounds }) => names(scratch, Math.min(rounds, 10)),
   networks,
   network: ({ rounds }) => network(Math.min(rounds, 5)),
+  build: (bench) => build({ ...bench, rounds: Math.min(bench.rounds, 5) }),
   after: afterWork,
 };
