@@ -8,7 +8,7 @@ import type { LayerRows } from './metadata/layer-rows.ts';
 import type { Turnovers } from './metadata/turnovers.ts';
 import type { Metadata } from './metadata/types.ts';
 import { releaseLimit } from './snapshots/snapshotter.ts';
-import { finishTurnover, nextUpper } from './snapshots/turnover.ts';
+import { finishTurnover, nextDisk, nextUpper } from './snapshots/turnover.ts';
 import type { ChainId, ReconcileReport } from './types.ts';
 import type { BackgroundTasks } from './background.ts';
 
@@ -51,8 +51,7 @@ export async function reconcile(parts: ReconcilerParts): Promise<ReconcileReport
   const present = new Set(directories);
   // Made for a turnover that did not come about.
   for (const id of rows) {
-    const next = nextUpper(layout, id);
-    if (existsSync(next)) await rename(next, layout.temporary('upper'));
+    for (const next of [nextUpper(layout, id), nextDisk(layout, id)]) if (existsSync(next)) await rename(next, layout.temporary('upper'));
   }
 
   for (const name of readdirSync(layout.ingest)) {

@@ -209,7 +209,7 @@ export interface Snapshotter {
     /** `onRead`: all has been read; it need not hold still while the copy gets to disk. */
     options?: Pick<AdoptOptions, 'stubs'> & { readonly onRead?: () => Promise<void> },
   ): Promise<Layer | null>;
-  /** Gives the container an empty writable part on top of another chain; what it wrote goes. As `push`. Failed-precondition `STORE_LIMITED_SNAPSHOT` when its size is limited. */
+  /** Gives the container an empty writable part on top of another chain; what it wrote goes. Its limit stays. As `push`. */
   reset(
     containerId: string,
     chain: ChainId | null,

@@ -40,6 +40,16 @@ export async function keepPaths(context: EngineContext, { paths, from, to, conta
   if (outermost.length === 0) return;
   if (outermost.includes('/'))
     throw new OrlopError('invalid-argument', 'ENGINE_KEEPS_ALL', 'the whole root cannot be kept: nothing would be new');
+  if (from.disk !== null) {
+    throw new OrlopError(
+      'unimplemented',
+      'ENGINE_KEEPS_ON_DISK',
+      `container ${container} has a disk of its own size: nothing of it can be kept yet`,
+      {
+        hint: 'copy what you need out with orlop cp, and back in afterwards',
+      },
+    );
+  }
   const { addon } = context;
   await using open = new AsyncDisposableStack();
   const held = (descriptor: number): number => open.adopt(descriptor, (one) => addon.close(one));

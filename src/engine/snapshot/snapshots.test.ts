@@ -117,6 +117,20 @@ describe('snapshots', { skip: whyNoEngine() }, () => {
     assert.equal(await lines(next), 2);
   });
 
+  test('a container whose disk has a size comes back too, and keeps the size', async () => {
+    const id = await bench.create(['sh', '-c', script], { storageOptions: { size: '32M' } });
+    await runOnce(id);
+    await bench.engine.snapshots.take(id, {});
+    await runOnce(id);
+    await bench.engine.snapshots.restore(id, 'snap0', {});
+    assert.equal(await lines(id), 1);
+    await runOnce(id);
+    assert.equal(await lines(id), 2);
+    assert.equal(bench.engine.containers.inspect(id).request.storageOptions?.['size'], '32M');
+    const { id: copy } = await bench.engine.snapshots.copy(id, {});
+    assert.equal(await lines(copy), 2);
+  });
+
   test('many snapshots do not make a chain without end', async () => {
     const id = await bench.create(['sh', '-c', script]);
     for (let count = 0; count < 68; count += 1) {

@@ -91,7 +91,6 @@ export function limitedSnapshot(containerId: string): OrlopError {
   return new OrlopError(
     'failed-precondition',
     'STORE_LIMITED_SNAPSHOT',
-    `the disk of container ${containerId.slice(0, 12)} has a limited size: its files cannot be exchanged`,
-    { hint: 'make a copy of the snapshot: orlop copy CONTAINER/SNAPSHOT NEW' },
+    `the writable part of container ${containerId.slice(0, 12)} has a limited size, or is a whole copy: it cannot become a layer by a rename`,
   );
 }

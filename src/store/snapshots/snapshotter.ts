@@ -191,14 +191,33 @@ export function createSnapshotter(parts: SnapshotterParts, driver: Driver): Owne
       }
     },
     async reset(containerId, chain, { prepare, ...change }) {
-      if (isLimited(containerId)) throw limitedSnapshot(containerId);
+      const isImage = isLimited(containerId) && limits.hasImage(layout.container(containerId));
+      const upper = join(layout.container(containerId), 'upper');
       const lower = absolute(chain);
+      const fill = async (directory: string): Promise<void> => {
+        if (!isImage) limits.join(directory, upper);
+        await driver.fill(directory, lower);
+        await prepare?.(directory);
+      };
+      const makeDisk = async (path: string): Promise<void> => {
+        const place = layout.temporary('disk');
+        mkdirSync(place, { mode: 0o700 });
+        try {
+          await limits.make(place, {
+            temporary: layout.temporary('disk'),
+            sizeBytes: limits.sizeOf(layout.container(containerId), 'upper') ?? 0,
+            async fill(making) {
+              await fillWritable(parts, driver, making, lower);
+              await prepare?.(driver.isWhole ? making.root : join(making.root, 'upper'));
+            },
+          });
+          await rename(join(place, 'disk.ext4'), path);
+        } finally {
+          await removeTree(addon, place);
+        }
+      };
       try {
-        const fill = async (directory: string): Promise<void> => {
-          await driver.fill(directory, lower);
-          await prepare?.(directory);
-        };
-        await turnOver(parts, { containerId, layer: null, chain, change, fill });
+        await turnOver(parts, { containerId, layer: null, chain, change, fill, ...(isImage ? { makeDisk } : {}) });
       } catch (error) {
         throw diskError(error, `container ${containerId}`, layout.containers);
       }

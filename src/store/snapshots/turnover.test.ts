@@ -7,9 +7,9 @@ import { createInterface } from 'node:readline';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { isOrlopError } from '#errors';
 import { parseDigest } from '#oci';
 import { AT_FDCWD, loadAddon, S_IFCHR } from '#sys';
+import { mountLoopDisk, onFileSystem } from '../testing/loop-disk.ts';
 import { asRoot, openTemporaryStore, temporaryDirectory, type TemporaryStore } from '../testing/temporary-store.ts';
 import { openStore } from '../store.ts';
 import type { ChainId, RootChange, Store } from '../types.ts';
@@ -118,16 +118,40 @@ test('one tree may be two layers, and stays as long as either', asRoot, async (t
   assert.equal(again.metadata.containers.get('c')?.chain, alias.chainId);
 });
 
-test('a directory of limited size is copied, and cannot be exchanged', asRoot, async (t) => {
-  const { store } = await openTemporaryStore(t);
+async function checkLimited(t: TestContext, disk?: string): Promise<void> {
+  const opened = await openTemporaryStore(t, disk === undefined ? {} : { disk });
+  const { store } = opened;
   store.metadata.containers.insert({ id: 'l', name: 'l', kind: 'app', createdNs: 1n, image: null, chain: null, record: '{}' });
-  await store.snapshots.prepare('l', null, { sizeBytes: 32 * 1024 * 1024 });
+  const size = 32 * 1024 * 1024;
+  await store.snapshots.prepare('l', null, { sizeBytes: size });
   using lease = store.leases.create();
   assert.equal(store.snapshots.canPush('l'), false);
   assert.equal(await store.snapshots.keep(lease, 'l', null), null);
-  const change = { commit: () => assert.fail(), undo: () => assert.fail() };
-  await assert.rejects(store.snapshots.reset('l', null, change), (error) => isOrlopError(error, 'failed-precondition'));
-});
+  const write = async (name: string): Promise<void> => {
+    const snapshot = await store.snapshots.locate('l', null);
+    await using image = await store.snapshots.openDisk(snapshot);
+    writeFileSync(join(image?.path ?? store.root, snapshot.upper, name), name);
+  };
+  await write('a');
+  const layer = (await store.snapshots.keep(lease, 'l', null)) ?? assert.fail();
+  await write('b');
+  const change = { commit: (chain: ChainId | null) => store.metadata.containers.update('l', { chain }), undo: () => assert.fail() };
+  await store.snapshots.reset('l', layer.chainId, change);
+  assert.equal(store.snapshots.limitOf('l'), size, 'the limit is that of before');
+  await write('c');
+  assert.deepEqual(
+    (await store.snapshots.changesBetween({ chain: null }, { containerId: 'l', chain: layer.chainId })).map(({ path }) => path),
+    ['/a', '/c'],
+  );
+  await store.snapshots.remove('l');
+  store.metadata.containers.remove('l');
+}
+
+test('a writable part of limited size is copied, and goes back to a new disk of that size', asRoot, (t) => checkLimited(t));
+
+test('one that is limited by quotas keeps its limit when it goes back', onFileSystem('ext4 with project quotas'), (t) =>
+  checkLimited(t, mountLoopDisk(t, 'ext4 with project quotas')),
+);
 
 /** Lets the child work for a while and kills it; answers what it said last of each kind. */
 async function churn(root: string, extraMs: number): Promise<Map<string, number>> {

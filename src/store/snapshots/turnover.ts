@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, statSync } from 'node:fs';
-import { rename, rmdir } from 'node:fs/promises';
+import { open, rename, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Addon, AT_FDCWD, removeTree, syncDirectory } from '#sys';
 import type { BackgroundTasks } from '../background.ts';
@@ -16,6 +16,8 @@ import type { ChainId, Layer, RootChange } from '../types.ts';
  *     3  upper -> layers/<layer>/fs       or into ingest/
  *     4  upper.next -> upper
  *     5  when that is on disk, the row of the turnover goes; nobody waits for it
+ *
+ * A container whose writable part is in a disk of its own gets a new disk in the same way: `disk.ext4.next` takes the place of `disk.ext4`, in one rename.
  *
  * Cut off before 2 is on disk, nothing has happened, and opening the store clears away what 1 made. After it, opening the store does 3 to 5 (`finishTurnover`): as long as there is
  * an `upper.next`, or the layer has no tree, `upper` is still the old directory, or gone already.
@@ -41,23 +43,34 @@ export interface TurnoverWish {
   /** Makes of an empty directory what the writable one is to be at first. */
   readonly fill: (directory: string) => Promise<void> | void;
   readonly change: RootChange;
+  /** The writable part is a disk: makes a new one of this name. */
+  readonly makeDisk?: (path: string) => Promise<void>;
 }
 
 export function nextUpper(layout: Layout, containerId: string): string {
   return join(layout.container(containerId), 'upper.next');
 }
 
+export function nextDisk(layout: Layout, containerId: string): string {
+  return join(layout.container(containerId), 'disk.ext4.next');
+}
+
 /** All or nothing, whatever fails; see above. */
-export async function turnOver(parts: TurnoverParts, { containerId, layer, chain, fill, change }: TurnoverWish): Promise<void> {
+export async function turnOver(parts: TurnoverParts, { containerId, layer, chain, fill, change, makeDisk }: TurnoverWish): Promise<void> {
   const { layout, addon, rows, turnovers, transaction } = parts;
-  const next = nextUpper(layout, containerId);
+  const next = makeDisk === undefined ? nextUpper(layout, containerId) : nextDisk(layout, containerId);
   await parts.settling.get(containerId);
   await using undo = new AsyncDisposableStack();
   await removeTree(addon, next);
-  mkdirSync(next, { mode: 0o700 });
   undo.defer(() => removeTree(addon, next));
-  await fill(next);
-  const made = [next, layout.container(containerId)];
+  if (makeDisk === undefined) {
+    mkdirSync(next, { mode: 0o700 });
+    await fill(next);
+  } else {
+    await makeDisk(next);
+    await syncFile(next);
+  }
+  const made = [layout.container(containerId), ...(makeDisk === undefined ? [next] : [])];
   if (layer !== null) {
     const home = layout.layer(layer.chainId);
     mkdirSync(home, { mode: 0o700 });
@@ -105,6 +118,8 @@ async function moveDirectories(
   { layout, addon, background }: Pick<TurnoverParts, 'layout' | 'addon' | 'background'>,
   { containerId, layer }: Turnover,
 ): Promise<void> {
+  const disk = nextDisk(layout, containerId);
+  if (existsSync(disk)) return rename(disk, disk.slice(0, -'.next'.length));
   const upper = join(layout.container(containerId), 'upper');
   const next = nextUpper(layout, containerId);
   if (layer !== null && existsSync(upper) && !existsSync(next) && !existsSync(treeOf(layout, layer))) makeNext(addon, upper, next);
@@ -129,6 +144,11 @@ function makeNext(addon: Addon, upper: string, next: string): void {
   mkdirSync(next, { mode: 0o700 });
   addon.fchownat(AT_FDCWD, next, uid, gid, 0);
   addon.fchmodat(AT_FDCWD, next, mode & 0o7777, 0);
+}
+
+async function syncFile(path: string): Promise<void> {
+  await using file = await open(path, 'r');
+  await file.sync();
 }
 
 async function settle({ layout }: Pick<TurnoverParts, 'layout'>, { containerId, layer }: Turnover): Promise<void> {

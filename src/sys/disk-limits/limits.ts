@@ -42,6 +42,10 @@ export function createDiskLimits(addon: Addon, root: string): DiskLimits {
       if (way === 'image-file') throw limitedFromTheStart();
       await resizeProject(addon, place, parts, sizeBytes);
     },
+    join(directory, other) {
+      const project = projectOf(addon, other);
+      if (project !== null) markDirectory(addon, directory, project);
+    },
     release(place, parts) {
       for (const part of parts) releaseProject(addon, join(place, part));
     },

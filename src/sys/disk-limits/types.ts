@@ -49,6 +49,8 @@ export interface DiskLimits {
    * image file would have to shrink or to be made afterwards.
    */
   resize(place: string, parts: readonly string[], sizeBytes: number): Promise<void>;
+  /** What is made in this empty directory counts with the other one. */
+  join(directory: string, other: string): void;
   /** Gives back what the kernel keeps of the limit, before the place is removed. Can be repeated; a place or part that is missing is fine. */
   release(place: string, parts: readonly string[]): void;
 }
