@@ -159,6 +159,13 @@ describe("builds by BuildKit's clients", { skip: reason }, () => {
       assert.match(execFileSync('tar', ['-tf', archive]).toString(), /^in\/a\.txt$/m);
     });
 
+    test('a step that says very much is cut short, and its build is told to the end', async () => {
+      const loud = write('loud', 'FROM busybox\nRUN yes abcdefghijklmnopqrstuvwxyz | head -c 30000000\n');
+      const outcome = await build({}, '-t', 'loud', '-f', loud, context);
+      assert.equal(outcome.code, 0, outcome.stderr.slice(-500));
+      assert.match(outcome.stderr, /output clipped, log limit 2MiB reached[^]*naming to loud/);
+    });
+
     test('checks are answered without building', async () => {
       const doubtful = write('doubtful', 'FROM busybox as x\nRUN exit 1\n');
       const checked = await build({}, '--check', '-f', doubtful, context);

@@ -42,6 +42,17 @@ describe('what is drawn', () => {
     );
   });
 
+  test('a step that talks without end is cut short, and only it', () => {
+    const toStatus = createProgress('ref');
+    const say = (step: string): string => {
+      const data = toStatus({ type: 'log', step, stream: 'stdout', text: 'x'.repeat(1_000_000) })?.logs?.[0]?.data;
+      return data === undefined ? '' : Buffer.from(data).toString().slice(-41);
+    };
+    const said = Array.from({ length: 4 }, () => say('0.1'));
+    assert.deepEqual([said[2], said[3]], ['[output clipped, log limit 2MiB reached]\n', '']);
+    assert.match(say('0.2'), /^x+$/);
+  });
+
   test('two builds have no vertex in common', () => {
     const [one, other] = ['a', 'b'].map((ref) => createProgress(ref)(start())?.vertexes?.[0]?.digest);
     assert.notEqual(one, other);

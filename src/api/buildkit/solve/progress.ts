@@ -6,6 +6,7 @@ import { type Status, timestampOf, type Vertex } from '../messages/control.ts';
 export function createProgress(ref: string): (event: BuildEvent) => Status | null {
   const known = new Map<string, Vertex>();
   const digests = (step: string): string => `sha256:${createHash('sha256').update(`${ref}\0${step}`).digest('hex')}`;
+  const clip = createClip();
   let source: { readonly filename: string; readonly data: Buffer; readonly language: string } | undefined;
   return (event) => {
     switch (event.type) {
@@ -24,8 +25,11 @@ export function createProgress(ref: string): (event: BuildEvent) => Status | nul
         return { vertexes: [{ ...vertex, cached: event.cached, completed: timestampOf(event.atMs), ...error }] };
       }
       case 'log': {
-        const stream = event.stream === 'stdout' ? 1 : 2;
-        return { logs: [{ vertex: digests(event.step), timestamp: timestampOf(Date.now()), stream, data: Buffer.from(event.text) }] };
+        const data = clip(event.step, Buffer.from(event.text));
+        if (data === null) return null;
+        return {
+          logs: [{ vertex: digests(event.step), timestamp: timestampOf(Date.now()), stream: event.stream === 'stdout' ? 1 : 2, data }],
+        };
       }
       case 'progress': {
         if (!known.has(event.step)) return null;
@@ -58,6 +62,21 @@ export function createProgress(ref: string): (event: BuildEvent) => Status | nul
       case 'container':
         return null;
     }
+  };
+}
+
+/** As much of what one step says is told, as with BuildKit: its clients leave three seconds after a build, whether they have read all of it or not. */
+const longestLog = 2 * 1024 * 1024;
+
+/** What is left to tell of a step's words; null: nothing. */
+function createClip(): (step: string, data: Buffer) => Buffer | null {
+  const told = new Map<string, number>();
+  return (step, data) => {
+    const before = told.get(step) ?? 0;
+    told.set(step, before + data.length);
+    if (before >= longestLog) return null;
+    if (before + data.length < longestLog) return data;
+    return Buffer.concat([data.subarray(0, longestLog - before), Buffer.from('\n[output clipped, log limit 2MiB reached]\n')]);
   };
 }
 
