@@ -6,6 +6,8 @@ import { findBlockDevice } from '../spec/devices.ts';
 import { planLimits } from '../spec/plan-limits.ts';
 import { limitsToResources } from '../spec/resources.ts';
 import { checkHostLimits, readHostResources } from './host-limits.ts';
+import { settingFacts } from '../settings/facts.ts';
+import { withoutStaleOnce } from '../settings/plan-change.ts';
 import { isActive } from './record.ts';
 
 /** Changes limits and restart policy, in Docker's words when that cannot be. The kernel is asked first: what it refuses is not written down. Answers warnings. */
@@ -29,7 +31,8 @@ export async function updateContainer(context: EngineContext, ref: string, asked
       ...(Object.keys(limits.whole).length === 0 ? {} : { limits: limits.whole }),
       ...(change.restartPolicy === undefined ? {} : { restartPolicy: change.restartPolicy }),
     };
-    saveRecord(context, container, { ...record, request });
+    const facts = settingFacts(context, record);
+    saveRecord(context, container, withoutStaleOnce(record, { ...record, request }, facts));
     publishContainerEvent(context, container, 'update');
   });
   return planned.warnings;

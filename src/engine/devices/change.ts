@@ -1,5 +1,5 @@
 import { existsSync, rmSync } from 'node:fs';
-import { OrlopError } from '#errors';
+import { isOrlopError, OrlopError } from '#errors';
 import { changeMounts, openCgroup, type IdMap, type NewMount } from '#runtime';
 import { AT_EMPTY_PATH, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY, openNamespace, readMountinfo, S_IFDIR, S_IFMT } from '#sys';
 import { checkDevice, type DeviceConfig, type EndpointWishes } from '#wire';
@@ -81,7 +81,7 @@ async function changeDevice(context: EngineContext, ref: string, device: string,
 async function removeDevice(context: EngineContext, ref: string, device: string): Promise<void> {
   const container = context.table.find(ref);
   const config = container.record.request.namedDevices?.[device];
-  if (config?.['type'] === 'nic') await disconnectContainer(context, config['network'] ?? '', container.record.id, { force: false });
+  if (config?.['type'] === 'nic') await leave(context, container, config['network'] ?? '');
   await context.queues.run(container.record.id, async () => {
     const before = container.record;
     const after = withoutDevice(before, device);
@@ -135,6 +135,15 @@ async function addPlace(context: EngineContext, container: LiveContainer, device
   await context.queues.run(container.record.id, async () => {
     saveRecord(context, container, withDevice(container.record, device, config, none));
   });
+}
+
+/** A place that somebody has given up already, and a copy's that it never had, are gone. */
+async function leave(context: EngineContext, { record }: LiveContainer, network: string): Promise<void> {
+  try {
+    await disconnectContainer(context, network, record.id, { force: false });
+  } catch (error) {
+    if (!isOrlopError(error) || !['ENGINE_NOT_CONNECTED', 'NETWORK_NOT_FOUND'].includes(error.code)) throw error;
+  }
 }
 
 function checkKind({ addon }: EngineContext, device: string, { type }: DeviceConfig, { mounts, nodes }: DeviceParts): void {

@@ -109,6 +109,24 @@ describe('devices of running containers', { skip: whyNoEngine() }, () => {
     });
   }
 
+  test('a copy has them too, and a restore leaves them', async () => {
+    const { devices, containers, snapshots } = bench.engine;
+    const id = await bench.run(['sleep', '1000'], { stopTimeoutS: 0 });
+    await snapshots.take(id, { name: 'before' });
+    await devices.add(id, 'memory', { type: 'tmpfs', path: '/scratch', size: '8M' });
+    const copy = await snapshots.copy(id, {});
+    await containers.start(copy.id);
+    await containers.stop(id, {});
+    await snapshots.restore(id, 'before', {});
+    await containers.start(id);
+    for (const one of [id, copy.id]) {
+      assert.equal(await inside(one, 'df /scratch | grep -c 8192'), '1');
+      await devices.remove(one, 'memory');
+      assert.equal(await inside(one, 'mount | grep -c scratch'), '0');
+      await containers.remove(one, { force: true });
+    }
+  });
+
   test('a device that cannot be added is not there afterwards', async () => {
     const id = await bench.run(['sleep', '1000']);
     const tries: Record<string, string>[] = [
@@ -124,6 +142,23 @@ describe('devices of running containers', { skip: whyNoEngine() }, () => {
       assert.deepEqual(bench.engine.containers.inspect(id).mounts, []);
     }
     await bench.engine.containers.remove(id, { force: true });
+  });
+
+  test('a place in a network comes and goes, also one that was given up by hand', async () => {
+    const { engine } = bench;
+    await engine.networks.create({ name: 'behind' });
+    const id = await bench.run(['sleep', '1000'], { network: 'bridge', stopTimeoutS: 0 });
+    const links = (): Promise<string> => inside(id, 'ip -o link | wc -l');
+    const before = await links();
+    for (const byHand of [false, true]) {
+      await engine.devices.add(id, 'lan', { type: 'nic', network: 'behind' });
+      assert.equal(await links(), String(Number(before) + 1));
+      if (byHand) await engine.networks.disconnect('behind', id, {});
+      await engine.devices.remove(id, 'lan');
+      assert.equal(await links(), before);
+    }
+    await engine.containers.remove(id, { force: true });
+    await engine.networks.remove('behind');
   });
 
   test('links of the container lead a device nowhere on the host', async () => {

@@ -68,3 +68,10 @@ export function withoutDevice(record: ContainerRecord, device: string): Containe
     request: { ...request, namedDevices, ...(others.length === 0 ? {} : { devices: others }) },
   };
 }
+
+/** A copy's record, whose mounts were planned anew, with those of its named devices. Pure. */
+export function withNamedMounts(record: ContainerRecord, volumePath: (name: string) => string | null): ContainerRecord {
+  const named = Object.entries(record.request.namedDevices ?? {}).flatMap(([device, config]) => partsOf(device, config, volumePath).mounts);
+  const places = new Set(record.mounts.map(({ target }) => target));
+  return { ...record, mounts: [...record.mounts, ...named.filter(({ target }) => !places.has(target))] };
+}

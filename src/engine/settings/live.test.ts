@@ -78,6 +78,11 @@ describe('settings of running containers', { skip: whyNoEngine() }, () => {
     const id = await sleeper({ limits: { pids: 30 } });
     await bench.engine.settings.change(id, { set: { 'limits.pids': '20' }, once: true });
     assert.equal(heldTo(id).pids, 20);
+    await bench.engine.containers.update(id, { limits: { pids: 30 } });
+    await bench.engine.settings.change(id, { set: { 'limits.pids': '25' }, once: true });
+    await bench.engine.containers.update(id, { limits: { pids: 31 } });
+    assert.equal(bench.engine.settings.show(id).settings[0]?.inForce, undefined, 'an update for good is in force');
+    await bench.engine.containers.update(id, { limits: { pids: 30 } });
     await bench.engine.containers.restart(id, { timeoutS: 0 });
     assert.equal(heldTo(id).pids, 30);
     await bench.engine.containers.remove(id, { force: true });

@@ -99,10 +99,14 @@ function withPending(before: ContainerRecord, after: ContainerRecord, facts: Set
     const inForce = old === undefined ? (readSetting(before, name, facts) ?? null) : old;
     if (inForce !== (readSetting(after, name, facts) ?? null)) pending[name] = inForce;
   }
-  const once = Object.fromEntries(
-    Object.entries(after.run.once ?? {}).filter(([name]) => readSetting(before, name, facts) === readSetting(after, name, facts)),
-  );
-  return { ...after, run: { ...after.run, pending, once } };
+  return withoutStaleOnce(before, { ...after, run: { ...after.run, pending } }, facts);
+}
+
+/** What was for this run only is over once the same is changed for good, by whatever way. Pure. */
+export function withoutStaleOnce(before: ContainerRecord, after: ContainerRecord, facts: SettingFacts): ContainerRecord {
+  if (after.run?.once === undefined) return after;
+  const once = Object.entries(after.run.once).filter(([name]) => readSetting(before, name, facts) === readSetting(after, name, facts));
+  return { ...after, run: { ...after.run, once: Object.fromEntries(once) } };
 }
 
 function planOnce(

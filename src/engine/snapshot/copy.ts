@@ -1,3 +1,4 @@
+import { withNamedMounts } from '../devices/named.ts';
 import { imageLabels } from '#image';
 import { type CopyRequest, type CopyResult, type CreateRequest, type EndpointWishes, leaseLabel } from '#wire';
 import { hostnameOf, makeContainer, nameInUse } from '../container/create.ts';
@@ -54,7 +55,8 @@ export async function copyContainer(context: EngineContext, ref: string, wish: C
   };
   // The image's own volumes are among the request's since the source was made.
   const noVolumes = { config: { volumes: [] } };
-  const record = withMounts(bare, await planMountsOf(context, request, noVolumes), noVolumes);
+  const mounted = withMounts(bare, await planMountsOf(context, request, noVolumes), noVolumes);
+  const record = withNamedMounts(mounted, (volume) => context.volumes.pathOf(volume));
   await context.queues.run(id, () => makeContainer(context, record, { init, networks, copyOf: source.record.hostname }));
   publishContainerEvent(context, source, 'copy', { copy: id, copyName: name });
   return { id, name, warnings: [...networks.warnings, ...warningsOf(record)] };

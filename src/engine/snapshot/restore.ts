@@ -12,7 +12,7 @@ import type { SnapshotRecord, SnapshotSettings } from './record.ts';
 import { changeOf } from './root.ts';
 
 /**
- * Who a container is and what it is connected to stays: name, addresses, networks, and what is mounted in it; so does the size of its disk. All else is as it was.
+ * Who a container is and what it is connected to stays: name, addresses, networks, what is mounted in it and given to it; so does the size of its disk. All else is as it was.
  */
 const kept = [
   'name',
@@ -26,6 +26,8 @@ const kept = [
   'volumes',
   'volumeDriver',
   'tmpfs',
+  'devices',
+  'namedDevices',
   'storageOptions',
   'autoRemove',
 ] as const satisfies readonly (keyof CreateRequest)[];
