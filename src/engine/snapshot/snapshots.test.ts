@@ -71,7 +71,7 @@ describe('snapshots', { skip: whyNoEngine() }, () => {
     assert.equal(bench.engine.snapshots.list(id)[0]?.wasRunning, true);
     assert.equal(bench.engine.containers.inspect(id).status, 'running');
     await assert.rejects(bench.engine.snapshots.restore(id, name, {}), (error) => isOrlopError(error, 'conflict'));
-    await bench.engine.containers.stop(id, {});
+    await bench.engine.containers.stop(id, { timeoutS: 1 });
     await bench.engine.snapshots.restore(id, name, {});
     assert.equal(await inside(id, 'etc/group'), 'absent', 'what was deleted stays deleted');
     assert.match(await inside(id, 'state'), /^one/);
