@@ -35,6 +35,6 @@ export const appFlags: readonly FlagSpec[] = [
   { name: 'link', kind: 'list', help: 'Know a container by a further name, in the default network (name[:alias])' },
   { name: 'pid', kind: 'text', help: 'PID namespace (host, container:NAME)' },
   { name: 'platform', kind: 'text', help: 'Platform of the image (os/architecture)' },
-  { name: 'runtime', kind: 'text', help: 'Runtime (orlop)', choices: ['orlop'] },
+  { name: 'runtime', kind: 'text', help: 'Runtime (orlop, also called runc)', choices: ['orlop', 'runc'] },
   { name: 'uts', kind: 'text', help: 'UTS namespace (host)', choices: ['host'] },
 ];
