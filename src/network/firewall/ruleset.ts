@@ -43,6 +43,8 @@ export function planRemoval(table: string): string {
 }
 
 /**
+ * Rules that every packet passes compare before they look anything up: three lookups were a twentieth of a bridge's throughput.
+ *
  * within    a bridge and itself, or another of the same network: containers of one network may talk
  * further   bridges of a network beyond its first
  * hidden    subnets whose packets leave with the host's address
@@ -54,8 +56,8 @@ const chains = `
   chain raw {
     type filter hook prerouting priority raw; policy accept;
     # Bridges let loopback addresses through (route_localnet), but only for the host's own connections.
-    iifname @bridges ip daddr 127.0.0.0/8 drop
-    iifname @bridges ip saddr 127.0.0.0/8 drop
+    ip daddr 127.0.0.0/8 iifname @bridges drop
+    ip saddr 127.0.0.0/8 iifname @bridges drop
     # What only passes a further bridge is looked at on the first: translated once, and not half.
     iifname @further fib daddr type != local notrack
   }
@@ -84,6 +86,8 @@ const chains = `
   }
   chain forward {
     type filter hook forward priority filter; policy accept;
+    # Its first packet was let through by what follows.
+    ct state established accept
     iifname . oifname vmap @within
     iifname @internal drop
     oifname @internal drop
