@@ -37,7 +37,7 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
   const { addon, prefix, logger } = options;
   const endpoints = createEndpointTable(options.state, stored);
   const socket = opened.use(openRouteSocket(addon));
-  const firewall = opened.use(openFirewall({ addon, table: tableName(prefix) }));
+  const firewall = opened.use(openFirewall({ addon, logger, table: tableName(prefix) }));
   const sweeper = opened.use(createSweeper(() => sweepBuried(socket, prefix), logger));
   const registry = createRegistry({ ...options, socket, firewall, endpoints, sweeper }, records);
   const bindingOf = ({ networkId }: Endpoint) => bindingOfNetwork(registry.byId(networkId));

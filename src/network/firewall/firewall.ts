@@ -1,15 +1,15 @@
 import { isOrlopError } from '#errors';
-import { addressToBytes } from '../addresses.ts';
+import type { Logger } from '#log';
 import * as n from '../netlink/constants.ts';
 import { openConversation, type Conversation } from '../netlink/conversation.ts';
 import { addElements, batchMarks, deleteElements, type Element } from '../netlink/netfilter.ts';
-import type { Request } from '../netlink/requests.ts';
 import { createSerial } from '../serial.ts';
 import type { NetworkCalls } from '../types.ts';
-import { encodeForward, formatChanges, planChanges, type Forward, type MapChange } from './forwards.ts';
-import { planSetChanges, type SetEntry } from './network-sets.ts';
+import { planForwardEntries, type Forward } from './forwards.ts';
+import { planNetworkEntries } from './network-sets.ts';
 import { applyRuleset } from './nft.ts';
-import { loopbackSet, planRemoval, planRuleset, type FirewalledNetwork } from './ruleset.ts';
+import { leftLoopback6, planRemoval, planRuleset, type FirewalledNetwork } from './ruleset.ts';
+import { planSetChanges, type SetChange } from './sets.ts';
 
 /** The firewall table of one engine. Changes follow each other; the table is touched first by `apply`. */
 export interface Firewall extends Disposable {
@@ -38,12 +38,11 @@ export interface FirewallOptions {
   readonly addon: NetworkCalls;
   /** Name of the table. */
   readonly table: string;
+  readonly logger: Logger;
 }
 
-/** More elements than these do not fit into one datagram: nft, which asks for larger buffers, takes them. */
+/** More elements than these do not fit into one datagram: nft, which asks for larger buffers, makes the table anew. */
 const mostElements = 1_500;
-
-const loopback6 = addressToBytes({ family: 6, value: 1n });
 
 interface State extends FirewallOptions {
   readonly byContainer: Map<string, readonly Forward[]>;
@@ -81,33 +80,26 @@ async function makeTable(state: State, networks: readonly FirewalledNetwork[]): 
 async function changeNetworks(state: State, networks: readonly FirewalledNetwork[]): Promise<void> {
   const before = state.networks;
   if (before === null) return makeTable(state, networks);
-  const { table } = state;
-  const changes = planSetChanges(before, networks);
-  if (changes.length === 0) return;
-  const requests = [
-    ...changes.flatMap(({ set, removed }) => deleteElements({ table, name: set }, removed.flatMap(elementsOf))),
-    ...changes.flatMap(({ set, added }) => addElements({ table, name: set }, added.flatMap(elementsOf))),
-  ];
-  try {
-    transact(state, requests);
-    state.networks = networks;
-  } catch {
-    // Somebody flushed the table or changed it: we know what it should be.
-    await makeTable(state, networks);
-  }
-}
-
-function elementsOf({ elements }: SetEntry): readonly Element[] {
-  return elements;
+  await changeTable(state, planSetChanges(planNetworkEntries(before), planNetworkEntries(networks)), networks);
 }
 
 async function leaveLoopback6(state: State): Promise<void> {
   state.leavesLoopback6 = true;
   if (state.networks === null) return;
+  await changeTable(state, planSetChanges([], [leftLoopback6]), state.networks);
+}
+
+/** All or none. Whatever is wrong with the table, flushed by somebody or changed: we know what it should be, and make it anew for these networks. */
+async function changeTable(state: State, changes: readonly SetChange[], networks: readonly FirewalledNetwork[]): Promise<void> {
+  if (changes.length === 0) return;
+  const count = changes.reduce((sum, { removed, added }) => sum + removed.length + added.length, 0);
+  if (count > mostElements) return makeTable(state, networks);
   try {
-    transact(state, addElements({ table: state.table, name: loopbackSet }, [{ key: loopback6 }]));
-  } catch {
-    await makeTable(state, state.networks);
+    transact(state, changes);
+    state.networks = networks;
+  } catch (error) {
+    state.logger.debug('the firewall table is not as it was left and is made anew', { table: state.table, error });
+    await makeTable(state, networks);
   }
 }
 
@@ -123,17 +115,16 @@ async function removeTable(state: State): Promise<void> {
 
 async function setForwards(state: State, containerId: string, forwards: readonly Forward[]): Promise<Forward[]> {
   const before = state.byContainer.get(containerId) ?? [];
-  const changes = planChanges(before, forwards);
+  const changes = planSetChanges(planForwardEntries(before), planForwardEntries(forwards));
   remember(state, containerId, forwards);
-  if (changes.length === 0 || state.networks === null) return [];
-  // Whatever is wrong with the table, flushed by somebody or changed: we know what it should be.
+  if (state.networks === null) return [];
   try {
-    await applyChanges(state, changes).catch(() => makeTable(state, state.networks ?? []));
+    await changeTable(state, changes, state.networks);
   } catch (error) {
     remember(state, containerId, before);
     throw error;
   }
-  return changes.flatMap(({ removed, added }) => [...removed, ...added]);
+  return changes.flatMap(({ removed, added }) => [...removed, ...added]).map(({ forward }) => forward);
 }
 
 function remember(state: State, containerId: string, forwards: readonly Forward[]): void {
@@ -141,19 +132,14 @@ function remember(state: State, containerId: string, forwards: readonly Forward[
   else state.byContainer.set(containerId, forwards);
 }
 
-async function applyChanges(state: State, changes: readonly MapChange[]): Promise<void> {
-  const count = changes.reduce((sum, { removed, added }) => sum + removed.length + added.length, 0);
-  if (count > mostElements) return applyRuleset(state.addon, formatChanges(state.table, changes));
-  const { table } = state;
-  const requests = [
-    ...changes.flatMap(({ map, removed }) => deleteElements({ table, name: map }, removed.map(encodeForward))),
-    ...changes.flatMap(({ map, added }) => addElements({ table, name: map }, added.map(encodeForward))),
-  ];
-  transact(state, requests);
-}
-
-function transact(state: State, requests: readonly Request[]): void {
+function transact(state: State, changes: readonly SetChange[]): void {
   state.conversation ??= openConversation(state.addon, n.NETLINK_NETFILTER);
+  const { table } = state;
+  const elementsOf = (entries: SetChange['added']): Element[] => entries.flatMap(({ elements }) => elements);
   const { begin, end } = batchMarks();
+  const requests = [
+    ...changes.flatMap(({ set, removed }) => deleteElements({ table, name: set }, elementsOf(removed))),
+    ...changes.flatMap(({ set, added }) => addElements({ table, name: set }, elementsOf(added))),
+  ];
   state.conversation.transact(begin, requests, end);
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { createLogger } from '#log';
 import { loadAddon } from '#sys';
 import { subnetOf } from '../addresses.ts';
 import { openRouteSocket } from '../netlink/socket.ts';
@@ -64,7 +65,7 @@ if (!isInOwnNetwork()) {
   const addon = loadAddon();
   const outside = await openOutside(addon, 1400);
   const nft = (text: string) => execFileSync('nft', ['-f', '-'], { input: text });
-  const firewall = openFirewall({ addon, table: 'orlop-t' });
+  const firewall = openFirewall({ addon, logger: createLogger({ sink: () => {} }), table: 'orlop-t' });
   const socket = openRouteSocket(addon);
   writeFileSync('/proc/sys/net/ipv4/ip_forward', '1');
   await firewall.apply([network]);

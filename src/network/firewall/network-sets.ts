@@ -3,30 +3,10 @@ import { addressToBytes, formatSubnet, lastAddress, type Address, type Subnet } 
 import type { Element } from '../netlink/netfilter.ts';
 import { concatenate } from '../netlink/wire.ts';
 import type { FirewalledNetwork } from './ruleset.ts';
+import type { Declaration, SetEntry } from './sets.ts';
 
-/** One entry of the sets that say which networks there are. */
-export interface SetEntry {
-  readonly set: string;
-  /** In the language of nft(8). */
-  readonly words: string;
-  /** As the kernel holds it. */
-  readonly elements: readonly Element[];
-}
-
-/** What is to change in one of the sets. */
-export interface SetChange {
-  readonly set: string;
-  readonly removed: readonly SetEntry[];
-  readonly added: readonly SetEntry[];
-}
-
-interface Declaration {
-  readonly kind: 'set' | 'map';
-  readonly type: string;
-  readonly flags?: string;
-}
-
-const declarations: Readonly<Record<string, Declaration>> = {
+/** The sets that say which networks there are. */
+export const networkSets: Readonly<Record<string, Declaration>> = {
   bridges: { kind: 'set', type: 'ifname' },
   further: { kind: 'set', type: 'ifname' },
   internal: { kind: 'set', type: 'ifname' },
@@ -37,34 +17,8 @@ const declarations: Readonly<Record<string, Declaration>> = {
   same6: { kind: 'set', type: 'ipv6_addr . ipv6_addr', flags: 'interval' },
 };
 
-/** The sets of these networks, in the language of nft(8). Pure. */
-export function formatSets(networks: readonly FirewalledNetwork[]): string {
-  const entries = Map.groupBy(planEntries(networks), ({ set }) => set);
-  const declare = ([name, { kind, type, flags }]: [string, Declaration]): string => {
-    const words = entries.get(name)?.map((entry) => entry.words) ?? [];
-    const parts = [`type ${type};`, ...(flags === undefined ? [] : [`flags ${flags};`])];
-    // nft refuses an empty list of elements.
-    if (words.length > 0) parts.push(`elements = { ${words.join(', ')} };`);
-    return `  ${kind} ${name} { ${parts.join(' ')} }\n`;
-  };
-  return Object.entries(declarations).map(declare).join('');
-}
-
-/** What has to change for the networks of `after` to be there instead of those of `before`. Pure. */
-export function planSetChanges(before: readonly FirewalledNetwork[], after: readonly FirewalledNetwork[]): SetChange[] {
-  const keyed = (networks: readonly FirewalledNetwork[]): Map<string, SetEntry> =>
-    new Map(planEntries(networks).map((entry) => [`${entry.set} ${entry.words}`, entry]));
-  const [old, wanted] = [keyed(before), keyed(after)];
-  const missing = (from: ReadonlyMap<string, SetEntry>, other: ReadonlyMap<string, SetEntry>): SetEntry[] =>
-    [...from].flatMap(([key, entry]) => (other.has(key) ? [] : [entry]));
-  const removed = Map.groupBy(missing(old, wanted), ({ set }) => set);
-  const added = Map.groupBy(missing(wanted, old), ({ set }) => set);
-  return Object.keys(declarations)
-    .map((set) => ({ set, removed: removed.get(set) ?? [], added: added.get(set) ?? [] }))
-    .filter((change) => change.removed.length + change.added.length > 0);
-}
-
-function planEntries(networks: readonly FirewalledNetwork[]): SetEntry[] {
+/** What the sets hold for these networks. Pure. */
+export function planNetworkEntries(networks: readonly FirewalledNetwork[]): SetEntry[] {
   return networks.flatMap((network) => {
     const { links, subnets, internal, masquerade } = network;
     const hides = (subnet: Subnet): boolean => !internal && (subnet.family === 4 ? masquerade.ipv4 : masquerade.ipv6);

@@ -1,6 +1,7 @@
-import type { Subnet } from '../addresses.ts';
-import { formatForwards, type Forward } from './forwards.ts';
-import { formatSets } from './network-sets.ts';
+import { addressToBytes, type Subnet } from '../addresses.ts';
+import { planForwardEntries, portMaps, type Forward } from './forwards.ts';
+import { networkSets, planNetworkEntries } from './network-sets.ts';
+import { formatSets, type Declaration, type SetEntry } from './sets.ts';
 
 /** A bridge network as the firewall sees it. */
 export interface FirewalledNetwork {
@@ -20,21 +21,24 @@ export interface FirewalledNetwork {
 export interface RulesetContents {
   readonly networks: readonly FirewalledNetwork[];
   /** Entries of the port maps. */
-  readonly forwards?: Iterable<Forward>;
+  readonly forwards?: readonly Forward[];
   /** Whether what the host sends to ::1 is left to who listens there. */
   readonly leavesLoopback6?: boolean;
 }
 
-/** The set that says so: ::1, or empty. */
-export const loopbackSet = 'left6';
+const loopbackSets: Readonly<Record<string, Declaration>> = { left6: { kind: 'set', type: 'ipv6_addr' } };
+
+/** Leaves ::1 to who listens there. */
+export const leftLoopback6: SetEntry = { set: 'left6', words: '::1', elements: [{ key: addressToBytes({ family: 6, value: 1n }) }] };
 
 /**
  * One table of our own, in the language of nft(8), made anew in one transaction, so that nobody ever sees half of it. An accept ends only our own chain: what another table drops stays dropped, so the host's firewall keeps the
  * last word (nft(8), "hooks"). docs/decisions/0009 says how published ports work. Pure.
  */
 export function planRuleset(table: string, { networks, forwards = [], leavesLoopback6 = false }: RulesetContents): string {
-  const left = `  set ${loopbackSet} { type ipv6_addr; ${leavesLoopback6 ? 'elements = { ::1 }; ' : ''}}\n`;
-  return `${planRemoval(table)}table inet ${table} {\n${formatSets(networks)}${left}${formatForwards(forwards)}${chains}}\n`;
+  const entries = [...planNetworkEntries(networks), ...planForwardEntries(forwards), ...(leavesLoopback6 ? [leftLoopback6] : [])];
+  const sets = formatSets({ ...networkSets, ...loopbackSets, ...portMaps }, entries);
+  return `${planRemoval(table)}table inet ${table} {\n${sets}${chains}}\n`;
 }
 
 /** Removes the table, if it is there. Pure. */

@@ -57,7 +57,7 @@ if (!isInOwnNetwork()) {
   /** An engine's firewall and ports, with these networks; without br_netfilter. */
   async function openEngine(networks: readonly FirewalledNetwork[] = [front.network, back.network], table = 'orlop-t') {
     setBridgeFilter(false);
-    const firewall: Firewall = openFirewall({ addon, table });
+    const firewall: Firewall = openFirewall({ addon, logger, table });
     await firewall.apply(networks);
     const socket = openRouteSocket(addon);
     const endpoints = (id: string) => containers.map(({ endpoint }) => endpoint).filter(({ containerId }) => containerId === id);
