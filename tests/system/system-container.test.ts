@@ -37,6 +37,24 @@ describe('system containers with busybox init', { skip: whyNot() }, () => {
     await engine.must('exec', 'box', 'sh', '-c', 'mount -t tmpfs none /mnt && touch /mnt/x && umount /mnt');
   });
 
+  test('what it mounts below a volume comes out neither on the host nor in another container', async () => {
+    await engine.must('launch', '-v', 'shared:/shared', 'busybox', 'beside');
+    await engine.must(
+      'exec',
+      'beside',
+      'sh',
+      '-c',
+      'mkdir -p /shared/here && mount -t tmpfs inside-only /shared/here && grep -q inside-only /proc/1/mountinfo',
+    );
+    const [host, ofEngine] = ['self', engine.pid()].map((process) => readFileSync(`/proc/${process}/mountinfo`, 'utf8'));
+    assert.doesNotMatch(`${host}${ofEngine}`, /inside-only/);
+    assert.equal(
+      await engine.must('run', '--rm', '-v', 'shared:/shared', 'busybox', 'sh', '-c', 'grep -c inside-only /proc/self/mountinfo || true'),
+      '0',
+    );
+    await engine.must('rm', '-f', 'beside');
+  });
+
   test('its files belong to the machine: names and resolver can be replaced and stay over a restart', async () => {
     await engine.must(
       'exec',
@@ -110,6 +128,11 @@ describe('system containers with systemd', { skip: whyNot() }, () => {
       await engine.must('exec', 'deb', 'systemctl', 'status', 'dbus.service', '--no-pager'),
       /CGroup: \/system\.slice\/dbus\.service/,
     );
+  });
+
+  test('its services get credentials, which systemd mounts in a namespace of their own', async () => {
+    const service = ['--wait', '--pipe', '--quiet', '-p', 'DynamicUser=yes', '-p', 'SetCredential=word:secret', '-p', 'PrivateTmp=yes'];
+    assert.equal(await engine.must('exec', 'deb', 'systemd-run', ...service, 'sh', '-c', 'cat "$CREDENTIALS_DIRECTORY/word"'), 'secret');
   });
 
   test('the boot is in its log', async () => {

@@ -160,6 +160,7 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   const started = await startProcess(ready.sandbox, {
     spec,
     root: { mount: root },
+    sharedInside: record.kind === 'system',
     mounts: new Map([...memory, ...mounts, ...asked, ...nodes]),
     stdio: stdioOf(record),
     monitorDirectory: borrow(openDirectory(files.monitor)),

@@ -40,6 +40,7 @@ function facts(changes: Partial<ContainerFacts> = {}): ContainerFacts {
     skeleton: null,
     hostHasKcore: false,
     noPivot: false,
+    sharedInside: false,
     revealing: [],
     ...changes,
   };
@@ -179,6 +180,14 @@ test('a root propagation that lets mounts out is only set at the end', () => {
     // pivot_root(2) takes no shared mount.
     if (end.length > 0) assert.ok(names(ops).lastIndexOf('set_root_propagation') > names(ops).indexOf('enter_root'));
   }
+});
+
+test('mounts that are shared inside only are cut off first', () => {
+  const ops = plan({ linux: { rootfsPropagation: 'rprivate' } }, { sharedInside: true });
+  assert.deepEqual(
+    find(ops, 'set_root_propagation').map((op) => op.flags),
+    [k.MS_REC | k.MS_PRIVATE, k.MS_REC | k.MS_SHARED],
+  );
 });
 
 test('sysctl names are read as sysctl.d(5) reads them', () => {

@@ -24,6 +24,8 @@ export interface ContainerFacts extends MountFacts, StreamFacts, ProcessFacts, A
   readonly hostHasKcore: boolean;
   /** For hosts whose root is an initramfs: chroot instead of pivot_root. */
   readonly noPivot: boolean;
+  /** Makes mounts that are cut off from the host's shared again, among themselves. */
+  readonly sharedInside: boolean;
   /** With `noPivot`, where the host has whole file systems of proc and sysfs mounted, in the order of its table of mounts. */
   readonly revealing: readonly string[];
 }
@@ -52,7 +54,7 @@ export function planContainer(spec: Spec, facts: ContainerFacts): Planned<Plan> 
     ...(facts.noPivot && !inPlace ? planHiding(facts.revealing) : []),
     // Nothing of the host lies below a root over a skeleton: there is nothing to take off, which would wait for the kernel.
     { op: 'enter_root', mode: facts.noPivot || inPlace || facts.skeleton !== null ? 1 : 0 },
-    ...planPropagation(spec),
+    ...planPropagation(spec, facts),
     ...planSurroundings(spec.linux),
     ...planProcess(process, facts, 'process'),
   ];
@@ -148,8 +150,8 @@ const shared: Readonly<Record<string, number>> = {
 };
 
 /** Mounts that are to be shared from now on. Not before the root is entered: pivot_root(2) takes no shared mount. */
-function planPropagation(spec: Spec): Op[] {
-  const flags = shared[spec.linux?.rootfsPropagation ?? ''];
+function planPropagation(spec: Spec, { sharedInside }: ContainerFacts): Op[] {
+  const flags = shared[sharedInside ? 'rshared' : (spec.linux?.rootfsPropagation ?? '')];
   return flags === undefined ? [] : [{ op: 'set_root_propagation', flags }];
 }
 

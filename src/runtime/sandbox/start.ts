@@ -90,6 +90,7 @@ export function prepareStart(parked: Parked, options: StartOptions): PreparedPla
     skeleton: parked.skeleton ?? null,
     hostHasKcore: existsSync('/proc/kcore'),
     noPivot: options.noPivot === true,
+    sharedInside: options.sharedInside === true,
     revealing: options.noPivot === true ? findRevealingMounts() : [],
     hooks: spec.hooks?.startContainer ?? [],
     hookState: hooked ? encodeState(options.state, parked.pid) : new Uint8Array(),

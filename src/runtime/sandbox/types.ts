@@ -135,6 +135,11 @@ export interface StartOptions extends CommonStart {
   readonly startFifo?: number;
   /** chroot(2) instead of pivot_root(2). */
   readonly noPivot?: boolean;
+  /**
+   * In the end all mounts are shared with the mount namespaces that are made inside, and with nobody outside (mount_namespaces(7)). systemd does so itself when the kernel starts it, and
+   * expects it of whoever starts it in a container: what it mounts in a namespace on the side, as credentials of services are, is to be seen by all.
+   */
+  readonly sharedInside?: boolean;
   /** What hooks are told; the pid is filled in. */
   readonly state?: State;
 }
