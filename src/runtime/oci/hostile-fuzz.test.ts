@@ -129,6 +129,7 @@ function factsOf(spec: Spec, namespaces: Parameters<typeof createdNamespaces>[0]
     skeleton: null,
     hostHasKcore: true,
     noPivot: false,
+    sharedInside: false,
     revealing: [],
   };
 }
