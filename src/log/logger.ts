@@ -14,13 +14,21 @@ export interface Logger {
 
 export interface LoggerOptions {
   readonly level?: LogLevel;
+  /** `json`: one object a line · `journal`: for systemd's, see createLogger. */
+  readonly format?: 'json' | 'journal';
   readonly sink?: LogSink;
   readonly clock?: () => Date;
 }
 
 const ranks: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
 
-/** Writes one JSON object a line: `time`, `level`, `message`, then the fields. Errors show message, code and cause, never the stack below `debug`. */
+/** The journal's prefixes: sd-daemon(3). */
+const priorities: Readonly<Record<LogLevel, number>> = { debug: 7, info: 6, warn: 4, error: 3 };
+
+/**
+ * Writes one JSON object a line: `time`, `level`, `message`, then the fields; for the journal, which knows the time itself, priority, message and then the fields, if
+ * there are any: `<6>ready {"version":"1.0"}`. Errors show message, code and cause, never the stack below `debug`.
+ */
 export function createLogger(options: LoggerOptions = {}): Logger {
   const level = options.level ?? 'info';
   const sink = options.sink ?? ((line) => process.stderr.write(line));
@@ -28,8 +36,11 @@ export function createLogger(options: LoggerOptions = {}): Logger {
   const build = (bound: LogFields): Logger => {
     const write = (at: LogLevel, message: string, fields: LogFields = {}): void => {
       if (ranks[at] < ranks[level]) return;
-      const record = { time: clock().toISOString(), level: at, message, ...bound, ...fields };
-      sink(`${JSON.stringify(record, (_key, value: unknown) => describe(value, level))}\n`);
+      const show = (record: LogFields): string => JSON.stringify(record, (_key, value: unknown) => describe(value, level));
+      const all = { ...bound, ...fields };
+      if (options.format !== 'journal') return sink(`${show({ time: clock().toISOString(), level: at, message, ...all })}\n`);
+      const shown = Object.keys(all).length === 0 ? '' : ` ${show(all)}`;
+      sink(`<${priorities[at]}>${message.replaceAll('\n', ' ')}${shown}\n`);
     };
     return {
       debug: (message, fields) => write('debug', message, fields),

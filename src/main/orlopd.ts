@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { OrlopError, toOrlopError } from '#errors';
 import { createLogger } from '#log';
 import { parseEngineArguments, usage, type EngineArguments } from './orlopd/arguments.ts';
+import { readConfigFile } from './orlopd/config-file.ts';
 import { openParts } from './orlopd/parts.ts';
+import { planEndpoints, takeServiceManager } from './orlopd/service-manager.ts';
 import { loadAddon, removeTree } from '#sys';
 import type { ServeArguments } from './registry/arguments.ts';
 import { openRegistry } from './registry/open.ts';
@@ -12,23 +14,27 @@ const version = process.env['ORLOP_VERSION'] ?? 'development';
 const buildId = process.env['ORLOP_BUILD_ID'] ?? 'source';
 
 async function main(argv: readonly string[]): Promise<void> {
-  const asked = parseEngineArguments(argv);
+  const asked = parseEngineArguments(argv, readConfigFile);
   if (asked.show === 'help') return void process.stdout.write(usage);
   if (asked.show === 'version') return void process.stdout.write(`orlopd version ${version}, build ${buildId}\n`);
   requireRoot();
   // Files that others are to read are made with their modes, whatever the shell was like that we were started from.
   process.umask(0o022);
-  const logger = createLogger({ level: asked.logLevel });
+  const manager = takeServiceManager(process.env, process.pid);
+  const logger = createLogger({ level: asked.logLevel, format: manager.logsToJournal ? 'journal' : 'json' });
+  const hosts = planEndpoints(asked.hosts, manager.sockets);
   const stopped = asked.embedded ? Promise.race([nextSignal(), endOfInput()]) : nextSignal();
   await using removal = new AsyncDisposableStack();
-  await using parts = await openParts({ ...prepareRoots(asked), version, buildId }, logger);
+  await using parts = await openParts({ ...prepareRoots(asked), hosts, version, buildId }, logger);
   await parts.listen();
   const { removeAtEnd } = asked;
   // Carried out last, when nothing below it is open any more, and not by an engine that did not come to serve: what it said is there.
   if (removeAtEnd !== null) removal.defer(() => removeTree(loadAddon(), removeAtEnd));
   await using _registry = asked.registry === null ? null : await openRegistry(registryOf(asked), logger);
-  logger.info('ready', { version, buildId, dataRoot: asked.dataRoot, hosts: asked.hosts });
+  logger.info('ready', { version, buildId, dataRoot: asked.dataRoot, hosts });
+  manager.notify(loadAddon(), 'READY=1', logger);
   logger.info('stopping', { signal: await stopped });
+  manager.notify(loadAddon(), 'STOPPING=1', logger);
   if (asked.embedded) await parts.clear();
 }
 

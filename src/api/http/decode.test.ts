@@ -108,13 +108,15 @@ test('errors that Docker has no words for show their hint as a second sentence',
   assert.equal(body.detail, 'there is no such thing');
 });
 
-test('addresses to listen on are unix sockets and ports; others are refused with the reason', () => {
+test('addresses to listen on are unix sockets, ports and descriptors; others are refused with the reason', () => {
   assert.deepEqual(parseEndpoint('unix:///run/x.sock'), { scheme: 'unix', path: '/run/x.sock' });
   assert.deepEqual(parseEndpoint('tcp://0.0.0.0:2375'), { scheme: 'tcp', host: '0.0.0.0', port: 2375 });
   assert.deepEqual(parseEndpoint('tcp://[::1]'), { scheme: 'tcp', host: '::1', port: 2376 });
   assert.deepEqual(parseEndpoint('tcp://:2376'), { scheme: 'tcp', host: '', port: 2376 });
-  assert.throws(() => parseEndpoint('fd://'), { kind: 'unimplemented' });
+  assert.deepEqual(parseEndpoint('fd://3'), { scheme: 'fd', descriptor: 3 });
   for (const bad of [
+    'fd://',
+    'fd://orlop.socket',
     '',
     'unix://relative',
     '/run/x.sock',

@@ -12,8 +12,14 @@ export interface TcpEndpoint {
   readonly port: number;
 }
 
+/** A unix socket that listens already: systemd made it and passed it to us. */
+export interface PassedEndpoint {
+  readonly scheme: 'fd';
+  readonly descriptor: number;
+}
+
 /** Where a server listens. */
-export type Endpoint = UnixEndpoint | TcpEndpoint;
+export type Endpoint = UnixEndpoint | TcpEndpoint | PassedEndpoint;
 
 /** sun_path holds 108 bytes with its NUL: unix(7). */
 const maximumPathBytes = 107;
@@ -21,14 +27,11 @@ const maximumPathBytes = 107;
 /** Docker's port for its API under TLS. */
 const tlsPort = 2376;
 
-/** `unix:///run/orlop/orlop.sock`, `tcp://0.0.0.0:2376`, `tcp://[::1]`. What cannot be listened on is refused with the reason. Pure. */
+/** `unix:///run/orlop/orlop.sock`, `tcp://0.0.0.0:2376`, `tcp://[::1]`, `fd://3`. What cannot be listened on is refused with the reason. Pure. */
 export function parseEndpoint(text: string): Endpoint {
   if (text.startsWith('tcp://')) return parseTcp(text);
-  if (text.startsWith('fd://')) {
-    throw new OrlopError('unimplemented', 'HTTP_FD_REFUSED', `${text} is refused: sockets passed by systemd are not supported yet`, {
-      hint: 'give unix:///path',
-    });
-  }
+  const descriptor = /^fd:\/\/(\d{1,9})$/.exec(text)?.[1];
+  if (descriptor !== undefined) return { scheme: 'fd', descriptor: Number(descriptor) };
   const path = /^unix:\/\/(\/.*)$/s.exec(text)?.[1];
   if (path === undefined || path.includes('\0')) throw notAnAddress(text);
   if (Buffer.byteLength(path) > maximumPathBytes) {

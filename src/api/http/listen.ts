@@ -1,8 +1,8 @@
-import { chmod, chown, lstat, mkdir, readFile, unlink } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, readFile, readlink, unlink } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
 import { dirname } from 'node:path';
 import { isErrno, OrlopError } from '#errors';
-import type { TcpEndpoint, UnixEndpoint } from './endpoint.ts';
+import type { PassedEndpoint, TcpEndpoint, UnixEndpoint } from './endpoint.ts';
 
 /**
  * Listens on a unix socket: mode 0660 for the group of this name or number, 0600 when there is no such group, which the answer tells (false). A socket file that
@@ -17,6 +17,35 @@ export async function listenUnix(server: Server, { path }: UnixEndpoint, group: 
   await chown(path, process.getuid?.() ?? 0, gid);
   await chmod(path, 0o660);
   return true;
+}
+
+/**
+ * Listens on a unix socket that somebody else has bound, whose file, mode and group are theirs. failed-precondition for a descriptor that is none: a port passed
+ * so would be served without certificates.
+ */
+export async function listenPassed(server: Server, { descriptor }: PassedEndpoint): Promise<void> {
+  const where = `fd://${descriptor}`;
+  if (!(await isListeningUnixSocket(descriptor)))
+    throw new OrlopError('failed-precondition', 'HTTP_NOT_A_SOCKET', `${where} is not a unix socket that listens`, {
+      hint: 'pass only those of ListenStream=/path; for ports give -H tcp:// and --tlsverify',
+    });
+  await new Promise<void>((resolve, reject) => {
+    const fail = (error: NodeJS.ErrnoException): void => reject(unusable(where, error));
+    server.once('error', fail);
+    server.listen({ fd: descriptor }, () => {
+      server.off('error', fail);
+      resolve();
+    });
+  });
+}
+
+/** By /proc/net/unix, unix(7): the flag 00010000 says that it listens, type 0001 that it is a stream. */
+async function isListeningUnixSocket(descriptor: number): Promise<boolean> {
+  const link = await readlink(`/proc/self/fd/${descriptor}`).catch(() => '');
+  const inode = /^socket:\[(\d+)\]$/.exec(link)?.[1];
+  if (inode === undefined) return false;
+  const rows = (await readFile('/proc/self/net/unix', 'utf8')).split('\n').map((line) => line.split(/\s+/));
+  return rows.some(([, , , flags, type, , found]) => found === inode && flags === '00010000' && type === '0001');
 }
 
 /** Listens on a port; answers with the port that it is, for one that was asked for as 0. */

@@ -8,7 +8,7 @@ import { endConnection } from './end-connection.ts';
 import { formatErrorAnswer } from './error-answer.ts';
 import { createExchange, type ServedExchange } from './exchange.ts';
 import { wantsUpgrade } from './hijack.ts';
-import { listenTcp, listenUnix } from './listen.ts';
+import { listenPassed, listenTcp, listenUnix } from './listen.ts';
 import { connectionLimits, type ConnectionLimits } from './limits.ts';
 import { parseTarget, type VersionWindow } from './target.ts';
 import { createRouter, type Route, type RouteMatch } from './router.ts';
@@ -31,8 +31,8 @@ export interface HttpServerOptions {
 
 export interface HttpServer extends AsyncDisposable {
   /**
-   * `unix:///path` or `tcp://host:port`, one call an address; answers with it, a port 0 replaced by the one that was found. Fails as parseEndpoint, listenUnix and
-   * listenTcp do; invalid-argument for a port without TLS.
+   * `unix:///path`, `tcp://host:port`, or `fd://3` for a unix socket that somebody else has bound, one call an address; answers with it, a port 0 replaced by the
+   * one that was found. Fails as parseEndpoint, listenUnix, listenTcp and listenPassed do; invalid-argument for a port without TLS.
    */
   listen(endpoint: string): Promise<string>;
   /** Stops listening, tells running handlers that their clients are gone, and cuts what is still connected after the grace time. */
@@ -103,6 +103,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   };
   const bind = async (server: Server, endpoint: Endpoint, text: string): Promise<string> => {
     if (endpoint.scheme === 'tcp') return text.replace(/:0$/, `:${await listenTcp(server, endpoint)}`);
+    if (endpoint.scheme === 'fd') {
+      await listenPassed(server, endpoint);
+      return text;
+    }
     const isShared = await listenUnix(server, endpoint, options.group);
     if (!isShared) options.logger.warn('only root can use the socket: there is no such group', { group: options.group, endpoint: text });
     return text;

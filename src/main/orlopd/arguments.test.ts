@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { isOrlopError } from '#errors';
 import { parseEngineArguments, usage, type EngineArguments } from './arguments.ts';
+import type { FlagValues } from './flags.ts';
 
 const defaults: EngineArguments = {
   dataRoot: '/var/lib/orlop',
@@ -82,6 +83,7 @@ describe('the command line of the engine', () => {
     [['--tlscert', '/c'], '--tlscert'],
     [['--tlsverify', '--tlscert', 'c.pem'], '--tlscert c.pem'],
     [['--dataroot', '/x'], '--dataroot'],
+    [['--config-file', 'c.yaml'], '--config-file c.yaml'],
     [['--storage-driver', 'zfs'], '--storage-driver zfs'],
     [['--publish-address', 'localhost'], '--publish-address localhost'],
     [['-x'], '-x'],
@@ -97,12 +99,40 @@ describe('the command line of the engine', () => {
     });
   }
 
+  test('a flag goes before the configuration file, and lists of both are added up', () => {
+    const read = (file: string | null): FlagValues => {
+      assert.equal(file, '/etc/x.yaml');
+      return { 'log-level': 'warn', sandboxes: '9', host: ['unix:///in-file'], 'log-opt': ['max-size=1m'] };
+    };
+    const merged = parseEngineArguments(['--config-file', '/etc/x.yaml', '--log-level=debug', '-H', 'unix:///a'], read);
+    const hosts = ['unix:///a', 'unix:///in-file'];
+    const logging = { driver: 'json-file', options: { 'max-size': '1m' } };
+    assert.deepEqual(merged, { ...defaults, logLevel: 'debug', sandboxesReady: 9, hosts, logging });
+  });
+
+  test('the default configuration file is asked for, but not by an embedded engine, nor for help', () => {
+    const asked: (string | null)[] = [];
+    const read = (file: string | null): FlagValues => {
+      asked.push(file);
+      return {};
+    };
+    for (const argv of [[], ['--embedded'], ['--help'], ['-v'], ['--embedded', '--config-file=/c']]) parseEngineArguments(argv, read);
+    assert.deepEqual(asked, [null, '/c']);
+  });
+
+  test('what the file says is checked as flags are', () => {
+    assert.throws(() => parseEngineArguments([], () => ({ 'log-level': 'loud' })), /--log-level loud is none of/);
+  });
+
   test('a port without certificates is refused, on loopback too', () => {
     assert.throws(() => parseEngineArguments(['-H', 'tcp://127.0.0.1:2376']), { kind: 'invalid-argument', code: 'HTTP_TCP_REFUSED' });
   });
 
   test('no words make it fail in another way', () => {
-    const word = fc.oneof(fc.string(), fc.constantFrom('--data-root', '-H', '--', '-', '--sandboxes', '--log-level=', '-hv', '/x'));
+    const word = fc.oneof(
+      fc.string(),
+      fc.constantFrom('--config-file', '--data-root', '-H', '--', '-', '--sandboxes', '--log-level=', '-hv', '/x'),
+    );
     fc.assert(
       fc.property(fc.array(word), (argv) => {
         try {
@@ -129,4 +159,5 @@ test('every flag that the help names exists, and the defaults are those it tells
   assert.match(usage, /default \/var\/lib\/orlop/);
   assert.match(usage, /default \/run\/orlop/);
   assert.match(usage, /default 4/);
+  assert.doesNotMatch(usage, /--tls\n/);
 });

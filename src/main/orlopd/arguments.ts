@@ -6,6 +6,7 @@ import { parseLogConfig } from '#engine';
 import type { LogLevel } from '#log';
 import type { LogConfig } from '#wire';
 import { parseAddress } from '../registry/arguments.ts';
+import { engineFlags, formatUsage, type EngineFlag, type FlagValues } from './flags.ts';
 
 export interface EngineArguments {
   readonly dataRoot: string;
@@ -42,42 +43,36 @@ export interface EngineArguments {
   readonly show: 'help' | 'version' | null;
 }
 
-export const usage = `Usage: orlopd [OPTIONS]
-
-The engine: serves the Docker Engine API and Orlop's own, and keeps containers.
-
-      --data-root DIR       images, layers, containers and the database (default /var/lib/orlop)
-      --exec-root DIR       what lives until the next boot (default /run/orlop)
-  -H, --host ADDRESS        where to listen: unix://PATH, or tcp://HOST:PORT with --tlsverify; may be given several times
-                            (default unix://EXEC-ROOT/orlop.sock)
-  -G, --group GROUP         who may use unix sockets besides root (default orlop)
-      --tlsverify           serve ports to clients whose certificate --tlscacert has signed
-      --tlscacert FILE      (default /etc/orlop/tls/ca.pem)
-      --tlscert FILE        (default /etc/orlop/tls/cert.pem)
-      --tlskey FILE         (default /etc/orlop/tls/key.pem)
-      --pidfile FILE        write the process id here
-      --registry HOST:PORT  serve a registry as well, with its content in DATA-ROOT/registry
-      --log-level LEVEL     debug, info, warn or error (default info)
-      --sandboxes N         how many sandboxes are kept ready for fast starts, 0 to 64 (default 4)
-      --registries FILE     mirrors, blocks and trust for registries (default /etc/orlop/registries.json)
-      --remotes FILE        servers of images for LXD and Incus (default /etc/orlop/remotes.json)
-      --templates DIR       recipes for base images, *.json (default /etc/orlop/templates)
-      --storage-driver NAME overlay, or native: a whole copy of the image for each container (default overlay)
-      --publish-address IP  where ports are published that name no address; may be given several times (default 0.0.0.0 and ::)
-      --log-driver NAME     how containers' output is kept unless they say: json-file, local or none (default json-file)
-      --log-opt NAME=VALUE  options of that driver, such as max-size=10m, max-file=3, max-age=7d; may be given several times
-      --embedded            end when standard input does, and remove all containers and networks then
-      --remove-at-end DIR   with --embedded: remove this directory as well, which holds both roots
-      --cdi-spec-dir DIR    where devices are described for CDI; may be given several times (default /etc/cdi and /var/run/cdi)
-  -h, --help
-  -v, --version
-`;
+export const usage = formatUsage(engineFlags);
 
 const levels: readonly string[] = ['debug', 'info', 'warn', 'error'];
 
-/** Parses the command line. Unknown flags and values fail with invalid-argument naming them. */
-export function parseEngineArguments(argv: readonly string[]): EngineArguments {
-  const { values } = parseFlags(argv);
+/** The settings in a configuration file; null means the default one, which need not be there. */
+export type ReadConfig = (file: string | null) => FlagValues;
+
+/**
+ * Parses the command line, and what `readConfig` gives of the configuration file. A flag goes before the file; lists of both are added up. Unknown flags and
+ * values fail with invalid-argument naming them.
+ */
+export function parseEngineArguments(argv: readonly string[], readConfig: ReadConfig = () => ({})): EngineArguments {
+  const given = parseFlags(argv);
+  return resolve(given.help === true || given.version === true ? given : withConfig(given, readConfig));
+}
+
+/** An embedded engine belongs to a program, not to the machine whose default file it would be. */
+function withConfig(given: FlagValues, readConfig: ReadConfig): FlagValues {
+  const named = given['config-file'];
+  if (named === undefined && given.embedded === true) return given;
+  const inFile = readConfig(named === undefined ? null : absolute('--config-file', named));
+  const lists = engineFlags.filter(({ kind }) => kind === 'list').map(({ name }) => name as 'host');
+  const sums = lists.flatMap((name) => {
+    const all = [...(given[name] ?? []), ...(inFile[name] ?? [])];
+    return all.length === 0 ? [] : [[name, all] as const];
+  });
+  return { ...inFile, ...given, ...Object.fromEntries(sums) };
+}
+
+function resolve(values: FlagValues): EngineArguments {
   const execRoot = absolute('--exec-root', values['exec-root'] ?? '/run/orlop');
   const logLevel = values['log-level'] ?? 'info';
   if (!levels.includes(logLevel)) throw invalid(`--log-level ${logLevel} is none of ${levels.join(', ')}`);
@@ -114,54 +109,24 @@ export function parseEngineArguments(argv: readonly string[]): EngineArguments {
   };
 }
 
-function parseFlags(argv: readonly string[]) {
+function parseFlags(argv: readonly string[]): FlagValues {
+  const options = engineFlags.map((flag: EngineFlag) => [
+    flag.name,
+    {
+      type: flag.kind === 'switch' ? ('boolean' as const) : ('string' as const),
+      multiple: flag.kind === 'list',
+      ...(flag.short === undefined ? {} : { short: flag.short }),
+    },
+  ]);
   try {
-    return parseArgs({
-      args: [...argv],
-      allowPositionals: false,
-      options: {
-        'data-root': { type: 'string' },
-        'exec-root': { type: 'string' },
-        host: { type: 'string', short: 'H', multiple: true },
-        group: { type: 'string', short: 'G' },
-        tls: { type: 'boolean' },
-        tlsverify: { type: 'boolean' },
-        tlscacert: { type: 'string' },
-        tlscert: { type: 'string' },
-        tlskey: { type: 'string' },
-        pidfile: { type: 'string' },
-        registry: { type: 'string' },
-        'log-level': { type: 'string' },
-        sandboxes: { type: 'string' },
-        registries: { type: 'string' },
-        remotes: { type: 'string' },
-        templates: { type: 'string' },
-        'storage-driver': { type: 'string' },
-        'publish-address': { type: 'string', multiple: true },
-        'log-driver': { type: 'string' },
-        'log-opt': { type: 'string', multiple: true },
-        embedded: { type: 'boolean' },
-        'remove-at-end': { type: 'string' },
-        'cdi-spec-dir': { type: 'string', multiple: true },
-        help: { type: 'boolean', short: 'h' },
-        version: { type: 'boolean', short: 'v' },
-      },
-    });
+    return parseArgs({ args: [...argv], allowPositionals: false, options: Object.fromEntries(options) }).values;
   } catch (cause) {
     // Node explains at length how to pass such a value; the first sentence names it.
     throw invalid(cause instanceof Error ? (cause.message.split('. ')[0] ?? cause.message) : String(cause));
   }
 }
 
-interface TlsFlags {
-  readonly tls?: boolean;
-  readonly tlsverify?: boolean;
-  readonly tlscacert?: string;
-  readonly tlscert?: string;
-  readonly tlskey?: string;
-}
-
-function tlsOf({ tls, tlsverify, tlscacert, tlscert, tlskey }: TlsFlags): EngineArguments['tls'] {
+function tlsOf({ tls, tlsverify, tlscacert, tlscert, tlskey }: FlagValues): EngineArguments['tls'] {
   if (tlsverify !== true) {
     if (tls === true) throw invalid('--tls alone is refused: it lets in every client; give --tlsverify');
     if ((tlscacert ?? tlscert ?? tlskey) !== undefined) throw invalid('--tlscacert, --tlscert and --tlskey go with --tlsverify');
