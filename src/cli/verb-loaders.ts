@@ -74,6 +74,7 @@ export const verbLoaders: Readonly<Record<string, () => Promise<Verb>>> = {
   'profile set': async () => (await import('./verbs/profile.ts')).setProfile,
   'profile unset': async () => (await import('./verbs/profile.ts')).unsetProfile,
   'profile rm': async () => (await import('./verbs/profile.ts')).removeProfiles,
+  'profile device': async () => (await import('./verbs/profile-device.ts')).profileDevice,
   'profile assign': async () => (await import('./verbs/profile.ts')).assignProfiles,
   'profile add': async () => (await import('./verbs/profile.ts')).addProfile,
   'profile remove': async () => (await import('./verbs/profile.ts')).takeProfile,

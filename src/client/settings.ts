@@ -1,5 +1,6 @@
 import type {
   DeviceConfig,
+  DeviceMap,
   DevicesBody,
   DocumentBody,
   LimitsBody,
@@ -30,7 +31,9 @@ export interface SettingsClient {
 
 /** What is added to containers by name, running or not. */
 export interface DevicesClient {
-  list(ref: string): Promise<Readonly<Record<string, DeviceConfig>>>;
+  list(ref: string): Promise<DeviceMap>;
+  /** With the profiles that they come from. */
+  show(ref: string): Promise<DevicesBody>;
   /** `config`: its `type`, and what that takes (docs/devices.md). */
   add(ref: string, device: string, config: DeviceConfig): Promise<void>;
   /** Other values of some of its keys. */
@@ -41,8 +44,10 @@ export interface DevicesClient {
 export function createDevicesClient(transport: Transport): DevicesClient {
   const at = (ref: string, device?: string): string =>
     `/orlop/v1/containers/${encodeURIComponent(ref)}/devices${device === undefined ? '' : `/${encodeURIComponent(device)}`}`;
+  const show = async (ref: string): Promise<DevicesBody> => readJson(await transport.request({ method: 'GET', path: at(ref) }));
   return {
-    list: async (ref) => (await readJson<DevicesBody>(await transport.request({ method: 'GET', path: at(ref) }))).devices,
+    show,
+    list: async (ref) => (await show(ref)).devices,
     add: async (ref, device, config) =>
       void (await readText(await transport.request({ method: 'PUT', path: at(ref, device), json: config }))),
     change: async (ref, device, change) =>

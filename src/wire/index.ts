@@ -49,4 +49,4 @@ export {
   parseSeconds,
   parseSize,
 } from './settings/values.ts';
-export { checkDevice, type DeviceConfig, type DevicesBody, type DeviceType, deviceTypes } from './settings/devices.ts';
+export { checkDevice, type DeviceConfig, type DeviceMap, type DevicesBody, type DeviceType, deviceTypes } from './settings/devices.ts';

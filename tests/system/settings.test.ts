@@ -57,6 +57,26 @@ describe('settings from the command line', { skip: whyNot() }, () => {
     }
   });
 
+  test('an engine killed while containers get another device of their profile leaves them with what it says', async () => {
+    await using engine = await startEngine();
+    await engine.must('template', 'build', 'busybox');
+    await engine.must('profile', 'create', 'shared');
+    await engine.must('profile', 'device', 'add', 'shared', 'work', 'tmpfs', 'path=/work0');
+    const names = ['web1', 'web2', 'web3'];
+    for (const name of names) await engine.must('run', '-d', '--name', name, '--profile', 'shared', 'busybox', 'sleep', '1000');
+    for (let round = 1; round <= 5; round++) {
+      const change = engine.spawn('profile', 'device', 'set', 'shared', 'work', `path=/work${round}`);
+      const ended = new Promise((resolve) => change.on('close', resolve));
+      await delay(round * 9);
+      await engine.kill();
+      await ended;
+      await engine.start();
+      const said = JSON.parse(await engine.must('profile', 'show', '--json', 'shared')) as ProfileView;
+      for (const name of names)
+        assert.equal(await engine.must('exec', name, 'sh', '-c', 'mount | grep -oE "/work[0-9]"'), said.devices?.['work']?.['path']);
+    }
+  });
+
   test('an editor that changes nothing, fails, or leaves an error changes nothing', async () => {
     await using engine = await startEngine();
     await engine.must('template', 'build', 'busybox');

@@ -4,7 +4,7 @@ import type { DeviceConfig, DevicesBody } from '#wire';
 /** What the routes of named devices need of the engine. */
 export interface DeviceBackend {
   readonly devices: {
-    list(ref: string): Readonly<Record<string, DeviceConfig>>;
+    list(ref: string): DevicesBody;
     add(ref: string, device: string, config: DeviceConfig): Promise<void>;
     change(ref: string, device: string, change: DeviceConfig): Promise<void>;
     remove(ref: string, device: string): Promise<void>;
@@ -17,7 +17,7 @@ export function orlopDeviceRoutes({ devices }: DeviceBackend): Route[] {
   const idOf = ({ parameters }: Exchange): string => parameters['id'] ?? '';
   const nameOf = ({ parameters }: Exchange): string => parameters['device'] ?? '';
   return [
-    { method: 'GET', path, handle: (exchange) => exchange.json(200, { devices: devices.list(idOf(exchange)) } satisfies DevicesBody) },
+    { method: 'GET', path, handle: (exchange) => exchange.json(200, devices.list(idOf(exchange))) },
     {
       method: 'PUT',
       path: `${path}/{device}`,

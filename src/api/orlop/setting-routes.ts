@@ -81,12 +81,10 @@ async function readDocument(exchange: Exchange): Promise<string> {
 
 async function change(settings: SettingBackend['settings'], exchange: Exchange): Promise<void> {
   const body = await exchange.readObject();
-  checkKeys(body, ['set', 'unset', 'replace', 'once', 'profiles']);
+  checkKeys(body, ['set', 'unset', 'replace', 'once', 'profiles', 'devices']);
   const profiles = body.texts('profiles');
-  exchange.json(
-    200,
-    await settings.change(idOf(exchange), { ...decodeSets(body), ...flagOf(body, 'once'), ...(profiles === null ? {} : { profiles }) }),
-  );
+  const wanted = { ...decodeSets(body), ...flagOf(body, 'once'), ...decodeDevices(body), ...(profiles === null ? {} : { profiles }) };
+  exchange.json(200, await settings.change(idOf(exchange), wanted));
 }
 
 async function limits(settings: SettingBackend['settings'], exchange: Exchange): Promise<void> {
@@ -95,9 +93,11 @@ async function limits(settings: SettingBackend['settings'], exchange: Exchange):
 
 async function changeProfile(profiles: SettingBackend['settings']['profiles'], exchange: Exchange): Promise<void> {
   const body = await exchange.readObject();
-  checkKeys(body, ['set', 'unset', 'replace', 'create', 'description']);
+  checkKeys(body, ['set', 'unset', 'replace', 'create', 'description', 'devices', 'withoutDevices']);
   const description = body.raw('description') === undefined ? {} : { description: body.text('description') };
-  exchange.json(200, await profiles.change(nameOf(exchange), { ...decodeSets(body), ...flagOf(body, 'create'), ...description }));
+  const withoutDevices = body.texts('withoutDevices');
+  const wanted = { ...decodeSets(body), ...flagOf(body, 'create'), ...decodeDevices(body), ...description };
+  exchange.json(200, await profiles.change(nameOf(exchange), { ...wanted, ...(withoutDevices === null ? {} : { withoutDevices }) }));
 }
 
 async function removeProfile(profiles: SettingBackend['settings']['profiles'], exchange: Exchange): Promise<void> {
@@ -107,6 +107,12 @@ async function removeProfile(profiles: SettingBackend['settings']['profiles'], e
 
 function decodeSets(body: JsonReader): Pick<SettingsChange, 'set' | 'unset' | 'replace'> {
   return { set: body.textMap('set') ?? {}, unset: body.texts('unset') ?? [], ...flagOf(body, 'replace') };
+}
+
+function decodeDevices(body: JsonReader): Pick<SettingsChange, 'devices'> {
+  if ((body.raw('devices') ?? null) === null) return {};
+  const devices = body.object('devices');
+  return { devices: Object.fromEntries(devices.keys.map((name) => [name, devices.textMap(name) ?? {}])) };
 }
 
 function flagOf<Name extends string>(body: JsonReader, name: Name): Partial<Record<Name, true>> {

@@ -159,6 +159,15 @@ export const settingCommands: readonly CommandSpec[] = [
     completes: ['container', 'profile'],
   },
   {
+    name: 'profile device',
+    summary: 'Add, change and take away devices of a profile; the containers that have it follow at once',
+    usage:
+      'add PROFILE DEVICE TYPE [KEY=VALUE...]\n       orlop profile device set PROFILE DEVICE KEY=VALUE [KEY=VALUE...]\n       orlop profile device rm PROFILE DEVICE [DEVICE...]',
+    flags: [],
+    positionals: { min: 3, max: many },
+    notes: describeDevices,
+  },
+  {
     name: 'device add',
     summary: 'Add a device to a container, running or not, and keep it for later starts',
     usage: 'CONTAINER DEVICE TYPE [KEY=VALUE...]',

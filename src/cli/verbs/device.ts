@@ -1,4 +1,4 @@
-import { checkDevice } from '#wire';
+import { checkDevice, type DeviceConfig } from '#wire';
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { write } from '../io.ts';
@@ -24,9 +24,9 @@ export const setDevice: Verb = async ({ args, io, client }) => {
 };
 
 export const listDevices: Verb = async ({ args, io, client }) => {
-  const devices = await (await client()).devices.list(args.positionals[0] ?? '');
+  const { devices, profiles } = await (await client()).devices.show(args.positionals[0] ?? '');
   if (args.flag('json')) {
-    await printJson(io, devices);
+    await printJson(io, Object.fromEntries(Object.entries(devices).map(([name, config]) => [name, withOrigin(config, profiles[name])])));
     return exitCodes.ok;
   }
   const rows = Object.entries(devices).map(([Name, { type = '', ...others }]) => ({
@@ -35,10 +35,16 @@ export const listDevices: Verb = async ({ args, io, client }) => {
     Config: Object.entries(others)
       .map(([key, value]) => `${key}=${value}`)
       .join(' '),
+    Profile: profiles[Name] ?? '',
   }));
-  await write(io.stdout, formatList(rows, { format: args.text('format'), columns: ['Name', 'Type', 'Config'], headers: {} }));
+  await write(io.stdout, formatList(rows, { format: args.text('format'), columns: ['Name', 'Type', 'Profile', 'Config'], headers: {} }));
   return exitCodes.ok;
 };
+
+/** No key of a device is called so. */
+function withOrigin(config: DeviceConfig, profile: string | undefined): DeviceConfig {
+  return profile === undefined ? config : { ...config, profile };
+}
 
 export const removeDevices: Verb = async (invocation) => {
   const [ref = '', ...names] = invocation.args.positionals;

@@ -7,7 +7,7 @@ import { nowNs, publishContainerEvent, saveRecord, type EngineContext } from '..
 import type { ContainerId, CreateRequest, ImageView } from '../model.ts';
 import { mergeLogConfig } from '../logs/config.ts';
 import { checkLog } from '../logs/container-log.ts';
-import { knownPlaces, planNetworks, type KnownPlaces, type NetworkPlan } from '../network/mode.ts';
+import { knownPlaces, planNetworks, withPlaces, type KnownPlaces, type NetworkPlan } from '../network/mode.ts';
 import { resolveLinks } from '../network/links.ts';
 import { reservePlaces } from '../network/places.ts';
 import { resolveImageForUse } from '../image/images.ts';
@@ -18,6 +18,7 @@ import { checkNamespaces, joinedId } from '../spec/namespaces.ts';
 import { checkSecurity } from '../spec/check-security.ts';
 import { boundSwap, planLimits, type LimitPlan } from '../spec/plan-limits.ts';
 import { makeMounts, planMountsOf, withMounts } from '../volume/make-mounts.ts';
+import { placesOfDevices } from '../devices/exchange.ts';
 import { withAskedSettings } from '../settings/change.ts';
 import { resolveHealthCheck } from '../health/rules.ts';
 import { createLive } from './live.ts';
@@ -54,7 +55,11 @@ export async function createContainer(
   checkLog(record);
   // In the container's own queue from the first moment that others can see it: a start waits until it is whole.
   await context.queues.run(record.id, () =>
-    makeContainer(context, record, { init, networks, ...(from === undefined ? {} : { copyOf: record.hostname }) }),
+    makeContainer(context, record, {
+      init,
+      networks: withPlaces(networks, placesOfDevices(record)),
+      ...(from === undefined ? {} : { copyOf: record.hostname }),
+    }),
   );
   return { id: record.id, warnings: [...new Set([...networks.warnings, ...limits.warnings, ...warnings])] };
 }

@@ -3,6 +3,7 @@ import type { Digest } from '#oci';
 import type { ChainId } from '#store';
 import type { ResolvedMount } from '../volume/resolved-mount.ts';
 import type { IdRange } from '../id-ranges.ts';
+import type { DeviceMap } from '#wire';
 import type { ContainerId, ContainerStatus, CreateRequest, Kind, NetworkMode, PublishedPort } from '../model.ts';
 import type { SnapshotPolicy } from '../snapshot/schedule.ts';
 import type { WholeCheck } from '../health/rules.ts';
@@ -101,8 +102,12 @@ export interface ContainerRecord {
   readonly isStep?: boolean;
   /** What its profiles gave it, by setting: a value that differs by now is its own. */
   readonly inherited?: Readonly<Record<string, Inherited>>;
-  /** Its settings are being changed: what a kill leaves undone, the next engine does. */
+  /** The profiles that its named devices come from which are not its own, by device. */
+  readonly inheritedDevices?: Readonly<Record<string, string>>;
+  /** Its settings or devices are being changed: what a kill leaves undone, the next engine does. */
   readonly settling?: boolean;
+  /** Devices that are on their way out. */
+  readonly leaving?: DeviceMap;
 }
 
 /** What its writable layer stands on. */

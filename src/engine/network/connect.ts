@@ -17,23 +17,30 @@ import { openPorts, portWishesOf, reservePorts } from './ports.ts';
 export async function connectContainer(context: EngineContext, ref: string, containerRef: string, wishes: EndpointWishes): Promise<void> {
   const network = context.networks.find(ref);
   const container = context.table.find(containerRef);
+  await context.queues.run(container.record.id, () => connectInQueue(context, network, container, wishes));
+}
+
+export async function connectInQueue(
+  context: EngineContext,
+  network: NetworkRecord,
+  container: LiveContainer,
+  wishes: EndpointWishes,
+): Promise<void> {
   const { id } = container.record;
-  await context.queues.run(id, async () => {
-    checkConnect(context, container, network);
-    checkWishes(network, wishes);
-    await using undo = new AsyncDisposableStack();
-    undo.defer(() => context.networks.release(id, network.name));
-    const { status } = container.record.state;
-    const place = await reservePlace(context, container.record, { network: network.name, wishes });
-    if (isActive(status) && isWired(place)) {
-      await withNamespace(context, container, (namespace) => context.networks.attach(place, namespace));
-      undo.defer(() => withNamespace(context, container, (namespace) => context.networks.detach(place, namespace)));
-      shapeNewLinks(context, container.record);
-      await followPlaces(context, container);
-    }
-    undo.move();
-    publishNetworkEvent(context, network, 'connect', { container: id });
-  });
+  checkConnect(context, container, network);
+  checkWishes(network, wishes);
+  await using undo = new AsyncDisposableStack();
+  undo.defer(() => context.networks.release(id, network.name));
+  const { status } = container.record.state;
+  const place = await reservePlace(context, container.record, { network: network.name, wishes });
+  if (isActive(status) && isWired(place)) {
+    await withNamespace(context, container, (namespace) => context.networks.attach(place, namespace));
+    undo.defer(() => withNamespace(context, container, (namespace) => context.networks.detach(place, namespace)));
+    shapeNewLinks(context, container.record);
+    await followPlaces(context, container);
+  }
+  undo.move();
+  publishNetworkEvent(context, network, 'connect', { container: id });
 }
 
 /** Takes a container out of a network. `force`: also one that is not there any more. */
@@ -46,20 +53,22 @@ export async function disconnectContainer(
   const network = context.networks.find(ref);
   const container = findUnlessForced(context, containerRef, force);
   if (container === null) return forgetMissing(context, network, containerRef);
+  await context.queues.run(container.record.id, () => disconnectInQueue(context, network, container));
+}
+
+export async function disconnectInQueue(context: EngineContext, network: NetworkRecord, container: LiveContainer): Promise<void> {
   const { id } = container.record;
-  await context.queues.run(id, async () => {
-    if (container.record.network === 'host' && network.name === 'host') throw hostConflict();
-    const place = context.networks.endpoints(id).find((candidate) => candidate.network === network.name);
-    if (place === undefined) {
-      throw new OrlopError('failed-precondition', 'ENGINE_NOT_CONNECTED', `container ${id} is not connected to network ${network.name}`);
-    }
-    if (isActive(container.record.state.status) && isWired(place)) {
-      await withNamespace(context, container, (namespace) => context.networks.detach(place, namespace));
-      await context.networks.release(id, network.name);
-      await followPlaces(context, container);
-    } else await context.networks.release(id, network.name);
-    publishNetworkEvent(context, network, 'disconnect', { container: id });
-  });
+  if (container.record.network === 'host' && network.name === 'host') throw hostConflict();
+  const place = context.networks.endpoints(id).find((candidate) => candidate.network === network.name);
+  if (place === undefined) {
+    throw new OrlopError('failed-precondition', 'ENGINE_NOT_CONNECTED', `container ${id} is not connected to network ${network.name}`);
+  }
+  if (isActive(container.record.state.status) && isWired(place)) {
+    await withNamespace(context, container, (namespace) => context.networks.detach(place, namespace));
+    await context.networks.release(id, network.name);
+    await followPlaces(context, container);
+  } else await context.networks.release(id, network.name);
+  publishNetworkEvent(context, network, 'disconnect', { container: id });
 }
 
 async function withNamespace(context: EngineContext, container: LiveContainer, work: (namespace: number) => Promise<void>): Promise<void> {

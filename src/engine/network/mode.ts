@@ -72,6 +72,13 @@ export function planNetworks(request: CreateRequest, known: KnownPlaces): Networ
   };
 }
 
+/** The plan with further places; one in a network that it is in anyway adds its wishes. Pure. */
+export function withPlaces(plan: NetworkPlan, further: readonly NetworkPlace[]): NetworkPlan {
+  const places = new Map(plan.places.map(({ network, wishes }) => [network, wishes]));
+  for (const { network, wishes } of further) places.set(network, { ...places.get(network), ...wishes });
+  return { ...plan, places: [...places].map(([network, wishes]) => ({ network, wishes })) };
+}
+
 /** What becomes of ports that nothing can lead to. */
 function warningsOf(mode: NetworkMode, networks: readonly NetworkRecord[]): string[] {
   if (isClosed(mode)) return [`Published ports are discarded when using ${mode} network mode`];

@@ -1,6 +1,15 @@
 import { OrlopError } from '#errors';
 import { openCgroup, supportsLimit } from '#runtime';
-import { canonicalSetting, type SettingMap, type SettingsChange, type SettingsChanged, type SettingsView } from '#wire';
+import {
+  canonicalSetting,
+  checkDevice,
+  type DeviceMap,
+  type Profile,
+  type SettingMap,
+  type SettingsChange,
+  type SettingsChanged,
+  type SettingsView,
+} from '#wire';
 import { diskSizeOf, settleDiskSize } from '../container/disk-limit.ts';
 import { checkHostLimits, formatCpuList, readHostResources } from '../container/host-limits.ts';
 import { isActive, type ContainerRecord } from '../container/record.ts';
@@ -12,7 +21,8 @@ import { linkRatesOf } from '../network/rates.ts';
 import { exchangePorts, portWishesOf } from '../network/ports.ts';
 import { findBlockDevice } from '../spec/devices.ts';
 import { planLimits } from '../spec/plan-limits.ts';
-import { settleDevices } from '../devices/change.ts';
+import { checkDevices, exchangeDevices, onTheWay, releaseVolumes, settled, settleDevices } from '../devices/exchange.ts';
+import { ownDevices, planNamed, withNamed } from '../devices/named.ts';
 import { settingFacts } from './facts.ts';
 import { type SettingFacts, withRequest } from './places.ts';
 import { inForceOf, ownSettings, planChange, planSettings, viewSettings, withSettings } from './plan-change.ts';
@@ -35,14 +45,15 @@ export async function changeSettings(context: EngineContext, ref: string, change
     const before = container.record;
     const facts = settingFacts(context, before);
     const profiles = change.profiles ?? before.request.profiles ?? [];
-    const { record: after, warnings } = planSettled(
-      context,
-      before,
-      planChange(before, change, findProfiles(context, profiles), facts),
+    const named = findProfiles(context, profiles);
+    const { record: after, warnings } = planSettled(context, before, planChange(before, change, named, facts), {
       facts,
-    );
+      profiles: named,
+      devices: devicesOf(change),
+    });
     await applyChange(context, container, { before, after, facts });
     publishContainerEvent(context, container, 'update');
+    await releaseVolumes(context, before, after);
     return { pending: Object.keys(container.record.run?.pending ?? {}), warnings };
   });
 }
@@ -53,28 +64,48 @@ export function withAskedSettings(
   { record, settings = {} }: { readonly record: ContainerRecord; readonly settings?: SettingMap | undefined },
 ): { readonly record: ContainerRecord; readonly warnings: readonly string[] } {
   const profiles = record.request.profiles ?? [defaultProfile];
+  const named = findProfiles(context, profiles);
   const isPlain =
-    Object.keys(settings).length === 0 && findProfiles(context, profiles).every((profile) => Object.keys(profile.settings).length === 0);
+    Object.keys(settings).length === 0 && named.every((profile) => Object.keys({ ...profile.settings, ...profile.devices }).length === 0);
   // What most containers are: nothing is to be looked up for them.
   if (isPlain) return { record: withRequest(record, { profiles: profiles.length === 0 ? undefined : profiles }), warnings: [] };
   const facts = settingFacts(context, record);
   const own = Object.entries(settings).map(([name, text]) => [name, canonicalSetting(name, text)] as const);
-  const wanted = planSettings({ ...ownSettings(record, facts), ...Object.fromEntries(own) }, findProfiles(context, profiles));
-  return planSettled(context, record, withSettings(record, wanted, { names: profiles, facts }), facts);
+  const wanted = planSettings({ ...ownSettings(record, facts), ...Object.fromEntries(own) }, named);
+  return planSettled(context, record, withSettings(record, wanted, { names: profiles, facts }), { facts, profiles: named });
+}
+
+/** Own devices as a change wants them; undefined: as they are. */
+function devicesOf({ devices, once }: SettingsChange): DeviceMap | undefined {
+  if (devices === undefined) return undefined;
+  if (once === true)
+    throw new OrlopError('invalid-argument', 'SETTING_ONCE', 'devices are kept: they cannot be for one run only', {
+      hint: 'leave --once out',
+    });
+  return Object.fromEntries(Object.entries(devices).map(([device, config]) => [device, checkDevice(device, config)]));
+}
+
+interface SettledWith {
+  readonly facts: SettingFacts;
+  readonly profiles: readonly Profile[];
+  /** Of its own; absent: those that it has. */
+  readonly devices?: DeviceMap | undefined;
 }
 
 /**
- * The record as it can be on this host: limits that no cgroup here has are left out, with Docker's warnings. What else cannot be fails, before anything is touched.
+ * The record as it can be on this host, with the devices of its profiles: limits that no cgroup here has are left out, with Docker's warnings. What else cannot be fails, before anything is touched.
  */
 export function planSettled(
   context: EngineContext,
   before: ContainerRecord,
   wanted: ContainerRecord,
-  facts: SettingFacts,
+  { facts, profiles, devices = ownDevices(before) }: SettledWith,
 ): { readonly record: ContainerRecord; readonly warnings: readonly string[] } {
   const { limits, warnings } = planLimits(wanted.request.limits, (limit) => supportsLimit(context.cgroups, limit));
-  const after = limits === wanted.request.limits ? wanted : withRequest(wanted, { limits });
+  const held = limits === wanted.request.limits ? wanted : withRequest(wanted, { limits });
+  const after = withNamed(held, planNamed(devices, profiles), (name) => context.volumes.pathOf(name));
   checkChange(before, after, facts);
+  checkDevices(context, before, after);
   return { record: after, warnings };
 }
 
@@ -121,10 +152,11 @@ interface Step {
 }
 
 async function applyChange(context: EngineContext, container: LiveContainer, { before, after, facts }: Step): Promise<void> {
-  saveRecord(context, container, { ...after, settling: true });
+  saveRecord(context, container, onTheWay(before, after));
   try {
     await using undo = new AsyncDisposableStack();
     await applyDisk(context, before, after, undo);
+    await exchangeDevices(context, container, { before, after, undo });
     if (isActive(after.state.status))
       await applyLive(context, container, { before: inForceOf(before, facts), after: inForceOf(after, facts), undo });
     undo.move();
@@ -132,8 +164,7 @@ async function applyChange(context: EngineContext, container: LiveContainer, { b
     saveRecord(context, container, { ...before, ports: container.record.ports });
     throw error;
   }
-  const { settling: _, ...settled } = container.record;
-  saveRecord(context, container, settled);
+  saveRecord(context, container, settled(container.record));
 }
 
 async function applyDisk(
@@ -210,13 +241,12 @@ export async function settleSettings(context: EngineContext, container: LiveCont
         context.networks.shape(record.id, linkRatesOf(wanted));
         const ports = await exchangePorts(context, container, portWishesOf(wanted));
         container.record = { ...container.record, ports };
-        await settleDevices(context, container);
       }
+      await settleDevices(context, container);
     } catch (error) {
       context.logger.warn('a container is not held to all of its settings', { container: record.name, error });
     }
-    const { settling: _, ...settled } = container.record;
-    saveRecord(context, container, settled);
+    saveRecord(context, container, settled(container.record));
   });
 }
 

@@ -1,11 +1,11 @@
 import { parseDocument, stringify } from 'yaml';
 import { OrlopError } from '#errors';
-import type { ProfileChange, ProfileView, SettingsChange, SettingsView } from '#wire';
+import type { DeviceMap, ProfileChange, ProfileView, SettingsChange, SettingsView, ShownDevice } from '#wire';
 
 const longestText = 1_048_576;
 
 /** Settings as a person edits them: what is the container's own, and in comments what is not. Pure. */
-export function formatSettings({ name, kind, status, profiles, settings }: SettingsView): string {
+export function formatSettings({ name, kind, status, profiles, settings, devices }: SettingsView): string {
   const own = settings.flatMap(({ name: key, value, profile }) => (value === null || profile !== null ? [] : [[key, value] as const]));
   const given = settings.flatMap(({ name: key, value, profile }) =>
     value === null || profile === null ? [] : [`${key}: ${quote(value)} (${profile})`],
@@ -15,28 +15,42 @@ export function formatSettings({ name, kind, status, profiles, settings }: Setti
   );
   return [
     `# Settings of container ${name} (${kind}, ${status}). See them all with: orlop set --help\n`,
-    stringify({ profiles, settings: Object.fromEntries(own) }, { lineWidth: 0 }),
-    comment('From profiles:', given),
+    stringify({ profiles, settings: Object.fromEntries(own), devices: ownOf(devices) }, { lineWidth: 0 }),
+    comment('From profiles:', [...given, ...devices.flatMap(describeGiven)]),
     comment('In force while it runs, where that differs:', inForce),
   ].join('');
 }
 
 /** The inverse, comments aside. invalid-argument with the line for what is no such text. Pure. */
 export function parseSettingsText(text: string): SettingsChange {
-  const { profiles, settings } = readFields(text, ['profiles', 'settings']);
-  return { replace: true, profiles: profiles === undefined ? [] : textsOf(profiles, 'profiles'), set: mapOf(settings, 'settings') };
+  const { profiles, settings, devices } = readFields(text, ['profiles', 'settings', 'devices']);
+  return {
+    replace: true,
+    profiles: profiles === undefined ? [] : textsOf(profiles, 'profiles'),
+    set: mapOf(settings, 'settings'),
+    devices: devicesOf(devices),
+  };
 }
 
-export function formatProfile({ name, description, settings, usedBy }: ProfileView): string {
-  return [`# Profile ${name}.\n`, stringify({ description, settings }, { lineWidth: 0 }), comment('Containers that have it:', usedBy)].join(
-    '',
-  );
+function ownOf(devices: readonly ShownDevice[]): DeviceMap {
+  return Object.fromEntries(devices.flatMap(({ name, config, profile }) => (profile === null ? [[name, config] as const] : [])));
+}
+
+function describeGiven({ name, config, profile }: ShownDevice): string[] {
+  if (profile === null) return [];
+  const words = Object.entries(config).map(([key, value]) => `${key}=${quote(value)}`);
+  return [`device ${name}: ${words.join(' ')} (${profile})`];
+}
+
+export function formatProfile({ name, description, settings, devices = {}, usedBy }: ProfileView): string {
+  const fields = stringify({ description, settings, devices }, { lineWidth: 0 });
+  return [`# Profile ${name}.\n`, fields, comment('Containers that have it:', usedBy)].join('');
 }
 
 export function parseProfileText(text: string): ProfileChange {
-  const { description = '', settings } = readFields(text, ['description', 'settings']);
+  const { description = '', settings, devices } = readFields(text, ['description', 'settings', 'devices']);
   if (typeof description !== 'string') throw invalid('description must be a text');
-  return { replace: true, description, set: mapOf(settings, 'settings') };
+  return { replace: true, description, set: mapOf(settings, 'settings'), devices: devicesOf(devices) };
 }
 
 function comment(title: string, lines: readonly string[]): string {
@@ -82,6 +96,12 @@ function mapOf(value: unknown, name: string): Record<string, string> {
   const odd = Object.entries(value).find(([, item]) => typeof item !== 'string');
   if (odd !== undefined) throw invalid(`${name}.${odd[0]} must be one value`);
   return value as Record<string, string>;
+}
+
+function devicesOf(value: unknown): DeviceMap {
+  if (value === undefined || value === '' || value === null) return {};
+  if (typeof value !== 'object' || Array.isArray(value)) throw invalid('devices must be a map of names and devices');
+  return Object.fromEntries(Object.entries(value).map(([name, config]) => [name, mapOf(config, `devices.${name}`)]));
 }
 
 function invalid(why: string): OrlopError {

@@ -167,5 +167,8 @@ export function viewSettings(record: ContainerRecord, facts: SettingFacts): Sett
     const profile = name in own ? null : (record.inherited?.[name]?.profile ?? null);
     return { name, value, profile, ...(inForce === undefined || inForce === value ? {} : { inForce }) };
   });
-  return { id: record.id, name: record.name, kind: record.kind, status: record.state.status, profiles: request.profiles ?? [], settings };
+  const named = Object.entries(request.namedDevices ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const devices = named.map(([name, config]) => ({ name, config, profile: record.inheritedDevices?.[name] ?? null }));
+  const { id, name, kind, state } = record;
+  return { id, name, kind, status: state.status, profiles: request.profiles ?? [], settings, devices };
 }

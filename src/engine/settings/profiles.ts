@@ -1,5 +1,5 @@
 import { OrlopError } from '#errors';
-import { canonicalSetting, type Profile, type ProfileChange, type ProfileView } from '#wire';
+import { canonicalSetting, checkDevice, type DeviceConfig, type Profile, type ProfileChange, type ProfileView } from '#wire';
 import type { EngineContext } from '../context.ts';
 
 /** The profile of all containers that ask for no others. It is always there, and cannot be removed. */
@@ -47,7 +47,14 @@ export function planProfile(profiles: readonly Profile[], name: string, change: 
   const settings: Record<string, string> = change.replace === true ? {} : { ...before?.settings };
   for (const one of change.unset ?? []) delete settings[one];
   for (const [setting, text] of Object.entries(change.set ?? {})) settings[setting] = canonicalSetting(setting, text);
-  return { name, description: change.description ?? before?.description ?? '', settings };
+  const devices: Record<string, DeviceConfig> = change.replace === true ? {} : { ...before?.devices };
+  for (const one of change.withoutDevices ?? []) {
+    if (devices[one] === undefined) throw deviceNotFound(name, one);
+    delete devices[one];
+  }
+  for (const [device, config] of Object.entries(change.devices ?? {})) devices[device] = checkDevice(device, config);
+  const hasDevices = Object.keys(devices).length > 0;
+  return { name, description: change.description ?? before?.description ?? '', settings, ...(hasDevices ? { devices } : {}) };
 }
 
 export function saveProfiles({ store }: Kept, profiles: readonly Profile[]): void {
@@ -56,6 +63,12 @@ export function saveProfiles({ store }: Kept, profiles: readonly Profile[]): voi
 
 export function viewProfile(profile: Profile, usedBy: readonly string[]): ProfileView {
   return { ...profile, usedBy };
+}
+
+function deviceNotFound(profile: string, device: string): OrlopError {
+  return new OrlopError('not-found', 'DEVICE_NOT_FOUND', `profile ${profile} has no device ${device}`, {
+    hint: `see them with: orlop profile show ${profile}`,
+  });
 }
 
 function checkName(name: string): void {

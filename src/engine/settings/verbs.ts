@@ -1,7 +1,9 @@
 import { OrlopError, toOrlopError } from '#errors';
 import type { LimitUse, Profile, ProfileChange, ProfileChanged, ProfileView, SettingsChange, SettingsChanged, SettingsView } from '#wire';
+import type { ContainerRecord } from '../container/record.ts';
 import type { LiveContainer } from '../container/table.ts';
 import type { EngineContext } from '../context.ts';
+import { ownDevices, planNamed, withNamed } from '../devices/named.ts';
 import { changeSettings, planSettled, showSettings } from './change.ts';
 import { formatProfile, formatSettings, parseProfileText, parseSettingsText } from './document.ts';
 import { settingFacts } from './facts.ts';
@@ -81,7 +83,7 @@ async function changeProfile(context: EngineContext, name: string, change: Profi
       .filter((found) => found !== undefined);
     const facts = settingFacts(context, record);
     const wanted = planSettings(ownSettings(record, facts), named);
-    planSettled(context, record, withSettings(record, wanted, { names: record.request.profiles ?? [], facts }), facts);
+    planSettled(context, record, withSettings(record, wanted, { names: record.request.profiles ?? [], facts }), { facts, profiles: named });
   }
   saveProfiles(context, all);
   const warnings: string[] = [];
@@ -116,18 +118,25 @@ function removeProfile(context: EngineContext, name: string): void {
   );
 }
 
+function isDifferent(wanted: ContainerRecord, record: ContainerRecord): boolean {
+  const parts = ({ request, inherited, inheritedDevices }: ContainerRecord): string =>
+    JSON.stringify([request, inherited, inheritedDevices]);
+  return parts(wanted) !== parts(record);
+}
+
 /** When the engine comes up: containers that did not come to follow a profile before the last one ended. Those that cannot keep what they have, and the log says so. */
 export async function followProfiles(context: EngineContext): Promise<void> {
   for (const { record } of context.table.all()) {
     const names = record.request.profiles ?? [];
     if (names.length === 0) continue;
     try {
-      const isEmpty = findProfiles(context, names).every(({ settings }) => Object.keys(settings).length === 0);
-      if (isEmpty && Object.keys(record.inherited ?? {}).length === 0) continue;
+      const profiles = findProfiles(context, names);
+      const isEmpty = profiles.every(({ settings, devices }) => Object.keys({ ...settings, ...devices }).length === 0);
+      if (isEmpty && Object.keys({ ...record.inherited, ...record.inheritedDevices }).length === 0) continue;
       const facts = settingFacts(context, record);
-      const wanted = withSettings(record, planSettings(ownSettings(record, facts), findProfiles(context, names)), { names, facts });
-      if (JSON.stringify([wanted.request, wanted.inherited]) !== JSON.stringify([record.request, record.inherited]))
-        await changeSettings(context, record.id, {});
+      const wanted = withSettings(record, planSettings(ownSettings(record, facts), profiles), { names, facts });
+      const named = withNamed(wanted, planNamed(ownDevices(record), profiles), (name) => context.volumes.pathOf(name));
+      if (isDifferent(named, record)) await changeSettings(context, record.id, {});
     } catch (error) {
       context.logger.warn('a container does not follow its profiles', { container: record.name, error });
     }

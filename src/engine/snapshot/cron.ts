@@ -22,7 +22,8 @@ const words: Readonly<Record<string, string>> = {
 
 /** Five fields with lists, ranges and steps, or a word such as `@daily`. invalid-argument names what is wrong. Pure. */
 export function parseCron(text: string): CronSchedule {
-  const fields = (words[text.trim().toLowerCase()] ?? text).trim().split(/\s+/);
+  const word = text.trim().toLowerCase();
+  const fields = (Object.hasOwn(words, word) ? (words[word] ?? text) : text).trim().split(/\s+/);
   if (fields.length !== 5) throw badSchedule(text);
   const values = (at: number, lowest: number, highest: number): Set<number> => {
     const set = parseField(fields[at] ?? '', lowest, highest);

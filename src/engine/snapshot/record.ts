@@ -5,7 +5,7 @@ import type { ContainerRecord } from '../container/record.ts';
 /** What of a container goes into its snapshots, and comes back with them. */
 export type SnapshotSettings = Pick<
   ContainerRecord,
-  'kind' | 'request' | 'image' | 'chain' | 'process' | 'labels' | 'healthCheck' | 'exposedPorts' | 'inherited'
+  'kind' | 'request' | 'image' | 'chain' | 'process' | 'labels' | 'healthCheck' | 'exposedPorts' | 'inherited' | 'inheritedDevices'
 >;
 
 /** The engine's truth about one snapshot; a row of the database. JSON-safe. */
@@ -25,7 +25,7 @@ export interface SnapshotRecord {
 }
 
 export function settingsOf(record: ContainerRecord): SnapshotSettings {
-  const { kind, request, image, chain, process, labels, healthCheck, exposedPorts, inherited } = record;
+  const { kind, request, image, chain, process, labels, healthCheck, exposedPorts, inherited, inheritedDevices } = record;
   return {
     kind,
     request,
@@ -36,6 +36,7 @@ export function settingsOf(record: ContainerRecord): SnapshotSettings {
     ...(chain === undefined ? {} : { chain }),
     ...(healthCheck === undefined ? {} : { healthCheck }),
     ...(inherited === undefined ? {} : { inherited }),
+    ...(inheritedDevices === undefined ? {} : { inheritedDevices }),
   };
 }
 

@@ -38,7 +38,9 @@ export function withSettings(record: ContainerRecord, settings: SnapshotSettings
   const stays = Object.fromEntries(kept.flatMap((key) => (record.request[key] === undefined ? [] : [[key, record.request[key]]])));
   const was = Object.fromEntries(Object.entries(settings.request).filter(([key]) => !(kept as readonly string[]).includes(key)));
   const request = { ...was, ...stays } as unknown as CreateRequest;
-  return { ...rest, ...settings, request };
+  // With the devices stays where they are from.
+  const { inheritedDevices: _inheritedDevices, ...others } = settings;
+  return { ...rest, ...others, request };
 }
 
 /** Brings a container back to a snapshot: what it has written since goes. conflict when it runs, unless it is to be stopped and started again (`restart`). */

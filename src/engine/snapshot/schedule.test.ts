@@ -27,7 +27,19 @@ test('the next moment of a schedule is the first minute that all its fields fit'
 });
 
 test('what is no schedule is refused, and never a crash', () => {
-  for (const text of ['', '@often', '* * * *', '60 * * * *', '* * 0 * *', '5-1 * * * *', '*/0 * * * *', '0 0 31 2 *', '1,,2 * * * *'])
+  for (const text of [
+    '',
+    '@often',
+    '__proto__',
+    'constructor',
+    '* * * *',
+    '60 * * * *',
+    '* * 0 * *',
+    '5-1 * * * *',
+    '*/0 * * * *',
+    '0 0 31 2 *',
+    '1,,2 * * * *',
+  ])
     assert.throws(
       () => parseCron(text),
       (error) => isOrlopError(error, 'invalid-argument'),

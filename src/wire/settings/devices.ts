@@ -5,8 +5,14 @@ import { parseSize } from './values.ts';
 /** What a device is: `type`, and what that type takes. */
 export type DeviceConfig = Readonly<Record<string, string>>;
 
+/** By their names. */
+export type DeviceMap = Readonly<Record<string, DeviceConfig>>;
+
 export interface DevicesBody {
-  readonly devices: Readonly<Record<string, DeviceConfig>>;
+  /** All that the container has. */
+  readonly devices: DeviceMap;
+  /** The profiles that those come from which are not its own. */
+  readonly profiles: Readonly<Record<string, string>>;
 }
 
 export interface DeviceType {
@@ -43,6 +49,7 @@ export const deviceTypes: readonly DeviceType[] = [
   { name: 'unix-block', summary: 'A block device of the host', keys: node, required: ['source'] },
   { name: 'usb', summary: 'A device, or a directory of them, below /dev/bus/usb', keys: node, required: ['source'] },
   { name: 'gpu', summary: 'The nodes below /dev/dri, or others', keys: node, required: [] },
+  { name: 'none', summary: 'Nothing, in place of what a profile gives by this name', keys: {}, required: [] },
 ];
 
 /** A device as it is kept. invalid-argument naming it for what it cannot be. */

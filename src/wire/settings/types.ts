@@ -1,3 +1,5 @@
+import type { DeviceConfig, DeviceMap } from './devices.ts';
+
 /** Settings by their names, as `set` writes them. */
 export type SettingMap = Readonly<Record<string, string>>;
 
@@ -11,6 +13,8 @@ export interface SettingsChange {
   readonly once?: boolean;
   /** Instead of those that it has. */
   readonly profiles?: readonly string[];
+  /** All devices that it is to have of its own, instead of those that it has. */
+  readonly devices?: DeviceMap;
 }
 
 export interface SettingsChanged {
@@ -29,6 +33,13 @@ export interface ShownSetting {
   readonly inForce?: string | null;
 }
 
+export interface ShownDevice {
+  readonly name: string;
+  readonly config: DeviceConfig;
+  /** The profile that it comes from; null: the container's own. */
+  readonly profile: string | null;
+}
+
 export interface SettingsView {
   readonly id: string;
   readonly name: string;
@@ -37,6 +48,8 @@ export interface SettingsView {
   readonly profiles: readonly string[];
   /** By name. */
   readonly settings: readonly ShownSetting[];
+  /** By name. */
+  readonly devices: readonly ShownDevice[];
 }
 
 /** One limit, and how it went. Unknown is null, and so is no limit. */
@@ -58,6 +71,8 @@ export interface Profile {
   readonly name: string;
   readonly description: string;
   readonly settings: SettingMap;
+  /** Absent: none. */
+  readonly devices?: DeviceMap;
 }
 
 export interface ProfileView extends Profile {
@@ -71,6 +86,10 @@ export interface ProfileChange {
   readonly description?: string;
   readonly set?: SettingMap;
   readonly unset?: readonly string[];
+  /** Devices that it is to have, each whole. */
+  readonly devices?: DeviceMap;
+  readonly withoutDevices?: readonly string[];
+  /** `set` and `devices` are all that it says. */
   readonly replace?: boolean;
 }
 
