@@ -70,9 +70,9 @@ async function dispatch(words: readonly string[], given: Io): Promise<number> {
   }
 }
 
-/** What was typed, and what stands before a path: `box:/etc`. */
+/** What was typed, and what stands before a path: `box:/etc`, `box/etc`. */
 function namesIn(words: readonly string[]): string[] {
-  return words.flatMap((word) => [word, ...(word.includes(':/') ? [word.slice(0, word.indexOf(':/'))] : [])]);
+  return words.flatMap((word) => [word, ...(word.includes('/') ? [word.slice(0, word.search(/:?\//))] : [])]);
 }
 
 /** What is found without the whole table. */

@@ -1,6 +1,6 @@
 import { isOrlopError, OrlopError } from '#errors';
-import { parseTime, type PathFacts } from '#wire';
-import { readText } from './answers.ts';
+import { parseTime, type FileListing, type PathFacts, type PlaceOptions } from '#wire';
+import { readJson, readText } from './answers.ts';
 import type { Answer, Transport } from './transport/transport.ts';
 
 /** What a path in a container is; `mode` is Go's fs.FileMode, as Docker's API gives it. */
@@ -16,11 +16,22 @@ export interface FilesClient {
   read(ref: string, path: string, options?: { signal?: AbortSignal }): AsyncGenerator<Buffer>;
   /** Unpacks a tar into a directory that exists; a directory is not replaced by anything else. `ownUser`: all of it becomes the container's user's. */
   write(ref: string, path: string, tar: AsyncIterable<Uint8Array>, options?: { ownUser?: boolean; signal?: AbortSignal }): Promise<void>;
+  /** What a path is, and of a directory what is in it. */
+  list(ref: string, path: string): Promise<FileListing>;
+  /** The bytes of a regular file; a link leads to it. Leaving the loop closes the connection. */
+  readContent(ref: string, path: string): AsyncGenerator<Buffer>;
+  /** Puts a regular file in place when all of it has been sent; what the options leave out stays as it was. */
+  writeContent(ref: string, path: string, content: AsyncIterable<Uint8Array>, options?: PlaceOptions): Promise<void>;
+  /** One that is there stays. */
+  makeDirectory(ref: string, path: string, options?: PlaceOptions): Promise<void>;
+  /** A file, a link itself, or with `recursive` a directory with all that is in it. */
+  remove(ref: string, path: string, options?: { recursive?: boolean }): Promise<void>;
 }
 
 export function createFilesClient(transport: Transport): FilesClient {
   const at = (ref: string): string => `/containers/${encodeURIComponent(ref)}/archive`;
   return {
+    ...createEntriesClient(transport),
     stat: async (ref, path) => {
       const answer = await transport.request({ method: 'HEAD', path: at(ref), query: { path } }).catch(async (error: unknown) => {
         if (!isOrlopError(error, 'not-found')) throw error;
@@ -38,6 +49,25 @@ export function createFilesClient(transport: Transport): FilesClient {
       const rest = signal === undefined ? {} : { signal };
       await readText(await transport.request({ method: 'PUT', path: at(ref), query, upload: tar, ...rest }));
     },
+  };
+}
+
+type EntriesClient = Pick<FilesClient, 'list' | 'readContent' | 'writeContent' | 'makeDirectory' | 'remove'>;
+
+function createEntriesClient(transport: Transport): EntriesClient {
+  const at = (ref: string, what = ''): string => `/orlop/v1/containers/${encodeURIComponent(ref)}/files${what}`;
+  const queryOf = (path: string, { uid, gid, mode, parents }: PlaceOptions = {}) => ({ path, uid, gid, mode: mode?.toString(8), parents });
+  return {
+    list: async (ref, path) => readJson(await transport.request({ method: 'GET', path: at(ref), query: { path } })),
+    readContent: (ref, path) => download(transport, at(ref, '/content'), path, {}),
+    writeContent: async (ref, path, content, options) =>
+      void (await readText(
+        await transport.request({ method: 'PUT', path: at(ref, '/content'), query: queryOf(path, options), upload: content }),
+      )),
+    makeDirectory: async (ref, path, options) =>
+      void (await readText(await transport.request({ method: 'PUT', path: at(ref, '/directory'), query: queryOf(path, options) }))),
+    remove: async (ref, path, { recursive } = {}) =>
+      void (await readText(await transport.request({ method: 'DELETE', path: at(ref), query: { path, recursive } }))),
   };
 }
 

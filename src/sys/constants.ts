@@ -86,6 +86,7 @@ export const O_DIRECTORY = arm ? 0o40_000 : 0o200_000;
 export const O_NOFOLLOW = arm ? 0o100_000 : 0o400_000;
 export const O_CLOEXEC = 0o2_000_000;
 export const O_PATH = 0o10_000_000;
+export const O_TMPFILE = 0o20_000_000 | O_DIRECTORY;
 
 // openat2(2): linux/openat2.h
 export const RESOLVE_NO_XDEV = 0x01;

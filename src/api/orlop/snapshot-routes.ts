@@ -13,6 +13,7 @@ import type {
   SnapshotScheduleChange,
   SnapshotView,
 } from '#wire';
+import { sendBytes } from './send-bytes.ts';
 
 /** What the routes of snapshots need of the engine. */
 export interface SnapshotBackend {
@@ -141,16 +142,8 @@ async function rebuild(verbs: Verbs, exchange: Exchange): Promise<void> {
   exchange.empty(204);
 }
 
-/** What fails before the first byte is an error like others; later the connection breaks. */
 async function backup(verbs: Verbs, exchange: Exchange): Promise<void> {
-  const iterator = verbs.backup(refOf(exchange), exchange.signal)[Symbol.asyncIterator]();
-  try {
-    let next = await iterator.next();
-    const out = exchange.stream(200, 'application/x-tar');
-    for (; next.done !== true; next = await iterator.next()) await out.write(next.value);
-  } finally {
-    await iterator.return?.();
-  }
+  await sendBytes(exchange, 'application/x-tar', verbs.backup(refOf(exchange), exchange.signal));
 }
 
 async function restoreBackup(verbs: Verbs, exchange: Exchange): Promise<void> {

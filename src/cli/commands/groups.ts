@@ -50,6 +50,7 @@ export const groupSummaries: Readonly<Record<string, string>> = {
   builder: 'Manage what builds keep',
   container: 'Manage containers',
   device: 'Add devices to containers, running or not',
+  file: 'Work with files of containers, running or stopped',
   image: 'Manage images',
   network: 'Manage networks',
   profile: 'Manage settings that containers share',

@@ -1,6 +1,7 @@
 import type { CommandSpec } from '../arguments/spec.ts';
 import { buildCommands } from './builds.ts';
 import { containerCommands } from './containers.ts';
+import { fileCommands } from './files.ts';
 import { groupedName, withGroups } from './groups.ts';
 import { withJson } from './json-flag.ts';
 import { lxdCommands } from './lxd.ts';
@@ -21,6 +22,7 @@ const table: readonly CommandSpec[] = [
   ...registryServerCommands,
   ...storeCommands,
   ...snapshotCommands,
+  ...fileCommands,
   ...volumeCommands,
   ...lxdCommands,
   ...networkCommands,

@@ -3,24 +3,36 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
+import { buffer } from 'node:stream/consumers';
 import { OrlopError, toOrlopError } from '#errors';
 import { write, type Io } from '../io.ts';
 import { reportError } from '../render/error.ts';
 
+/** As `editBytes`, for a text. */
+export function editText(io: Io, text: string, apply: (text: string) => Promise<void>): Promise<void> {
+  return editBytes(io, { name: 'settings.yaml', bytes: Buffer.from(text) }, (bytes) => apply(bytes.toString('utf8')));
+}
+
+/** What is edited; the name tells an editor what kind of text it is. */
+export interface Edited {
+  readonly name: string;
+  readonly bytes: Buffer;
+}
+
 /**
- * Lets a person change a text in their editor, and hands it on when it has changed. What is refused can be edited again at a terminal; elsewhere the refusal is thrown. An editor that
- * fails changes nothing. Without a terminal on standard input, the new text is read from there, as in `orlop edit web < web.yaml`.
+ * Lets a person change a file in their editor, and hands it on when it has changed. What is refused can be edited again at a terminal; elsewhere the refusal is thrown. An editor that
+ * fails changes nothing. Without a terminal on standard input, and without an editor named, the new content is read from there, as in `orlop edit web < web.yaml`.
  */
-export async function editText(io: Io, text: string, apply: (text: string) => Promise<void>): Promise<void> {
-  if (!io.stdin.isTTY && (io.env['VISUAL'] ?? io.env['EDITOR']) === undefined) return apply(await readAll(io.stdin));
+export async function editBytes(io: Io, { name, bytes }: Edited, apply: (bytes: Buffer) => Promise<void>): Promise<void> {
+  if (!io.stdin.isTTY && (io.env['VISUAL'] ?? io.env['EDITOR']) === undefined) return apply(await buffer(io.stdin));
   await using files = new AsyncDisposableStack();
   const directory = files.adopt(await mkdtemp(join(tmpdir(), 'orlop-edit-')), (path) => rm(path, { recursive: true, force: true }));
-  const file = join(directory, 'settings.yaml');
-  await writeFile(file, text, { mode: 0o600 });
+  const file = join(directory, name);
+  await writeFile(file, bytes, { mode: 0o600 });
   for (;;) {
     await runEditor(io, file);
-    const edited = await readFile(file, 'utf8');
-    if (edited === text) return await write(io.stderr, 'Nothing was changed.\n');
+    const edited = await readFile(file);
+    if (edited.equals(bytes)) return await write(io.stderr, 'Nothing was changed.\n');
     try {
       await apply(edited);
       return;
@@ -59,10 +71,4 @@ function runEditor({ env }: Io, file: string): Promise<void> {
         );
     });
   });
-}
-
-async function readAll(input: NodeJS.ReadStream): Promise<string> {
-  let text = '';
-  for await (const chunk of input.setEncoding('utf8')) text += String(chunk);
-  return text;
 }

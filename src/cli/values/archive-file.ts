@@ -29,16 +29,19 @@ export async function writeArchive(io: Io, path: string | undefined, archive: As
     for await (const piece of archive) await write(io.stdout, piece);
     return;
   }
-  // Nothing is made or emptied before the engine has begun to answer.
-  const iterator = archive[Symbol.asyncIterator]();
+  await writeWhole(path, archive, 0o600);
+}
+
+/** Writes a file that is there only when all of it has come; a device or a pipe is written to as it is. Nothing is made or emptied before the first bytes are there. */
+export async function writeWhole(path: string, content: AsyncIterable<Uint8Array>, mode: number): Promise<void> {
+  const iterator = content[Symbol.asyncIterator]();
   const first = await iterator.next();
-  // A device or a pipe is written to as it is; a file is replaced when the archive is whole.
   const replaces = await stat(path).then(
     (facts) => facts.isFile(),
     () => true,
   );
   const target = replaces ? `${path}.${process.pid}.part` : path;
-  const file = await open(target, replaces ? 'wx' : 'w', 0o600).catch((cause: unknown) => {
+  const file = await open(target, replaces ? 'wx' : 'w', mode).catch((cause: unknown) => {
     throw unusable('write', path, cause);
   });
   try {

@@ -6,13 +6,22 @@ import { isErrno, OrlopError } from '#errors';
 /** The host's GNU tar reads and writes this machine's files: it knows all their kinds, and keeps hostile archives in their directory. */
 const program = 'tar';
 
+/** Whose files are said to be in a tar, instead of who has them here. */
+export interface PackedOwner {
+  readonly uid?: number | undefined;
+  readonly gid?: number | undefined;
+}
+
 /** A tar of `name` in `directory`, called `as` in it; its content only where `as` is null. */
-export async function* packHere(directory: string, name: string, as: string | null): AsyncGenerator<Buffer> {
+export async function* packHere(directory: string, name: string, as: string | null, owner: PackedOwner = {}): AsyncGenerator<Buffer> {
   const [place, what] = as === null ? [`${directory}/${name}`, '.'] : [directory, `./${name}`];
   const rename = as === null ? [] : ['--transform', renaming(`./${name}`, as)];
-  const child = spawn(program, ['--format=pax', '--pax-option=delete=atime,delete=ctime', '-C', place, '-cf', '-', ...rename, '--', what], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const owners = [
+    ...(owner.uid === undefined ? [] : [`--owner=:${owner.uid}`]),
+    ...(owner.gid === undefined ? [] : [`--group=:${owner.gid}`]),
+  ];
+  const form = ['--format=pax', '--pax-option=delete=atime,delete=ctime'];
+  const child = spawn(program, [...form, ...owners, '-C', place, '-cf', '-', ...rename, '--', what], { stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = outcomeOf(child);
   try {
     for await (const piece of child.stdout) yield piece as Buffer;

@@ -1,13 +1,12 @@
-import { lstat, realpath, stat } from 'node:fs/promises';
-import { basename, dirname, posix } from 'node:path';
-import { isErrno, isOrlopError, OrlopError } from '#errors';
-import type { Client, PathStat } from '#client';
+import { basename, dirname } from 'node:path';
+import { OrlopError } from '#errors';
 import { usageError } from '../arguments/usage-error.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Invocation, Verb } from '../invocation.ts';
 import { write } from '../io.ts';
 import { openArchive, writeArchive } from '../values/archive-file.ts';
-import { asksForContent, asksForDirectory, parseCopyPlace, planLanding, type Found } from '../values/copy-places.ts';
+import { parseCopyPlace, planLanding } from '../values/copy-places.ts';
+import { describeHere, findHere, findThere, type ContainerPath } from '../values/copy-sides.ts';
 import { formatBytes } from '../values/size.ts';
 import { packHere, unpackHere } from '../values/tar-program.ts';
 
@@ -20,11 +19,6 @@ export const cp: Verb = async (invocation) => {
   else throw usageError('one of source and destination must be in a container: CONTAINER:PATH', invocation.command);
   return exitCodes.ok;
 };
-
-interface ContainerPath {
-  readonly container: string;
-  readonly path: string;
-}
 
 async function copyOut(invocation: Invocation, from: ContainerPath, target: string): Promise<void> {
   const { args, io } = invocation;
@@ -58,53 +52,6 @@ async function copyIn(invocation: Invocation, path: string, to: ContainerPath): 
   const counted = count(packHere(dirname(source.real), basename(source.real), landing.name));
   await files.write(to.container, landing.directory, counted.pieces, options);
   await report(invocation, counted.bytes(), `${to.container}:${to.path}`);
-}
-
-/** Where a path in a container leads, and what is there. */
-async function findThere(files: Client['files'], { container, path }: ContainerPath): Promise<{ path: string; found: Found | null }> {
-  const asked = await statOrNothing(files, container, path);
-  if (asked?.isLink !== true) return { path, found: asked };
-  return { path: asked.linkTarget, found: await statOrNothing(files, container, asked.linkTarget) };
-}
-
-async function statOrNothing(files: Client['files'], container: string, path: string): Promise<PathStat | null> {
-  try {
-    return await files.stat(container, path);
-  } catch (error) {
-    // With a `/` at its end a path must be a directory; without, a file may be there.
-    if (isOrlopError(error, 'not-found')) return null;
-    throw error;
-  }
-}
-
-async function findHere(path: string): Promise<Found | null> {
-  try {
-    return { isDirectory: (await stat(path)).isDirectory() };
-  } catch (error) {
-    if (!isErrno(error, 'ENOENT')) throw error;
-    const parent = posix.dirname(posix.normalize(path).replace(/(?<=.)\/$/, ''));
-    if ((await stat(parent).catch(() => null))?.isDirectory() === true) return null;
-    throw new OrlopError('not-found', 'CLI_NO_DIRECTORY', `invalid output path: directory "${parent}" does not exist`);
-  }
-}
-
-/** `shown`: the name that it has been given by; `real`: what is read. */
-async function describeHere(path: string, follow: boolean): Promise<{ shown: string; real: string; isDirectory: boolean }> {
-  try {
-    const itself = asksForDirectory(path) || follow;
-    const real = itself || asksForContent(path) ? await realpath(path) : path;
-    const facts = itself ? await stat(real) : await lstat(real);
-    if (asksForDirectory(path) && !facts.isDirectory()) throw usageError(`${path} is not a directory`);
-    // `.` and `..` have the names of what they are.
-    return { shown: /(^|\/)\.{0,2}$/.test(path) ? real : path, real: await absolute(real), isDirectory: facts.isDirectory() };
-  } catch (error) {
-    if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error;
-    throw new OrlopError('not-found', 'CLI_NO_FILE', `${path}: no such file or directory`);
-  }
-}
-
-async function absolute(path: string): Promise<string> {
-  return posix.join(await realpath(dirname(path)), basename(path));
 }
 
 function count(source: AsyncIterable<Uint8Array>): { pieces: AsyncIterable<Uint8Array>; bytes: () => number } {

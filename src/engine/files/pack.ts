@@ -3,7 +3,8 @@ import { promisify } from 'node:util';
 import { byteTextOf, createTarEntry, endOfArchive, formatTarEntry, fromByteText, padding, type ByteText, type TarType } from '#store';
 import * as k from '#sys';
 import { withErrno, type Addon, type FileFacts } from '#sys';
-import { insideId, isDirectory, isMissing, type ContainerRoot } from './root.ts';
+import { openOrGone } from './list.ts';
+import { insideId, isDirectory, type ContainerRoot } from './root.ts';
 
 const readAt = promisify(read);
 const chunkBytes = 512 * 1024;
@@ -58,15 +59,6 @@ async function* packDirectory(packing: Packing, handle: number, path: ByteText, 
     } finally {
       addon.close(inner);
     }
-  }
-}
-
-function openOrGone(addon: Addon, directory: number, name: string | Uint8Array): number | null {
-  try {
-    return addon.openat2(directory, name, k.O_PATH | k.O_NOFOLLOW, 0, k.RESOLVE_BENEATH | k.RESOLVE_NO_MAGICLINKS);
-  } catch (error) {
-    if (isMissing(error)) return null;
-    throw error;
   }
 }
 

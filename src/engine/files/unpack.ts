@@ -1,15 +1,14 @@
 import { write } from 'node:fs';
 import { posix } from 'node:path';
 import { promisify } from 'node:util';
-import { isErrno, OrlopError } from '#errors';
+import { OrlopError } from '#errors';
 import { fromByteText, readTarMembers, type TarEntry, type TarMember } from '#store';
 import * as k from '#sys';
 import { openInRoot, removeTree, type Addon } from '#sys';
+import { chownInside, openOrMake, plainly, statOrNothing } from './directories.ts';
 import { isDirectory, isMissing, type ContainerRoot } from './root.ts';
 
 const writeAt = promisify(write);
-/** A name in a directory, and nothing but that. */
-const plainly = k.RESOLVE_BENEATH | k.RESOLVE_NO_SYMLINKS | k.RESOLVE_NO_MAGICLINKS;
 
 export interface UnpackOptions {
   /** Absolute path of the directory in the container. */
@@ -90,16 +89,6 @@ function openParent({ addon, root, target }: Unpacking, names: readonly string[]
   return at;
 }
 
-function openOrMake(addon: Addon, root: ContainerRoot, path: string, { parent, name }: { parent: number; name: string }): number {
-  try {
-    return openInRoot(addon, root.descriptor, path, k.O_PATH | k.O_DIRECTORY);
-  } catch (error) {
-    if (!isErrno(error, 'ENOENT')) throw error;
-    addon.mkdirat(parent, name, 0o755);
-    return addon.openat2(parent, name, k.O_PATH | k.O_DIRECTORY | k.O_NOFOLLOW, 0, plainly);
-  }
-}
-
 interface Named {
   readonly parent: number;
   readonly name: string;
@@ -146,15 +135,6 @@ function kindsDiffer(message: string): OrlopError {
   return new OrlopError('invalid-argument', 'ENGINE_KINDS_DIFFER', message);
 }
 
-function statOrNothing(addon: Addon, parent: number, name: string) {
-  try {
-    return addon.fstatat(parent, name, k.AT_SYMLINK_NOFOLLOW);
-  } catch (error) {
-    if (isMissing(error)) return null;
-    throw error;
-  }
-}
-
 /** To another file of the same archive: from the directory that it is unpacked into. */
 function makeLink({ addon, root, target }: Unpacking, entry: TarEntry, { parent, name }: Named): void {
   const names = namesOf({ ...entry, path: entry.linkTarget });
@@ -181,14 +161,7 @@ function settle(unpacking: Unpacking, descriptor: number, entry: TarEntry, path:
 }
 
 function setOwner({ addon, root, owner }: Unpacking, descriptor: number, entry: TarEntry): void {
-  const { uid, gid } = owner ?? entry;
-  if (Math.max(uid, gid) >= root.count)
-    throw new OrlopError(
-      'invalid-argument',
-      'ENGINE_OWNER_UNMAPPED',
-      `owner ${uid}:${gid} is not mapped in the container's user namespace`,
-    );
-  addon.fchownat(descriptor, '', root.first + uid, root.first + gid, k.AT_EMPTY_PATH);
+  chownInside(addon, root, descriptor, owner ?? entry);
 }
 
 /** Closes the file. */

@@ -2,17 +2,17 @@ import { isErrno, OrlopError } from '#errors';
 import { resolveUser } from '#runtime';
 import { AT_EMPTY_PATH, O_PATH, openInRoot } from '#sys';
 import type { PathFacts, WriteFilesOptions } from '#wire';
-import { isActive } from '../container/record.ts';
 import type { LiveContainer } from '../container/table.ts';
 import { publishContainerEvent, type EngineContext } from '../context.ts';
-import { attachMounts } from '../volume/attach-mounts.ts';
+import { createEntryVerbs, type EntryVerbs } from './entry-verbs.ts';
+import { holdRoot, readOnly, refuseReadOnly } from './hold.ts';
 import { packTree } from './pack.ts';
 import { describePath, missing, openAsked, parseAskedPath } from './paths.ts';
-import { isDirectory, isMissing, openContainerRoot, type ContainerRoot } from './root.ts';
+import { isDirectory, isMissing, type ContainerRoot } from './root.ts';
 import { unpackTree } from './unpack.ts';
 
-/** Files of containers, running or stopped, as Docker's archive calls give and take them. */
-export interface FileVerbs {
+/** Files of containers, running or stopped: trees as Docker's archive calls give and take them, and one by one. */
+export interface FileVerbs extends EntryVerbs {
   /** Fails with not-found when the path does not exist. */
   stat(ref: string, path: string): Promise<PathFacts>;
   /** A tar of what is there; of a directory with all below it. A start of a stopped container waits until it is read or left. */
@@ -23,6 +23,7 @@ export interface FileVerbs {
 
 export function createFileVerbs(context: EngineContext): FileVerbs {
   return {
+    ...createEntryVerbs(context),
     async stat(ref, path) {
       const container = context.table.find(ref);
       await using held = await holdRoot(context, container, path);
@@ -58,31 +59,8 @@ export function createFileVerbs(context: EngineContext): FileVerbs {
   };
 }
 
-interface HeldRoot extends AsyncDisposable {
-  readonly root: ContainerRoot;
-}
-
-/** With what is mounted in it. A stopped container cannot start while its layers are mounted here as well. */
-async function holdRoot(context: EngineContext, container: LiveContainer, path: string): Promise<HeldRoot> {
-  await using undo = new AsyncDisposableStack();
-  const runs = (): boolean => isActive(container.record.state.status);
-  if (!runs()) undo.defer(await takeTurn(context, container));
-  // A start may have had its turn before ours.
-  const runsNow = runs();
-  const root = undo.use(await openContainerRoot(context, container));
-  if (!runsNow) await attachMounts(context, container.record, { root: root.descriptor, path }, undo);
-  const parts = undo.move();
-  return { root, [Symbol.asyncDispose]: () => parts.disposeAsync() };
-}
-
-/** Resolves when it is our turn in the container's queue; the others wait until the function that it gives is called. */
-async function takeTurn({ queues }: EngineContext, { record }: LiveContainer): Promise<() => void> {
-  const { promise, resolve } = Promise.withResolvers<() => void>();
-  void queues.run(record.id, () => new Promise<void>((release) => resolve(release)));
-  return promise;
-}
-
-function checkTarget({ addon }: EngineContext, container: LiveContainer, root: ContainerRoot, target: string): void {
+function checkTarget(context: EngineContext, container: LiveContainer, root: ContainerRoot, target: string): void {
+  const { addon } = context;
   const { record } = container;
   let descriptor: number;
   try {
@@ -92,20 +70,12 @@ function checkTarget({ addon }: EngineContext, container: LiveContainer, root: C
   }
   try {
     const facts = addon.fstatat(descriptor, '', AT_EMPTY_PATH);
-    const isOfRoot = facts.dev === addon.fstatat(root.descriptor, '', AT_EMPTY_PATH).dev;
-    if (isOfRoot && record.request.readOnlyRoot === true && !isActive(record.state.status)) throw readOnly(container);
+    refuseReadOnly(context, container, root, facts);
     if (isDirectory(facts)) return;
   } finally {
     addon.close(descriptor);
   }
   throw new OrlopError('invalid-argument', 'ENGINE_NOT_A_DIRECTORY', `extraction point is not a directory: ${target}`);
-}
-
-function readOnly({ record }: LiveContainer, cause?: unknown): OrlopError {
-  return new OrlopError('permission-denied', 'ENGINE_ROOT_READ_ONLY', 'container rootfs is marked read-only', {
-    hint: `write to a volume of ${record.name}, or make it without --read-only`,
-    cause,
-  });
 }
 
 function ownerOf({ addon }: EngineContext, { record }: LiveContainer, root: ContainerRoot): { uid: number; gid: number } {

@@ -1,0 +1,45 @@
+import { OrlopError } from '#errors';
+import { AT_EMPTY_PATH, type FileFacts } from '#sys';
+import { isActive } from '../container/record.ts';
+import type { LiveContainer } from '../container/table.ts';
+import type { EngineContext } from '../context.ts';
+import { attachMounts } from '../volume/attach-mounts.ts';
+import { openContainerRoot, type ContainerRoot } from './root.ts';
+
+export interface HeldRoot extends AsyncDisposable {
+  readonly root: ContainerRoot;
+}
+
+/** With what is mounted in it. A stopped container cannot start while its layers are mounted here as well. */
+export async function holdRoot(context: EngineContext, container: LiveContainer, path: string): Promise<HeldRoot> {
+  await using undo = new AsyncDisposableStack();
+  const runs = (): boolean => isActive(container.record.state.status);
+  if (!runs()) undo.defer(await takeTurn(context, container));
+  // A start may have had its turn before ours.
+  const runsNow = runs();
+  const root = undo.use(await openContainerRoot(context, container));
+  if (!runsNow) await attachMounts(context, container.record, { root: root.descriptor, path }, undo);
+  const parts = undo.move();
+  return { root, [Symbol.asyncDispose]: () => parts.disposeAsync() };
+}
+
+/** Resolves when it is our turn in the container's queue; the others wait until the function that it gives is called. */
+async function takeTurn({ queues }: EngineContext, { record }: LiveContainer): Promise<() => void> {
+  const { promise, resolve } = Promise.withResolvers<() => void>();
+  void queues.run(record.id, () => new Promise<void>((release) => resolve(release)));
+  return promise;
+}
+
+/** While a container is stopped nothing but its request says that its root is not to be written to; what is mounted in it is another matter. */
+export function refuseReadOnly({ addon }: EngineContext, container: LiveContainer, root: ContainerRoot, at: FileFacts): void {
+  const { record } = container;
+  const isOfRoot = at.dev === addon.fstatat(root.descriptor, '', AT_EMPTY_PATH).dev;
+  if (isOfRoot && record.request.readOnlyRoot === true && !isActive(record.state.status)) throw readOnly(container);
+}
+
+export function readOnly({ record }: LiveContainer, cause?: unknown): OrlopError {
+  return new OrlopError('permission-denied', 'ENGINE_ROOT_READ_ONLY', 'container rootfs is marked read-only', {
+    hint: `write to a volume of ${record.name}, or make it without --read-only`,
+    cause,
+  });
+}
