@@ -21,6 +21,7 @@ const checks: readonly Check[] = [
 const fixes: readonly Check[] = [
   { name: 'lock file', command: [node, 'scripts/lock.ts'] },
   { name: 'compiler projects', command: [node, 'scripts/rooms.ts'] },
+  { name: 'reference', command: [node, 'scripts/reference.ts'] },
   { name: 'lint', command: [node, tool('oxlint'), '--type-aware', '--fix'] },
   { name: 'format', command: [node, tool('biome'), 'format', '--write', '.'] },
 ];

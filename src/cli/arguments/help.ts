@@ -23,6 +23,17 @@ orlop ${group} COMMAND --help says more about a command.
 `;
 }
 
+/** What stands before the command's name, and what it is for. */
+export const globalOptions: readonly (readonly [string, string])[] = [
+  ['  -H, --host string', "The engine's address, unix:// or tcp:// (default $ORLOP_HOST, unix:///run/orlop/orlop.sock)"],
+  ['      --tlsverify', 'Reach the engine with certificates (default when $ORLOP_TLS_VERIFY is set)'],
+  ['      --tlscacert file', "The engine's authority (default ca.pem in $ORLOP_CERT_PATH, ~/.docker)"],
+  ['      --tlscert file', 'Our certificate (default cert.pem there)'],
+  ['      --tlskey file', 'Its key (default key.pem there)'],
+  ['      --config dir', 'Where logins and keys that detach are kept (default $DOCKER_CONFIG, ~/.docker)'],
+  ['  -v, --version', 'Print the version of this program'],
+];
+
 /** `orlop help`: commands of one word, and the groups of the others with what they are about. */
 export function formatOverview(commands: readonly CommandSpec[], groups: Readonly<Record<string, string>>): string {
   const rows = commands.filter(({ name }) => !name.includes(' ')).map(({ name, summary }): [string, string] => [`  ${name}`, summary]);
@@ -35,20 +46,13 @@ ${formatRows(rows)}
 Groups of commands:
 ${formatRows(Object.entries(groups).map(([group, summary]): [string, string] => [`  ${group}`, summary]))}
 Options:
-${formatRows([
-  ['  -H, --host string', "The engine's address, unix:// or tcp:// (default $ORLOP_HOST, unix:///run/orlop/orlop.sock)"],
-  ['      --tlsverify', 'Reach the engine with certificates (default when $ORLOP_TLS_VERIFY is set)'],
-  ['      --tlscacert file', "The engine's authority (default ca.pem in $ORLOP_CERT_PATH, ~/.docker)"],
-  ['      --tlscert file', 'Our certificate (default cert.pem there)'],
-  ['      --tlskey file', 'Its key (default key.pem there)'],
-  ['      --config dir', 'Where logins and keys that detach are kept (default $DOCKER_CONFIG, ~/.docker)'],
-  ['  -v, --version', 'Print the version of this program'],
-])}
+${formatRows(globalOptions)}
 orlop COMMAND --help says more about a command.
 `;
 }
 
-function formatFlag(flag: FlagSpec): string {
+/** `  -e, --env list`, with room for the short one. */
+export function formatFlag(flag: FlagSpec): string {
   const short = flag.short === undefined ? '    ' : `-${flag.short}, `;
   const value = flag.kind === 'flag' ? '' : ` ${flag.value ?? { text: 'string', list: 'list', integer: 'int', flag: '' }[flag.kind]}`;
   return `  ${short}--${flag.name}${value}`;

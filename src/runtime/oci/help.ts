@@ -44,14 +44,18 @@ export function formatVersion({ version, spec }: ProgramFacts): string {
 }
 
 function formatFlags(table: FlagTable): string {
-  const rows = Object.entries(table)
+  return formatRows(flagRows(table));
+}
+
+/** How each flag is spelled, and what it does. */
+export function flagRows(table: FlagTable): (readonly [string, string])[] {
+  return Object.entries(table)
     .filter(([, { hidden }]) => hidden !== true)
     .map(([name, { kind, short, about, preset }]) => {
       const value = kind === 'flag' ? '' : ' value';
       const names = [`--${name}`, ...(short === undefined ? [] : [`-${short}`])].map((spelling) => `${spelling}${value}`);
       return [names.join(', '), preset === undefined ? about : `${about} (default: ${preset})`] as const;
     });
-  return formatRows(rows);
 }
 
 function formatRows(rows: readonly (readonly [string, string])[]): string {

@@ -2,55 +2,13 @@ import { isatty } from 'node:tty';
 import { OrlopError, toOrlopError } from '#errors';
 import { type FlagTable, parseFlags, type ParsedArguments } from './arguments.ts';
 import { checkArity, type Command } from './command.ts';
-import { checkpoint, restore } from './commands/checkpoint.ts';
-import { create, run } from './commands/create.ts';
-import { features } from './commands/features.ts';
-import { events } from './commands/events.ts';
-import { exec } from './commands/exec.ts';
-import { kill, pause, remove, resume, start } from './commands/lifecycle.ts';
-import { list, ps, state } from './commands/show.ts';
-import { spec } from './commands/spec.ts';
-import { update } from './commands/update.ts';
 import { createRuntimeContext } from './context.ts';
 import { formatCommandHelp, formatHelp, formatVersion, type ProgramFacts } from './help.ts';
 import { openLog, type RuntimeLog } from './log.ts';
 import { print } from './print.ts';
 import { inRuncsWords } from './runc-words.ts';
 import { specVersion } from './spec-version.ts';
-
-const commands: Readonly<Record<string, Command>> = {
-  checkpoint,
-  create,
-  delete: remove,
-  events,
-  exec,
-  kill,
-  list,
-  pause,
-  ps,
-  restore,
-  resume,
-  run,
-  spec,
-  start,
-  state,
-  update,
-  features,
-};
-
-const defaultRoot = '/run/orlop-runtime';
-
-const globalFlags: FlagTable = {
-  debug: { kind: 'flag', about: 'log what is done, step by step' },
-  log: { kind: 'text', about: "file that errors are logged to (default is '/dev/stderr')" },
-  'log-format': { kind: 'text', about: "'text' or 'json'", preset: '"text"' },
-  root: { kind: 'text', about: 'where the records of containers are (this should be a tmpfs)', preset: JSON.stringify(defaultRoot) },
-  criu: { kind: 'text', about: 'ignored: containers are not checkpointed', hidden: true },
-  'systemd-cgroup': { kind: 'flag', about: 'let systemd make cgroups: cgroupsPath is then "slice:prefix:name"' },
-  rootless: { kind: 'text', about: "'auto' or 'false': this runtime runs as root", preset: '"auto"' },
-  help: { kind: 'flag', short: 'h', about: 'show help' },
-  version: { kind: 'flag', short: 'v', about: 'print the version' },
-};
+import { defaultRoot, runtimeCommands as commands, runtimeFlags as globalFlags } from './table.ts';
 
 /** runc's command line. Resolves with the exit code; what failed has then been written to standard error and the log. */
 export async function runRuntime(argv: readonly string[], version: string): Promise<number> {
