@@ -10,6 +10,7 @@ import type { Volumes } from '#volume';
 import type { ContainerTable, LiveContainer } from './container/table.ts';
 import { formatRecord, type ContainerRecord, type ContainerState } from './container/record.ts';
 import type { EventBus } from './events.ts';
+import type { Lxcfs } from './lxcfs/keeper.ts';
 import type { IdRanges } from './id-ranges.ts';
 import type { SandboxPool } from './sandbox-pool.ts';
 import type { SerialQueues } from './serial.ts';
@@ -50,6 +51,8 @@ export interface EngineOptions {
   readonly overlayWay: OverlayWay;
   /** How output is kept of containers that say nothing of it. */
   readonly logging: LogConfig;
+  /** Path of the program lxcfs; null: it is not installed. */
+  readonly lxcfsProgram: string | null;
   /** What this host lacks and what follows from it, one sentence each. */
   readonly warnings: readonly string[];
 }
@@ -69,6 +72,8 @@ export interface EngineContext extends EngineOptions {
   readonly startAgain: (container: LiveContainer) => void;
   /** Stops or restarts a container that has become unhealthy; a failure is logged. */
   readonly whenUnhealthy: (container: LiveContainer, action: UnhealthyAction) => void;
+  /** What shows containers their limits. */
+  readonly lxcfs: Lxcfs;
   /** Compiled filters by profile. */
   readonly seccomp: SeccompCache;
 }

@@ -50,6 +50,8 @@ import { diskView, pruneContainers, pruneImages } from './system/disk.ts';
 import { examineHost } from './system/doctor.ts';
 import { launchSystem } from './system/launch.ts';
 import { withLastingChanges } from './lasting.ts';
+import { createLxcfs, lxcfsCgroup } from './lxcfs/keeper.ts';
+import { isShown, renewReports } from './lxcfs/views.ts';
 import { createLeases } from './lease/leases.ts';
 import { withLeases } from './lease/with-leases.ts';
 import { keepSchedules } from './snapshot/schedule.ts';
@@ -69,7 +71,9 @@ import { createSerialQueues } from './serial.ts';
 export async function openEngine(options: EngineOptions): Promise<Engine> {
   await using undo = new AsyncDisposableStack();
   const context = createContext(options, undo);
+  await context.lxcfs.takeUp();
   await recoverContainers(context);
+  await renewReports(context);
   await removeUnfinishedSteps(context);
   await followProfiles(context);
   await removeOldSecrets(context);
@@ -133,9 +137,17 @@ function createContext(options: EngineOptions, undo: AsyncDisposableStack): Engi
     for (const { packer } of context.table.all()) await packer?.close();
   });
   undo.defer(() => closeConnections(context.table.all()));
+  const lxcfs = createLxcfs({
+    ...options,
+    cgroup: lxcfsCgroup(options),
+    program: options.lxcfsProgram,
+    onDeath: () => void renewReports(whole),
+  });
+  undo.defer(() => (isShown(context) ? undefined : lxcfs.close()));
   const pool = undo.use(createSandboxPool({ ...options, idRanges, size: options.sandboxesReady }));
   const whole: EngineContext = {
     ...context,
+    lxcfs,
     pool,
     startAgain: (container) => startAgain(whole, container),
     whenUnhealthy: (container, action) => actOnHealth(whole, container, action),
@@ -144,7 +156,7 @@ function createContext(options: EngineOptions, undo: AsyncDisposableStack): Engi
 }
 
 /** The last one out puts the lights off: with nothing running, our cgroup and our bridge have no use. */
-async function removeEmptyParent(context: Omit<EngineContext, 'pool' | 'startAgain' | 'whenUnhealthy'>): Promise<void> {
+async function removeEmptyParent(context: Omit<EngineContext, 'pool' | 'lxcfs' | 'startAgain' | 'whenUnhealthy'>): Promise<void> {
   if (context.table.all().some((container) => isActive(container.record.state.status))) return;
   try {
     await openCgroup(context.cgroups, context.cgroupParent).remove();

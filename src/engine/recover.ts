@@ -11,6 +11,7 @@ import { removeWhole } from './container/remove.ts';
 import { resumePause } from './container/stop.ts';
 import type { LiveContainer } from './container/table.ts';
 import { saveState, type EngineContext } from './context.ts';
+import { lxcfsCgroup } from './lxcfs/keeper.ts';
 import { settleSettings } from './settings/change.ts';
 import { watchHealth } from './health/watch.ts';
 import { recoverVolumes } from './volume/recover-volumes.ts';
@@ -151,7 +152,8 @@ async function tryConnect(addon: Addon, directory: string) {
  */
 async function sweepCgroups(context: EngineContext): Promise<void> {
   const records = context.table.all().map(({ record }) => record);
-  const known = records.flatMap(({ run }) => (run === null ? [] : [run.cgroup]));
+  // That of lxcfs has been seen to.
+  const known = [lxcfsCgroup(context), ...records.flatMap(({ run }) => (run === null ? [] : [run.cgroup]))];
   for (const record of records) {
     const path = record.run === null ? cgroupPathOf(context, record) : undefined;
     if (path !== undefined) await removeStray(context, path);

@@ -122,6 +122,15 @@ describe('system containers with systemd', { skip: whyNot() }, () => {
     assert.equal(await engine.must('exec', 'deb', 'systemctl', '--failed', '--plain', '--no-legend'), '');
   });
 
+  test('its tools show its share of the host', { skip: existsSync('/usr/bin/lxcfs') ? false : 'needs lxcfs' }, async () => {
+    await engine.must('set', 'deb', 'limits.memory=512MiB', 'limits.cpu=1@0-0');
+    assert.match(await engine.must('exec', 'deb', 'free', '-b'), new RegExp(`^Mem:\\s+${512 * 2 ** 20}\\s`, 'm'));
+    assert.match(await engine.must('exec', 'deb', 'top', '-b', '-n', '1'), /^MiB Mem :\s+512\.0 total/m);
+    assert.equal(await engine.must('exec', 'deb', 'nproc'), '1');
+    assert.equal(await engine.must('exec', 'deb', 'getconf', '_NPROCESSORS_ONLN'), '1');
+    assert.match(await engine.must('exec', 'deb', 'uptime', '-p'), /^up (?:\d minutes?)?$/);
+  });
+
   test('services run in cgroups of its own', async () => {
     assert.match(await engine.must('exec', 'deb', 'cat', '/proc/1/cgroup'), /^0::\/init\.scope$/m);
     assert.match(

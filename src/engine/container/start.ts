@@ -30,6 +30,8 @@ import { seccompFilter } from '../spec/seccomp.ts';
 import { planSkeleton } from '../spec/skeleton.ts';
 import { exitCodeOfFailure } from '../exec/exit-code.ts';
 import { openLog } from '../logs/container-log.ts';
+import { reportMounts } from '../lxcfs/reports.ts';
+import { openReports } from '../lxcfs/views.ts';
 import { openMounts, releaseMounts } from '../volume/start-mounts.ts';
 import { watchHealth } from '../health/watch.ts';
 import { cgroupPathOf } from './cgroup-path.ts';
@@ -102,7 +104,8 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   const ownUsers = !namespaces.shared.has('user');
   const devices = devicesOf(context, record, ownUsers);
   const given = planDevices(context.addon, record, context.cdiDirectories);
-  const last = [...deviceMounts(given.devices), ...given.specMounts];
+  const reports = await openReports(context, record, { ownUsers, borrow });
+  const last = [...deviceMounts(given.devices), ...given.specMounts, ...reportMounts(reports.keys())];
   const snapshot = await context.store.snapshots.locate(record.id, chainOf(record));
   const places = await placesForStart(context, record);
   const ports = portWishesOf(record);
@@ -161,7 +164,7 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
     spec,
     root: { mount: root },
     sharedInside: record.kind === 'system',
-    mounts: new Map([...memory, ...mounts, ...asked, ...nodes]),
+    mounts: new Map([...memory, ...mounts, ...asked, ...nodes, ...reports]),
     stdio: stdioOf(record),
     monitorDirectory: borrow(openDirectory(files.monitor)),
     clients,

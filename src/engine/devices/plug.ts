@@ -1,7 +1,8 @@
 import { rmSync } from 'node:fs';
-import { changeMounts, openCgroup, type IdMap, type NewMount } from '#runtime';
+import { changeMounts, openCgroup, type NewMount } from '#runtime';
 import { AT_EMPTY_PATH, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY, openNamespace, readMountinfo, S_IFDIR, S_IFMT } from '#sys';
 import type { ContainerRecord } from '../container/record.ts';
+import { runningPlace } from '../container/running-place.ts';
 import type { LiveContainer } from '../container/table.ts';
 import type { EngineContext } from '../context.ts';
 import { canRestrictDevices, deviceRules } from '../spec/devices.ts';
@@ -28,7 +29,7 @@ export async function plugIn(context: EngineContext, container: LiveContainer, r
     ...parts.mounts.filter(({ type }) => type === 'tmpfs').map(tmpfsOf),
     ...[...binds, ...nodes].map(([target, mount]): NewMount => ({ mount, target, make: isFolder(context, mount) ? 'directory' : 'file' })),
   ];
-  if (attach.length > 0) await changeMounts({ ...placeOf(context, record), attach });
+  if (attach.length > 0) await changeMounts({ ...runningPlace(context, record), attach });
 }
 
 /** The opposite. `record`: what its cgroup lets it open from then on. */
@@ -37,7 +38,7 @@ export async function unplug(context: EngineContext, record: ContainerRecord, { 
   const detach = mountPointsOf(record).filter((place) =>
     wanted.some((target) => place === target || (nodes.length > 0 && place.startsWith(`${target}/`))),
   );
-  if (detach.length > 0) await changeMounts({ ...placeOf(context, record), detach });
+  if (detach.length > 0) await changeMounts({ ...runningPlace(context, record), detach });
   if (nodes.length > 0) restrict(context, record);
 }
 
@@ -50,13 +51,6 @@ export function isPlugged(record: ContainerRecord, { mounts, nodes }: DevicePart
 
 function mountPointsOf({ state }: ContainerRecord): string[] {
   return [...new Set(readMountinfo(state.pid).map(({ mountPoint }) => mountPoint))];
-}
-
-function placeOf({ addon, bosun }: EngineContext, { state, run }: ContainerRecord) {
-  const range = run?.idRange ?? null;
-  const lines = range === null ? [] : [{ containerID: 0, hostID: range.first, size: range.count }];
-  const idMap: IdMap = { uids: lines, gids: lines };
-  return { addon, bosun, pid: state.pid, ...(range === null ? {} : { idMap }) };
 }
 
 /** Its cgroup lets it open what its record names, and no more. */

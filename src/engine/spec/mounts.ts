@@ -62,6 +62,7 @@ function systemMounts(request: CreateRequest): SpecMount[] {
     { destination: '/proc', type: 'proc', source: 'proc', options: [...quiet] },
     { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'] },
     terminals,
+    ...forNesting,
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...quiet, 'ro'] },
     { destination: '/sys/fs/cgroup', type: 'cgroup2', source: 'cgroup2', options: [...quiet, 'rw', 'nsdelegate'] },
     { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: [...quiet] },
@@ -69,6 +70,15 @@ function systemMounts(request: CreateRequest): SpecMount[] {
     { destination: '/run', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'nodev', 'strictatime', 'mode=755'] },
   ];
 }
+
+/**
+ * A user namespace inside may mount no proc and no sysfs unless one is in sight that nothing covers and that is as writable (fs/namespace.c, mount_too_revealing): where lxcfs' reports
+ * lie over files of the usual ones, containers in a machine need these.
+ */
+const forNesting: readonly SpecMount[] = [
+  { destination: '/dev/.orlop/proc', type: 'proc', source: 'proc', options: [...quiet] },
+  { destination: '/dev/.orlop/sys', type: 'sysfs', source: 'sysfs', options: [...quiet] },
+];
 
 const terminals: SpecMount = {
   destination: '/dev/pts',

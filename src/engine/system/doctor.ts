@@ -4,7 +4,7 @@ import type { Finding } from '../model.ts';
 
 /** What of this host helps or hinders containers: what it lacks, and what is in the way of their networks. Looks, and changes nothing. */
 export async function examineHost(context: EngineContext): Promise<Finding[]> {
-  return [...examineKernel(context), ...(await context.networks.inspectFirewall())];
+  return [...examineKernel(context), examineLxcfs(context), ...(await context.networks.inspectFirewall())];
 }
 
 function examineKernel({ warnings, overlayWay, cgroups }: EngineContext): Finding[] {
@@ -19,4 +19,14 @@ function examineKernel({ warnings, overlayWay, cgroups }: EngineContext): Findin
       text: cgroups.mode === 'hybrid' ? 'version 1, with version 2 beside it' : `version ${cgroups.mode.slice(1)}`,
     },
   ];
+}
+
+function examineLxcfs({ lxcfs }: EngineContext): Finding {
+  if (lxcfs.isInstalled) return { name: 'lxcfs', state: 'ok', text: 'machines see their own limits in /proc (free, top, uptime)' };
+  return {
+    name: 'lxcfs',
+    state: 'warn',
+    text: "lxcfs is not installed: free, top and uptime in machines show the host's memory, processors and load",
+    advice: 'install the package lxcfs and restart the engine; machines see their own from their next start on',
+  };
 }

@@ -41,6 +41,7 @@ import { detectInit } from '#system';
 import { openVolumes } from '#volume';
 import type { EngineArguments } from './arguments.ts';
 import { findBosun } from './bosun.ts';
+import { findProgram } from './find-program.ts';
 import { clearEngine } from './clear.ts';
 import { checkHost } from './host-check.ts';
 import { readRemotes } from './remotes.ts';
@@ -126,6 +127,7 @@ export async function openParts(options: EngineArguments & { version: string; bu
       sandboxesReady: options.sandboxesReady,
       logging: options.logging,
       cdiDirectories: options.cdiDirectories,
+      lxcfsProgram: findProgram('lxcfs'),
       logger,
     }),
   );

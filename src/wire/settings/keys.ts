@@ -101,6 +101,13 @@ export const settingKeys: readonly SettingKey[] = [
   { name: 'limits.disk', value: 'size', summary: 'What it may write to its own root', holds: 'now', canonical: size(16 * mebibyte) },
   { name: 'limits.nofile', value: 'count[:hard]', summary: 'Open files of each process', holds: 'start', canonical: canonicalFiles },
   {
+    name: 'limits.visible',
+    value: 'true|false',
+    summary: 'Show it its limits in /proc, through lxcfs; usual for machines',
+    holds: 'start',
+    canonical: onOff,
+  },
+  {
     name: 'environment.',
     isFamily: true,
     value: 'text',
