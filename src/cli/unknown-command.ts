@@ -1,11 +1,13 @@
 import { OrlopError } from '#errors';
 import { nearestWord } from './arguments/nearest.ts';
 import { wrongWords } from './arguments/usage-error.ts';
+import { hoistProjectFlags } from './commands/compose.ts';
 import { commandsInGroup, listCommands } from './commands/index.ts';
 import { reasonOfRefusal } from './commands/refused.ts';
 
 /** Words that name no command: the group whose help they ask for, or else the error that says why, and what was probably meant. */
-export function explainUnknown([first = '', second]: readonly string[]): { readonly group: string } {
+export function explainUnknown(words: readonly string[]): { readonly group: string } {
+  const [first = '', second] = hoistProjectFlags(words);
   const refusal = reasonOfRefusal(first);
   if (refusal !== undefined) throw new OrlopError('unimplemented', 'CLI_REFUSED', `orlop ${first} is not supported`, { hint: refusal });
   const inGroup = commandsInGroup(first).map(({ name }) => name);

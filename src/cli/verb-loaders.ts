@@ -7,6 +7,7 @@ export const verbLoaders: Readonly<Record<string, () => Promise<Verb>>> = {
   'build cache': async () => (await import('./verbs/build-cache.ts')).buildCache,
   'build history': async () => (await import('./verbs/build-history.ts')).buildHistory,
   'builder prune': async () => (await import('./verbs/build-cache.ts')).pruneBuilds,
+  'compose config': async () => (await import('./verbs/compose/config.ts')).composeConfig,
   commit: async () => (await import('./verbs/commit.ts')).commit,
   completion: async () => (await import('./verbs/completion.ts')).completion,
   'container inspect': async () => (await import('./verbs/inspect.ts')).inspectContainers,

@@ -48,6 +48,7 @@ const groups: Readonly<Record<string, Words>> = {
 export const groupSummaries: Readonly<Record<string, string>> = {
   backup: 'Keep containers as files',
   builder: 'Manage what builds keep',
+  compose: 'Run projects of several containers from Compose files',
   container: 'Manage containers',
   device: 'Add devices to containers, running or not',
   file: 'Work with files of containers, running or stopped',

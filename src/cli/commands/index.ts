@@ -1,5 +1,6 @@
 import type { CommandSpec } from '../arguments/spec.ts';
 import { buildCommands } from './builds.ts';
+import { composeCommands, hoistProjectFlags } from './compose.ts';
 import { containerCommands } from './containers.ts';
 import { fileCommands } from './files.ts';
 import { groupedName, withGroups } from './groups.ts';
@@ -28,6 +29,7 @@ const table: readonly CommandSpec[] = [
   ...networkCommands,
   ...settingCommands,
   ...otherCommands,
+  ...composeCommands,
 ];
 
 /** Every command with all its names: help and completion read this. */
@@ -41,7 +43,8 @@ export interface FoundCommand {
 }
 
 /** The command that the words start with: two words first, for groups. */
-export function findCommand(words: readonly string[]): FoundCommand | undefined {
+export function findCommand(given: readonly string[]): FoundCommand | undefined {
+  const words = hoistProjectFlags(given);
   for (const length of [2, 1]) {
     if (words.length < length) continue;
     const name = words.slice(0, length).join(' ');

@@ -3,7 +3,6 @@ const swarm = 'this engine is one machine and no swarm: run containers on each w
 const reasons: Readonly<Record<string, string>> = {
   buildx: 'there are no plug-ins of builders',
   checkpoint: 'processes cannot be written to disk and taken up again',
-  compose: 'Compose files are not supported yet',
   config: swarm,
   context: 'say where the engine is with -H, or in ORLOP_HOST',
   manifest: 'lists of platforms are not made here; orlop pull --platform takes one of a list',

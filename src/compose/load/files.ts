@@ -1,0 +1,49 @@
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { isErrno, OrlopError } from '#errors';
+
+const mainNames = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml'];
+const overrideNames = ['compose.override.yml', 'compose.override.yaml', 'docker-compose.override.yml', 'docker-compose.override.yaml'];
+/** No file that people write is longer. */
+const longestFile = 16 * 1024 * 1024;
+
+/** The files to load from, absolute: those given, or the first of the usual names here or in a directory above, with its override. not-found. */
+export async function findFiles(given: readonly string[], directory: string): Promise<string[]> {
+  if (given.length > 0) return given.map((path) => (path === '-' ? path : resolve(directory, path)));
+  for (let at = resolve(directory); ; at = dirname(at)) {
+    const main = await firstOf(at, mainNames);
+    if (main !== null) {
+      const override = await firstOf(at, overrideNames);
+      return override === null ? [main] : [main, override];
+    }
+    if (dirname(at) === at) break;
+  }
+  throw new OrlopError('not-found', 'COMPOSE_NO_FILE', 'no configuration file provided: not found', {
+    hint: `write a ${mainNames[0] ?? ''} here, or name one with -f`,
+  });
+}
+
+async function firstOf(directory: string, names: readonly string[]): Promise<string | null> {
+  for (const name of names) if (await isFile(join(directory, name))) return join(directory, name);
+  return null;
+}
+
+export async function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+}
+
+/** A file's text. not-found that names it. */
+export async function readText(path: string): Promise<string> {
+  try {
+    const { size } = await stat(path);
+    if (size > longestFile) throw new OrlopError('invalid-argument', 'COMPOSE_FILE_TOO_LONG', `${path} is too long`);
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR'))
+      throw new OrlopError('not-found', 'COMPOSE_NO_FILE', `no such file: ${path}`, { cause: error });
+    throw error;
+  }
+}
