@@ -1,4 +1,4 @@
-// Project quotas: which project a file counts for, and what a project may take. ext4 and xfs answer the same calls (quotactl(2), ioctl_xfs_fsgetxattr(2)).
+// Attributes of inodes that ioctls change. Project quotas: which project a file counts for, and what a project may take. ext4 and xfs answer the same calls (quotactl(2), ioctl_xfs_fsgetxattr(2)).
 #include "sys.h"
 
 #include <errno.h>
@@ -44,6 +44,17 @@ static napi_value set_project(napi_env env, napi_callback_info info) {
   return done(&call, ioctl(fd, FS_IOC_FSSETXATTR, &attributes), NULL);
 }
 
+// ext4's "top of directory hierarchies": what is made in it has nothing to do with each other, so that its directories get places far apart.
+static napi_value spread_directories(napi_env env, napi_callback_info info) {
+  struct call call = call_begin(env, info, "FS_IOC_GETFLAGS", 1);
+  int fd = fd_at(&call, 0), flags = 0;
+  if (call.failed) return NULL;
+  if (ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0) return throw_errno(&call, errno, NULL);
+  flags |= FS_TOPDIR_FL;
+  call.syscall = "FS_IOC_SETFLAGS";
+  return done(&call, ioctl(fd, FS_IOC_SETFLAGS, &flags), NULL);
+}
+
 static napi_value quota_state(napi_env env, napi_callback_info info) {
   struct call call = call_begin(env, info, "quotactl_fd", 1);
   struct fs_quota_statv state = {.qs_version = FS_QSTATV_VERSION1};
@@ -86,5 +97,10 @@ static napi_value set_quota(napi_env env, napi_callback_info info) {
   return call.failed ? NULL : done(&call, project_quota(fd, Q_SETQUOTA, id, &block), NULL);
 }
 
-const struct method quota_methods[] = {{"getProject", get_project},           {"setProject", set_project},           {"projectQuotaState", quota_state},
-                                       {"getProjectQuota", get_quota}, {"setProjectQuota", set_quota}, {NULL, NULL}};
+const struct method quota_methods[] = {{"getProject", get_project},
+                                       {"setProject", set_project},
+                                       {"spreadDirectories", spread_directories},
+                                       {"projectQuotaState", quota_state},
+                                       {"getProjectQuota", get_quota},
+                                       {"setProjectQuota", set_quota},
+                                       {NULL, NULL}};

@@ -75,6 +75,8 @@ export interface Executor {
 export interface Work {
   readonly root: Root;
   readonly sources: SourceOf;
+  /** What it makes is going to be in the result. */
+  readonly isResult: boolean;
   readonly context: StepContext;
 }
 

@@ -45,6 +45,36 @@ export async function addLayer(
   };
 }
 
+export interface MadeLayerOptions {
+  readonly parent: ChainId | null;
+  /** Its blob is wanted, too. */
+  readonly packed: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Unpacks a tar that can be made again, the same each time, as a layer, and with `packed` stores it packed with zstd meanwhile. The layer is lazy. Fails as `content.ingest` and
+ * `layers.apply` do; the lease holds both.
+ */
+export async function addMadeLayer(
+  store: Store,
+  lease: Lease,
+  make: () => AsyncIterable<Uint8Array>,
+  { parent, packed, signal }: MadeLayerOptions,
+): Promise<Pick<ImageLayer, 'diffId' | 'chainId'> & Partial<ImageLayer>> {
+  const giveUp = new AbortController();
+  const options = { signal: signal === undefined ? giveUp.signal : AbortSignal.any([signal, giveUp.signal]) };
+  const unpacking = store.layers.apply(lease, make(), { parent, isLazy: true, ...options });
+  const packing = packed ? store.content.ingest(lease, compress(make()), options) : null;
+  // Neither goes on in vain, and both have let go before the failure is told.
+  for (const work of [unpacking, packing]) work?.catch((error: unknown) => giveUp.abort(error));
+  await Promise.allSettled([unpacking, packing]);
+  const { diffId, chainId } = await unpacking;
+  const blob = await packing;
+  if (blob === null) return { diffId, chainId };
+  return { diffId, chainId, descriptor: { mediaType: mediaTypes.ociLayerZstd, digest: blob.digest, size: blob.size } };
+}
+
 /**
  * Stores an unpacked layer, packed with zstd, as a blob that the lease holds. Data-loss `IMAGE_LAYER_CHANGED` when it does not pack to its digest: somebody has changed its files.
  */

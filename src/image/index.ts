@@ -1,4 +1,4 @@
-export { addLayer, type AddLayerOptions, packLayer } from './add-layer.ts';
+export { addLayer, type AddLayerOptions, addMadeLayer, packLayer } from './add-layer.ts';
 export { parseChanges } from './changes.ts';
 export type { CommitRequest } from './commit.ts';
 export type { LoadOptions } from './load.ts';

@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { OrlopError } from '#errors';
+import { isErrno, OrlopError } from '#errors';
 import { type Digest, digestAlgorithm, digestHex } from '#oci';
+import { type Addon, AT_FDCWD, O_DIRECTORY, O_RDONLY } from '#sys';
 import type { ChainId } from './types.ts';
 
 /**
@@ -74,6 +75,21 @@ export function createDirectories(layout: Layout): void {
   }
   mkdirSync(join(layout.layers, 'empty'), { recursive: true, mode: 0o700 });
   mkdirSync(join(layout.root, emptyLayer), { recursive: true, mode: 0o755 });
+}
+
+/**
+ * Has ext4 place what is unpacked, tree by tree, in block groups far apart. Without a journal ext4 does not take an inode again for a minute after it was freed, and looks at each of a group's
+ * for every file that it makes there (recently_deleted in fs/ext4/ialloc.c): trees that come and go in one group then cost seconds.
+ */
+export function spreadTrees(addon: Addon, { ingest }: Layout): void {
+  const directory = addon.openat2(AT_FDCWD, ingest, O_RDONLY | O_DIRECTORY, 0, 0);
+  try {
+    addon.spreadDirectories(directory);
+  } catch (error) {
+    if (!isErrno(error, 'ENOTTY', 'EOPNOTSUPP', 'EINVAL', 'EPERM', 'EACCES', 'ENOSYS')) throw error;
+  } finally {
+    addon.close(directory);
+  }
 }
 
 function checkedId(id: string): string {

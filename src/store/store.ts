@@ -12,7 +12,7 @@ import { createCollector } from './gc/collect.ts';
 import { createLayerStore } from './layers/layers.ts';
 import type { UnpackLimits } from './layers/limits.ts';
 import { createUnpackPool } from './layers/unpack-pool.ts';
-import { createDirectories, createLayout, type Layout } from './layout.ts';
+import { createDirectories, createLayout, type Layout, spreadTrees } from './layout.ts';
 import { createLeaseBook } from './leases.ts';
 import { createBuilds, createBuildSteps } from './metadata/builds.ts';
 import { createContainers } from './metadata/containers.ts';
@@ -58,6 +58,7 @@ export async function openStore({
 }: OpenStoreOptions): Promise<Store> {
   const layout = createLayout(resolve(root));
   makeDirectories(layout);
+  spreadTrees(addon, layout);
   refuseLostDatabase(layout);
   await using opened = new AsyncDisposableStack();
   const db = opened.use(openOnFullDisk(layout, (error) => logger?.error('the database is not safe on disk', { error })));

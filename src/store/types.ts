@@ -78,6 +78,8 @@ export interface ApplyLayerOptions {
    * layer is returned at once.
    */
   readonly diffId?: Digest;
+  /** Nobody waits for the disk: its files get there with `sync`, and when the host goes down before that, the layer is forgotten. */
+  readonly isLazy?: boolean;
   readonly signal?: AbortSignal;
   /** Bytes read of the packed source so far. */
   readonly onProgress?: (bytes: number) => void;
@@ -95,7 +97,7 @@ export interface LayerStore {
   list(): Layer[];
   /** Unpacked trees of a chain, relative to the store's root, top first. */
   directories(chainId: ChainId): string[];
-  /** Brings to disk what layers adopted before this call consist of; the file system's other unwritten data with it. */
+  /** Brings to disk what lazy layers and those adopted before this call consist of; the file system's other unwritten data with it. */
   sync(): Promise<void>;
   /**
    * The tree of one layer under the name that its content gives it: on top of another parent, or with the digest that it was found to pack to. Nothing is copied; the tree

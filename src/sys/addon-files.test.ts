@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -192,4 +193,20 @@ test('file systems tell type, room and flags', () => {
   assert.equal(facts.type, 0x9fa0);
   const root = addon.statfs('/');
   assert.ok(root.blocks > 0 && root.blockSize >= 512 && root.available <= root.blocks && root.flags >= 0);
+});
+
+test('directories are spread where the file system knows of it', (t) => {
+  const path = mkdtempSync('/var/tmp/orlop-files-');
+  const fd = addon.openat2(k.AT_FDCWD, path, k.O_RDONLY | k.O_DIRECTORY, 0, 0);
+  t.after(() => {
+    addon.close(fd);
+    rmSync(path, { recursive: true, force: true });
+  });
+  try {
+    addon.spreadDirectories(fd);
+  } catch (error) {
+    if (isErrno(error, 'ENOTTY', 'EOPNOTSUPP')) return t.skip('this file system does not');
+    throw error;
+  }
+  assert.match(execFileSync('lsattr', ['-d', path], { encoding: 'utf8' }).split(' ')[0] ?? '', /T/);
 });

@@ -178,6 +178,8 @@ export interface Addon {
   getProject(descriptor: number): number;
   /** FS_IOC_FSSETXATTR; `inherited`: a directory hands its project on to what is made in it. */
   setProject(descriptor: number, project: number, inherited: boolean): void;
+  /** FS_TOPDIR_FL (ioctl_iflags(2)): directories that are made in this one get places far apart on the disk. ENOTTY or EOPNOTSUPP where the file system knows no such thing. */
+  spreadDirectories(directory: number): void;
   /** quotactl_fd(2), Q_XGETQSTATV for project quotas. ENOSYS or EINVAL where the file system, or the kernel, has none. */
   projectQuotaState(directory: number): { accounted: boolean; enforced: boolean };
   /** `limited`: by any limit, of blocks or inodes; `limitBytes` is the hard limit of blocks, 0: none. All zeros for a project that nothing is known of. */

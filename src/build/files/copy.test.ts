@@ -21,6 +21,7 @@ import { parseIgnoreFile } from '#ignore';
 import { loadAddon } from '#sys';
 import { copySelected, type CopyOptions } from './copy.ts';
 import { digestSelected } from './digest.ts';
+import { readTree } from './read-tree.ts';
 import { selectSources } from './select.ts';
 import type { FileTree } from './tree.ts';
 import { unpackTar } from './unpack.ts';
@@ -45,7 +46,7 @@ describe('files between two trees', skip, () => {
       inTree(join(top, 'to'), (to) =>
         copySelected(
           from,
-          sources.flatMap((source) => selectSources(from, source)),
+          sources.flatMap((source) => selectSources(readTree(from), source)),
           to,
           options,
         ),
@@ -54,8 +55,8 @@ describe('files between two trees', skip, () => {
   const digest = (...sources: string[]): Promise<string> =>
     inTree(join(top, 'from'), (from) =>
       digestSelected(
-        from,
-        sources.flatMap((source) => selectSources(from, source)),
+        readTree(from),
+        sources.flatMap((source) => selectSources(readTree(from), source)),
       ),
     );
   const list = (): string =>
@@ -99,7 +100,8 @@ describe('files between two trees', skip, () => {
   test('patterns, and directories that climb no higher than the top', async () => {
     await copy(['e/*.txt', '../../d/f'], { target: '/z/' });
     assert.deepEqual(shown(), ['z d', 'z/f f', 'z/one.txt f', 'z/two.txt f']);
-    await inTree(at('from'), (from) => {
+    await inTree(at('from'), (tree) => {
+      const from = readTree(tree);
       assert.deepEqual(
         selectSources(from, '**/g').map(({ path }) => path),
         ['d/sub/g'],

@@ -2,7 +2,8 @@ import { posix } from 'node:path';
 import { OrlopError } from '#errors';
 import { type ByteText, fromByteText, toByteText } from '#store';
 import { createNameMatcher, isPattern } from './match.ts';
-import { factsOf, isDirectory, joinPath, namesIn, openForReading, openPath, type FileTree } from './tree.ts';
+import type { ReadTree } from './read-tree.ts';
+import { isDirectory, joinPath } from './tree.ts';
 
 /** Something that a pattern means. */
 export interface Selected {
@@ -19,7 +20,7 @@ export interface Selected {
  * directories. Nothing matches: an empty list for a pattern, which copies
  * nothing, as BuildKit's; not-found `BUILD_NO_SOURCE` for a plain path.
  */
-export function selectSources(tree: FileTree, source: string): Selected[] {
+export function selectSources(tree: ReadTree, source: string): Selected[] {
   const { path, pivot } = parseSource(source);
   const parts = path.split('/').filter((part) => part !== '');
   const bytes = parts.map(toByteText);
@@ -45,17 +46,16 @@ function parentsFrom(path: string, pivot: number): ByteText {
   return path.split('/').slice(pivot).join('/') as ByteText;
 }
 
-function requireThere(tree: FileTree, path: ByteText, source: string): void {
-  const handle = openPath(tree, path);
-  if (handle === null) throw noSource(source);
-  tree.addon.close(handle);
+function requireThere(tree: ReadTree, path: ByteText, source: string): void {
+  using found = tree.find(path);
+  if (found === null) throw noSource(source);
 }
 
 function noSource(source: string): OrlopError {
   return new OrlopError('not-found', 'BUILD_NO_SOURCE', `${JSON.stringify(source)}: not found`, { details: { source } });
 }
 
-function matchParts(tree: FileTree, parts: readonly ByteText[]): ByteText[] {
+function matchParts(tree: ReadTree, parts: readonly ByteText[]): ByteText[] {
   let found: ByteText[] = ['' as ByteText];
   for (const [index, part] of parts.entries()) {
     const isLast = index === parts.length - 1;
@@ -64,13 +64,11 @@ function matchParts(tree: FileTree, parts: readonly ByteText[]): ByteText[] {
   return [...new Set(found)];
 }
 
-function matchOne(tree: FileTree, at: ByteText, part: ByteText): ByteText[] {
+function matchOne(tree: ReadTree, at: ByteText, part: ByteText): ByteText[] {
   if (!isPattern(part)) {
     const path = joinPath(at, part);
-    const handle = openPath(tree, path);
-    if (handle === null) return [];
-    tree.addon.close(handle);
-    return [path];
+    using found = tree.find(path);
+    return found === null ? [] : [path];
   }
   const matches = createNameMatcher(part);
   return listOf(tree, at)
@@ -79,33 +77,20 @@ function matchOne(tree: FileTree, at: ByteText, part: ByteText): ByteText[] {
 }
 
 /** The directory itself and all below it, links not followed; `withFiles`: files too. */
-function directoriesBelow(tree: FileTree, at: ByteText, withFiles: boolean): ByteText[] {
+function directoriesBelow(tree: ReadTree, at: ByteText, withFiles: boolean): ByteText[] {
   const below = listOf(tree, at).flatMap((name) => {
     const path = joinPath(at, name);
-    const handle = openPath(tree, path, false);
-    if (handle === null) return [];
-    const isFolder = isDirectory(factsOf(tree.addon, handle));
-    tree.addon.close(handle);
-    if (isFolder) return directoriesBelow(tree, path, withFiles);
+    using found = tree.find(path, false);
+    if (found === null) return [];
+    if (isDirectory(found.facts)) return directoriesBelow(tree, path, withFiles);
     return withFiles ? [path] : [];
   });
   return withFiles ? below : [at, ...below];
 }
 
-function listOf(tree: FileTree, path: ByteText): ByteText[] {
-  const handle = openPath(tree, path);
-  if (handle === null) return [];
-  try {
-    if (!isDirectory(factsOf(tree.addon, handle))) return [];
-    const directory = openForReading(tree.addon, handle);
-    try {
-      return namesIn(directory);
-    } finally {
-      tree.addon.close(directory);
-    }
-  } finally {
-    tree.addon.close(handle);
-  }
+function listOf(tree: ReadTree, path: ByteText): ByteText[] {
+  using found = tree.find(path);
+  return found !== null && isDirectory(found.facts) ? found.names() : [];
 }
 
 /** For people. */

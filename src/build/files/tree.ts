@@ -30,15 +30,15 @@ export interface FileTree {
 /** A name in a directory, and nothing but that. */
 export const plainly = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
 
-export function isDirectory({ mode }: FileFacts): boolean {
+export function isDirectory({ mode }: Pick<FileFacts, 'mode'>): boolean {
   return (mode & S_IFMT) === S_IFDIR;
 }
 
-export function isFile({ mode }: FileFacts): boolean {
+export function isFile({ mode }: Pick<FileFacts, 'mode'>): boolean {
   return (mode & S_IFMT) === S_IFREG;
 }
 
-export function isLink({ mode }: FileFacts): boolean {
+export function isLink({ mode }: Pick<FileFacts, 'mode'>): boolean {
   return (mode & S_IFMT) === S_IFLNK;
 }
 

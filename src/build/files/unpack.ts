@@ -1,9 +1,8 @@
-import { createHash, type Hash } from 'node:crypto';
 import { read, writeSync } from 'node:fs';
 import { posix } from 'node:path';
 import { promisify } from 'node:util';
 import { OrlopError } from '#errors';
-import { type ByteText, decompress, fromByteText, readTarMembers, showByteText, type TarEntry, type TarMember, toByteText } from '#store';
+import { decompress, fromByteText, readTarMembers, showByteText, type TarEntry, type TarMember, toByteText } from '#store';
 import {
   type Addon,
   AT_EMPTY_PATH,
@@ -29,8 +28,6 @@ export interface UnpackTarOptions {
   readonly target: string;
   /** Whose all of it becomes; absent: whose the archive says. */
   readonly owner?: Owner;
-  /** Digests of files by their paths in the target are put here as they are written. */
-  readonly digests?: Map<ByteText, string>;
   /** True for paths in the archive that are to be left out. */
   readonly leaveOut?: (path: string) => boolean;
   /** The time of all of it, ns since the epoch; absent: what the archive says. */
@@ -72,7 +69,8 @@ function newDirectories({ owner, timeNs }: UnpackTarOptions): NewDirectories {
   return { owner: owner ?? { uid: 0, gid: 0 }, ...(timeNs === undefined ? {} : { timeNs }) };
 }
 
-function cleanPath(entry: TarEntry): string {
+/** Where an entry is to be, without a leading slash. Invalid-argument for one that climbs. */
+export function cleanPath(entry: Pick<TarEntry, 'path'>): string {
   const text = Buffer.from(fromByteText(entry.path)).toString('utf8');
   if (text.split('/').includes('..'))
     throw new OrlopError(
@@ -151,8 +149,6 @@ function makeLink(unpacking: Unpacking, entry: TarEntry, { parent, name }: Named
   }
   try {
     to.addon.linkat(file, '', parent, fromByteText(name), AT_EMPTY_PATH);
-    const known = unpacking.digests?.get(toByteText(target));
-    if (known !== undefined) unpacking.digests?.set(toByteText(cleanPath(entry)), known);
   } finally {
     to.addon.close(file);
   }
@@ -160,21 +156,18 @@ function makeLink(unpacking: Unpacking, entry: TarEntry, { parent, name }: Named
 
 async function writeFile(unpacking: Unpacking, { content }: TarMember, { parent, name }: NamedPlace, path: string): Promise<void> {
   const { addon } = unpacking.to;
-  const hash: Hash | null = unpacking.digests === undefined ? null : createHash('sha256');
   const descriptor = addon.openat2(parent, fromByteText(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600, RESOLVE_BENEATH);
   try {
     for await (const chunk of content) {
       withErrno(path, () => {
         for (let at = 0; at < chunk.length; ) at += writeSync(descriptor, chunk, at);
       });
-      hash?.update(chunk);
       unpacking.onBytes?.((unpacking.bytes += chunk.length));
       unpacking.signal?.throwIfAborted();
     }
   } finally {
     addon.close(descriptor);
   }
-  if (hash !== null) unpacking.digests?.set(toByteText(path), hash.digest('hex'));
 }
 
 function settle({ to, owner, timeNs }: Unpacking, descriptor: number, entry: TarEntry): void {

@@ -43,6 +43,8 @@ interface Solving {
   readonly ports: SolverPorts;
   readonly options: SolveOptions;
   readonly signal: AbortSignal;
+  /** The target's stage and those that it stands on. */
+  readonly results: ReadonlySet<number>;
   readonly stages: Map<number, Promise<SolvedStage>>;
   readonly images: Map<string, Promise<BaseImage>>;
   readonly lines: Numbering;
@@ -71,7 +73,18 @@ export async function solve(plan: StagePlan, ports: SolverPorts, options: SolveO
     failures.push(error);
     giveUp.abort(error);
   };
-  const solving: Solving = { plan, ports, options, signal, limit, fail, stages: new Map(), images: new Map(), lines: numberLines(plan) };
+  const solving: Solving = {
+    plan,
+    ports,
+    options,
+    signal,
+    limit,
+    fail,
+    results: resultsOf(plan),
+    stages: new Map(),
+    images: new Map(),
+    lines: numberLines(plan),
+  };
   try {
     if (options.sequential) for (const position of plan.stages.keys()) await stageAt(solving, position);
     return await stageAt(solving, plan.target);
@@ -81,6 +94,12 @@ export async function solve(plan: StagePlan, ports: SolverPorts, options: SolveO
     await Promise.allSettled(solving.stages.values());
     throw failures[0];
   }
+}
+
+function resultsOf({ stages, target }: StagePlan): Set<number> {
+  const results = new Set([target]);
+  for (let base = stages[target]?.base; base?.kind === 'stage'; base = stages[base.position]?.base) results.add(base.position);
+  return results;
 }
 
 function numberLines(plan: StagePlan): Numbering {
@@ -123,7 +142,7 @@ async function solveStage(solving: Solving, position: number): Promise<SolvedSta
     solving.signal.throwIfAborted();
     const of = { step: `${position}.${index + 1}`, stage: name, number: step.kind === 'config' ? 0 : number, of: real };
     stage = await takeStep(solving, stage, step, { ...of, line: line + index + 1, position });
-    if (position === plan.target) ports.images.foresee(stage.root);
+    if (solving.results.has(position)) ports.images.foresee(stage.root);
   }
   return stage;
 }
@@ -155,7 +174,7 @@ async function findBase(solving: Solving, position: number, step: string): Promi
     };
   }
   const image = await imageOf(solving, base, position, step);
-  if (position === plan.target) ports.images.foresee(image.root);
+  if (solving.results.has(position)) ports.images.foresee(image.root);
   const { root, history } = image;
   const stage = {
     root,
@@ -247,7 +266,7 @@ async function outcomeOf(
   if (step.kind === 'config') return nothing;
   const { ports, options } = solving;
   const sources = await sourcesOf(solving, step, position, id);
-  const work: Work = { root: stage.root, sources, context: contextOf(solving, id) };
+  const work: Work = { root: stage.root, sources, isResult: solving.results.has(position), context: contextOf(solving, id) };
   const key = await keyOf(solving, step, work);
   const known = options.noCache ? null : ports.cache.get(key);
   if (known !== null) return { ...known, key, cached: true };

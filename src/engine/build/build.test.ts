@@ -10,33 +10,11 @@ import { Readable } from 'node:stream';
 import { text as readText } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { isOrlopError, type OrlopError } from '#errors';
-import { createTarEntry, endOfArchive, formatTarEntry, padding, readTarMembers, toByteText } from '#store';
+import { readTarMembers } from '#store';
 import type { BuildClient, BuildEvent, BuildRequest, BuildResult, SentFile } from '#wire';
 import { agentAt, agentOf, forwardAgent } from './ssh-agent.ts';
+import { contextOf, type Files } from '../fixtures/context.ts';
 import { never, openTestEngine, type TestEngine, whyNoEngine } from '../fixtures/test-engine.ts';
-
-type Files = Readonly<Record<string, string | { readonly mode?: number; readonly content?: string; readonly link?: string }>>;
-
-/** A context's tar. Names that end with a slash are directories. */
-async function* contextOf(files: Files): AsyncGenerator<Uint8Array> {
-  for (const [path, given] of Object.entries(files)) {
-    const { content = '', mode = 0o644, link } = typeof given === 'string' ? { content: given } : given;
-    const data = Buffer.from(content);
-    const type = path.endsWith('/') ? 'directory' : link === undefined ? 'file' : 'symlink';
-    yield formatTarEntry(
-      createTarEntry({
-        path: toByteText(path),
-        type,
-        mode: type === 'directory' ? 0o755 : mode,
-        size: data.length,
-        linkTarget: toByteText(link ?? ''),
-        mtimeNs: 1_600_000_000_000_000_000n,
-      }),
-    );
-    if (data.length > 0) yield Buffer.concat([data, padding(data.length)]);
-  }
-  yield endOfArchive();
-}
 
 interface Built extends BuildResult {
   readonly events: readonly BuildEvent[];

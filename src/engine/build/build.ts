@@ -74,7 +74,7 @@ export async function build(builder: Builder, request: BuildRequest, options: Bu
   const scratch = opened.use(openScratch(context));
   const remote = createRemoteFiles(context, scratch, signal);
   const contexts = await receive(context, { request, options, scratch, remote });
-  const found = readDockerfile(context, contexts, request);
+  const found = await readDockerfile(context, contexts, request);
   report({ type: 'source', name: found.name, text: found.text });
   const file = parseDockerfile(found.text);
   const epoch = epochOf(request);
@@ -197,11 +197,11 @@ interface FoundDockerfile {
   readonly ignore: IgnoreMatcher | null;
 }
 
-function readDockerfile(context: EngineContext, contexts: Contexts, request: BuildRequest): FoundDockerfile {
+async function readDockerfile(context: EngineContext, contexts: Contexts, request: BuildRequest): Promise<FoundDockerfile> {
   const name = request.dockerfile ?? 'Dockerfile';
-  const directory = contexts.directory(null);
+  const files = contexts.files(null);
   const given = request.dockerfileText ?? contexts.dockerfile;
-  const text = given ?? readContextFile(context, directory, name);
+  const text = given ?? (await readContextFile(context, files, name));
   if (text === null) {
     throw new OrlopError('not-found', 'BUILD_NO_DOCKERFILE', `failed to read dockerfile: open ${name}: no such file or directory`, {
       hint: 'say which file it is with -f',
@@ -209,10 +209,10 @@ function readDockerfile(context: EngineContext, contexts: Contexts, request: Bui
     });
   }
   const ignoreFiles = given === null ? [`${name}.dockerignore`, '.dockerignore'] : ['.dockerignore'];
-  const ignoreFile = ignoreFiles.find((path) => readContextFile(context, directory, path) !== null);
-  const ignoreText = request.ignoreText ?? (ignoreFile === undefined ? null : readContextFile(context, directory, ignoreFile));
+  let ignoreText = request.ignoreText ?? null;
+  for (const path of ignoreFiles) ignoreText ??= await readContextFile(context, files, path);
   const ignore = ignoreText === null ? null : parseIgnoreFile(ignoreText);
-  if (ignore !== null) hideIgnored(context, directory, ignore, [name, ...ignoreFiles]);
+  if (ignore !== null) await hideIgnored(context, files, ignore, [name, ...ignoreFiles]);
   return { name, text, ignore };
 }
 

@@ -62,8 +62,8 @@ async function digestPart(build: BuildRun, from: Parameters<Executor['digestMoun
   const where = work.sources(from);
   // All of a stage is what its chain says.
   if (where.kind === 'root' && source === '/') return `chain ${where.root.chain}`;
-  using opened = await openSource(build.context, build.contexts, where, build.imageRoot);
-  return digestSelected(opened.tree, selectSources(opened.tree, source), { known: opened.digests, signal: work.context.signal });
+  await using opened = await openSource(build.context, build.contexts, where, build.imageRoot);
+  return await digestSelected(opened.files, selectSources(opened.files, source), { signal: work.context.signal });
 }
 
 async function run(build: BuildRun, step: RunStep, work: Work): Promise<NewLayer | null> {

@@ -11,12 +11,15 @@ export interface Scratch extends AsyncDisposable {
   readonly path: string;
   /** A new directory in it; `relative` is below the data root. */
   make(purpose: string): { readonly path: string; readonly relative: string };
+  /** A new file in it, open for reading and writing as long as this is. */
+  openFile(purpose: string): number;
 }
 
 export function openScratch(context: EngineContext): Scratch {
   const path = join(context.store.root, 'ingest', `build-${randomBytes(9).toString('hex')}`);
   mkdirSync(path, { mode: 0o700 });
   let made = 0;
+  const files: number[] = [];
   return {
     path,
     make(purpose) {
@@ -24,7 +27,15 @@ export function openScratch(context: EngineContext): Scratch {
       mkdirSync(directory, { mode: 0o755 });
       return { path: directory, relative: relative(context.dataRoot, directory) };
     },
-    [Symbol.asyncDispose]: () => removeTree(context.addon, path),
+    openFile(purpose) {
+      const file = openSync(join(path, `${purpose}-${made++}`), 'wx+', 0o600);
+      files.push(file);
+      return file;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const file of files) context.addon.close(file);
+      await removeTree(context.addon, path);
+    },
   };
 }
 

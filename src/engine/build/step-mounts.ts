@@ -44,7 +44,7 @@ export async function openStepMounts(build: BuildRun, step: RunStep, work: Work)
     else if (mount.type === 'ssh') await takeAgent(build, mount, { mounts, env, signal: work.context.signal }, opened);
     else if (mount.type === 'tmpfs') mounts.push(temporary(mount));
     else if (mount.type === 'cache') mounts.push(await takeCache(build, mount, work, opened));
-    else mounts.push(bind(build, mount, work.sources(mount.from), await layersOf(build, work.sources(mount.from))));
+    else mounts.push(await bind(build, mount, work.sources(mount.from), await layersOf(build, work.sources(mount.from))));
   }
   for (const file of step.files) mounts.push(inlineFile(build, file));
   const held = opened.move();
@@ -63,15 +63,15 @@ async function layersOf(build: BuildRun, source: SourceTree): Promise<Root | nul
 }
 
 /** Files of the context, or of a stage. What is written to one that is not read-only goes with the step. */
-function bind(
+async function bind(
   build: BuildRun,
   { source, target, readonly }: Extract<RunMount, { type: 'bind' }>,
   from: SourceTree,
   root: Root | null,
-): ResolvedMount {
+): Promise<ResolvedMount> {
   const subpath = source.replace(/^\/+|\/+$/g, '');
   const part = subpath === '' ? {} : { subpath };
-  const directory = root === null && from.kind === 'context' ? build.contexts.directory(from.name) : null;
+  const directory = root === null && from.kind === 'context' ? await build.contexts.files(from.name).directory() : null;
   if (directory !== null && readonly) return { ...plain, type: 'bind', target, source: directory.path, ...part };
   const layers = directory === null ? { chain: root?.chain ?? null } : { chain: null, directory: directory.relative };
   const scratch = readonly ? null : makeDirectoryFor(build, 'bind').relative;
@@ -183,9 +183,9 @@ async function beginCache(
   path: string,
 ): Promise<void> {
   if (from !== undefined && from.kind !== 'scratch') {
-    using opened = await openSource(build.context, build.contexts, work.sources(from), build.imageRoot);
+    await using opened = await openSource(build.context, build.contexts, work.sources(from), build.imageRoot);
     using to = openTree(build.context, path);
-    await copySelected(opened.tree, selectSources(opened.tree, source), to, { target: '/', signal: work.context.signal });
+    await copySelected(await opened.tree(), selectSources(opened.files, source), to, { target: '/', signal: work.context.signal });
   }
   chownSync(path, uid, gid);
   chmodSync(path, mode);

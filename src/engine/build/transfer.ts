@@ -4,19 +4,23 @@ import { join } from 'node:path';
 import {
   copySelected,
   type CopySource,
+  type CopyLayer,
   type CopyStep,
   digestSelected,
   type FileTree,
   type IgnoreMatcher,
   isTar,
-  type KnownDigests,
+  type Listing,
   type NewLayer,
   openOrMakeDirectory,
   openPath,
   type Owner,
   parseIgnoreFile,
   parseMode,
+  planCopyLayer,
   readChunks,
+  type ReadTree,
+  readTree,
   type Selected,
   selectSources,
   showPath,
@@ -25,19 +29,25 @@ import {
   type Work,
 } from '#build';
 import { OrlopError } from '#errors';
+import { addMadeLayer } from '#image';
 import { resolveUser } from '#runtime';
 import { type ByteText, toByteText } from '#store';
+import { S_IFMT, S_IFREG } from '#sys';
 import { mountUnmapped } from '../container/root-mount.ts';
 import { createContainerId } from '../container/names.ts';
+import { nowNs } from '../context.ts';
 import type { BuildRun } from './executor.ts';
-import { openSource } from './contexts.ts';
+import { openRoot, openSource } from './contexts.ts';
 import { openTree } from './scratch.ts';
 import { takeLayer } from './take-layer.ts';
 
 /** Some of a step's files: where they are, and what is to be done with them. */
-interface Part extends Disposable {
-  readonly tree: FileTree;
-  readonly digests: KnownDigests;
+interface Part extends AsyncDisposable {
+  readonly files: ReadTree;
+  /** The same, where it was sent and is not unpacked. */
+  readonly listing: Listing | null;
+  /** The same on disk. */
+  readonly tree: () => Promise<FileTree>;
   readonly selected: readonly Selected[];
   /** Their time, ns since the epoch; absent: their own. */
   readonly timeNs?: bigint;
@@ -56,41 +66,89 @@ export async function digestTransfer(build: BuildRun, step: CopyStep, work: Work
   await using parts = await openParts(build, step, work);
   const exclude = matcherOf(step);
   const digests: unknown[] = [];
-  for (const { digest, tree, selected, digests: known, unpacks } of parts.list) {
-    const options = { known, signal: work.context.signal, ...(exclude === undefined ? {} : { exclude }) };
-    digests.push([digest ?? (await digestSelected(tree, selected, options)), unpacks]);
+  const options = { signal: work.context.signal, ...(exclude === undefined ? {} : { exclude }) };
+  for (const { digest, files, selected, unpacks } of parts.list) {
+    digests.push([digest ?? (await digestSelected(files, selected, options)), unpacks]);
   }
   return createHash('sha256').update(JSON.stringify(digests)).digest('hex');
 }
 
-/** Carries out a COPY or ADD on a snapshot of its own; null: it changed nothing. */
-export function transfer(build: BuildRun, step: CopyStep, work: Work): Promise<NewLayer | null> {
-  return onSnapshot(build, work, async (to) => {
-    await using parts = await openParts(build, step, work);
-    const owner = step.chown === undefined ? undefined : ownerOf(build, to, step.chown);
-    const exclude = matcherOf(step);
-    for (const part of parts.list) {
-      const given = owner ?? part.owner;
-      const timeNs = part.timeNs;
-      const common = {
-        ...(given === undefined ? {} : { owner: given }),
-        ...(timeNs === undefined ? {} : { timeNs }),
-        signal: work.context.signal,
-      };
-      const plain: Selected[] = [];
-      for (const one of part.selected) {
-        if (part.unpacks && (await unpackOne(part.tree, one, to, { ...common, owner, target: step.target }))) continue;
-        plain.push(one);
-      }
-      await copySelected(part.tree, plain, to, {
-        ...common,
-        target: plain.length < part.selected.length || parts.list.length > 1 ? `${step.target.replace(/\/+$/, '')}/` : step.target,
-        parents: step.parents,
-        ...(exclude === undefined ? {} : { exclude }),
-        ...(step.chmod === undefined ? {} : { mode: parseMode(step.chmod) }),
-      });
-    }
+/** Carries out a COPY or ADD; null: it changed nothing. */
+export async function transfer(build: BuildRun, step: CopyStep, work: Work): Promise<NewLayer | null> {
+  await using parts = await openParts(build, step, work);
+  const planned = await planLayer(build, step, work, parts.list);
+  if (planned?.isEmpty === true) return null;
+  if (planned !== null) {
+    const { chain: parent } = work.root;
+    return await addMadeLayer(build.context.store, build.lease, planned.pack, {
+      parent,
+      packed: work.isResult,
+      signal: work.context.signal,
+    });
+  }
+  return await onSnapshot(build, work, (to) => copyParts(build, step, { work, to, list: parts.list }));
+}
+
+/** The layer of files that were sent, for it need not be written to a snapshot and read from there again; null: it must. */
+async function planLayer(build: BuildRun, step: CopyStep, { root: on, context }: Work, list: readonly Part[]): Promise<CopyLayer | null> {
+  const [part, ...more] = list;
+  if (part === undefined || part.listing === null || more.length > 0 || step.parents) return null;
+  const { listing } = part;
+  if (part.unpacks && part.selected.some(({ path }) => isPlainFile(listing, path))) return null;
+  await using opened = new AsyncDisposableStack();
+  const below = on.chain === null ? null : opened.adopt(await openRoot(build.context, on), (one) => build.context.addon.close(one));
+  const to = below === null ? null : { addon: build.context.addon, root: below };
+  // Without a root there are no names of users: that the other way says.
+  if (to === null && step.chown !== undefined) return null;
+  const owner = to === null || step.chown === undefined ? root : ownerOf(build, to, step.chown);
+  const exclude = matcherOf(step);
+  return await planCopyLayer(listing, part.selected, to === null ? null : readTree(to), {
+    target: step.target,
+    owner,
+    nowNs: nowNs(),
+    ...(part.timeNs === undefined ? {} : { timeNs: part.timeNs }),
+    ...(exclude === undefined ? {} : { exclude }),
+    ...(step.chmod === undefined ? {} : { mode: parseMode(step.chmod) }),
+    signal: context.signal,
   });
+}
+
+function isPlainFile(listing: Listing, path: ByteText): boolean {
+  const mode = listing.find(path)?.facts.mode ?? 0;
+  return (mode & S_IFMT) === S_IFREG;
+}
+
+interface Copying {
+  readonly work: Work;
+  readonly to: FileTree;
+  readonly list: readonly Part[];
+}
+
+async function copyParts(build: BuildRun, step: CopyStep, { work, to, list }: Copying): Promise<void> {
+  const owner = step.chown === undefined ? undefined : ownerOf(build, to, step.chown);
+  const exclude = matcherOf(step);
+  for (const part of list) {
+    const given = owner ?? part.owner;
+    const timeNs = part.timeNs;
+    const from = await part.tree();
+    const common = {
+      ...(given === undefined ? {} : { owner: given }),
+      ...(timeNs === undefined ? {} : { timeNs }),
+      signal: work.context.signal,
+    };
+    const plain: Selected[] = [];
+    for (const one of part.selected) {
+      if (part.unpacks && (await unpackOne(from, one, to, { ...common, owner, target: step.target }))) continue;
+      plain.push(one);
+    }
+    await copySelected(from, plain, to, {
+      ...common,
+      target: plain.length < part.selected.length || list.length > 1 ? `${step.target.replace(/\/+$/, '')}/` : step.target,
+      parents: step.parents,
+      ...(exclude === undefined ? {} : { exclude }),
+      ...(step.chmod === undefined ? {} : { mode: parseMode(step.chmod) }),
+    });
+  }
 }
 
 /** WORKDIR, which belongs to the image's user, as BuildKit has it; null: the directory is there. */
@@ -158,8 +216,8 @@ async function openPaths(
   const source = work.sources(step.from);
   const opened = await openSource(build.context, build.contexts, source, build.imageRoot);
   try {
-    const selected = sources.flatMap(({ pattern }) => selectSources(opened.tree, pattern));
-    const wanted = withoutExcluded(opened.tree, selected, matcherOf(step));
+    const selected = sources.flatMap(({ pattern }) => selectSources(opened.files, pattern));
+    const wanted = withoutExcluded(opened.files, selected, matcherOf(step));
     return {
       ...opened,
       selected: wanted,
@@ -167,23 +225,21 @@ async function openPaths(
       // Files of a context are nobody's; those of an image keep their owners.
       ...(source.kind === 'context' ? { owner: root } : {}),
       ...(source.kind === 'context' && build.latestNs !== undefined ? { timeNs: build.latestNs } : {}),
-      [Symbol.dispose]: () => opened[Symbol.dispose](),
+      [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
     };
   } catch (error) {
-    opened[Symbol.dispose]();
+    await opened[Symbol.asyncDispose]();
     throw error;
   }
 }
 
 /** A file that was selected goes by its name, a directory is looked into later. */
-function withoutExcluded(tree: FileTree, selected: readonly Selected[], exclude: IgnoreMatcher | undefined): readonly Selected[] {
+function withoutExcluded(files: ReadTree, selected: readonly Selected[], exclude: IgnoreMatcher | undefined): readonly Selected[] {
   if (exclude === undefined) return selected;
   return selected.filter(({ path, name }) => {
     if (name === '' || !exclude.excludes(showPath(name))) return true;
-    const handle = openPath(tree, path);
-    if (handle === null) return false;
-    tree.addon.close(handle);
-    return exclude.mayContain(showPath(name));
+    using found = files.find(path);
+    return found !== null && exclude.mayContain(showPath(name));
   });
 }
 
@@ -202,20 +258,22 @@ function one(path: string, name: string): Selected {
   return { path: toByteText(path), name: toByteText(name), parents: '' as ByteText };
 }
 
+function onDisk(tree: FileTree & Disposable): Pick<Part, 'files' | 'listing' | 'tree' | typeof Symbol.asyncDispose> {
+  return { files: readTree(tree), listing: null, tree: async () => tree, [Symbol.asyncDispose]: async () => tree[Symbol.dispose]() };
+}
+
 /** The content of a heredoc as a file. */
 function openInline({ context, scratch, latestNs }: BuildRun, name: string, content: string): Part {
   const { path } = scratch.make('inline');
   const tree = openTree(context, path);
   writeFileSync(join(path, 'content'), content, { mode: 0o644 });
   return {
-    tree,
-    digests: new Map(),
+    ...onDisk(tree),
     selected: [one('content', name)],
     owner: root,
     // Its digest says when it changed; a time of its own it has not.
     timeNs: latestNs ?? 0n,
     unpacks: false,
-    [Symbol.dispose]: () => tree[Symbol.dispose](),
   };
 }
 
@@ -231,14 +289,12 @@ async function openDownload({ context, remote }: BuildRun, step: CopyStep, url: 
     );
   const tree = openTree(context, join(file.path, '..'));
   return {
-    tree,
-    digests: new Map(),
+    ...onDisk(tree),
     digest: JSON.stringify([file.name, file.sha256]),
     selected: [one('content', file.name)],
     owner: root,
     timeNs: 0n,
     unpacks: step.unpack === true,
-    [Symbol.dispose]: () => tree[Symbol.dispose](),
   };
 }
 
@@ -247,14 +303,12 @@ async function openRepository({ context, remote, latestNs }: BuildRun, step: Cop
   if (step.checksum !== undefined && !commit.startsWith(step.checksum)) throw wrongChecksum(url, step.checksum, commit);
   const tree = openTree(context, path);
   return {
-    tree,
-    digests: new Map(),
+    ...onDisk(tree),
     digest: JSON.stringify([commit, url.split('#')[1] ?? '', step.keepGitDir]),
     selected: [one('', '')],
     owner: root,
     timeNs: latestNs ?? 0n,
     unpacks: false,
-    [Symbol.dispose]: () => tree[Symbol.dispose](),
   };
 }
 

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { isErrno, OrlopError } from '#errors';
 import type { Logger } from '#log';
 import type { Digest } from '#oci';
-import { type Addon, AT_FDCWD, O_DIRECTORY, O_RDONLY, removeTree, syncDirectory } from '#sys';
+import { type Addon, AT_FDCWD, bootId, O_DIRECTORY, O_RDONLY, removeTree, syncDirectory } from '#sys';
 import { blobNotFound } from '../content/content.ts';
 import type { VerifiedBlobs } from '../content/verified.ts';
 import { diskError } from '../disk-errors.ts';
@@ -113,6 +113,7 @@ async function applyLayer(
         directory: temporary,
         lower: lower.map((path) => join(layout.root, path)),
         diffId: options.diffId ?? null,
+        isLazy: options.isLazy === true,
         isVerified: 'blob' in source && source.blob === options.diffId && parts.verified.has(lease, source.blob),
         ...(parts.limits === undefined ? {} : { limits: parts.limits }),
       },
@@ -122,7 +123,12 @@ async function applyLayer(
     });
     if (unpacked.skippedXattrs > 0)
       logger?.warn('extended attributes that the file system does not take', { layer: unpacked.diffId, count: unpacked.skippedXattrs });
-    return await publish(parts, lease, { tree: join(temporary, layerTree), parent: options.parent, ...unpacked });
+    return await publish(parts, lease, {
+      tree: join(temporary, layerTree),
+      parent: options.parent,
+      ...unpacked,
+      ...(options.isLazy === true ? { boot: bootId() } : {}),
+    });
   } catch (error) {
     throw missingBlob(source, diskError(error, what, layout.layers));
   }

@@ -19,6 +19,8 @@ export interface UnpackJob {
   readonly diffId: Digest | null;
   /** The source is known to be what `diffId` says. */
   readonly isVerified?: boolean;
+  /** It is not brought to disk. */
+  readonly isLazy?: boolean;
   readonly limits?: UnpackLimits;
 }
 
@@ -65,7 +67,7 @@ export async function runUnpackJob(
   const diffId = hash.finish();
   if (job.diffId !== null && job.diffId !== diffId) throw corrupt(job.diffId, diffId);
   // On disk before it gets its name: a layer that is there is whole.
-  addon.syncfs(opened(addon.openat2(AT_FDCWD, job.directory, O_RDONLY | O_DIRECTORY, 0, 0)));
+  if (job.isLazy !== true) addon.syncfs(opened(addon.openat2(AT_FDCWD, job.directory, O_RDONLY | O_DIRECTORY, 0, 0)));
   return { ...unpacked, diffId };
 }
 

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { BuildRequest } from '#wire';
+import { contextOf, type Files } from '../fixtures/context.ts';
+import { never, openTestEngine, type TestEngine, whyNoEngine } from '../fixtures/test-engine.ts';
+
+describe('contexts of builds', { skip: whyNoEngine() }, () => {
+  let host: TestEngine;
+  before(async () => {
+    host = await openTestEngine();
+  });
+  after(() => host[Symbol.asyncDispose]());
+
+  /** Answers which steps were found. */
+  async function build(files: Files, request: BuildRequest = {}): Promise<boolean[]> {
+    const cached: boolean[] = [];
+    await host.engine.builds.build(
+      { network: 'none', ...request },
+      {
+        context: contextOf(files),
+        report: (event) => {
+          if (event.type === 'end' && /^\d+\.[1-9]/.test(event.step)) cached.push(event.cached);
+        },
+        signal: never,
+      },
+    );
+    return cached;
+  }
+
+  async function sh(image: string, script: string): Promise<string> {
+    const id = await host.run(['sh', '-c', script], { image });
+    assert.equal(await host.exitCode(id), 0, await host.output(id));
+    return host.output(id);
+  }
+
+  test('a layer of sent files that no image had needed packs to its digest when one does', async () => {
+    const files = {
+      Dockerfile:
+        'FROM busybox AS files\nCOPY --chmod=u=rw,go=r . /d\nCOPY --chown=7:8 d/b /etc/\nFROM busybox\nCOPY --from=files /d/d/b /b\n',
+      'd/': '',
+      'd/b': 'b'.repeat(300_000),
+      'd/ü link': { link: 'b' },
+      a: '',
+    };
+    await build(files);
+    assert.deepEqual(await build(files, { target: 'files', names: ['files:1'] }), [true, true]);
+    assert.equal(await sh('files:1', 'stat -c %a /d/d/b; readlink "/d/d/ü link"; stat -c %u:%g:%s /etc/b'), '644\nb\n7:8:300000\n');
+  });
+
+  test('directories that a COPY adds to keep mode, owner and what is in them', async () => {
+    await build(
+      { Dockerfile: 'FROM busybox\nRUN mkdir -m 1777 /t && chown 3:4 /t && echo kept > /t/kept\nCOPY a /t/\nCOPY a /t/new/\n', a: 'a' },
+      { names: ['kept:1'] },
+    );
+    assert.equal(await sh('kept:1', 'stat -c "%a %u:%g" /t /t/new; cat /t/kept /t/a /t/new/a'), '1777 3:4\n755 0:0\nkept\naa');
+  });
+
+  test('many files cost the disk no more than their layer, and come again from what was built', async () => {
+    const files: Record<string, string> = { Dockerfile: 'FROM scratch\nCOPY . /all\n' };
+    for (let at = 0; at < 2000; at++) files[`d${at % 50}/f${at}`] = `${at}\n`;
+    assert.deepEqual(await build(files), [false]);
+    assert.deepEqual(await build(files), [true]);
+    assert.deepEqual(await build({ ...files, 'd1/f1': 'changed' }), [false]);
+  });
+});
