@@ -170,6 +170,26 @@ export const containerCommands: readonly CommandSpec[] = [
     completes: 'running',
   },
   {
+    name: 'console',
+    summary: 'Join the console of a machine: the terminal of its PID 1',
+    usage: '[OPTIONS] CONTAINER',
+    flags: [
+      { name: 'detach-keys', kind: 'text', value: 'keys', help: 'Keys that let go of it (default ctrl-a,q, and ctrl-p,ctrl-q)' },
+      { name: 'show-log', kind: 'flag', help: 'Print what it has said since its start, and join nothing' },
+    ],
+    positionals: { min: 1, max: 1 },
+    completes: 'container',
+  },
+  {
+    name: 'shell',
+    summary: 'Log in to a container: a login shell of root, or of another user',
+    usage: '[OPTIONS] CONTAINER [COMMAND [ARG...]]',
+    flags: [{ name: 'user', short: 'u', kind: 'text', help: 'Who logs in (default root)' }],
+    positionals: { min: 1, max: many },
+    stopsAtPositional: true,
+    completes: 'running',
+  },
+  {
     name: 'wait',
     summary: 'Wait until containers stop, and print their exit codes',
     usage: 'CONTAINER [CONTAINER...]',

@@ -6,6 +6,8 @@ const jsonFlag: FlagSpec = { name: 'json', kind: 'flag', help: 'Print data for p
 const withoutData = new Set([
   'attach',
   'exec',
+  'console',
+  'shell',
   'logs',
   'cp',
   'file push',

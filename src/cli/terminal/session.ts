@@ -7,6 +7,8 @@ export interface SessionOptions {
   readonly stdin: boolean;
   /** '' for the default. */
   readonly detachKeys: string;
+  /** Other keys that let go of it as well. */
+  readonly otherDetachKeys?: string | undefined;
 }
 
 export type SessionEnd = 'ended' | 'detached';
@@ -41,13 +43,20 @@ async function pumpOutput(joined: ProcessStream, io: Io): Promise<SessionEnd> {
 function pumpInput(
   { stream, terminal }: ProcessStream,
   stdin: NodeJS.ReadStream,
-  { detachKeys }: SessionOptions,
+  { detachKeys, otherDetachKeys }: SessionOptions,
   detach: () => void,
 ): Disposable {
-  const scanner = terminal && stdin.isTTY ? createDetachScanner(parseDetachKeys(detachKeys)) : null;
+  const sequences = [detachKeys, ...(otherDetachKeys === undefined ? [] : [otherDetachKeys])];
+  const scanners = terminal && stdin.isTTY ? sequences.map((keys) => createDetachScanner(parseDetachKeys(keys))) : [];
   const onData = (chunk: Buffer): void => {
     if (stream.destroyed || stream.writableEnded) return;
-    const { pass, detached } = scanner === null ? { pass: chunk, detached: false } : scanner.push(chunk);
+    let pass: Uint8Array = chunk;
+    let detached = false;
+    for (const scanner of scanners) {
+      const seen = scanner.push(pass);
+      pass = seen.pass;
+      detached ||= seen.detached;
+    }
     if (pass.length > 0 && !stream.write(pass)) {
       stdin.pause();
       stream.once('drain', () => stdin.resume());

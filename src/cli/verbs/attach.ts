@@ -10,15 +10,7 @@ export const attach: Verb = async ({ args, io, client }) => {
   const engine = await client();
   const [ref = ''] = args.positionals;
   const { Id: id, Config: config, HostConfig: host, State: state } = await engine.containers.inspect(ref);
-  if (!state.Running) {
-    throw new OrlopError('failed-precondition', 'CLI_NOT_RUNNING', 'cannot attach to a stopped container, start it first', {
-      hint: `orlop start -a ${ref}`,
-    });
-  }
-  if (state.Paused)
-    throw new OrlopError('failed-precondition', 'CLI_PAUSED', 'cannot attach to a paused container, unpause it first', {
-      hint: `orlop unpause ${ref}`,
-    });
+  requireJoinable(ref, state);
   const stdin = !args.flag('no-stdin') && config.OpenStdin;
   if (stdin) requireTerminal(io, config.Tty);
   return runForeground(engine, io, {
@@ -32,3 +24,16 @@ export const attach: Verb = async ({ args, io, client }) => {
     autoRemove: host.AutoRemove,
   });
 };
+
+/** Docker's words. */
+export function requireJoinable(ref: string, { Running: running, Paused: paused }: Readonly<Record<'Running' | 'Paused', boolean>>): void {
+  if (!running) {
+    throw new OrlopError('failed-precondition', 'CLI_NOT_RUNNING', 'cannot attach to a stopped container, start it first', {
+      hint: `orlop start -a ${ref}`,
+    });
+  }
+  if (paused)
+    throw new OrlopError('failed-precondition', 'CLI_PAUSED', 'cannot attach to a paused container, unpause it first', {
+      hint: `orlop unpause ${ref}`,
+    });
+}

@@ -40,7 +40,7 @@ export const exec: Verb = async ({ args, io, client }) => {
     await engine.execs.startDetached(id);
     return exitCodes.ok;
   }
-  return join(engine, io, { id, terminal, stdin, detachKeys });
+  return joinExec(engine, io, { id, terminal, stdin, detachKeys });
 };
 
 interface JoinOptions {
@@ -50,7 +50,8 @@ interface JoinOptions {
   readonly detachKeys: string;
 }
 
-async function join(engine: Client, io: Io, { id, terminal, stdin, detachKeys }: JoinOptions): Promise<number> {
+/** Carries an exec from its start to its end; resolves with its exit code. */
+export async function joinExec(engine: Client, io: Io, { id, terminal, stdin, detachKeys }: JoinOptions): Promise<number> {
   {
     const alive = Promise.withResolvers<void>();
     // A size of the window that comes before the process lives is kept for it.

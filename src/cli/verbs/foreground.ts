@@ -15,6 +15,8 @@ export interface ForegroundOptions {
   readonly stdout: boolean;
   readonly stderr: boolean;
   readonly detachKeys: string;
+  /** Other keys that let go of it as well. */
+  readonly otherDetachKeys?: string;
   readonly signalProxy: boolean;
   /** Removed by the engine at its end: then the program waits for that, so that its name is free again. */
   readonly autoRemove: boolean;
@@ -57,7 +59,7 @@ export async function runForeground(client: Client, io: Io, options: ForegroundO
   const size = terminalSize(io.stdout);
   if (terminal && options.start === undefined && size !== undefined) await resize(size).catch(() => undefined);
 
-  const end = await runSession(joined, io, { stdin, detachKeys });
+  const end = await runSession(joined, io, { stdin, detachKeys, otherDetachKeys: options.otherDetachKeys });
   raw?.[Symbol.dispose]();
   if (end === 'detached') {
     giveUp.abort();

@@ -28,7 +28,7 @@ import { checkHostLimits, readHostResources } from './host-limits.ts';
 import { machineResolvConf, parseExtraHost } from './host-files.ts';
 import { cgroupPathOf } from './cgroup-path.ts';
 import { createContainerId, createName, parseContainerName } from './names.ts';
-import { chainOf, endingSignal, formatRecord, initialState, type ContainerRecord, type Link } from './record.ts';
+import { chainOf, endingSignal, formatRecord, initialState, withConsole, type ContainerRecord, type Link } from './record.ts';
 
 /**
  * Makes a container that can be started: its row, its place in a network, its writable layer. Undone whole when a step fails; the row comes
@@ -156,7 +156,7 @@ function planRecord(
     name,
     kind: request.kind,
     createdAtNs: nowNs(),
-    request: { ...withoutSettings(request), name, logging: mergeLogConfig(request.logging, context.logging) },
+    request: withConsole(request.kind, { ...withoutSettings(request), name, logging: mergeLogConfig(request.logging, context.logging) }),
     image: { name: request.image, id: image.id, ...content },
     process,
     hostname: hostnameOf(request, mode, name, id, context),

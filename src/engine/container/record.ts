@@ -126,6 +126,11 @@ export const initialState: ContainerState = {
   restartCount: 0,
 };
 
+/** PID 1 of a machine has a terminal, its console, which anybody may join, whatever was asked for. */
+export function withConsole(kind: Kind, request: CreateRequest): CreateRequest {
+  return kind === 'system' ? { ...request, terminal: true, openStdin: true } : request;
+}
+
 /** Big integers travel as decimal text with an `n` behind. */
 export function formatRecord(record: ContainerRecord): string {
   return JSON.stringify(record, (_key, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value));
@@ -142,7 +147,8 @@ export function parseRecord(id: string, text: string): ContainerRecord {
     // Rows of engines that published no ports, or mounted nothing, have none.
     const ports = (record.ports as readonly PublishedPort[] | undefined) ?? [];
     const mounts = (record.mounts as readonly ResolvedMount[] | undefined) ?? [];
-    return { ...record, ports, mounts, createdAtNs: parseTime(record.createdAtNs), state: { ...state, ...times } };
+    const request = withConsole(record.kind, record.request);
+    return { ...record, request, ports, mounts, createdAtNs: parseTime(record.createdAtNs), state: { ...state, ...times } };
   } catch (cause) {
     throw unreadable(id, cause);
   }

@@ -242,7 +242,7 @@ function mountHostFiles(
 
 function stdioOf(record: ContainerRecord): Stdio {
   const { request } = record;
-  if (request.terminal === true || record.kind === 'system') {
+  if (request.terminal === true) {
     const [rows, columns] = request.consoleSize ?? [24, 80];
     return { mode: 'terminal', rows, columns };
   }

@@ -50,7 +50,7 @@ export function buildSpec(record: ContainerRecord, facts: SpecFacts): Spec {
 function planProcess(record: ContainerRecord, facts: SpecFacts): Process {
   const { request, process } = record;
   const argv = [...process.entrypoint, ...process.command];
-  const terminal = request.terminal === true || record.kind === 'system';
+  const terminal = request.terminal === true;
   return {
     terminal,
     args: facts.init === null ? argv : [initTarget, 'init', '--', ...argv],
