@@ -1,6 +1,7 @@
 import type { DockerExecCreate } from '#wire';
 import type { Client } from '#client';
 import { OrlopError } from '#errors';
+import { usageError, wrongWords } from '../arguments/usage-error.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { write, type Io } from '../io.ts';
@@ -10,9 +11,14 @@ import { runSession } from '../terminal/session.ts';
 import { followSize, terminalSize, type TerminalSize } from '../terminal/size.ts';
 import { readDetachKeys } from '../values/detach-keys.ts';
 import { readEnvironment } from '../values/environment.ts';
+import { execMany, planMany } from './exec-many.ts';
 
-export const exec: Verb = async ({ args, io, client }) => {
+export const exec: Verb = async (invocation) => {
+  const { args, io, client } = invocation;
+  const many = planMany(args.positionals, args.flag('all'));
   const [ref = '', ...command] = args.positionals;
+  if (many === null && command.length === 0) throw wrongWords('"orlop exec" requires at least 2 arguments', invocation.command);
+  if (many === null && args.has('parallel')) throw usageError('--parallel is for several containers', invocation.command);
   const terminal = args.flag('tty');
   const detach = args.flag('detach');
   const stdin = args.flag('interactive') && !detach;
@@ -34,6 +40,7 @@ export const exec: Verb = async ({ args, io, client }) => {
     ...(workingDirectory === undefined ? {} : { WorkingDir: workingDirectory }),
     ...(size === undefined ? {} : { ConsoleSize: [size.rows, size.columns] }),
   };
+  if (many !== null) return execMany(invocation, many, body);
   const engine = await client();
   const id = await engine.execs.create(ref, body);
   if (detach) {

@@ -1,13 +1,15 @@
 import { isOrlopError } from '#errors';
 import type { Verb } from '../invocation.ts';
 import { reportError } from '../render/error.ts';
+import { selectNamed } from '../values/selection.ts';
 import { forEach } from './each.ts';
 
 /** With `--force` what is not there is as good as removed: as Docker's command line does, ours says so and goes on. */
 export const rm: Verb = async (invocation) => {
   const engine = await invocation.client();
   const force = invocation.args.flag('force');
-  return forEach(invocation, async (ref) => {
+  const refs = await selectNamed(invocation, engine, { running: false });
+  const work = async (ref: string): Promise<string | null> => {
     try {
       await engine.containers.remove(ref, { force, volumes: invocation.args.flag('volumes') });
     } catch (error) {
@@ -16,5 +18,6 @@ export const rm: Verb = async (invocation) => {
       return null;
     }
     return ref;
-  });
+  };
+  return forEach(invocation, work, refs);
 };

@@ -1,7 +1,8 @@
-import { usageError } from '../arguments/usage-error.ts';
+import { usageError, wrongWords } from '../arguments/usage-error.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { requireTerminal } from '../terminal/require.ts';
+import { selectNamed } from '../values/selection.ts';
 import { forEach } from './each.ts';
 import { runForeground } from './foreground.ts';
 import { readDetachKeys } from '../values/detach-keys.ts';
@@ -11,13 +12,16 @@ export const start: Verb = async (invocation) => {
   const { args, io, client, command } = invocation;
   const engine = await client();
   if (!args.flag('attach') && !args.flag('interactive')) {
-    return forEach(invocation, async (ref) => {
+    const refs = await selectNamed(invocation, engine, { running: false });
+    const work = async (ref: string): Promise<string> => {
       await engine.containers.start(ref);
       return ref;
-    });
+    };
+    return forEach(invocation, work, refs);
   }
   if (args.flag('json')) throw usageError('--json does not go with --attach and --interactive: what the process says is not ours', command);
-  if (args.positionals.length > 1) throw usageError('you cannot start and attach multiple containers at once', command);
+  if (args.flag('all') || args.positionals.length > 1) throw usageError('you cannot start and attach multiple containers at once', command);
+  if (args.positionals.length === 0) throw wrongWords('"orlop start" requires at least 1 argument', command);
   const detachKeys = await readDetachKeys(args, io);
   const [ref = ''] = args.positionals;
   const { Id: id, Config: config, HostConfig: host, State: state } = await engine.containers.inspect(ref);

@@ -36,6 +36,12 @@ test('a record is read back as it was written, whatever its labels are called', 
   );
 });
 
+test('a machine has a console that anybody may join, one of an older engine as well', () => {
+  const { request } = parseRecord(recordWith().id, formatRecord(recordWith({ kind: 'system' })));
+  assert.deepEqual([request.terminal, request.openStdin], [true, true]);
+  assert.equal(parseRecord(recordWith().id, formatRecord(recordWith())).request.terminal, undefined);
+});
+
 test('a record of an engine that published no ports is one without ports', () => {
   const { ports: _, ...old } = JSON.parse(formatRecord(recordWith())) as Record<string, unknown>;
   assert.deepEqual(parseRecord(recordWith().id, JSON.stringify(old)).ports, []);

@@ -40,10 +40,9 @@ describe('the process', () => {
     assert.deepEqual([mount?.source, mount?.options], ['/usr/lib/orlop/bosun', ['bind', 'ro']]);
   });
 
-  test('of an app has a terminal on request, that of a machine always', () => {
+  test('has a terminal on request', () => {
     assert.equal(processOf(build()).terminal, false);
     assert.equal(processOf(asked({ terminal: true })).terminal, true);
-    assert.equal(processOf(build({ kind: 'system' })).terminal, true);
   });
 
   test('has the resource limits that were asked for; -1 is none', () => {
