@@ -73,7 +73,8 @@ export interface ContainersClient {
   update(ref: string, change: Partial<DockerHostConfig>): Promise<readonly string[]>;
   /** Changes what the container may write, in bytes, while it runs or not. */
   resizeDisk(ref: string, sizeBytes: number): Promise<void>;
-  remove(ref: string, options?: { force?: boolean; volumes?: boolean }): Promise<void>;
+  /** `link`: `web/alias` is the one link that calls a container so, which goes while both containers stay. */
+  remove(ref: string, options?: { force?: boolean; volumes?: boolean; link?: boolean }): Promise<void>;
   list(options?: ListOptions): Promise<DockerContainerSummary[]>;
   inspect(ref: string, options?: { size?: boolean }): Promise<DockerContainer>;
   wait(ref: string, options?: { condition?: WaitCondition; signal?: AbortSignal }): Promise<DockerWait>;
@@ -128,7 +129,13 @@ export function createContainersClient(transport: Transport): ContainersClient {
       await readText(await transport.request({ method: 'POST', path: `/orlop/v1${at(ref, '/disk')}`, json: { sizeBytes } }));
     },
     remove: async (ref, options = {}) => {
-      await readText(await transport.request({ method: 'DELETE', path: at(ref), query: { force: options.force, v: options.volumes } }));
+      await readText(
+        await transport.request({
+          method: 'DELETE',
+          path: at(ref),
+          query: { force: options.force, v: options.volumes, link: options.link },
+        }),
+      );
     },
     list: async (options = {}) => {
       const { all, limit, size, filters } = options;

@@ -42,7 +42,8 @@ import { engineInfo } from './info.ts';
 import { readContainerLog } from './logs/container-log.ts';
 import { hostFilesOwner } from './network/joining.ts';
 import { refreshLinkers } from './network/attachment.ts';
-import { linksShown } from './network/links.ts';
+import { linkNames, linksShown } from './network/links.ts';
+import { removeLink } from './network/remove-link.ts';
 import { createNetworkVerbs } from './network/networks.ts';
 import { changePorts } from './network/ports.ts';
 import { endpointViewsOf } from './network/view.ts';
@@ -177,13 +178,15 @@ function closeConnections(containers: readonly LiveContainer[]): void {
 }
 
 function containersOf(context: EngineContext): Engine['containers'] {
-  const view = (container: LiveContainer): ContainerView => {
-    const endpoints = endpointViewsOf(context.networks.endpoints(container.record.id));
+  const view = (container: LiveContainer, named = linkNames(context)): ContainerView => {
+    const { id } = container.record;
+    const endpoints = endpointViewsOf(context.networks.endpoints(id));
     const links = linksShown(context, container.record);
     const owner = hostFilesOwner(context, container.record);
     const hostFiles = owner === null ? {} : { hostFiles: owner.files };
     const health = container.health === null ? {} : { health: container.health.view };
-    return viewOf(container.record, { files: container.files, ...hostFiles, ...health, execIds: [...container.execs], endpoints, links });
+    const shown = { endpoints, links, linkNames: named.get(id) ?? [] };
+    return viewOf(container.record, { files: container.files, ...hostFiles, ...health, execIds: [...container.execs], ...shown });
   };
   return {
     create: (request) => createContainer(context, request),
@@ -196,7 +199,14 @@ function containersOf(context: EngineContext): Engine['containers'] {
     rename: (ref, name) => renameContainer(context, ref, name),
     remove: (ref, options) => removeContainer(context, ref, options),
     wait: (ref, condition, signal) => waitFor(context, ref, condition, signal),
-    list: (filter) => filterContainers(context.table.all().map(view), filter),
+    removeLink: (ref) => removeLink(context, ref),
+    list(filter) {
+      const named = linkNames(context);
+      return filterContainers(
+        context.table.all().map((container) => view(container, named)),
+        filter,
+      );
+    },
     inspect: (ref) => view(context.table.find(ref)),
     attach: (ref, request) => attachContainer(context, ref, request),
     logs: (ref, request, signal) => readContainerLog(context.table.find(ref), request, signal),

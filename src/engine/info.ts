@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { arch, availableParallelism, release, totalmem } from 'node:os';
 import type { EngineContext } from './context.ts';
 import { readableDrivers } from './logs/config.ts';
@@ -30,6 +30,8 @@ export function engineInfo(context: EngineContext): EngineInfo {
     diskLimits: context.store.snapshots.limitedBy,
     logDriver: context.logging.driver,
     logDrivers: readableDrivers,
+    openFiles: readdirSync('/proc/self/fd').length,
+    pendingWork: process.getActiveResourcesInfo().length,
     warnings: context.warnings,
   };
 }

@@ -25,6 +25,7 @@ export function withLastingChanges(engine: Engine, flushed: () => Promise<void>)
       rename: lasting(containers.rename),
       update: lasting(containers.update),
       remove: lasting(containers.remove),
+      removeLink: lasting(containers.removeLink),
       changePorts: lasting(containers.changePorts),
       resizeDisk: lasting(containers.resizeDisk),
     },

@@ -154,6 +154,8 @@ export interface Engine extends AsyncDisposable {
     update(ref: string, change: ContainerChange): Promise<readonly string[]>;
     /** conflict when it runs and `force` is not set. */
     remove(ref: string, options: { force?: boolean; volumes?: boolean }): Promise<void>;
+    /** `web/alias`: the one link that calls a container so. Its containers stay. */
+    removeLink(ref: string): Promise<void>;
     wait(ref: string, condition: WaitCondition, signal: AbortSignal): Promise<ExitFacts>;
     list(filter: ContainerFilter): ContainerView[];
     inspect(ref: string): ContainerView;

@@ -1,6 +1,15 @@
 import { isOrlopError, OrlopError } from '#errors';
 import type { Logger } from '#log';
-import { type Digest, formatReference, parsePlatform, parseReference, type Platform, platformOfNodeArch, withDefaultTag } from '#oci';
+import {
+  type Digest,
+  formatReference,
+  parsePlatform,
+  parseReference,
+  type Platform,
+  platformOfNodeArch,
+  withDefaultTag,
+  familiarReference,
+} from '#oci';
 import type { Store } from '#store';
 import { findImage, type Found } from './find.ts';
 import { commitImage } from './commit.ts';
@@ -104,8 +113,12 @@ function savedImageOf({ image, name }: Found<Image>): SavedImage {
 /** A new name has no digest: it would promise a content that the next tag may change. */
 function formatTag(name: string): string {
   const reference = withDefaultTag(parseReference(name));
-  if (reference.digest === undefined) return formatReference(reference);
-  throw new OrlopError('invalid-argument', 'IMAGE_BAD_TAG', `"${name}" names a digest, which cannot be given to an image`, {
-    hint: 'give a name and a tag',
-  });
+  if (reference.digest !== undefined) throw badTag('refusing to create a tag with a digest reference');
+  if (familiarReference(reference).startsWith('sha256:'))
+    throw badTag('refusing to create an ambiguous tag using digest algorithm as name');
+  return formatReference(reference);
+}
+
+function badTag(message: string): OrlopError {
+  return new OrlopError('invalid-argument', 'IMAGE_BAD_TAG', message, { hint: 'give a name and a tag' });
 }

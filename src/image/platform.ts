@@ -29,7 +29,7 @@ export function checkPlatform(config: ImageConfig, wanted: Platform | undefined,
     );
   }
   if (wanted !== undefined && rankPlatform(wanted, own) === 0) {
-    const message = `image ${shown} is for ${formatPlatform(own)}, not for ${formatPlatform(wanted)}`;
+    const message = `image with reference ${shown} was found but its platform (${formatPlatform(own)}) does not match the specified platform (${formatPlatform(wanted)})`;
     throw new OrlopError('not-found', 'IMAGE_WRONG_PLATFORM', message);
   }
 }

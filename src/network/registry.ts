@@ -97,7 +97,8 @@ export function createRegistry(options: RegistryOptions, networks: Map<string, N
 
 function find(networks: ReadonlyMap<string, NetworkRecord>, ref: string): NetworkRecord {
   const all = [...networks.values()];
-  const exact = networks.get(ref) ?? all.find((network) => network.id === ref);
+  // A name may be made of another network's id, which means that network.
+  const exact = all.find((network) => network.id === ref) ?? networks.get(ref);
   if (exact !== undefined) return exact;
   const found = /^[0-9a-f]+$/.test(ref) ? all.filter((network) => network.id.startsWith(ref)) : [];
   if (found.length > 1) {

@@ -22,22 +22,22 @@ const files = { passwd, group };
 
 test('users are found as Docker finds them', () => {
   const cases: [string, ReturnType<typeof findUser>][] = [
-    ['', { uid: 0, gid: 0, groups: [], home: '/root' }],
-    ['web', { uid: 33, gid: 34, groups: [5, 29], home: '/srv/web' }],
-    ['33', { uid: 33, gid: 34, groups: [5, 29], home: '/srv/web' }],
-    ['web:www', { uid: 33, gid: 34, groups: [], home: '/srv/web' }],
-    ['web:7', { uid: 33, gid: 7, groups: [], home: '/srv/web' }],
-    ['4242', { uid: 4242, gid: 0, groups: [], home: '/' }],
-    ['4242:audio', { uid: 4242, gid: 29, groups: [], home: '/' }],
-    ['1000', { uid: 55, gid: 56, groups: [], home: '/odd' }],
-    ['homeless', { uid: 70, gid: 70, groups: [], home: '/' }],
-    [':audio', { uid: 0, gid: 29, groups: [], home: '/root' }],
+    ['', { uid: 0, gid: 0, groups: [0], home: '/root' }],
+    ['web', { uid: 33, gid: 34, groups: [34, 5, 29], home: '/srv/web' }],
+    ['33', { uid: 33, gid: 34, groups: [34, 5, 29], home: '/srv/web' }],
+    ['web:www', { uid: 33, gid: 34, groups: [34], home: '/srv/web' }],
+    ['web:7', { uid: 33, gid: 7, groups: [7], home: '/srv/web' }],
+    ['4242', { uid: 4242, gid: 0, groups: [0], home: '/' }],
+    ['4242:audio', { uid: 4242, gid: 29, groups: [29], home: '/' }],
+    ['1000', { uid: 55, gid: 56, groups: [56], home: '/odd' }],
+    ['homeless', { uid: 70, gid: 70, groups: [70], home: '/' }],
+    [':audio', { uid: 0, gid: 29, groups: [29], home: '/root' }],
   ];
   for (const [text, expected] of cases) assert.deepEqual(findUser(text, [], files), expected, text);
 });
 
-test('added groups come by name or number, each once', () => {
-  assert.deepEqual(findUser('web', ['audio', '99', 'tty'], files).groups, [5, 29, 99]);
+test('added groups come by name or number, each once, behind the primary one', () => {
+  assert.deepEqual(findUser('web', ['audio', '99', 'tty'], files).groups, [34, 5, 29, 99]);
 });
 
 test("who is not there is named in Docker's words", () => {
@@ -79,6 +79,6 @@ test("the image's files are read inside the image, wherever its links lead", (t)
   const descriptor = openSync(root, 'r');
   t.after(() => closeSync(descriptor));
   const addon = loadAddon();
-  assert.deepEqual(resolveUser(addon, descriptor, 'guest'), { uid: 5, gid: 6, groups: [], home: '/home/guest' });
+  assert.deepEqual(resolveUser(addon, descriptor, 'guest'), { uid: 5, gid: 6, groups: [6], home: '/home/guest' });
   assert.throws(() => resolveUser(addon, descriptor, 'root'), /unable to find user root/);
 });

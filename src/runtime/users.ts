@@ -5,7 +5,7 @@ import { type Addon, readFileInRoot } from '#sys';
 export interface ResolvedUser {
   readonly uid: number;
   readonly gid: number;
-  /** Supplementary groups. */
+  /** Supplementary groups, the primary one among them. */
   readonly groups: readonly number[];
   readonly home: string;
 }
@@ -59,7 +59,8 @@ export function findUser(
   const memberships =
     groupText === '' && name !== null ? groups.filter((group) => group.members.includes(name)).map((group) => group.gid) : [];
   const extra = extraGroups.map((group) => findGroup(group, groups));
-  return { uid, gid: primary, groups: [...new Set([...memberships, ...extra])], home };
+  // With the primary one, as Docker has it: a process that changes that one keeps what was denied to it (CVE-2022-36109).
+  return { uid, gid: primary, groups: [...new Set([primary, ...memberships, ...extra])], home };
 }
 
 function splitOnce(text: string): string[] {

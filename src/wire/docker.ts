@@ -84,7 +84,7 @@ export interface DockerContainerSummary {
   Labels: Record<string, string>;
   State: string;
   Status: string;
-  HostConfig: { NetworkMode: string };
+  HostConfig: { NetworkMode: string; Annotations?: Record<string, string> };
   NetworkSettings: { Networks: Record<string, DockerEndpoint> };
   Mounts: DockerMountPoint[];
   /** Bytes that the container has written, and those together with its image's; only when asked for. */

@@ -12,7 +12,7 @@ export { apiVersion, kindLabel, minimumApiVersion, multiplexedStreamType, rawStr
 export { createFrameDecoder, encodeFrame, frameHeader, type Frame, type FrameDecoder, type StreamName } from './frames.ts';
 export { parseErrorBody, type ErrorBody } from './error-body.ts';
 export { formatAge } from './age.ts';
-export { formatLogTime, formatTime, parseDuration, parseTime, toSeconds, zeroTime } from './time.ts';
+export { formatDuration, formatLogTime, formatTime, parseDuration, parseTime, toSeconds, zeroTime } from './time.ts';
 export { createDetachScanner, defaultDetachKeys, parseDetachKeys, type DetachScanner } from './detach-keys.ts';
 export type * from './build.ts';
 export type * from './sent-files.ts';

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { isOrlopError } from '#errors';
 import { formatAge } from './age.ts';
-import { formatLogTime, formatTime, parseDuration, parseTime, toSeconds } from './time.ts';
+import { formatDuration, formatLogTime, formatTime, parseDuration, parseTime, toSeconds } from './time.ts';
 
 describe('times', () => {
   test('are RFC 3339 without idle zeros, and zero is Go’s zero', () => {
@@ -47,6 +47,20 @@ describe('times', () => {
     assert.equal(parseDuration('1.5s'), 1_500_000_000n);
     assert.equal(parseDuration('250ms'), 250_000_000n);
     for (const text of ['', '5', 'm', '1d', '-1s', '1s ']) assert.equal(parseDuration(text), null, text);
+  });
+
+  test('a duration is printed as Go prints it', () => {
+    const cases: readonly (readonly [durationNs: bigint, text: string])[] = [
+      [0n, '0s'],
+      [1n, '1ns'],
+      [1_500n, '1.5µs'],
+      [50_000_000n, '50ms'],
+      [300_000_001n, '300.000001ms'],
+      [1_000_000_000n, '1s'],
+      [90_500_000_000n, '1m30.5s'],
+      [3_600_000_000_000n, '1h0m0s'],
+    ];
+    for (const [durationNs, text] of cases) assert.equal(formatDuration(durationNs), text);
   });
 
   test('ages are told roughly, as Docker tells them', () => {

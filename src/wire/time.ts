@@ -55,6 +55,25 @@ export function parseDuration(text: string): bigint | null {
   return total;
 }
 
+/** As Go prints a duration: `50ms`, `1.5s`, `1m30s`, `1h0m0s`. Not for negative ones. */
+export function formatDuration(durationNs: bigint): string {
+  const [unitNs, digits, unit] =
+    durationNs >= nsPerSecond || durationNs === 0n
+      ? [nsPerSecond, 9, 's']
+      : durationNs >= 1_000_000n
+        ? [1_000_000n, 6, 'ms']
+        : durationNs >= 1_000n
+          ? [1_000n, 3, 'µs']
+          : [1n, 0, 'ns'];
+  const whole = durationNs / unitNs;
+  const fraction = String(durationNs % unitNs)
+    .padStart(digits, '0')
+    .replace(/0+$/, '');
+  const [hours, minutes] = unit === 's' ? [whole / 3600n, (whole / 60n) % 60n] : [0n, 0n];
+  const units = `${unit === 's' ? whole % 60n : whole}${fraction === '' ? '' : `.${fraction}`}${unit}`;
+  return `${hours > 0n ? `${hours}h` : ''}${hours > 0n || minutes > 0n ? `${minutes}m` : ''}${units}`;
+}
+
 /** Without a zone the time is the caller's own, as Docker's command line reads it. */
 function completeStamp(stamp: string, zone: string | undefined): string {
   const [day, clock] = stamp.split(/[Tt ]/);

@@ -129,6 +129,8 @@ export interface CreateRequest {
   readonly annotations?: Readonly<Record<string, string>>;
   /** The runtime was asked for by its other name. */
   readonly runtimeName?: 'runc';
+  /** Docker's word for Windows, which says nothing here: `default`. */
+  readonly isolation?: string;
   readonly groupAdd?: readonly string[];
   readonly sysctls?: Readonly<Record<string, string>>;
   readonly ulimits?: readonly Ulimit[];
@@ -214,6 +216,8 @@ export interface ContainerView {
   readonly mounts: readonly MountView[];
   /** `/db:/web/alias` */
   readonly links: readonly string[];
+  /** What others that link to it call it: `/web/alias`. */
+  readonly linkNames: readonly string[];
   /** Of /proc and /sys; null: nothing, and no choice was made. */
   readonly hidden: { readonly maskedPaths: readonly string[] | null; readonly readonlyPaths: readonly string[] | null };
   /** As it is asked; absent: it is not. */
@@ -355,5 +359,8 @@ export interface EngineInfo {
   /** The engine's own way to keep output, and those whose logs can be read. */
   readonly logDriver: string;
   readonly logDrivers: readonly string[];
+  /** Descriptors that the engine has open, and what it waits for (timers, connections, requests to the kernel): what grows and stays shows a leak. */
+  readonly openFiles: number;
+  readonly pendingWork: number;
   readonly warnings: readonly string[];
 }

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import stat
 import sys
 import tarfile
 import threading
@@ -382,6 +384,95 @@ def health_is_told():
             return
         time.sleep(0.1)
     raise AssertionError(box.attrs["State"])
+
+
+@case
+def limits_are_lifted_by_an_update():
+    box = sleeper(pids_limit=32, cpu_quota=20000)
+    in_cgroup = lambda path: box.exec_run(["sh", "-c", f"sleep 1; cat /sys/fs/cgroup/{path}"]).output.decode().strip()
+    v1 = in_cgroup("pids/pids.max") == "32"
+    pids, quota = ("pids/pids.max", "cpu/cpu.cfs_quota_us") if v1 else ("pids.max", "cpu.max")
+    api._result(api._post_json(api._url("/containers/{0}/update", box.id), data={"PidsLimit": 0, "CpuQuota": -1}), True)
+    assert in_cgroup(pids) == "max" and in_cgroup(quota).split()[0] == ("-1" if v1 else "max"), (in_cgroup(pids), in_cgroup(quota))
+    box.reload()
+    assert box.attrs["HostConfig"]["PidsLimit"] == 0 and box.attrs["HostConfig"]["CpuQuota"] == -1
+
+
+@case
+def block_devices_are_held_to_rates_by_an_update():
+    found = [f"/dev/{name}" for name in sorted(os.listdir("/sys/class/block")) if stat.S_ISBLK(os.stat(f"/dev/{name}").st_mode)] if os.path.isdir("/sys/class/block") else []
+    if not found:
+        return
+    box = sleeper()
+
+    def update(field, entries):
+        return api._result(api._post_json(api._url("/containers/{0}/update", box.id), data={field: entries}), True)
+
+    if update("BlkioDeviceReadBps", [{"Path": found[0], "Rate": 1000000}])["Warnings"]:
+        return
+    box.reload()
+    assert box.attrs["HostConfig"]["BlkioDeviceReadBps"] == [{"Path": found[0], "Rate": 1000000}]
+    held = box.exec_run(["sh", "-c", "sleep 1; cat /sys/fs/cgroup/blkio/blkio.throttle.read_bps_device /sys/fs/cgroup/io.max 2>/dev/null"]).output
+    assert b"1000000" in held, held
+    update("BlkioDeviceReadBps", [{"Path": found[0], "Rate": 0}])
+    box.reload()
+    assert box.attrs["HostConfig"]["BlkioDeviceReadBps"] == []
+    held = box.exec_run(["sh", "-c", "sleep 1; cat /sys/fs/cgroup/blkio/blkio.throttle.read_bps_device /sys/fs/cgroup/io.max 2>/dev/null"]).output
+    assert b"1000000" not in held, held
+
+
+@case
+def links_are_shown_and_removed():
+    db = sleeper(name="db")
+    web = sleeper(name="web", links={"db": "data"})
+    assert api.containers(filters={"id": db.id})[0]["Names"] == ["/db", "/web/data"]
+    assert client.containers.get("web/data").id == db.id
+    refused(409, "cannot remove the default link name", api.remove_container, "db", link=True)
+    api.remove_container("web/data", link=True)
+    web.reload()
+    assert web.attrs["HostConfig"]["Links"] is None and api.containers(filters={"id": db.id})[0]["Names"] == ["/db"]
+    refused(404, "No such container: web/data", client.containers.get, "web/data")
+    refused(400, "invalid name or ID supplied", api._result, api._delete(api._url("/containers/")))
+
+
+@case
+def an_exec_that_was_not_started_goes_with_the_end_of_its_container():
+    box = sleeper()
+    exec_id = api.exec_create(box.id, "true")
+    box.restart(timeout=0)
+    refused(404, "No such exec instance", api.exec_start, exec_id, detach=True)
+
+
+@case
+def who_attaches_to_nothing_is_told_in_plain_words():
+    answer = api._post(api._url("/containers/nothing/attach"))
+    assert answer.status_code == 404 and answer.text == "No such container: nothing\r\n", answer.text
+    assert answer.headers["Content-Type"] == "application/vnd.docker.raw-stream"
+
+
+@case
+def a_body_that_is_no_json_is_told_in_the_words_of_docker():
+    for body, words in [("{invalid", "invalid JSON: invalid character 'i' looking for beginning of object key string"), ("{} more", "unexpected content after JSON")]:
+        refused(400, words, api._result, api._post(api._url("/volumes/create"), data=body, headers={"Content-Type": "application/json"}))
+
+
+@case
+def the_root_comes_out_under_the_names_that_clients_expect():
+    box = client.containers.create(BUSYBOX, "true")
+    for path, first, prefix in [("/", "", "/"), (".", ".", "./"), ("/.", ".", "./"), ("/etc/", "etc", "etc/")]:
+        answer = api._get(api._url("/containers/{0}/archive", box.id), params={"path": path})
+        with tarfile.open(fileobj=io.BytesIO(answer.content)) as archive:
+            # Python takes slashes off the end of names.
+            names = [member.name for member in archive.getmembers()]
+        assert names[0] == first and (len(names) == 1 or names[1].startswith(prefix)), (path, names[:2])
+    refused(400, "not a directory", box.get_archive, "/bin/busybox/")
+    refused(404, f"Could not find the file /nothing in container {box.id}", box.get_archive, "/nothing")
+
+
+@case
+def another_platform_than_the_images_is_not_found():
+    words = f"image with reference {BUSYBOX} was found but its platform"
+    refused(404, words, client.containers.create, BUSYBOX, "true", platform="linux/s390x")
 
 
 @case

@@ -44,7 +44,7 @@ describe('the health of containers', { skip: whyNot() }, () => {
     await until('slow', /^unhealthy/);
     assert.match(
       await engine.must('inspect', '-f', '{{(index .State.Health.Log 0).Output}}', 'slow'),
-      /^Health check exceeded timeout \(0\.3s\)/,
+      /^Health check exceeded timeout \(300ms\)/,
     );
     await engine.must('rm', '-f', 'slow');
   });

@@ -18,6 +18,9 @@ export function isProcessFailure(error: unknown): error is OrlopError {
 
 /** The same error as Docker's clients expect it: a bad argument whose text says which of the two it is. */
 export function asStartFailure(error: unknown): unknown {
+  // Docker counts it among its own failures, since the request to start is well formed.
+  if (isOrlopError(error) && error.code === 'ENGINE_NAMESPACE_OF_STOPPED')
+    return new OrlopError('internal', error.code, error.message, { cause: error });
   if (!isProcessFailure(error)) return error;
   const known = words[error.code] ?? '';
   const message = error.message.includes(known) ? error.message : `${error.message}: ${known}`;

@@ -1,4 +1,5 @@
 import { OrlopError } from '#errors';
+import { describeJsonError } from './json-error.ts';
 
 /** Larger than any create request that a person or a tool makes. */
 const maximumJsonBytes = 4 * 1024 * 1024;
@@ -27,7 +28,10 @@ export async function readJson(
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new OrlopError('invalid-argument', 'HTTP_BAD_JSON', `invalid JSON: ${(cause as Error).message}`, { cause });
+    const words = describeJsonError(text) ?? (cause as Error).message;
+    throw new OrlopError('invalid-argument', 'HTTP_BAD_JSON', words.startsWith('unexpected content') ? words : `invalid JSON: ${words}`, {
+      cause,
+    });
   }
 }
 

@@ -65,7 +65,7 @@ export function createExchange(request: IncomingMessage, response: ServerRespons
   const body = facts.upgraded ? readUpgradedBody(request.socket, Number(request.headers['content-length'] ?? 0)) : request;
   const send = (status: number, contentType: string, text: string, headers: Readonly<Record<string, string>> = {}): void => {
     const bytes = Buffer.from(text);
-    response.writeHead(status, { ...headers, 'Content-Type': contentType, 'Content-Length': bytes.length });
+    response.writeHead(status, { 'Content-Type': contentType, ...headers, 'Content-Length': bytes.length });
     response.end(request.method === 'HEAD' ? undefined : bytes);
   };
   const takeOver = (head: readonly string[]): Socket => {

@@ -2,7 +2,7 @@ import type { Exchange } from './exchange.ts';
 
 /** `path` is made of literal segments, `{name}` (one segment) and `{name...}` (one or more segments, for image names). */
 export interface Route {
-  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE' | 'OPTIONS';
   readonly path: string;
   /** True when the answer may take over the connection: then `Connection: Upgrade` is honoured. */
   readonly hijacks?: boolean;

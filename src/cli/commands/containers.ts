@@ -114,7 +114,7 @@ export const containerCommands: readonly CommandSpec[] = [
     flags: [
       { name: 'all', kind: 'flag', help: 'All containers; with --force also those that run' },
       { name: 'force', short: 'f', kind: 'flag', help: 'Kill what is running, and do not mind what is missing' },
-      { name: 'link', short: 'l', kind: 'flag', help: '', refused: true },
+      { name: 'link', short: 'l', kind: 'flag', help: 'Remove the link CONTAINER/ALIAS, and no container' },
       { name: 'volumes', short: 'v', kind: 'flag', help: 'Remove its anonymous volumes too' },
     ],
     positionals: { min: 0, max: many },

@@ -52,7 +52,10 @@ export function rowOf(container: DockerContainerSummary, { whole, nowMs }: { who
     State: container.State,
     Status: container.Status,
     Ports: formatPorts(container.Ports),
-    Names: container.Names.map((name) => name.replace(/^\//, '')).join(','),
+    // What links call it is in the way, unless all is wanted.
+    Names: container.Names.map((name) => name.replace(/^\//, ''))
+      .filter((name) => whole || !name.includes('/'))
+      .join(','),
     Labels: Object.entries(container.Labels)
       .map(([key, value]) => `${key}=${value}`)
       .join(','),

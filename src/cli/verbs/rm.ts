@@ -11,7 +11,7 @@ export const rm: Verb = async (invocation) => {
   const refs = await selectNamed(invocation, engine, { running: false });
   const work = async (ref: string): Promise<string | null> => {
     try {
-      await engine.containers.remove(ref, { force, volumes: invocation.args.flag('volumes') });
+      await engine.containers.remove(ref, { force, volumes: invocation.args.flag('volumes'), link: invocation.args.flag('link') });
     } catch (error) {
       if (!force || !isOrlopError(error, 'not-found')) throw error;
       if (!invocation.args.flag('json')) await reportError(invocation.io, error);

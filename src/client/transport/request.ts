@@ -19,7 +19,7 @@ export function formatRequest(options: RequestOptions, upgrade: boolean): string
   const body = options.json === undefined ? null : JSON.stringify(options.json);
   const lines = [`${options.method} ${options.path}${formatQuery(options.query)} HTTP/1.1`, 'Host: orlop'];
   for (const [name, value] of Object.entries(options.headers ?? {})) lines.push(`${name}: ${value.replaceAll(/[\r\n]/g, '')}`);
-  if (upgrade) lines.push('Connection: Upgrade', 'Upgrade: tcp');
+  if (upgrade) lines.push('Connection: Upgrade', 'Upgrade: tcp', 'Accept: application/json');
   if (options.upload !== undefined) lines.push('Content-Type: application/x-tar', 'Transfer-Encoding: chunked');
   else if (body !== null) lines.push('Content-Type: application/json', `Content-Length: ${Buffer.byteLength(body)}`);
   else if (options.method === 'POST') lines.push('Content-Length: 0');

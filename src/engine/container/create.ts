@@ -7,7 +7,7 @@ import { nowNs, publishContainerEvent, saveRecord, type EngineContext } from '..
 import type { ContainerId, CreateRequest, ImageView } from '../model.ts';
 import { mergeLogConfig } from '../logs/config.ts';
 import { checkLog } from '../logs/container-log.ts';
-import { knownPlaces, planNetworks, withPlaces, type KnownPlaces, type NetworkPlan } from '../network/mode.ts';
+import { knownPlaces, planNetworks, withPlaces, type NetworkPlan } from '../network/mode.ts';
 import { resolveLinks } from '../network/links.ts';
 import { reservePlaces } from '../network/places.ts';
 import { resolveImageForUse } from '../image/images.ts';
@@ -27,6 +27,7 @@ import { diskSizeOf } from './disk-limit.ts';
 import { checkHostLimits, readHostResources } from './host-limits.ts';
 import { machineResolvConf, parseExtraHost } from './host-files.ts';
 import { cgroupPathOf } from './cgroup-path.ts';
+import { findNamed } from './named.ts';
 import { createContainerId, createName, parseContainerName } from './names.ts';
 import { chainOf, endingSignal, formatRecord, initialState, withConsole, type ContainerRecord, type Link } from './record.ts';
 
@@ -49,7 +50,7 @@ export async function createContainer(
   const known = knownPlaces(context.networks, (ref) => context.table.find(ref).record.id);
   const networks = planNetworks(request, known);
   const mounts = await planMountsOf(context, request, view);
-  const bare = planRecord(context, withJoinedIds(asked, known), view, { manifest: image.target, chain: image.chain }, networks);
+  const bare = planRecord(context, withJoinedIds(context, asked), view, { manifest: image.target, chain: image.chain }, networks);
   const { record: planned, warnings } = withAskedSettings(context, { record: withMounts(bare, mounts, view), settings: request.settings });
   const record = standOn(planned, from);
   checkLog(record);
@@ -195,10 +196,10 @@ function checkIsolation(request: CreateRequest): void {
 }
 
 /** Other containers by their ids, so that new names of theirs change nothing. */
-function withJoinedIds(request: CreateRequest, known: KnownPlaces): CreateRequest {
+function withJoinedIds(context: EngineContext, request: CreateRequest): CreateRequest {
   const idOf = (mode: string | undefined): string | undefined => {
     const other = joinedId(mode);
-    return other === null ? mode : `container:${known.containerId(other)}`;
+    return other === null ? mode : `container:${findNamed(context, other).record.id}`;
   };
   const [pidNamespace, ipcNamespace] = [idOf(request.pidNamespace), idOf(request.ipcNamespace)];
   return {

@@ -92,7 +92,7 @@ describe('joining processes and memory of another container', () => {
   });
 
   test('needs one that runs, in Docker’s words', () => {
-    const message = `can't join PID of container ${idOf('1')}: container ${idOf('1')} is not running`;
+    const message = `failed to join PID namespace: container ${idOf('1')} is not running`;
     assert.throws(() => openSurroundings(contextOf({}), alone({ pidNamespace: of('1') })), { kind: 'conflict', message });
   });
 

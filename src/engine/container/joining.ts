@@ -95,7 +95,7 @@ function notRunning({ record: { id, name, state } }: LiveContainer, wanted: Join
   const message =
     wanted === 'net'
       ? `cannot join network of a non running container: ${id}`
-      : `can't join ${wanted.toUpperCase()} of container ${id}: container ${id} is ${state.status === 'restarting' ? 'restarting, wait until the container is running' : 'not running'}`;
+      : `failed to join ${wanted.toUpperCase()} namespace: container ${id} is ${state.status === 'restarting' ? 'restarting, wait until the container is running' : 'not running'}`;
   return new OrlopError('conflict', wanted === 'net' ? 'ENGINE_NETWORK_OF_STOPPED' : 'ENGINE_NAMESPACE_OF_STOPPED', message, {
     hint: `start it with: orlop start ${name}`,
   });

@@ -45,13 +45,19 @@ export interface ContainerTable {
   all(): LiveContainer[];
   get(id: ContainerId): LiveContainer | undefined;
   holderOf(name: string): LiveContainer | undefined;
-  /** By whole id, name, or unambiguous prefix of an id, in this order, as Docker does. */
+  /** By whole id, name, what a link calls it (`web/alias`), or unambiguous prefix of an id, in this order, as Docker does. */
   find(ref: string): LiveContainer;
 }
 
 export function createContainerTable(): ContainerTable {
   const byId = new Map<ContainerId, LiveContainer>();
   const holderOf = (name: string): LiveContainer | undefined => byId.values().find((container) => container.record.name === name);
+  const linkedAs = (name: string): LiveContainer | undefined => {
+    const [owner, alias, ...rest] = name.split('/');
+    if (owner === undefined || alias === undefined || rest.length > 0) return undefined;
+    const link = holderOf(owner)?.record.links?.find((candidate) => candidate.alias === alias);
+    return link === undefined ? undefined : byId.get(link.id);
+  };
   return {
     add: (container) => void byId.set(container.record.id, container),
     drop: (id) => void byId.delete(id),
@@ -60,7 +66,7 @@ export function createContainerTable(): ContainerTable {
     holderOf,
     find(ref) {
       const name = ref.startsWith('/') ? ref.slice(1) : ref;
-      const exact = byId.get(ref as ContainerId) ?? holderOf(name);
+      const exact = byId.get(ref as ContainerId) ?? holderOf(name) ?? linkedAs(name);
       if (exact !== undefined) return exact;
       const candidates = /^[0-9a-f]+$/.test(ref) ? [...byId.values()].filter((container) => container.record.id.startsWith(ref)) : [];
       if (candidates.length === 1 && candidates[0] !== undefined) return candidates[0];

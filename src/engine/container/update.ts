@@ -14,8 +14,8 @@ import { isActive } from './record.ts';
 export async function updateContainer(context: EngineContext, ref: string, asked: ContainerChange): Promise<readonly string[]> {
   const container = context.table.find(ref);
   const planned = planLimits(asked.limits, (limit) => supportsLimit(context.cgroups, limit));
-  const { limits: _, ...others } = asked;
-  const change: ContainerChange = { ...others, ...(planned.limits === undefined ? {} : { limits: planned.limits }) };
+  const { limits: _, ...rest } = asked;
+  const change: ContainerChange = { ...rest, ...(planned.limits === undefined ? {} : { limits: planned.limits }) };
   await context.queues.run(container.record.id, async () => {
     const { record } = container;
     if (record.request.autoRemove === true && change.restartPolicy !== undefined)
@@ -26,8 +26,9 @@ export async function updateContainer(context: EngineContext, ref: string, asked
       openCgroup(context.cgroups, record.run.cgroup).apply(
         limitsToResources(limits.changed, (path) => findBlockDevice(context.addon, path)),
       );
+    const { limits: _before, ...others } = record.request;
     const request: CreateRequest = {
-      ...record.request,
+      ...others,
       ...(Object.keys(limits.whole).length === 0 ? {} : { limits: limits.whole }),
       ...(change.restartPolicy === undefined ? {} : { restartPolicy: change.restartPolicy }),
     };
@@ -40,7 +41,7 @@ export async function updateContainer(context: EngineContext, ref: string, asked
 
 /** `changed`: what the kernel is told, memory always with its swap, since one bounds the other. */
 function mergeLimits({ limits: before = {} }: CreateRequest, change: Limits): { whole: Limits; changed: Limits } {
-  const whole = { ...before, ...change };
+  const whole = mergeDevices(before, { ...before, ...change });
   const { memoryBytes = 0, memorySwapBytes = 0 } = whole;
   if (memorySwapBytes > 0 && memoryBytes > memorySwapBytes)
     throw invalid('Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time');
@@ -56,6 +57,24 @@ function mergeLimits({ limits: before = {} }: CreateRequest, change: Limits): { 
       : {};
   const changed = Object.fromEntries(Object.entries({ ...change, ...memory }).filter(([, value]) => value !== undefined)) as Limits;
   return { whole, changed };
+}
+
+const deviceLists = ['ioWeightDevices', 'readBytes', 'writeBytes', 'readOperations', 'writeOperations'] as const;
+
+/** Of devices, a change says something of those that it names: 0 lifts what there was. */
+function mergeDevices(before: Limits, changed: Limits): Limits {
+  const lists = deviceLists.flatMap((name) => {
+    const [old = [], asked = []] = [before[name], changed[name]];
+    if (asked === old) return [];
+    const named = new Set(asked.map(({ path }) => path));
+    const all = [
+      ...old.filter(({ path }) => !named.has(path)),
+      ...asked.filter((entry) => ('rate' in entry ? entry.rate : entry.weight) > 0),
+    ];
+    return [[name, all.length === 0 ? undefined : all] as const];
+  });
+  const whole = Object.entries({ ...changed, ...Object.fromEntries(lists) });
+  return Object.fromEntries(whole.filter(([, value]) => value !== undefined)) as Limits;
 }
 
 function invalid(message: string): OrlopError {

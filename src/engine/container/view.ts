@@ -15,6 +15,8 @@ export interface ViewFacts {
   readonly endpoints: ContainerView['endpoints'];
   /** `/db:/web/alias` */
   readonly links?: readonly string[];
+  /** `/web/alias`, of those that link to it. */
+  readonly linkNames?: readonly string[];
   readonly health?: HealthView;
 }
 
@@ -51,6 +53,7 @@ export function viewOf(record: ContainerRecord, facts: ViewFacts): ContainerView
     mounts: record.mounts.map(viewOfMount),
     hidden: hiddenPaths(record),
     links: facts.links ?? [],
+    linkNames: facts.linkNames ?? [],
     ...(record.healthCheck == null ? {} : { healthCheck: record.healthCheck, health: facts.health ?? unknownHealth }),
   };
 }

@@ -14,6 +14,7 @@ interface ExecSession {
   readonly container: LiveContainer;
   readonly request: ExecRequest;
   state: 'created' | 'running' | 'ended';
+  /** Of its last process, also when that has ended, as Docker shows it; 0: there was none. */
   pid: number;
   exitCode: number | null;
   connection: MonitorConnection | null;
@@ -43,6 +44,8 @@ export function createExecs(context: EngineContext): Engine['execs'] {
       const session = createSession(context, container, request);
       dropOldest(sessions);
       sessions.set(session.id, session);
+      // What was to run in it is not for its next start.
+      container.onExit.add(() => void (session.state === 'created' && forget(sessions, session)));
       return session.id;
     },
     start: (id, options) => startSession(context, find(id), options),
@@ -105,10 +108,12 @@ function viewOf(session: ExecSession): ExecView {
 
 function dropOldest(sessions: Map<string, ExecSession>): void {
   const ended = [...sessions.values()].filter((session) => session.state === 'ended');
-  for (const session of ended.slice(0, Math.max(0, ended.length - endedKept))) {
-    sessions.delete(session.id);
-    session.container.execs.delete(session.id);
-  }
+  for (const session of ended.slice(0, Math.max(0, ended.length - endedKept))) forget(sessions, session);
+}
+
+function forget(sessions: Map<string, ExecSession>, session: ExecSession): void {
+  sessions.delete(session.id);
+  session.container.execs.delete(session.id);
 }
 
 function requireThawed(container: LiveContainer, ref: string): void {
@@ -193,7 +198,6 @@ async function runProcess(
 function endSession(session: ExecSession, exitCode: number): void {
   session.state = 'ended';
   session.connection = null;
-  session.pid = 0;
   session.exitCode = exitCode;
   session.ended.resolve(exitCode);
   session.container.execs.delete(session.id);

@@ -16,9 +16,10 @@ interface Packing {
   readonly linked: Map<string, ByteText>;
 }
 
-/** What an O_PATH descriptor is, with all below it, as a tar in which it is called `name`. Names in bytewise order; sockets and what vanishes meanwhile are left out. */
+/** What an O_PATH descriptor is, with all below it, as a tar in which it is called `name` (`/`, `.`, or its last part). Names in bytewise order; sockets and what vanishes meanwhile are left out. */
 export async function* packTree(addon: Addon, root: ContainerRoot, descriptor: number, name: string): AsyncGenerator<Buffer> {
-  const path = name === '/' || name === '.' ? ('.' as ByteText) : byteTextOf(Buffer.from(name));
+  // Below the root all names begin with a slash, as Docker's clients expect it.
+  const path = byteTextOf(Buffer.from(name === '/' ? '' : name));
   yield* packNode({ addon, root, linked: new Map() }, descriptor, path);
   yield endOfArchive();
 }

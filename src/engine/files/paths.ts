@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { OrlopError } from '#errors';
+import { isErrno, OrlopError } from '#errors';
 import { AT_EMPTY_PATH, O_DIRECTORY, O_NOFOLLOW, O_PATH, openInRoot, S_IFLNK, S_IFMT, statInRoot, type Addon, type FileFacts } from '#sys';
 import type { PathFacts } from '#wire';
 import { isMissing, type ContainerRoot } from './root.ts';
@@ -15,20 +15,22 @@ export interface AskedPath {
 
 export function parseAskedPath(text: string): AskedPath {
   const path = posix.join('/', text).replace(/(?<=.)\/$/, '');
-  const dotted = /(^|\/)\.$/.test(text);
+  const dotted = /(^|\/)\.$/.test(text) || (path === '/' && text.includes('.'));
   return {
     path,
     asDirectory: path === '/' || dotted || text.endsWith('/'),
-    name: path === '/' ? '/' : dotted ? '.' : posix.basename(path),
+    name: dotted ? '.' : path === '/' ? '/' : posix.basename(path),
   };
 }
 
-/** Opens what was asked for (O_PATH). Fails with not-found in Docker's words. The caller closes it. */
+/** Opens what was asked for (O_PATH). Fails with not-found, or invalid-argument for what is no directory, in Docker's words. The caller closes it. */
 export function openAsked(addon: Addon, root: ContainerRoot, asked: AskedPath, container: string): number {
   const { path, asDirectory } = asked;
   try {
     return openInRoot(addon, root.descriptor, path, O_PATH | (asDirectory ? O_DIRECTORY : O_NOFOLLOW));
   } catch (error) {
+    if (asDirectory && isErrno(error, 'ENOTDIR'))
+      throw new OrlopError('invalid-argument', 'ENGINE_NOT_A_DIRECTORY', `${path}/: not a directory`);
     if (isMissing(error)) throw missing(path, container);
     throw error;
   }

@@ -27,13 +27,13 @@ export function createFileVerbs(context: EngineContext): FileVerbs {
     async stat(ref, path) {
       const container = context.table.find(ref);
       await using held = await holdRoot(context, container, path);
-      return describePath(context.addon, held.root, parseAskedPath(path), container.record.name);
+      return describePath(context.addon, held.root, parseAskedPath(path), ref);
     },
     async *read(ref, path) {
       const container = context.table.find(ref);
       await using held = await holdRoot(context, container, path);
       const asked = parseAskedPath(path);
-      const descriptor = openAsked(context.addon, held.root, asked, container.record.name);
+      const descriptor = openAsked(context.addon, held.root, asked, ref);
       try {
         yield* packTree(context.addon, held.root, descriptor, asked.name);
       } finally {
@@ -45,7 +45,7 @@ export function createFileVerbs(context: EngineContext): FileVerbs {
       const container = context.table.find(ref);
       await using held = await holdRoot(context, container, path);
       const target = parseAskedPath(path).path;
-      checkTarget(context, container, held.root, target);
+      checkTarget(context, container, held.root, { target, ref });
       // As with Docker: a container that names no user has none of its own.
       const own = options.ownUser && container.record.process.user !== '';
       const owner = own ? { owner: ownerOf(context, container, held.root) } : {};
@@ -59,14 +59,19 @@ export function createFileVerbs(context: EngineContext): FileVerbs {
   };
 }
 
-function checkTarget(context: EngineContext, container: LiveContainer, root: ContainerRoot, target: string): void {
+function checkTarget(
+  context: EngineContext,
+  container: LiveContainer,
+  root: ContainerRoot,
+  { target, ref }: { target: string; ref: string },
+): void {
   const { addon } = context;
   const { record } = container;
   let descriptor: number;
   try {
     descriptor = openInRoot(addon, root.descriptor, target, O_PATH);
   } catch (error) {
-    throw isMissing(error) ? missing(target, record.name) : error;
+    throw isMissing(error) ? missing(target, ref) : error;
   }
   try {
     const facts = addon.fstatat(descriptor, '', AT_EMPTY_PATH);

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { toOrlopError } from '#errors';
-import { createFrameDecoder, type HealthResult } from '#wire';
+import { createFrameDecoder, formatDuration, type HealthResult } from '#wire';
 import type { LiveContainer } from '../container/table.ts';
 import { nowNs, type EngineContext } from '../context.ts';
 import { exitCodeOfFailure } from '../exec/exit-code.ts';
@@ -16,6 +16,8 @@ export async function probe(context: EngineContext, container: LiveContainer, ch
   const startNs = nowNs();
   const result = (exitCode: number, output: string): HealthResult => ({ startNs, endNs: nowNs(), exitCode, output });
   const over = new AbortController();
+  using undo = new DisposableStack();
+  undo.defer(() => over.abort());
   try {
     const { stream, ended, kill } = await runExec(context, container, {
       command: commandOf(check),
@@ -24,6 +26,7 @@ export async function probe(context: EngineContext, container: LiveContainer, ch
       attachStdout: true,
       attachStderr: true,
     });
+    undo.defer(() => stream.destroy());
     let output = '';
     const decoder = createFrameDecoder();
     stream.on('data', (chunk: Buffer) => {
@@ -31,7 +34,8 @@ export async function probe(context: EngineContext, container: LiveContainer, ch
     });
     // Its end says all.
     stream.on('error', () => undefined);
-    const finished = new Promise<void>((resolve) => void stream.once('close', resolve));
+    // The other half of the stream is ours: it ends, and closes only when we let go of it.
+    const finished = new Promise<void>((resolve) => void stream.once('end', resolve).once('close', resolve));
     const late = delay(check.timeoutNs / 1e6, 'late' as const, { signal: over.signal, ref: false }).catch(() => 'over' as const);
     const outcome = await Promise.race([ended, late]);
     if (outcome === 'late') kill();
@@ -39,10 +43,11 @@ export async function probe(context: EngineContext, container: LiveContainer, ch
     // What it said may still be on its way; what it left behind may hold the stream open.
     await Promise.race([finished, delay(lastWordsMs, undefined, { signal: over.signal, ref: false })]);
     if (typeof outcome === 'number') return result(outcome, output);
-    return result(-1, `Health check exceeded timeout (${check.timeoutNs / 1e9}s)${output === '' ? '' : `: ${output}`}`);
+    return result(
+      -1,
+      `Health check exceeded timeout (${formatDuration(BigInt(Math.round(check.timeoutNs)))})${output === '' ? '' : `: ${output}`}`,
+    );
   } catch (error) {
     return result(exitCodeOfFailure(error), toOrlopError(error).message);
-  } finally {
-    over.abort();
   }
 }

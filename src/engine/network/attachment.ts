@@ -72,12 +72,12 @@ function isOnlyInternal({ networks }: EngineContext, id: string): boolean {
   return networks.endpoints(id).every((place) => networks.find(place.networkId).internal);
 }
 
-/** Brings a running container's files and name server in line with the places that it has now. */
-export async function refreshNames(context: EngineContext, container: LiveContainer): Promise<void> {
+/** Brings a running container's files and name server in line with the places that it has now. `gone`: what it called others until now. */
+export async function refreshNames(context: EngineContext, container: LiveContainer, gone: readonly string[] = []): Promise<void> {
   const { record, files } = container;
   const places = context.networks.endpoints(record.id);
   if (joinedId(record.network) !== null) return;
-  const aliases = linkAliases(record, places);
+  const aliases = [...linkAliases(record, places), ...gone];
   const service = await updateHostFiles(files, record, places, { aliases, linked: linkedHosts(context, record, places) });
   if (service === null) context.networks.names.stop(record.id);
   else await serveNames(context, record, service, () => openNamespace(record.state.pid, 'net'));

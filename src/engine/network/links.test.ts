@@ -74,6 +74,22 @@ describe('linked containers', { skip: whyNoEngine(), timeout: 120_000 }, () => {
   });
   const run = (name: string, request: Partial<CreateRequest> = {}) => host.run(['sleep', '1000'], { name, network: 'bridge', ...request });
   const hostsOf = (ref: string): string => readFileSync(host.engine.containers.inspect(ref).hostsPath, 'utf8');
+  test('lose a link by its name, and it alone', async () => {
+    const db = await run('db');
+    await run('web', { links: ['db:data', 'db:other'] });
+    await assert.rejects(host.engine.containers.removeLink('db'), { kind: 'conflict', message: /default link name/ });
+    await assert.rejects(host.engine.containers.removeLink('web/nothing'), { kind: 'not-found' });
+    await host.engine.containers.removeLink('/web/data');
+    assert.deepEqual(host.engine.containers.inspect('web').links, ['/db:/web/other']);
+    assert.doesNotMatch(hostsOf('web'), /\bdata\b/);
+    assert.match(hostsOf('web'), /\tother /);
+    await host.engine.containers.removeLink('web/other');
+    await host.reopen();
+    assert.deepEqual(host.engine.containers.inspect('web').links, []);
+    assert.equal(host.engine.containers.inspect(db).status, 'running');
+    for (const name of ['web', 'db']) await host.engine.containers.remove(name, { force: true });
+  });
+
   const addressOf = (ref: string, network = 'bridge') =>
     host.engine.containers.inspect(ref).endpoints.find((place) => place.network === network)?.address;
 
@@ -87,6 +103,8 @@ describe('linked containers', { skip: whyNoEngine(), timeout: 120_000 }, () => {
     assert.match(await host.firstOutput(web), /DATA_ENV_SECRET=1 DATA_NAME=\/web\/data DATA_PORT=tcp:/);
     assert.ok(hostsOf('web').includes(`${addressOf('db')}\tdata dbhost db\n`));
     assert.deepEqual(host.engine.containers.inspect('web').links, ['/db:/web/data']);
+    assert.equal(host.engine.containers.inspect('web/data').name, 'db');
+    assert.deepEqual(host.engine.containers.inspect('db').linkNames, ['/web/data']);
     await host.engine.containers.restart('db', { timeoutS: 0 });
     await host.reopen();
     assert.ok(hostsOf('web').includes(`${addressOf('db')}\tdata dbhost db\n`));

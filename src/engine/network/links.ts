@@ -3,7 +3,7 @@ import { DEFAULT_NETWORK, type Endpoint, type LinkedHost } from '#network';
 import { isActive, type ContainerRecord, type Link } from '../container/record.ts';
 import type { LiveContainer } from '../container/table.ts';
 import type { EngineContext } from '../context.ts';
-import type { CreateRequest } from '../model.ts';
+import type { ContainerId, CreateRequest } from '../model.ts';
 import { joinedId } from '../spec/namespaces.ts';
 
 /** `db`, `db:alias`, and what an inspect shows: `/db:/web/alias`. */
@@ -166,6 +166,14 @@ export function linksShown({ table }: Pick<EngineContext, 'table'>, record: Cont
       return target === undefined ? [] : [`/${target.name}:/${record.name}/${alias}`];
     })
     .toSorted();
+}
+
+/** What those that link to them call containers, `/web/alias`, by id. */
+export function linkNames({ table }: Pick<EngineContext, 'table'>): ReadonlyMap<ContainerId, readonly string[]> {
+  const names = new Map<ContainerId, string[]>();
+  for (const { record } of table.all())
+    for (const { id, alias } of record.links ?? []) names.set(id, [...(names.get(id) ?? []), `/${record.name}/${alias}`].sort());
+  return names;
 }
 
 /** The running containers that link to this one, now or by its name. */

@@ -15,7 +15,7 @@ const cases: readonly [what: string, limits: Limits, resources: LinuxResources][
     { cpu: { realtimePeriod: 1_000_000, realtimeRuntime: 950_000 } },
   ],
   [
-    'block devices by what their nodes stand for; a weight of 0 is none',
+    'block devices by what their nodes stand for; a weight of 0 gives back what there was',
     {
       ioWeight: 300,
       ioWeightDevices: [
@@ -30,7 +30,10 @@ const cases: readonly [what: string, limits: Limits, resources: LinuxResources][
     {
       blockIO: {
         weight: 300,
-        weightDevice: [{ major: 8, minor: 6, weight: 100 }],
+        weightDevice: [
+          { major: 8, minor: 6, weight: 100 },
+          { major: 8, minor: 6, weight: 0 },
+        ],
         throttleReadBpsDevice: [{ major: 8, minor: 6, rate: 1 }],
         throttleWriteBpsDevice: [{ major: 8, minor: 6, rate: 2 }],
         throttleReadIOPSDevice: [{ major: 8, minor: 7, rate: 3 }],
@@ -62,6 +65,7 @@ const cases: readonly [what: string, limits: Limits, resources: LinuxResources][
   ['a part of a CPU, rounded to a microsecond', { nanoCpus: 333_333_333 }, { cpu: { quota: 33_333, period: 100_000 } }],
   ['a quota of a period', { cpuQuotaUs: 5000, cpuPeriodUs: 20_000 }, { cpu: { quota: 5000, period: 20_000 } }],
   ['a quota of the usual period', { cpuQuotaUs: 5000 }, { cpu: { quota: 5000 } }],
+  ['no quota any more', { cpuQuotaUs: -1 }, { cpu: { quota: -1 } }],
   ['shares', { cpuShares: 512 }, { cpu: { shares: 512 } }],
   ['CPUs and memory nodes', { cpusetCpus: '0-1', cpusetMems: '0' }, { cpu: { cpus: '0-1', mems: '0' } }],
   ['processes', { pids: 100 }, { pids: { limit: 100 } }],

@@ -41,7 +41,7 @@ export function limitsToResources(limits: Limits, find: FindDevice): LinuxResour
 function blockIoOf(limits: Limits, find: FindDevice): NonNullable<LinuxResources['blockIO']> {
   const rates = (list: readonly DeviceRate[] = []) => list.map(({ path, rate }) => ({ ...find(path), rate }));
   const lists = {
-    weightDevice: (limits.ioWeightDevices ?? []).filter(({ weight }) => weight > 0).map(({ path, weight }) => ({ ...find(path), weight })),
+    weightDevice: (limits.ioWeightDevices ?? []).map(({ path, weight }) => ({ ...find(path), weight })),
     throttleReadBpsDevice: rates(limits.readBytes),
     throttleWriteBpsDevice: rates(limits.writeBytes),
     throttleReadIOPSDevice: rates(limits.readOperations),
@@ -58,5 +58,7 @@ function quotaOf(limits: Limits): { quota?: number; period?: number } {
   if (limits.nanoCpus !== undefined && limits.nanoCpus > 0) {
     return { period: cpuPeriodUs, quota: Math.round((limits.nanoCpus / 1e9) * cpuPeriodUs) };
   }
-  return { ...positive('quota', limits.cpuQuotaUs), ...positive('period', limits.cpuPeriodUs) };
+  const { cpuQuotaUs: quota = 0 } = limits;
+  // -1 lifts a quota that there was.
+  return { ...(quota === 0 ? {} : { quota }), ...positive('period', limits.cpuPeriodUs) };
 }

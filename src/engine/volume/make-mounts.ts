@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { isOrlopError } from '#errors';
 import type { Snapshot } from '#store';
 import { createVolumeName } from '#volume';
+import { findNamed } from '../container/named.ts';
 import type { ContainerRecord } from '../container/record.ts';
 import type { LiveContainer } from '../container/table.ts';
 import type { EngineContext } from '../context.ts';
@@ -45,7 +46,7 @@ function volumePlacesOf(request: CreateRequest, image: ImageVolumes): string[] {
 /** A tmpfs is a container's own, and stays so. */
 function inheritedFrom(context: EngineContext, text: string): ResolvedMount[] {
   const { ref, readOnly } = parseVolumesFrom(text);
-  const { mounts } = context.table.find(ref).record;
+  const { mounts } = findNamed(context, ref).record;
   return mounts
     .filter(({ type }) => type !== 'tmpfs')
     .map((mount) => ({ ...mount, inherited: true, readOnly: mount.readOnly || readOnly }));

@@ -32,10 +32,13 @@ function planWeights(blockIo: BlockIo, version: CgroupVersion): CgroupWrite[] {
         };
   const device = (entry: { major: number; minor: number; weight?: number }, index: number): CgroupWrite[] => {
     if (entry.weight === undefined) return [];
-    const value = `${entry.major}:${entry.minor} ${entry.weight}`;
+    const device = `${entry.major}:${entry.minor}`;
+    // 0 gives it back; BFQ has a word for that, on both versions.
+    const weight = entry.weight === 0 ? 'default' : String(entry.weight);
     const about = `${at}.weightDevice[${index}]`;
-    if (version === 2) return [write(value, entry.weight, about)];
-    return [{ controller, file: 'blkio.weight_device', value, about, otherwise: { file: 'blkio.bfq.weight_device', value } }];
+    if (version === 2) return [write(`${device} ${weight}`, entry.weight, about)];
+    const otherwise = { file: 'blkio.bfq.weight_device', value: `${device} ${weight}` };
+    return [{ controller, file: 'blkio.weight_device', value: `${device} ${entry.weight}`, about, otherwise }];
   };
   const whole = (blockIo.weight ?? 0) === 0 ? [] : [write(String(blockIo.weight), blockIo.weight ?? 0, `${at}.weight`)];
   const leaf: CgroupWrite[] =

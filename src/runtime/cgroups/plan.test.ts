@@ -63,6 +63,7 @@ test('limits become the files of v2', () => {
     [{ cpu: { cpus: '0', mems: '0' } }, ['cpuset.cpus=0', 'cpuset.mems=0']],
     [{ pids: { limit: 7 }, rdma: { mlx5_1: { hcaObjects: 3 } } }, ['pids.max=7', 'rdma.max=mlx5_1 hca_handle=max hca_object=3']],
     [{ blockIO: { weight: 500, weightDevice: [{ major: 8, minor: 0, weight: 10 }] } }, ['io.bfq.weight=500', 'io.bfq.weight=8:0 10']],
+    [{ blockIO: { weightDevice: [{ major: 8, minor: 0, weight: 0 }] } }, ['io.bfq.weight=8:0 default']],
     [{ blockIO: { throttleReadBpsDevice: [{ major: 8, minor: 0, rate: 0 }] } }, ['io.max=8:0 rbps=max']],
     [{ blockIO: { throttleWriteIOPSDevice: [{ major: 8, minor: 16, rate: 5 }] } }, ['io.max=8:16 wiops=5']],
     [{ hugepageLimits: [{ pageSize: '1GB', limit: 0 }] }, ['hugetlb.1GB.max=0', 'hugetlb.1GB.rsvd.max=0']],

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
-import { OrlopError } from '#errors';
-import { compareVersions, endConnection, type Exchange } from '#api/http';
+import { OrlopError, toOrlopError } from '#errors';
+import { compareVersions, endConnection, formatErrorAnswer, type Exchange } from '#api/http';
 import { frameHeader, multiplexedStreamType, parseDetachKeys, rawStreamType, type ContainerView } from '#wire';
 import { pauseAfterHead } from '../head-pause.ts';
 import { pipeProcess } from '../stream-pipe.ts';
@@ -8,12 +8,28 @@ import type { AttachedStream, ContainerBackend, LogRecord } from './backend.ts';
 
 /** `POST /containers/{id}/attach`: takes the connection over and carries the process's streams; `logs=1` sends what it has said before. */
 export async function attachContainer(backend: ContainerBackend, exchange: Exchange): Promise<void> {
-  const wish = readWish(backend, exchange);
   await skipBody(exchange);
-  await using joined = await join(backend, wish, exchange.signal);
+  const begun = await begin(backend, exchange);
+  if (begun === null) return;
+  const { wish } = begun;
+  await using joined = begun.joined;
   const socket = exchange.hijack(streamType(exchange, wish.terminal));
   await pauseAfterHead(exchange);
   await carry(socket, joined, wish, { framed: !wish.terminal });
+}
+
+/** null: it cannot be, which the client has been told as Docker tells it, in plain words and not in JSON. Our own clients, which say so, get both. */
+async function begin(backend: ContainerBackend, exchange: Exchange): Promise<{ wish: Wish; joined: Joined } | null> {
+  parseDetachKeys(exchange.query.text('detachKeys'));
+  try {
+    const wish = readWish(backend, exchange);
+    return { wish, joined: await join(backend, wish, exchange.signal) };
+  } catch (error) {
+    if (exchange.headers.accept?.includes('application/json') === true) throw error;
+    const { status, body } = formatErrorAnswer(toOrlopError(error));
+    exchange.text(status, `${body.message}\r\n`, { 'Content-Type': rawStreamType, Connection: 'close' });
+    return null;
+  }
 }
 
 /** Some clients send their parameters once more as a body, which is no input of the process. Without a length what follows is input. */

@@ -1,5 +1,14 @@
 import type { Duplex } from 'node:stream';
-import type { ContainerChange, ContainerFilter, ContainerSample, ContainerSize, ContainerView, CreateRequest, WaitCondition } from '#wire';
+import type {
+  ContainerChange,
+  ContainerFilter,
+  ContainerSample,
+  ContainerSize,
+  ContainerView,
+  CreateRequest,
+  ImageView,
+  WaitCondition,
+} from '#wire';
 
 export interface LogRequest {
   readonly follow: boolean;
@@ -30,6 +39,10 @@ export interface AttachedStream {
 
 /** What the container routes need of the engine. `ref` is an id, the start of one, or a name. */
 export interface ContainerBackend {
+  readonly images: {
+    /** not-found when it is not here, or not for that platform (`linux/arm64/v8`). */
+    inspect(ref: string, platform?: string): ImageView;
+  };
   readonly containers: {
     create(request: CreateRequest): Promise<{ id: string; warnings: string[] }>;
     start(ref: string): Promise<boolean>;
@@ -42,6 +55,7 @@ export interface ContainerBackend {
     /** Answers warnings. */
     update(ref: string, change: ContainerChange): Promise<readonly string[]>;
     remove(ref: string, options: { force?: boolean; volumes?: boolean }): Promise<void>;
+    removeLink(ref: string): Promise<void>;
     wait(ref: string, condition: WaitCondition, signal: AbortSignal): Promise<{ exitCode: number; error?: string }>;
     list(filter: ContainerFilter): ContainerView[];
     inspect(ref: string): ContainerView;

@@ -205,7 +205,6 @@ describe('a create request', () => {
         cpuShares: 10,
         cpusetCpus: '0',
         cpusetMems: '0',
-        pids: -1,
       },
     });
   });

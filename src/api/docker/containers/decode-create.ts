@@ -29,7 +29,7 @@ export function decodeCreate(config: JsonReader, name: string, apiVersion: strin
     ...decodeProcess(config),
     ...decodeStreams(config, host),
     ...decodeSecurity(host),
-    ...decodeIsolation(host),
+    ...decodeIsolation(config, host, apiVersion),
     ...decodeDevices(host),
     ...decodeFiles(host),
     ...decodeMounts(config, host, apiVersion),
@@ -83,8 +83,8 @@ function decodeStreams(config: JsonReader, host: JsonReader): Partial<Draft> {
 function decodeSecurity(host: JsonReader): Partial<Draft> {
   return {
     privileged: host.flag('Privileged'),
-    capAdd: nonEmptyList(host.texts('CapAdd')),
-    capDrop: nonEmptyList(host.texts('CapDrop')),
+    capAdd: nonEmptyList(host.words('CapAdd')),
+    capDrop: nonEmptyList(host.words('CapDrop')),
     groupAdd: nonEmptyList(host.texts('GroupAdd')),
     sysctls: nonEmptyMap(host.textMap('Sysctls')),
     oomScoreAdjust: decodeOomScore(host.integer('OomScoreAdj')),
@@ -123,6 +123,8 @@ function decodeLogging(config: JsonReader): CreateRequest['logging'] {
 
 function decodeTmpfs(host: JsonReader): Record<string, string> | undefined {
   const places = nonEmptyMap(host.textMap('Tmpfs'));
+  if (Object.keys(places ?? {}).some((place) => /^\/[/.]*$/.test(place)))
+    throw new OrlopError('invalid-argument', 'DOCKER_BAD_TMPFS', "invalid specification: destination can't be '/'");
   const relative = Object.keys(places ?? {}).find((place) => !place.startsWith('/'));
   if (relative === undefined) return places;
   const words = `invalid mount path: '${relative}' mount path must be absolute`;

@@ -5,7 +5,8 @@ import { decodeDevices } from './decode-devices.ts';
 import { decodeIsolation } from './decode-isolation.ts';
 import { parseSecurityOptions } from './security-options.ts';
 
-const isolation = (host: object) => decodeIsolation(createJsonReader(host, 'HostConfig'));
+const isolation = (host: object) => decodeIsolation(createJsonReader({}, 'body'), createJsonReader(host, 'HostConfig'), '1.51');
+const oldIsolation = (host: object) => decodeIsolation(createJsonReader({}, 'body'), createJsonReader(host, 'HostConfig'), '1.39');
 const devices = (host: object) => decodeDevices(createJsonReader(host, 'HostConfig'));
 
 describe('isolation', () => {
@@ -21,7 +22,18 @@ describe('isolation', () => {
       Runtime: '',
     };
     assert.deepEqual(isolation({ ...empty, MaskedPaths: null }), {});
-    assert.deepEqual(isolation({ Runtime: 'orlop', Isolation: 'Default' }), {});
+    assert.deepEqual(isolation({ Runtime: 'orlop' }), {});
+    assert.deepEqual(isolation({ Isolation: 'Default' }), { isolation: 'Default' });
+  });
+
+  test('shares its memory with whoever asks when a client from before 1.40 does not say', () => {
+    assert.deepEqual(oldIsolation({}), { ipcNamespace: 'shareable' });
+    assert.deepEqual(oldIsolation({ IpcMode: 'private' }), { ipcNamespace: 'private' });
+  });
+
+  test('takes the name of the runtime beside the host’s part as well', () => {
+    const beside = createJsonReader({ Runtime: 'runc' }, 'body');
+    assert.deepEqual(decodeIsolation(beside, createJsonReader({}, 'HostConfig'), '1.51'), { runtimeName: 'runc' });
   });
 
   test('is taken as it comes', () => {
@@ -45,7 +57,7 @@ describe('isolation', () => {
     [{ IpcMode: 'shared' }, 'invalid IPC mode: shared'],
     [{ UTSMode: 'container:x' }, 'invalid UTS mode: container:x'],
     [{ CgroupnsMode: 'public' }, 'invalid cgroup namespace mode: public'],
-    [{ UsernsMode: 'keep-id' }, 'invalid userns mode: keep-id'],
+    [{ UsernsMode: 'keep-id' }, 'invalid user namespace mode: keep-id'],
     [{ Runtime: 'crun' }, 'unknown or invalid runtime name: crun'],
     [{ Runtime: 'kata' }, 'unknown or invalid runtime name: kata'],
     [{ Isolation: 'hyperv' }, `invalid isolation: "hyperv" - linux only supports 'default'`],

@@ -1,5 +1,5 @@
 import { OrlopError } from '#errors';
-import type { JsonReader } from '#api/http';
+import { compareVersions, type JsonReader } from '#api/http';
 import type { CreateRequest } from '#wire';
 
 type IsolationPart = Pick<
@@ -14,20 +14,22 @@ type IsolationPart = Pick<
   | 'maskedPaths'
   | 'readonlyPaths'
   | 'runtimeName'
+  | 'isolation'
 >;
 
 /** What a HostConfig says of namespaces, of the cgroup, and of what is hidden. Docker's words for what makes no sense. */
-export function decodeIsolation(host: JsonReader): IsolationPart {
-  checkIsolation(host.text('Isolation'));
+export function decodeIsolation(config: JsonReader, host: JsonReader, apiVersion: string): IsolationPart {
   const annotations = decodeAnnotations(host);
   return {
     ...given('pidNamespace', sharedModeOf(host, 'PidMode', 'PID mode', ['host'])),
-    ...given('ipcNamespace', sharedModeOf(host, 'IpcMode', 'IPC mode', ['private', 'shareable', 'host', 'none'])),
+    ...given('ipcNamespace', sharedModeOf(host, 'IpcMode', 'IPC mode', ['private', 'shareable', 'host', 'none']) ?? oldIpcMode(apiVersion)),
     ...given('utsNamespace', modeOf(host, 'UTSMode', 'UTS mode', ['host'])),
     ...given('cgroupNamespace', modeOf(host, 'CgroupnsMode', 'cgroup namespace mode', ['private', 'host'])),
-    ...given('userNamespace', modeOf(host, 'UsernsMode', 'userns mode', ['host', 'auto'])),
+    ...given('userNamespace', modeOf(host, 'UsernsMode', 'user namespace mode', ['host', 'auto'])),
     ...given('cgroupParent', host.text('CgroupParent') === '' ? undefined : host.text('CgroupParent')),
-    ...given('runtimeName', runtimeOf(host.text('Runtime'))),
+    // Docker's library for Python has it beside the host's part.
+    ...given('runtimeName', runtimeOf(host.text('Runtime') || config.text('Runtime'))),
+    ...given('isolation', isolationOf(host.text('Isolation'))),
     ...given('annotations', annotations),
     // Empty lists mean something here: they unmask.
     ...given('maskedPaths', host.texts('MaskedPaths') ?? undefined),
@@ -57,12 +59,18 @@ function runtimeOf(name: string): 'runc' | undefined {
   throw invalid(`unknown or invalid runtime name: ${name}`, 'leave out the runtime');
 }
 
-function checkIsolation(isolation: string): void {
-  if (isolation !== '' && isolation.toLowerCase() !== 'default')
-    throw invalid(
-      `invalid isolation: ${JSON.stringify(isolation)} - linux only supports 'default'`,
-      'leave it out: isolation technologies are for Windows',
-    );
+/** Clients from before 1.40 expect that others can join. */
+function oldIpcMode(apiVersion: string): 'shareable' | undefined {
+  return compareVersions(apiVersion, '1.40') < 0 ? 'shareable' : undefined;
+}
+
+/** Shown as it was written. */
+function isolationOf(isolation: string): string | undefined {
+  if (isolation === '' || isolation.toLowerCase() === 'default') return isolation === '' ? undefined : isolation;
+  throw invalid(
+    `invalid isolation: ${JSON.stringify(isolation)} - linux only supports 'default'`,
+    'leave it out: isolation technologies are for Windows',
+  );
 }
 
 function decodeAnnotations(host: JsonReader): Record<string, string> | undefined {

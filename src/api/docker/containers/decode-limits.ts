@@ -1,10 +1,11 @@
 import { OrlopError } from '#errors';
-import type { JsonReader } from '#api/http';
+import { compareVersions, type JsonReader } from '#api/http';
 import type { DeviceRate, DeviceWeight, Limits } from '#wire';
 
-/** The limits of a HostConfig, or of an update; undefined when there are none. 0 is none. */
-export function decodeLimits(host: JsonReader): Limits | undefined {
-  const limits = { ...decodeNumbers(host), ...decodeTexts(host), ...decodeMemoryBehaviour(host), ...decodeDeviceLimits(host) };
+/** The limits of a HostConfig, or with `update` of a change; undefined when there are none. 0 is none. */
+export function decodeLimits(host: JsonReader, update?: { readonly apiVersion: string }): Limits | undefined {
+  const numbers = { ...decodeNumbers(host), ...decodePids(host, update) };
+  const limits = { ...numbers, ...decodeTexts(host), ...decodeMemoryBehaviour(host), ...decodeDeviceLimits(host, update !== undefined) };
   checkLimits(limits);
   return Object.keys(limits).length === 0 ? undefined : limits;
 }
@@ -20,16 +21,23 @@ const numbers = {
   realtimePeriodUs: 'CpuRealtimePeriod',
   realtimeRuntimeUs: 'CpuRealtimeRuntime',
   ioWeight: 'BlkioWeight',
-  pids: 'PidsLimit',
 } as const;
 
 function decodeNumbers(host: JsonReader): Limits {
   const limits: Record<string, number> = {};
   for (const [name, field] of Object.entries(numbers)) {
     const value = host.integer(field);
-    if (value !== 0) limits[name] = name === 'pids' ? Math.max(value, -1) : value;
+    if (value !== 0) limits[name] = value;
   }
   return limits;
+}
+
+/** 0 and less lift a limit that there is, and make none; clients from before 1.40 send a 0 that means nothing. */
+function decodePids(host: JsonReader, update: { readonly apiVersion: string } | undefined): Limits {
+  const pids = host.integer('PidsLimit');
+  if (update === undefined) return pids > 0 ? { pids } : {};
+  const isAsked = (host.raw('PidsLimit') ?? null) !== null && compareVersions(update.apiVersion, '1.40') >= 0;
+  return isAsked ? { pids: pids > 0 ? pids : -1 } : {};
 }
 
 function decodeTexts(host: JsonReader): Limits {
@@ -44,12 +52,17 @@ function decodeMemoryBehaviour(host: JsonReader): Limits {
   return { ...(swappiness === -1 ? {} : { swappiness }), ...(host.flag('OomKillDisable') ? { noOutOfMemoryKill: true } : {}) };
 }
 
-function decodeDeviceLimits(host: JsonReader): Limits {
+/** A rate or weight of 0 says something only of a container that is there. */
+function decodeDeviceLimits(host: JsonReader, changes: boolean): Limits {
   const rates = (field: string): DeviceRate[] =>
-    host.objects(field).map((entry) => ({ path: entry.text('Path'), rate: positive(field, entry.integer('Rate')) }));
+    host
+      .objects(field)
+      .map((entry) => ({ path: entry.text('Path'), rate: positive(field, entry.integer('Rate')) }))
+      .filter(({ rate }) => changes || rate > 0);
   const weights: DeviceWeight[] = host
     .objects('BlkioWeightDevice')
-    .map((entry) => ({ path: entry.text('Path'), weight: checkWeight(entry.integer('Weight')) }));
+    .map((entry) => ({ path: entry.text('Path'), weight: checkWeight(entry.integer('Weight')) }))
+    .filter(({ weight }) => changes || weight > 0);
   return {
     ...listOf('ioWeightDevices', weights),
     ...listOf('readBytes', rates('BlkioDeviceReadBps')),

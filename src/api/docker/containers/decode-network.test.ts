@@ -65,7 +65,7 @@ describe('networks', () => {
     assert.deepEqual(Object.keys(decode(several, {}, '1.44').endpoints ?? {}), ['one', 'two']);
     assert.throws(() => decode(several, {}, '1.43'), {
       kind: 'invalid-argument',
-      message: 'Container cannot be connected to network endpoints: one, two',
+      message: 'Container cannot be created with multiple network endpoints: one, two',
     });
     assert.deepEqual(decode(endpoints({ one: { Aliases: ['x'] } }), { NetworkMode: 'one' }, '1.24').endpoints, { one: { aliases: ['x'] } });
   });

@@ -49,7 +49,7 @@ function decodeEndpoints(config: JsonReader, network: string, apiVersion: string
   const settings = config.object('NetworkingConfig').object('EndpointsConfig');
   const names = settings.keys;
   if (names.length > 1 && compareVersions(apiVersion, severalSince) < 0) {
-    const words = `Container cannot be connected to network endpoints: ${names.join(', ')}`;
+    const words = `Container cannot be created with multiple network endpoints: ${names.join(', ')}`;
     throw new OrlopError('invalid-argument', 'DOCKER_SEVERAL_NETWORKS', words, { hint: `use version ${severalSince} of the API` });
   }
   const decoded = names.map((name): [string, EndpointWishes] => [plainMode(name), decodeEndpoint(settings.object(name), name)]);

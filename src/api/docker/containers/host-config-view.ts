@@ -42,7 +42,7 @@ export function hostConfigOf({ request, networkMode, hidden, links }: ContainerV
     UsernsMode: request.userNamespace === 'host' ? 'host' : '',
     ShmSize: request.shmSizeBytes ?? 64 * 1024 * 1024,
     Runtime: request.runtimeName ?? 'orlop',
-    Isolation: '',
+    Isolation: request.isolation ?? '',
     CpuShares: limits.cpuShares ?? 0,
     Memory: limits.memoryBytes ?? 0,
     NanoCpus: limits.nanoCpus ?? 0,
@@ -63,7 +63,8 @@ export function hostConfigOf({ request, networkMode, hidden, links }: ContainerV
     MemorySwap: limits.memorySwapBytes ?? 0,
     MemorySwappiness: limits.swappiness ?? null,
     OomKillDisable: limits.noOutOfMemoryKill ?? null,
-    PidsLimit: limits.pids ?? null,
+    // What lifts a limit is shown as none.
+    PidsLimit: limits.pids === undefined ? null : Math.max(0, limits.pids),
     Ulimits: (request.ulimits ?? []).map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
     ...(request.init === undefined ? {} : { Init: request.init }),
     MaskedPaths: hidden.maskedPaths === null ? null : [...hidden.maskedPaths],

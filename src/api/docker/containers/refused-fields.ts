@@ -19,11 +19,6 @@ const hostFields: Readonly<Record<string, RefusedField>> = {
 /** What a container is given for good: an update cannot change it. Docker passes over these. */
 const fixedFields: Readonly<Record<string, RefusedField>> = {
   CgroupParent: { words: 'another parent cgroup for a container that is there' },
-  BlkioWeightDevice: { words: 'changes of weights of single devices' },
-  BlkioDeviceReadBps: { words: 'changes of block I/O rates' },
-  BlkioDeviceWriteBps: { words: 'changes of block I/O rates' },
-  BlkioDeviceReadIOps: { words: 'changes of block I/O rates' },
-  BlkioDeviceWriteIOps: { words: 'changes of block I/O rates' },
   Devices: { words: 'further devices for a container that is there' },
   DeviceCgroupRules: { words: 'further device rules for a container that is there' },
   DeviceRequests: { words: 'further devices for a container that is there' },

@@ -13,7 +13,7 @@ import { updateContainer } from './update.ts';
 import { inspectionOf, summaryOf } from './view.ts';
 import { waitForContainer } from './wait.ts';
 
-/** `/containers/…` */
+/** `/containers/…`; what a link calls a container holds a slash. */
 export function containerRoutes(backend: ContainerBackend, storageDriver: string): Route[] {
   const { containers } = backend;
   return [
@@ -21,25 +21,26 @@ export function containerRoutes(backend: ContainerBackend, storageDriver: string
     { method: 'GET', path: '/containers/json', handle: (exchange) => list(backend, exchange) },
     {
       method: 'GET',
-      path: '/containers/{id}/json',
+      path: '/containers/{id...}/json',
       handle: (exchange) => inspect(backend, exchange, storageDriver),
     },
-    { method: 'GET', path: '/containers/{id}/logs', handle: (exchange) => sendLogs(backend, exchange) },
-    { method: 'GET', path: '/containers/{id}/stats', handle: (exchange) => sendStats(backend, exchange) },
-    { method: 'GET', path: '/containers/{id}/top', handle: (exchange) => top(backend, exchange) },
-    { method: 'POST', path: '/containers/{id}/start', handle: (exchange) => start(backend, exchange) },
-    { method: 'POST', path: '/containers/{id}/stop', handle: (exchange) => stop(backend, exchange) },
-    { method: 'POST', path: '/containers/{id}/restart', handle: (exchange) => restart(backend, exchange) },
-    { method: 'POST', path: '/containers/{id}/kill', handle: (exchange) => kill(backend, exchange) },
-    { method: 'POST', path: '/containers/{id}/pause', handle: (exchange) => done(exchange, containers.pause(idOf(exchange))) },
-    { method: 'POST', path: '/containers/{id}/unpause', handle: (exchange) => done(exchange, containers.unpause(idOf(exchange))) },
-    { method: 'POST', path: '/containers/{id}/rename', handle: (exchange) => rename(backend, exchange) },
-    { method: 'POST', path: '/containers/{id}/update', handle: (exchange) => updateContainer(backend, exchange) },
-    { method: 'POST', path: '/containers/{id}/resize', handle: (exchange) => resize(backend, exchange) },
-    { method: 'POST', path: '/containers/{id}/wait', handle: (exchange) => waitForContainer(backend, exchange) },
-    { method: 'POST', path: '/containers/{id}/attach', hijacks: true, handle: (exchange) => attachContainer(backend, exchange) },
-    { method: 'GET', path: '/containers/{id}/attach/ws', hijacks: true, handle: (exchange) => attachByWebSocket(backend, exchange) },
-    { method: 'DELETE', path: '/containers/{id}', handle: (exchange) => remove(backend, exchange) },
+    { method: 'GET', path: '/containers/{id...}/logs', handle: (exchange) => sendLogs(backend, exchange) },
+    { method: 'GET', path: '/containers/{id...}/stats', handle: (exchange) => sendStats(backend, exchange) },
+    { method: 'GET', path: '/containers/{id...}/top', handle: (exchange) => top(backend, exchange) },
+    { method: 'POST', path: '/containers/{id...}/start', handle: (exchange) => start(backend, exchange) },
+    { method: 'POST', path: '/containers/{id...}/stop', handle: (exchange) => stop(backend, exchange) },
+    { method: 'POST', path: '/containers/{id...}/restart', handle: (exchange) => restart(backend, exchange) },
+    { method: 'POST', path: '/containers/{id...}/kill', handle: (exchange) => kill(backend, exchange) },
+    { method: 'POST', path: '/containers/{id...}/pause', handle: (exchange) => done(exchange, containers.pause(idOf(exchange))) },
+    { method: 'POST', path: '/containers/{id...}/unpause', handle: (exchange) => done(exchange, containers.unpause(idOf(exchange))) },
+    { method: 'POST', path: '/containers/{id...}/rename', handle: (exchange) => rename(backend, exchange) },
+    { method: 'POST', path: '/containers/{id...}/update', handle: (exchange) => updateContainer(backend, exchange) },
+    { method: 'POST', path: '/containers/{id...}/resize', handle: (exchange) => resize(backend, exchange) },
+    { method: 'POST', path: '/containers/{id...}/wait', handle: (exchange) => waitForContainer(backend, exchange) },
+    { method: 'POST', path: '/containers/{id...}/attach', hijacks: true, handle: (exchange) => attachContainer(backend, exchange) },
+    { method: 'GET', path: '/containers/{id...}/attach/ws', hijacks: true, handle: (exchange) => attachByWebSocket(backend, exchange) },
+    { method: 'DELETE', path: '/containers/', handle: refuseNoName },
+    { method: 'DELETE', path: '/containers/{id...}', handle: (exchange) => remove(backend, exchange) },
   ];
 }
 
@@ -52,22 +53,29 @@ async function done(exchange: Exchange, work: Promise<void>): Promise<void> {
   exchange.empty(204);
 }
 
-async function create({ containers }: ContainerBackend, exchange: Exchange): Promise<void> {
-  checkPlatform(exchange.query.text('platform'));
+async function create(backend: ContainerBackend, exchange: Exchange): Promise<void> {
   const body = await exchange.readObject();
   const request = decodeCreate(body, exchange.query.text('name'), exchange.apiVersion);
-  const { id, warnings } = await containers.create(bindToLease(request, exchange.headers[leaseHeader]));
+  checkPlatform(backend, request.image, exchange.query.text('platform'));
+  const { id, warnings } = await backend.containers.create(bindToLease(request, exchange.headers[leaseHeader]));
   exchange.json(201, { Id: id, Warnings: [...warnings, ...warnOfIgnored(body.object('HostConfig'))] } satisfies DockerCreated);
 }
 
-/** Only this machine's processors run: there is no emulation to promise. */
-function checkPlatform(platform: string): void {
+function refuseNoName(): never {
+  throw new OrlopError('invalid-argument', 'DOCKER_NO_NAME', 'invalid name or ID supplied: ""');
+}
+
+/** Only this machine's processors run: there is no emulation to promise. not-found in Docker's words when the image is for another platform than was asked for. */
+function checkPlatform({ images }: ContainerBackend, image: string, asked: string): void {
+  if (asked === '') return;
   const architecture = process.arch === 'x64' ? 'amd64' : process.arch;
-  if (['', 'linux', `linux/${architecture}`].includes(platform)) return;
+  const platform = asked === 'linux' ? `linux/${architecture}` : asked.includes('/') ? asked : `linux/${asked}`;
+  if (image !== '') images.inspect(image, platform);
+  if (platform === `linux/${architecture}` || platform.startsWith(`linux/${architecture}/`)) return;
   throw new OrlopError(
     'unimplemented',
     'DOCKER_UNSUPPORTED_PLATFORM',
-    `platform ${platform} is not supported: this engine runs linux/${architecture}`,
+    `platform ${asked} is not supported: this engine runs linux/${architecture}`,
   );
 }
 
@@ -79,7 +87,7 @@ async function list({ containers }: ContainerBackend, exchange: Exchange): Promi
     ...(limit > 0 ? { limit } : {}),
   });
   const nowNs = BigInt(Date.now()) * 1_000_000n;
-  const summaries = views.map((view) => summaryOf(view, nowNs));
+  const summaries = views.map((view) => summaryOf(view, nowNs, exchange.apiVersion));
   if (!exchange.query.flag('size')) return exchange.json(200, summaries);
   const sized: DockerContainerSummary[] = [];
   for (const summary of summaries) sized.push({ ...summary, ...(await sizesOf(containers, summary.Id)) });
@@ -167,12 +175,7 @@ export function decodeSize(query: Query): { rows: number; columns: number } {
 
 async function remove({ containers }: ContainerBackend, exchange: Exchange): Promise<void> {
   const { query } = exchange;
-  if (query.flag('link'))
-    throw new OrlopError(
-      'unimplemented',
-      'DOCKER_UNSUPPORTED_LINKS',
-      'a single link cannot be removed: make the container anew without it',
-    );
-  await containers.remove(idOf(exchange), { force: query.flag('force'), volumes: query.flag('v') });
+  if (query.flag('link')) await containers.removeLink(idOf(exchange));
+  else await containers.remove(idOf(exchange), { force: query.flag('force'), volumes: query.flag('v') });
   exchange.empty(204);
 }

@@ -8,7 +8,7 @@ import { refuseUnchangeable, warnOfIgnored } from './refused-fields.ts';
 export async function updateContainer({ containers }: ContainerBackend, exchange: Exchange): Promise<void> {
   const body = await exchange.readObject({ required: true });
   refuseUnchangeable(body);
-  const limits = decodeLimits(body);
+  const limits = decodeLimits(body, exchange);
   const named = body.object('RestartPolicy').text('Name') !== '';
   const warnings = await containers.update(exchange.parameters['id'] ?? '', {
     ...(limits === undefined ? {} : { limits }),

@@ -36,7 +36,7 @@ test('times that have not come are Go’s zero time, and lists are null where Do
 
 test('a system container carries its label, whatever its own say', async () => {
   const view = await someView({ kind: 'system', labels: { 'orlop.kind': 'app', own: '1' } });
-  assert.deepEqual(summaryOf(view, 0n).Labels, { 'orlop.kind': 'system', own: '1' });
+  assert.deepEqual(summaryOf(view, 0n, '1.51').Labels, { 'orlop.kind': 'system', own: '1' });
   assert.equal(inspectionOf(view, 'overlay2').Config.Labels['orlop.kind'], 'system');
 });
 

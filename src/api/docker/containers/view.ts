@@ -1,3 +1,4 @@
+import { compareVersions } from '#api/http';
 import {
   formatTime,
   kindLabel,
@@ -17,10 +18,11 @@ import { healthState } from './health.ts';
 import { formatStatus } from './status-text.ts';
 
 /** One entry of `GET /containers/json`. */
-export function summaryOf(view: ContainerView, nowNs: bigint): DockerContainerSummary {
+export function summaryOf(view: ContainerView, nowNs: bigint, apiVersion: string): DockerContainerSummary {
+  const { annotations } = view.request;
   return {
     Id: view.id,
-    Names: [`/${view.name}`],
+    Names: [`/${view.name}`, ...view.linkNames],
     Image: view.imageName,
     ImageID: view.imageId,
     Command: [...view.entrypoint, ...view.command].join(' '),
@@ -29,7 +31,10 @@ export function summaryOf(view: ContainerView, nowNs: bigint): DockerContainerSu
     Labels: labelsOf(view),
     State: view.status,
     Status: formatStatus(view, nowNs),
-    HostConfig: { NetworkMode: view.networkMode },
+    HostConfig: {
+      NetworkMode: view.networkMode,
+      ...(annotations === undefined || compareVersions(apiVersion, '1.46') < 0 ? {} : { Annotations: { ...annotations } }),
+    },
     NetworkSettings: { Networks: endpointsOf(view) },
     Mounts: view.mounts.map(mountPointOf),
   };

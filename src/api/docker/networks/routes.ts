@@ -11,6 +11,7 @@ import { networkOf } from './view.ts';
 export function networkRoutes({ networks }: NetworkBackend): Route[] {
   return [
     { method: 'GET', path: '/networks', handle: (exchange) => list(networks, exchange) },
+    { method: 'GET', path: '/networks/', handle: (exchange) => list(networks, exchange) },
     { method: 'GET', path: '/networks/{id}', handle: (exchange) => inspect(networks, exchange) },
     { method: 'POST', path: '/networks/create', handle: (exchange) => create(networks, exchange) },
     { method: 'POST', path: '/networks/prune', handle: (exchange) => prune(networks, exchange) },

@@ -32,7 +32,11 @@ async function diskUsage({ builds, containers, disk, images }: StoreBackend, api
     })),
     Containers: containers.list({ all: true }).map((view) => {
       const { writableBytes = 0, imageId = '' } = containerSizes.get(view.id) ?? {};
-      return { ...summaryOf(view, now), SizeRw: writableBytes, SizeRootFs: writableBytes + (imageSizes.get(imageId)?.sizeBytes ?? 0) };
+      return {
+        ...summaryOf(view, now, apiVersion),
+        SizeRw: writableBytes,
+        SizeRootFs: writableBytes + (imageSizes.get(imageId)?.sizeBytes ?? 0),
+      };
     }),
     Volumes: usage.volumes.map(usedVolumeOf),
     BuildCache: cache.map(dockerCacheOf),

@@ -156,6 +156,8 @@ export function createFakeEngine(): FakeEngine {
       update(find(ref), { request: { ...find(ref).view.request, ...change } });
       return [];
     },
+    // Nothing is linked here.
+    removeLink: async (ref) => void find(ref),
     remove: async (ref, { force }) => {
       const container = find(ref);
       if (container.view.status === 'running') {
@@ -308,6 +310,8 @@ export function createFakeEngine(): FakeEngine {
       diskLimits: 'image-file',
       logDriver: 'json-file',
       logDrivers: ['json-file', 'local'],
+      openFiles: 30,
+      pendingWork: 5,
       warnings: [],
     }),
     events: ({ untilNs }, signal) => streamEvents(bus, untilNs, signal),

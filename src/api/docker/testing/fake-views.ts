@@ -76,6 +76,7 @@ export function fakeContainerView(request: CreateRequest & { name: string }, ima
     publishedPorts: [],
     mounts: [],
     links: [],
+    linkNames: [],
     hidden: { maskedPaths: null, readonlyPaths: null },
   };
 }
