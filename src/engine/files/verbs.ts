@@ -66,7 +66,6 @@ function checkTarget(
   { target, ref }: { target: string; ref: string },
 ): void {
   const { addon } = context;
-  const { record } = container;
   let descriptor: number;
   try {
     descriptor = openInRoot(addon, root.descriptor, target, O_PATH);
