@@ -1,5 +1,5 @@
 import { type ContainerConfig, type Digest, formatReference, parseReference, type Platform, withDefaultTag } from '#oci';
-import type { ChainId, Store } from '#store';
+import type { ChainId, Lease, Store } from '#store';
 import { addLayer, addUnread } from './add-layer.ts';
 import { parseChanges } from './changes.ts';
 import { kindOf, readImage } from './read.ts';
@@ -18,6 +18,8 @@ export interface CommitRequest {
   readonly changes?: readonly string[];
   /** Name of the new image; without it the image is kept without a name. */
   readonly reference?: string;
+  /** Holds the new image in place of a name: it is there as long as the lease. */
+  readonly lease?: Lease;
   readonly kind?: ImageKind;
   /** For the history: what made the layer. */
   readonly createdBy?: string;
@@ -33,7 +35,8 @@ export async function commitImage(store: Store, request: CommitRequest, platform
   const changed = parseChanges(request.changes ?? []);
   const reference = request.reference === undefined ? undefined : withDefaultTag(parseReference(request.reference));
   const created = request.created ?? new Date().toISOString();
-  using lease = store.leases.create();
+  using own = store.leases.create();
+  const lease = request.lease ?? own;
   if (request.base !== null) lease.hold({ image: request.base });
   const base = request.base === null ? null : readImage(store, request.base, platform);
   const below = base?.layers ?? [];
@@ -64,6 +67,7 @@ export async function commitImage(store: Store, request: CommitRequest, platform
     ...(base === null ? {} : { parent: base.id }),
     platform: base === null ? platform : platformOf(base.config, platform),
   });
+  if (request.lease !== undefined && reference === undefined) return target;
   nameImages(store, [{ name: reference === undefined ? untaggedName(target) : formatReference(reference), target, kind }]);
   return target;
 }

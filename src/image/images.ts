@@ -81,6 +81,12 @@ export function createImages(store: Store, options: ImagesOptions = {}): Images 
         signal,
       ),
     saveAs: (target, names, signal) => saveImages(store, [{ image: imageOf(target), names: names.map(formatTag) }], signal),
+    saveUnnamed: (targets, signal) =>
+      saveImages(
+        store,
+        targets.map((target) => ({ image: imageOf(target), names: [] })),
+        signal,
+      ),
     async load(source, how) {
       const loaded = await loadArchive(store, source, platform, how);
       return loaded.map(({ target, names }) => ({ image: imageOf(target), names }));

@@ -27,6 +27,8 @@ export interface LoadOptions {
   readonly platform?: string;
   readonly progress?: Progress;
   readonly signal?: AbortSignal;
+  /** Holds the images in place of names: no name moves, and they are there as long as the lease. */
+  readonly lease?: Lease;
 }
 
 /** An image that was loaded: its target, and its names, complete. */
@@ -35,7 +37,7 @@ export interface LoadedTarget {
   readonly names: readonly string[];
 }
 
-interface Loading extends Omit<LoadOptions, 'platform'> {
+interface Loading extends Omit<LoadOptions, 'platform' | 'lease'> {
   readonly store: Store;
   readonly lease: Lease;
   /** The machine's own. */
@@ -52,11 +54,12 @@ export async function loadArchive(
   store: Store,
   source: AsyncIterable<Uint8Array>,
   platform: Platform,
-  { platform: text, ...options }: LoadOptions = {},
+  { platform: text, lease: holder, ...options }: LoadOptions = {},
 ): Promise<LoadedTarget[]> {
   const wanted = text === undefined ? undefined : parsePlatform(text);
   try {
-    using lease = store.leases.create();
+    using own = store.leases.create();
+    const lease = holder ?? own;
     const loading: Loading = { ...options, store, lease, own: platform, wanted };
     const files = await readArchiveFiles(store, lease, source, options.signal);
     const loaded: LoadedTarget[] = [];
@@ -65,7 +68,7 @@ export async function loadArchive(
       const names = image.names.map((name) => formatReference(withDefaultTag(parseReference(name))));
       loaded.push({ target, names: [...new Set(names)] });
     }
-    nameAll(store, platform, loaded);
+    if (holder === undefined) nameAll(store, platform, loaded);
     return loaded;
   } catch (error) {
     await store.collectGarbage();

@@ -133,6 +133,8 @@ export interface Images {
   save(references: readonly string[], options?: SaveOptions): AsyncIterable<Buffer>;
   /** The same of one image that needs no name here, by the digest of its manifest and under these names. */
   saveAs(target: Digest, names: readonly string[], signal?: AbortSignal): AsyncIterable<Buffer>;
+  /** The same of images that need no names here and get none, by the digests of their manifests. */
+  saveUnnamed(targets: readonly Digest[], signal?: AbortSignal): AsyncIterable<Buffer>;
   /** The images of an archive, with the names that it gave them; see `loadArchive`. */
   load(
     source: AsyncIterable<Uint8Array>,

@@ -6,18 +6,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test, type TestContext } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
-import { startEngine, whyNot, type TestEngine } from './harness.ts';
-
-/** Asks until the answer fits; for what an init does in its own time. */
-async function eventually(question: () => Promise<string>, fits: (answer: string) => boolean, patienceMs = 60_000): Promise<string> {
-  let answer = '';
-  for (const deadline = Date.now() + patienceMs; Date.now() < deadline; await delay(50)) {
-    answer = await question();
-    if (fits(answer)) return answer;
-  }
-  throw new Error(`still not so after ${patienceMs} ms, but: ${answer}`);
-}
+import { eventually, startEngine, whyNot, type TestEngine } from './harness.ts';
 
 const stateOf = (engine: TestEngine, name: string): Promise<string> =>
   engine.must('inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', name);

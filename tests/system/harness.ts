@@ -41,6 +41,16 @@ export async function runCommand(file: string, argv: readonly string[], options:
   return outcome;
 }
 
+/** Asks until the answer fits; for what an init does in its own time. */
+export async function eventually(question: () => Promise<string>, fits: (answer: string) => boolean, patienceMs = 60_000): Promise<string> {
+  let answer = '';
+  for (const deadline = Date.now() + patienceMs; Date.now() < deadline; await delay(50)) {
+    answer = await question();
+    if (fits(answer)) return answer;
+  }
+  throw new Error(`still not so after ${patienceMs} ms, but: ${answer}`);
+}
+
 /** An engine of a test's own, in its own temporary roots. Disposing ends its containers and itself, and fails when anything of it is left on the machine. */
 export interface TestEngine extends AsyncDisposable {
   readonly root: string;
@@ -61,8 +71,12 @@ export interface TestEngine extends AsyncDisposable {
   start(): Promise<void>;
 }
 
-/** `dataRoot`: elsewhere than below the engine's own temporary directory, for a disk of its own. */
-export async function startEngine(flags: readonly string[] = [], ownDataRoot?: string): Promise<TestEngine> {
+/** `dataRoot`: elsewhere than below the engine's own temporary directory, for a disk of its own. `env` is added to the engine's environment, and to nobody else's. */
+export async function startEngine(
+  flags: readonly string[] = [],
+  ownDataRoot?: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<TestEngine> {
   const root = mkdtempSync(join(tmpdir(), 'orlop-test-'));
   const socket = join(root, 'orlop.sock');
   const host = `unix://${socket}`;
@@ -74,7 +88,7 @@ export async function startEngine(flags: readonly string[] = [], ownDataRoot?: s
     const child = spawn(
       join(projectRoot, 'bin/orlopd'),
       ['--data-root', dataRoot, '--exec-root', join(root, 'exec'), '-H', host, '--pidfile', join(root, 'pid'), ...flags],
-      { stdio: ['ignore', 'ignore', 'pipe'] },
+      { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...env } },
     );
     let said = '';
     child.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-20_000)));

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { OrlopError } from '#errors';
-import { firstBootFiles } from '#image';
+import { firstBootFiles, type Image } from '#image';
 import { supportsLimit, type ScarceLimit } from '#runtime';
 import { parseSignal } from '#sys';
 import { nowNs, publishContainerEvent, saveRecord, type EngineContext } from '../context.ts';
@@ -40,7 +40,7 @@ export async function createContainer(
   request: CreateRequest,
   from?: CreatedFrom,
 ): Promise<{ id: ContainerId; warnings: string[] }> {
-  const { image, view } = await resolveImageForUse(context, request.image);
+  const { image, view } = await resolveImageForUse(context, from?.image ?? request.image);
   const init = request.kind === 'system' ? await initOf(context, image) : null;
   const limits = planNewLimits(context, request);
   const asked = withLimits(
@@ -59,14 +59,15 @@ export async function createContainer(
     makeContainer(context, record, {
       init,
       networks: withPlaces(networks, placesOfDevices(record)),
-      ...(from === undefined ? {} : { copyOf: record.hostname }),
+      ...(from === undefined ? {} : { copyOf: record.hostname, complete: from.complete }),
     }),
   );
   return { id: record.id, warnings: [...new Set([...networks.warnings, ...limits.warnings, ...warnings])] };
 }
 
 /** A root that was another container's, on top of the image. */
-export interface CreatedFrom {
+export interface CreatedFrom extends Required<Pick<Making, 'complete'>> {
+  readonly image: Image;
   readonly chain: ContainerRecord['image']['chain'];
   /** What clients are shown of the image. */
   readonly imageName: string;
@@ -98,10 +99,16 @@ export interface Making {
   readonly networks: NetworkPlan;
   /** The name of the machine that its root was, which is now one of its own. */
   readonly copyOf?: string;
+  /** What else is to become true with it, in the transaction that writes down the record that this answers. */
+  readonly complete?: (record: ContainerRecord) => ContainerRecord;
 }
 
 /** Inside the container's queue. Undone whole when a step fails. */
-export async function makeContainer(context: EngineContext, record: ContainerRecord, { init, networks, copyOf }: Making): Promise<void> {
+export async function makeContainer(
+  context: EngineContext,
+  record: ContainerRecord,
+  { init, networks, copyOf, complete }: Making,
+): Promise<void> {
   await using undo = new AsyncDisposableStack();
   reserveName(context, record);
   undo.defer(() => void context.store.metadata.containers.remove(record.id));
@@ -128,7 +135,8 @@ export async function makeContainer(context: EngineContext, record: ContainerRec
   await reservePlaces(context, record, networks.places);
   await makeMounts(context, container, snapshot, undo);
   // What goes at its end does so with this engine too, as long as it was not started: it needs no second row.
-  if (record.request.autoRemove !== true) saveRecord(context, container, container.record);
+  if (complete !== undefined) context.store.metadata.transaction(() => saveRecord(context, container, complete(container.record)));
+  else if (record.request.autoRemove !== true) saveRecord(context, container, container.record);
   undo.move();
   publishContainerEvent(context, container, 'create');
 }

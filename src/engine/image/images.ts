@@ -36,9 +36,9 @@ export function createImageVerbs(context: EngineContext): Engine['images'] {
   };
 }
 
-/** The image a container is made from, with its layers in place. */
-export async function resolveImageForUse(context: EngineContext, ref: string): Promise<{ image: Image; view: ImageView }> {
-  const image = context.images.resolve(ref);
+/** The image a container is made from, with its layers in place. `ref`: an image itself needs no name. */
+export async function resolveImageForUse(context: EngineContext, ref: string | Image): Promise<{ image: Image; view: ImageView }> {
+  const image = typeof ref === 'string' ? context.images.resolve(ref) : ref;
   await context.images.unpack(image);
   return { image, view: viewOf(context, image) };
 }

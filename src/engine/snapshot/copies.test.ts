@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { isOrlopError } from '#errors';
-import { openTestEngine, whyNoEngine, type TestEngine } from '../fixtures/test-engine.ts';
+import { never, openTestEngine, whyNoEngine, type TestEngine } from '../fixtures/test-engine.ts';
 
 describe('copies and images of containers', { skip: whyNoEngine() }, () => {
   let bench: TestEngine;
@@ -97,6 +97,45 @@ describe('copies and images of containers', { skip: whyNoEngine() }, () => {
     await bench.engine.snapshots.publish(id, { name: 'again:2' });
     const layers = (name: string): unknown => bench.engine.images.inspect(name).diffIds;
     assert.deepEqual(layers('again:1'), layers('again:2'));
+  });
+
+  test('a backup is written and read without any image that can be seen, and what was made of it stands', async () => {
+    const id = await bench.create(['sh', '-c', script], { name: 'kept', env: ['A=b'] });
+    await runOnce(id);
+    await bench.engine.snapshots.take(id, { name: 'one' });
+    const images = (): string[] => bench.engine.images.list({}).map(({ id: image }) => image);
+    const before = images();
+    const archive: Uint8Array[] = [];
+    for await (const chunk of bench.engine.snapshots.backup(id, never)) {
+      assert.deepEqual(images(), before);
+      archive.push(Buffer.from(chunk));
+    }
+    const source = (async function* () {
+      yield* archive;
+      assert.deepEqual(images(), before);
+    })();
+    const { id: again, name } = await bench.engine.snapshots.restoreBackup(source, { name: 'again', signal: never });
+    assert.deepEqual([name, images()], ['again', before]);
+    await bench.reopen();
+    assert.deepEqual(
+      bench.engine.snapshots.list(again).map((one) => [one.name, one.isCurrent]),
+      [['one', true]],
+    );
+    assert.equal(await runOnce(again), 'b\n');
+    await bench.engine.snapshots.restore(again, 'one', {});
+    assert.deepEqual((await bench.engine.disk.check({})).problems, []);
+  });
+
+  test('a rebuild that fails leaves the container running: an image that is not there before it stops, a path that is not there after it', async () => {
+    const id = await bench.run(['sh', '-c', 'echo up; trap "exit 0" TERM; while :; do sleep 0.05; done']);
+    await bench.firstOutput(id);
+    const { startedAtNs } = bench.engine.containers.inspect(id);
+    const rebuild = (image: string, keep: string[]) => bench.engine.snapshots.rebuild(id, { image, keep, restart: true });
+    await assert.rejects(rebuild('nowhere:1', []), (error) => isOrlopError(error, 'not-found'));
+    assert.equal(bench.engine.containers.inspect(id).startedAtNs, startedAtNs);
+    await assert.rejects(rebuild('busybox', ['/missing']), (error) => isOrlopError(error, 'not-found'));
+    assert.equal(bench.engine.containers.inspect(id).status, 'running');
+    await bench.engine.containers.remove(id, { force: true });
   });
 
   test('a rebuilt container has the new image, its own settings, and the paths that it keeps', async () => {

@@ -3,10 +3,7 @@ import { firstBootFiles } from '#image';
 import type { RebuildRequest } from '#wire';
 import { resolveProcess } from '../container/effective.ts';
 import { machineResolvConf } from '../container/host-files.ts';
-import { chainOf, isActive, type ContainerRecord } from '../container/record.ts';
-import { giveUpRestart } from '../container/restart.ts';
-import { startContainer } from '../container/start.ts';
-import { stopContainer } from '../container/stop.ts';
+import { chainOf, type ContainerRecord } from '../container/record.ts';
 import type { LiveContainer } from '../container/table.ts';
 import { publishContainerEvent, type EngineContext } from '../context.ts';
 import { resolveHealthCheck } from '../health/rules.ts';
@@ -17,6 +14,7 @@ import { collectLeftLayers } from './collect.ts';
 import { keepPaths } from './keep-paths.ts';
 import { changeOf } from './root.ts';
 import { requireLasting } from './take.ts';
+import { whileStopped } from './while-stopped.ts';
 
 /**
  * Puts a container on another image: its root is that image's, but for the paths that are kept; what was asked for at its creation, its name, its places in networks, its mounts and its snapshots stay.
@@ -28,28 +26,20 @@ export async function rebuildContainer(
   { image, keep = [], restart = false }: RebuildRequest,
 ): Promise<void> {
   const container = context.table.find(ref);
-  const { id, name } = container.record;
   requireLasting(container);
-  let ran = false;
-  for (;;) {
-    if (isActive(container.record.state.status)) {
-      if (!restart)
-        throw new OrlopError('conflict', 'ENGINE_CONTAINER_RUNNING', `container ${name} is running: its root cannot be exchanged`, {
-          hint: `stop it, or let it be stopped and started again with: orlop rebuild --restart ${name} ${image}`,
-        });
-      ran = true;
-      await stopContainer(context, id, {});
-    }
-    if (await context.queues.run(id, () => rebuildEnded(context, container, image, keep))) break;
-  }
+  // Before anything is stopped for it.
+  context.images.resolve(image);
+  await whileStopped(context, container, restart ? null : isRunning(container, image), () => rebuildEnded(context, container, image, keep));
   collectLeftLayers(context);
-  if (ran) await startContainer(context, id);
 }
 
-/** false: it runs again. */
-async function rebuildEnded(context: EngineContext, container: LiveContainer, wanted: string, keep: readonly string[]): Promise<boolean> {
-  if (isActive(container.record.state.status)) return false;
-  giveUpRestart(context, container);
+function isRunning({ record: { name } }: LiveContainer, image: string): OrlopError {
+  return new OrlopError('conflict', 'ENGINE_CONTAINER_RUNNING', `container ${name} is running: its root cannot be exchanged`, {
+    hint: `stop it, or let it be stopped and started again with: orlop rebuild --restart ${name} ${image}`,
+  });
+}
+
+async function rebuildEnded(context: EngineContext, container: LiveContainer, wanted: string, keep: readonly string[]): Promise<void> {
   const { record } = container;
   const { image, view } = await resolveImageForUse(context, wanted);
   using lease = context.store.leases.create();
@@ -80,7 +70,6 @@ async function rebuildEnded(context: EngineContext, container: LiveContainer, wa
   await context.store.snapshots.reset(record.id, image.chain, { ...change, prepare });
   container.record = rebuilt;
   publishContainerEvent(context, container, 'rebuild');
-  return true;
 }
 
 /** What was asked for at its creation, on top of what the new image says. */

@@ -1,15 +1,13 @@
 import { OrlopError } from '#errors';
 import type { CreateRequest } from '#wire';
-import { chainOf, isActive, type ContainerRecord } from '../container/record.ts';
-import { giveUpRestart } from '../container/restart.ts';
-import { startContainer } from '../container/start.ts';
-import { stopContainer } from '../container/stop.ts';
+import { chainOf, type ContainerRecord } from '../container/record.ts';
 import type { LiveContainer } from '../container/table.ts';
 import { publishContainerEvent, type EngineContext } from '../context.ts';
 import { findSnapshot, requireWhole } from './find.ts';
 import { withKnownProfiles } from './known-profiles.ts';
 import type { SnapshotRecord, SnapshotSettings } from './record.ts';
 import { changeOf } from './root.ts';
+import { whileStopped } from './while-stopped.ts';
 
 /**
  * Who a container is and what it is connected to stays: name, addresses, networks, what is mounted in it and given to it; so does the size of its disk. All else is as it was.
@@ -51,25 +49,14 @@ export async function restoreSnapshot(
   { restart = false }: { readonly restart?: boolean },
 ): Promise<void> {
   const container = context.table.find(ref);
-  const { id } = container.record;
   const snapshot = findSnapshot(context, container.record, name);
   requireWhole(context, container.record, snapshot);
-  let ran = false;
-  for (;;) {
-    if (isActive(container.record.state.status)) {
-      if (!restart) throw isRunning(container, snapshot);
-      ran = true;
-      await stopContainer(context, id, {});
-    }
-    if (await context.queues.run(id, () => restoreEnded(context, container, snapshot.id))) break;
-  }
-  if (ran) await startContainer(context, id);
+  await whileStopped(context, container, restart ? null : isRunning(container, snapshot), () =>
+    restoreEnded(context, container, snapshot.id),
+  );
 }
 
-/** false: it runs again. */
-async function restoreEnded(context: EngineContext, container: LiveContainer, snapshotId: string): Promise<boolean> {
-  if (isActive(container.record.state.status)) return false;
-  giveUpRestart(context, container);
+async function restoreEnded(context: EngineContext, container: LiveContainer, snapshotId: string): Promise<void> {
   const { record } = container;
   // It may have been removed while this waited for its turn.
   const snapshot = findSnapshot(context, record, snapshotId);
@@ -87,7 +74,6 @@ async function restoreEnded(context: EngineContext, container: LiveContainer, sn
   );
   container.record = restored;
   publishContainerEvent(context, container, 'restore', { snapshot: snapshot.name });
-  return true;
 }
 
 function isRunning({ record }: LiveContainer, { name }: SnapshotRecord): OrlopError {
