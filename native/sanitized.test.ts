@@ -12,6 +12,7 @@ const suites = [
   'container',
   'attach',
   'failing-plan',
+  'carrier',
   'furnish',
   'skeleton',
   'isolation',

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "carry.h"
 #include "guard.h"
 #include "init.h"
 #include "monitor.h"
@@ -22,7 +23,7 @@ static int version_main(void) {
 }
 
 static int usage_main(void) {
-  static const char usage[] = "usage: bosun monitor | create | init -- PROGRAM [ARGUMENT...] | version\n";
+  static const char usage[] = "usage: bosun monitor | create | carry | init -- PROGRAM [ARGUMENT...] | version\n";
   os_write_all(2, usage, sizeof usage - 1);
   return 2;
 }
@@ -30,9 +31,11 @@ static int usage_main(void) {
 int main(int argc, char **argv, char **env) {
   /* Large, and mostly never touched: in static storage only pages that are used cost anything. */
   static struct monitor monitor;
+  static struct carrier carrier;
   const char *role = argc > 1 ? argv[1] : "";
   bool one_shot = strcmp(role, "create") == 0;
   if (one_shot || strcmp(role, "monitor") == 0) return guard_executable(argv, env) < 0 ? 1 : monitor_main(&monitor, one_shot);
+  if (strcmp(role, "carry") == 0) return guard_executable(argv, env) < 0 ? 1 : carry_main(&carrier);
   if (strcmp(role, "version") == 0) return version_main();
   if (strcmp(role, "init") != 0) return usage_main();
   int first = argc > 2 && strcmp(argv[2], "--") == 0 ? 3 : 2;

@@ -196,7 +196,7 @@ static napi_value connect_unix(napi_env env, napi_callback_info info) {
 typedef int attach(int socket, const struct sockaddr *address, socklen_t size);
 
 /* sd_notify(3): a first '@' stands for the NUL of an abstract name. */
-static napi_value open_datagram(napi_env env, napi_callback_info info, const char *name, attach *attach) {
+static napi_value open_unix(napi_env env, napi_callback_info info, int type, const char *name, attach *attach) {
   struct call call = call_begin(env, info, name, 1);
   struct path path;
   path_at(&call, 0, &path);
@@ -209,7 +209,7 @@ static napi_value open_datagram(napi_env env, napi_callback_info info, const cha
     size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(address.sun_path));
     address.sun_path[0] = '\0';
   }
-  if (error == 0 && (opened = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) < 0) error = errno;
+  if (error == 0 && (opened = socket(AF_UNIX, type | SOCK_CLOEXEC, 0)) < 0) error = errno;
   if (error == 0 && attach(opened, (struct sockaddr *)&address, size) < 0) error = errno;
   if (directory >= 0) close(directory);
   if (error == 0) return from_integer(env, opened);
@@ -217,9 +217,11 @@ static napi_value open_datagram(napi_env env, napi_callback_info info, const cha
   return throw_errno(&call, error, path.text);
 }
 
-static napi_value connect_datagram(napi_env env, napi_callback_info info) { return open_datagram(env, info, "connect", connect); }
+static napi_value connect_datagram(napi_env env, napi_callback_info info) { return open_unix(env, info, SOCK_DGRAM, "connect", connect); }
 
-static napi_value bind_datagram(napi_env env, napi_callback_info info) { return open_datagram(env, info, "bind", bind); }
+static napi_value bind_datagram(napi_env env, napi_callback_info info) { return open_unix(env, info, SOCK_DGRAM, "bind", bind); }
+
+static napi_value bind_stream(napi_env env, napi_callback_info info) { return open_unix(env, info, SOCK_STREAM, "bind", bind); }
 
 const struct method socket_methods[] = {{"socketPair", socket_pair},
                                         {"sendDescriptors", send_descriptors},
@@ -227,4 +229,5 @@ const struct method socket_methods[] = {{"socketPair", socket_pair},
                                         {"connectUnix", connect_unix},
                                         {"connectDatagram", connect_datagram},
                                         {"bindDatagram", bind_datagram},
+                                        {"bindStream", bind_stream},
                                         {NULL, NULL}};

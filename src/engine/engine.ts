@@ -26,6 +26,7 @@ import { viewOf } from './container/view.ts';
 import { waitFor } from './container/wait.ts';
 import { nowNs, publishContainerEvent, saveRecord, type EngineContext, type EngineOptions } from './context.ts';
 import { createDeviceVerbs } from './devices/change.ts';
+import { leaveProxies } from './devices/proxy.ts';
 import { filterEvents } from './event-filter.ts';
 import { createEventBus } from './events.ts';
 import { createExecs } from './exec/sessions.ts';
@@ -172,6 +173,7 @@ function closeConnections(containers: readonly LiveContainer[]): void {
     const { connection } = container;
     container.connection = null;
     connection?.close();
+    leaveProxies(container);
     if (container.restartTimer !== null) clearTimeout(container.restartTimer);
     stopHealthWatch(container);
   }

@@ -11,6 +11,7 @@ import { removeWhole } from './container/remove.ts';
 import { resumePause } from './container/stop.ts';
 import type { LiveContainer } from './container/table.ts';
 import { saveState, type EngineContext } from './context.ts';
+import { resumeProxies } from './devices/proxy.ts';
 import { lxcfsCgroup } from './lxcfs/keeper.ts';
 import { settleSettings } from './settings/change.ts';
 import { watchHealth } from './health/watch.ts';
@@ -40,6 +41,7 @@ export async function recoverContainers(context: EngineContext): Promise<void> {
   for (const container of containers) await resumeNetwork(context, container, resumePorts);
   await reconcileNetworks(context);
   await Promise.all(containers.map((container) => resumeNetwork(context, container, refreshNames)));
+  await Promise.all(containers.map((container) => resumeNetwork(context, container, resumeProxies)));
   for (const container of context.table.all()) await settleSettings(context, container);
 }
 

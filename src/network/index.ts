@@ -11,6 +11,7 @@ export {
   type NetworksOptions,
 } from './types.ts';
 export type { Ports, PortWish, PublishedPort } from './ports/types.ts';
+export { addressToBytes, parseAddress } from './addresses.ts';
 export { openNetworks } from './networks.ts';
 export { formatHosts, replaceLinkedHosts, replaceOwnHosts, type HostsOptions, type LinkedHost, type OwnHost } from './hosts-file.ts';
 export { planResolvConf, readHostResolvConf, type ResolvConfPlace, type ResolvConfPlan, type ResolvConfWishes } from './resolv-conf.ts';

@@ -74,6 +74,8 @@ export interface Addon {
   connectDatagram(path: string): number;
   /** Makes a unix datagram socket that others send to at `path`. */
   bindDatagram(path: string): number;
+  /** Makes a unix stream socket at `path`, which may exceed the 107 bytes of sun_path. It does not listen yet. */
+  bindStream(path: string): number;
 
   // Files, below a directory descriptor
   /** openat2(2), repeated while a racing rename makes it answer EAGAIN. resolve: RESOLVE_* bits; mode is 0 unless the call creates. */

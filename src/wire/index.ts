@@ -49,4 +49,5 @@ export {
   parseSeconds,
   parseSize,
 } from './settings/values.ts';
+export { parseProxy, type ProxyDevice, type ProxyEnd } from './settings/proxies.ts';
 export { checkDevice, type DeviceConfig, type DeviceMap, type DevicesBody, type DeviceType, deviceTypes } from './settings/devices.ts';

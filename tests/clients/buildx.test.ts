@@ -204,8 +204,7 @@ describe("builds by BuildKit's clients", { skip: reason }, () => {
         await doomed.ended;
         assert.equal((await lasting.ended).code, 0);
         assert.match(lasting.heard.stderr, /^#\d+ [\d.]+ over$/m);
-        for (const deadline = Date.now() + 20_000; isSleeping(long); await delay(50))
-          assert.ok(Date.now() < deadline, 'the step goes on');
+        for (const deadline = Date.now() + 20_000; isSleeping(long); await delay(50)) assert.ok(Date.now() < deadline, 'the step goes on');
       });
     }
 

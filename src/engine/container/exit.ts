@@ -3,6 +3,7 @@ import { openCgroup } from '#runtime';
 import { readExitRecord, type ExitRecord, type MonitorConnection } from '#sys';
 import { requestOf } from '#system';
 import { nowNs, passState, publishContainerEvent, saveState, type EngineContext } from '../context.ts';
+import { closeProxies } from '../devices/proxy.ts';
 import { detachPlaces } from '../network/attachment.ts';
 import { stopHealthWatch } from '../health/watch.ts';
 import { followLog } from '../logs/container-log.ts';
@@ -102,6 +103,7 @@ export async function recordExit(context: EngineContext, container: LiveContaine
 /** Gives back the cgroup, the network link and the id range. What is stuck is reported, keeps its ids, and is left for the next engine's sweep. */
 export async function releaseRun(context: EngineContext, container: LiveContainer): Promise<void> {
   const { run, name } = container.record;
+  await closeProxies(context, container);
   await detachPlaces(context, container);
   await releaseMounts(context, container.record);
   if (run === null) return;

@@ -9,6 +9,7 @@ import { join } from 'node:path';
  *     logs/                  output, written by the monitor (../logs/row.ts)
  *     monitor/               control.sock, attach.sock, exit (native/README.md)
  *     devices/               nodes of devices that were asked for, made at each start
+ *     proxies/               where the carriers of its proxy devices answer
  *     hosts hostname resolv.conf   bound over /etc of the container
  */
 export interface ContainerFiles {
@@ -17,6 +18,7 @@ export interface ContainerFiles {
   readonly logs: string;
   readonly log: string;
   readonly devices: string;
+  readonly proxies: string;
   readonly hosts: string;
   readonly hostname: string;
   readonly resolvConf: string;
@@ -30,6 +32,7 @@ export function containerFiles(dataRoot: string, id: string): ContainerFiles {
     logs: join(directory, 'logs'),
     log: join(directory, 'logs', 'container.log'),
     devices: join(directory, 'devices'),
+    proxies: join(directory, 'proxies'),
     hosts: join(directory, 'hosts'),
     hostname: join(directory, 'hostname'),
     resolvConf: join(directory, 'resolv.conf'),

@@ -12,6 +12,7 @@ export function createLive(dataRoot: string, record: ContainerRecord): LiveConta
     waitingClients: [],
     onExit: new Set(),
     onRemove: new Set(),
+    proxies: new Map(),
     stopping: false,
     packer: null,
     health: null,

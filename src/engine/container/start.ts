@@ -16,6 +16,7 @@ import {
 import { nowNs, publishContainerEvent, saveRecord, saveState, type EngineContext } from '../context.ts';
 import type { GivenDevice } from '../devices/gather.ts';
 import { deviceMounts, openDeviceNodes } from '../devices/nodes.ts';
+import { openProxies } from '../devices/proxy.ts';
 import { planDevices } from '../devices/plan.ts';
 import { attachPlaces, detachPlaces, prepareNames, refreshLinkers, serveNames } from '../network/attachment.ts';
 import { linkVariables } from '../network/links.ts';
@@ -171,6 +172,8 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
     ...(log === null ? {} : { log }),
     ...(filter === null ? {} : { seccomp: filter }),
   });
+  undo.defer(() => ready.cgroup.killAll());
+  await openProxies(context, container, { pid: started.pid, range: ready.idRange }, undo);
   undo.move();
   settleStart(context, container, started, startedAtNs);
 }

@@ -1,5 +1,5 @@
 import { OrlopError } from '#errors';
-import type { MonitorConnection } from '#sys';
+import type { CarrierConnection, MonitorConnection } from '#sys';
 import type { ContainerId, ExecId } from '../model.ts';
 import type { HealthWatch } from '../health/watch.ts';
 import type { LogPacker } from '../logs/packer.ts';
@@ -25,6 +25,8 @@ export interface LiveContainer {
   readonly onExit: Set<() => void>;
   /** Called once when it is gone. */
   readonly onRemove: Set<() => void>;
+  /** Of its proxy devices, by name: what carries them. */
+  readonly proxies: Map<string, CarrierConnection>;
   /** A stop was asked for: the end that follows is no failure. */
   stopping: boolean;
   /** null: nothing of its log is to be packed. */

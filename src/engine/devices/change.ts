@@ -3,6 +3,7 @@ import { checkDevice, type DeviceConfig, type DeviceMap, type DevicesBody } from
 import type { ContainerRecord } from '../container/record.ts';
 import type { LiveContainer } from '../container/table.ts';
 import { publishContainerEvent, saveRecord, type EngineContext } from '../context.ts';
+import { followWishes } from '../network/ports.ts';
 import { findProfiles } from '../settings/profiles.ts';
 import { checkDevices, exchangeDevices, onTheWay, releaseVolumes, settled } from './exchange.ts';
 import { ownDevices, planNamed, withNamed } from './named.ts';
@@ -34,6 +35,7 @@ async function exchangeOrUndo(
   try {
     await using undo = new AsyncDisposableStack();
     await exchangeDevices(context, container, { before, after, undo });
+    await followWishes(context, container, { before, after, undo });
     undo.move();
   } catch (error) {
     saveRecord(context, container, { ...before, ports: container.record.ports });

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { isOrlopError, OrlopError } from '#errors';
-import type { DeviceConfig, DeviceMap, EndpointWishes } from '#wire';
+import { parseProxy, type DeviceConfig, type DeviceMap, type EndpointWishes, type ProxyDevice } from '#wire';
 import { isActive, type ContainerRecord } from '../container/record.ts';
 import type { LiveContainer } from '../container/table.ts';
 import type { EngineContext } from '../context.ts';
@@ -8,8 +8,10 @@ import { connectInQueue, disconnectInQueue } from '../network/connect.ts';
 import { isClosed, type NetworkPlace } from '../network/mode.ts';
 import { bindSourceMissing } from '../volume/source-mounts.ts';
 import { gatherDevices } from './gather.ts';
+import { parseAddress } from '#network';
 import { differenceOf, partsOf, type DeviceParts } from './named.ts';
 import { isPlugged, plugIn, unplug } from './plug.ts';
+import { closeProxy, isCarried, openProxy, placeOfRunning } from './proxy.ts';
 
 /** From the devices that a container has to those that it is to have. */
 interface Exchange {
@@ -52,6 +54,7 @@ async function bring(
   config: DeviceConfig,
 ): Promise<void> {
   if (config['type'] === 'nic') return enter(context, container, config);
+  if (config['type'] === 'proxy') return carry(context, container, record, device, config);
   const parts = planParts(context, device, config);
   await makeVolumes(context, parts);
   if (isActive(record.state.status)) await plugIn(context, container, record, parts);
@@ -65,6 +68,10 @@ async function take(
   config: DeviceConfig,
 ): Promise<void> {
   if (config['type'] === 'nic') return leave(context, container, config);
+  if (config['type'] === 'proxy') {
+    const place = isActive(record.state.status) ? placeOfRunning(record) : null;
+    return closeProxy(context, container, place, device, parseProxy(device, config));
+  }
   if (isActive(record.state.status)) await unplug(context, record, planParts(context, device, config));
 }
 
@@ -76,12 +83,27 @@ export async function settleDevices(context: EngineContext, container: LiveConta
   const { record } = container;
   for (const [device, config] of Object.entries(record.leaving ?? {})) await take(context, container, record, device, config);
   for (const [device, config] of Object.entries(record.request.namedDevices ?? {})) {
-    const isThere =
-      config['type'] === 'nic'
-        ? context.networks.endpoints(record.id).some(({ network }) => network === config['network'])
-        : isActive(record.state.status) && isPlugged(record, planParts(context, device, config));
-    if (!isThere) await bring(context, container, record, device, config);
+    if (!isThere(context, container, device, config)) await bring(context, container, record, device, config);
   }
+}
+
+function isThere(context: EngineContext, container: LiveContainer, device: string, config: DeviceConfig): boolean {
+  const { record } = container;
+  if (config['type'] === 'nic') return context.networks.endpoints(record.id).some(({ network }) => network === config['network']);
+  if (!isActive(record.state.status)) return false;
+  return config['type'] === 'proxy' ? isCarried(context, container, device) : isPlugged(record, planParts(context, device, config));
+}
+
+async function carry(
+  context: EngineContext,
+  container: LiveContainer,
+  record: ContainerRecord,
+  device: string,
+  config: DeviceConfig,
+): Promise<void> {
+  const proxy = parseProxy(device, config);
+  // What is published goes with the ports.
+  if (!proxy.nat && isActive(record.state.status)) await openProxy(context, container, placeOfRunning(record), device, proxy);
 }
 
 /** Volumes that nothing of the container's mounts any more. */
@@ -97,6 +119,7 @@ export function checkDevices(context: EngineContext, before: ContainerRecord, af
   const { gone, come } = differenceOf(before, after);
   for (const [device, config] of Object.entries(come)) {
     if (config['type'] === 'nic') checkPlace(context, after, device, config, gone);
+    else if (config['type'] === 'proxy') checkProxy(after, device, parseProxy(device, config));
     else checkKind(context, device, config, planParts(context, device, config));
   }
 }
@@ -146,6 +169,13 @@ function checkPlace(
   const leaves = Object.values(gone).some((config) => config['type'] === 'nic' && config['network'] === name);
   if (leaves || !context.networks.endpoints(record.id).some((place) => place.network === name)) return;
   throw new OrlopError('conflict', 'DEVICE_PLACE', `device ${device}: container ${record.name} is in network ${name} already`);
+}
+
+function checkProxy(record: ContainerRecord, device: string, { listen, connect, nat }: ProxyDevice): void {
+  for (const end of [listen, connect])
+    if (end.protocol !== 'unix' && parseAddress(end.address) === null) throw invalid(device, `${end.address} is no address`);
+  if (nat && (isClosed(record.network) || record.network.startsWith('container:')))
+    throw invalid(device, `nat needs a network that leads out, and container ${record.name} has ${record.network}`);
 }
 
 function checkKind({ addon }: EngineContext, device: string, { type }: DeviceConfig, { mounts, nodes }: DeviceParts): void {

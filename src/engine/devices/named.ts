@@ -24,6 +24,7 @@ export function partsOf(device: string, config: DeviceConfig, volumePath: (name:
       return { mounts: [{ type: 'volume', source, ...mount, ...(hostPath === null ? {} : { hostPath }) }], nodes: [] };
     }
     case 'nic':
+    case 'proxy':
     case 'none':
       return { mounts: [], nodes: [] };
     default:

@@ -1,6 +1,7 @@
 import { OrlopError } from '#errors';
 import type { Endpoint } from '#network';
 import { isActive, type ContainerRecord } from '../container/record.ts';
+import { parseProxy, type DeviceConfig } from '#wire';
 import type { LiveContainer } from '../container/table.ts';
 import { saveRecord, type EngineContext } from '../context.ts';
 import type { PortChange, PortProtocol, PortSelection, PortWish, PublishedPort } from '../model.ts';
@@ -9,11 +10,26 @@ import { isWired } from './places.ts';
 
 /** All that a container asks for on the host: what was named, and with `publishAll` the exposed ports that were not. Pure. */
 export function portWishesOf(record: Pick<ContainerRecord, 'request' | 'exposedPorts' | 'network'>): PortWish[] {
-  const { ports = [], publishAll } = record.request;
+  const { publishAll } = record.request;
   if (isClosed(record.network)) return [];
-  if (publishAll !== true) return [...ports];
+  const ports = [...(record.request.ports ?? []), ...Object.entries(record.request.namedDevices ?? {}).flatMap(wishesOfDevice)];
+  if (publishAll !== true) return ports;
   const named = new Set(ports.map(({ containerPort, protocol }) => `${containerPort}/${protocol}`));
   return [...ports, ...record.exposedPorts.filter((port) => !named.has(port)).map(parseExposedPort)];
+}
+
+/** A proxy with `nat` is published ports. */
+function wishesOfDevice([device, config]: readonly [string, DeviceConfig]): PortWish[] {
+  if (config['type'] !== 'proxy') return [];
+  const { nat, listen, connect } = parseProxy(device, config);
+  if (!nat || listen.protocol === 'unix' || connect.protocol === 'unix') return [];
+  const { protocol, address } = listen;
+  return listen.ports.map((port, at) => ({
+    containerPort: connect.ports[at] ?? connect.ports[0] ?? port,
+    protocol,
+    hostAddress: address,
+    hostPort: { first: port, last: port },
+  }));
 }
 
 function parseExposedPort(text: string): PortWish {
@@ -107,6 +123,22 @@ export async function exchangePorts(
     throw error;
   }
   return wanted;
+}
+
+/** From what one record wishes to what another does, at once. Answers nothing: `container.record` has the ports, to be written down. */
+export async function followWishes(
+  context: EngineContext,
+  container: LiveContainer,
+  { before, after, undo }: { readonly before: ContainerRecord; readonly after: ContainerRecord; readonly undo: AsyncDisposableStack },
+): Promise<void> {
+  if (!isActive(after.state.status) || JSON.stringify(portWishesOf(before)) === JSON.stringify(portWishesOf(after))) return;
+  const old = container.record.ports;
+  const ports = await exchangePorts(context, container, portWishesOf(after));
+  container.record = { ...container.record, ports };
+  undo.defer(async () => {
+    const back = await exchangePorts(context, container, portWishesOf(before));
+    container.record = { ...container.record, ports: back.length === 0 ? old : back };
+  });
 }
 
 /** Which published ports stay, and which wishes have none yet. Pure. */

@@ -18,7 +18,7 @@ import { publishContainerEvent, saveRecord, type EngineContext } from '../contex
 import type { CreateRequest } from '../model.ts';
 import { isClosed } from '../network/mode.ts';
 import { linkRatesOf } from '../network/rates.ts';
-import { exchangePorts, portWishesOf } from '../network/ports.ts';
+import { exchangePorts, followWishes, portWishesOf } from '../network/ports.ts';
 import { findBlockDevice } from '../spec/devices.ts';
 import { planLimits } from '../spec/plan-limits.ts';
 import { checkDevices, exchangeDevices, onTheWay, releaseVolumes, settled, settleDevices } from '../devices/exchange.ts';
@@ -193,14 +193,7 @@ async function applyLive(context: EngineContext, container: LiveContainer, { bef
     undo.defer(() => context.networks.shape(before.id, linkRatesOf(before)));
     context.networks.shape(after.id, linkRatesOf(after));
   }
-  if (JSON.stringify(before.request.ports ?? []) === JSON.stringify(after.request.ports ?? [])) return;
-  const old = container.record.ports;
-  const ports = await exchangePorts(context, container, portWishesOf(after));
-  container.record = { ...container.record, ports };
-  undo.defer(async () => {
-    const back = await exchangePorts(context, container, portWishesOf(before));
-    container.record = { ...container.record, ports: back.length === 0 ? old : back };
-  });
+  await followWishes(context, container, { before, after, undo });
 }
 
 function applyLimits(

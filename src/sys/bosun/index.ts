@@ -1,3 +1,12 @@
+export {
+  type CarrierConnection,
+  type CarrierOptions,
+  type CarrierPair,
+  type CarrierState,
+  type CarrierTarget,
+  connectCarrier,
+  spawnCarrier,
+} from './carrier.ts';
 export { type MonitorConnection } from './connection.ts';
 export { openBosun, type BosunExecutable } from './executable.ts';
 export { parseExitRecord, prepareMonitorDirectory, readExitRecord } from './exit-record.ts';

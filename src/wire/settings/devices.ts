@@ -1,5 +1,6 @@
 import { OrlopError } from '#errors';
 import { checkMountTarget } from '../mount-wishes.ts';
+import { parseProxy, proxyKeys } from './proxies.ts';
 import { parseSize } from './values.ts';
 
 /** What a device is: `type`, and what that type takes. */
@@ -49,6 +50,12 @@ export const deviceTypes: readonly DeviceType[] = [
   { name: 'unix-block', summary: 'A block device of the host', keys: node, required: ['source'] },
   { name: 'usb', summary: 'A device, or a directory of them, below /dev/bus/usb', keys: node, required: ['source'] },
   { name: 'gpu', summary: 'The nodes below /dev/dri, or others', keys: node, required: [] },
+  {
+    name: 'proxy',
+    summary: 'What comes to a port or socket of one side, brought to one of the other',
+    keys: proxyKeys,
+    required: ['listen', 'connect'],
+  },
   { name: 'none', summary: 'Nothing, in place of what a profile gives by this name', keys: {}, required: [] },
 ];
 
@@ -57,11 +64,6 @@ export function checkDevice(name: string, config: DeviceConfig): DeviceConfig {
   if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/.test(name))
     throw invalid(name, 'its name must be letters, digits, dots, hyphens and underscores, 63 at most');
   const { type = '' } = config;
-  if (type === 'proxy') {
-    throw new OrlopError('unimplemented', 'DEVICE_NO_PROXY', `device ${name}: there are no proxies`, {
-      hint: 'publish ports with: orlop set CONTAINER ports=8080:80; mount the directory of a unix socket as a disk',
-    });
-  }
   const known = deviceTypes.find((one) => one.name === type);
   if (known === undefined) throw invalid(name, `its type must be one of ${deviceTypes.map((one) => one.name).join(', ')}`);
   const odd = Object.keys(config).find((key) => key !== 'type' && !Object.hasOwn(known.keys, key));
@@ -69,6 +71,7 @@ export function checkDevice(name: string, config: DeviceConfig): DeviceConfig {
   const missing = known.required.find((key) => (config[key] ?? '') === '');
   if (missing !== undefined) throw invalid(name, `${type} needs ${missing}`);
   checkValues(name, config);
+  if (type === 'proxy') parseProxy(name, config);
   return config;
 }
 
