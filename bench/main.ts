@@ -1,4 +1,4 @@
-// npm run bench: the budgets, beside the peers that are here. Prints; never asserts.
+// npm run bench: the budgets, beside the peers that are here. Prints; never asserts. --markdown adds a table for a page.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -6,9 +6,16 @@ import { projectRoot } from '../scripts/rooms.ts';
 import { cases } from './cases.ts';
 import { openEngine, prepareRootTar } from './engine.ts';
 import { findEngines, findRuntimes, ourEngine } from './peers.ts';
-import { formatRows, type Row } from './samples.ts';
+import { formatMarkdown, formatRows, type Row } from './samples.ts';
+import { describeSurroundings } from './surroundings.ts';
 
-const { values: options } = parseArgs({ options: { rounds: { type: 'string', default: '20' }, only: { type: 'string', default: '' } } });
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '20' },
+    only: { type: 'string', default: '' },
+    markdown: { type: 'boolean', default: false },
+  },
+});
 const rounds = Number(options.rounds);
 const wanted = options.only.split(',').filter(Boolean);
 if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds ${options.rounds} is not a number of rounds`);
@@ -38,3 +45,4 @@ try {
   rmSync(scratch, { recursive: true, force: true });
 }
 process.stdout.write(`\n${formatRows(rows)}\n`);
+if (options.markdown) process.stdout.write(`\n${formatMarkdown(rows)}\n\nMedians of ${rounds} rounds; ${describeSurroundings()}\n`);

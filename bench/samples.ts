@@ -44,3 +44,16 @@ export function formatRows(rows: readonly Row[]): string {
     )
     .join('\n');
 }
+
+/** The medians as a table in Markdown: what was done, ours, and the others' with how many times ours that is. */
+export function formatMarkdown(rows: readonly Row[]): string {
+  const lines = rows.map(({ work, unit, series: [ours, ...others] }) => {
+    const own = quantile(ours?.values ?? [], 0.5);
+    const beside = others.map(({ who, values }) => {
+      const median = quantile(values, 0.5);
+      return `${who} ${number(median)} (${(median / own).toFixed(1)}×)`;
+    });
+    return `| ${work} | **${number(own)} ${unit}** | ${beside.join(', ')} |`;
+  });
+  return ['| | Orlop | others |', '|---|---|---|', ...lines].join('\n');
+}

@@ -1,21 +1,9 @@
 import assert from 'node:assert/strict';
-import { lookup } from 'node:dns/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { whyNoMirror } from './debian-mirror.ts';
 import { projectRoot, startEngine, whyNot, type TestEngine } from './harness.ts';
-
-const mirror = 'deb.debian.org';
-
-async function whyNoMirror(): Promise<string | false> {
-  try {
-    await lookup(mirror);
-    const answer = await fetch(`http://${mirror}/debian/dists/trixie/InRelease`, { method: 'HEAD', signal: AbortSignal.timeout(10_000) });
-    return answer.ok ? false : `${mirror} answers ${answer.status}`;
-  } catch {
-    return `${mirror} cannot be reached`;
-  }
-}
 
 describe('examples of builds', { skip: whyNot() || (await whyNoMirror()) }, () => {
   let engine: TestEngine;
