@@ -1,23 +1,28 @@
-import type {
-  DockerContainer,
-  DockerContainerSummary,
-  DockerCreateBody,
-  DockerCreated,
-  DockerHostConfig,
-  DockerStats,
-  DockerTop,
-  DockerWait,
-  Frame,
-  WaitCondition,
+import {
+  killedHeader,
+  type BootBody,
+  type BootView,
+  type DockerContainer,
+  type DockerContainerSummary,
+  type DockerCreateBody,
+  type DockerCreated,
+  type DockerHostConfig,
+  type DockerStats,
+  type DockerTop,
+  type DockerWait,
+  type Frame,
+  type WaitCondition,
 } from '#wire';
 import { readJson, readLines, readText } from './answers.ts';
 import { openProcessStream, readFrames, type ProcessStream } from './process-stream.ts';
-import type { Transport } from './transport/transport.ts';
+import type { Answer, Transport } from './transport/transport.ts';
 
 export interface StopOptions {
   /** Seconds before KILL; -1: never. */
   readonly timeoutS?: number | undefined;
   readonly signal?: string | undefined;
+  /** Called with the seconds that were waited when it had to be killed. */
+  readonly onKilled?: ((timeoutS: number) => void) | undefined;
 }
 
 export interface AttachOptions {
@@ -65,6 +70,10 @@ export interface ContainersClient {
   /** false: it was not running. */
   stop(ref: string, options?: StopOptions): Promise<boolean>;
   restart(ref: string, options?: StopOptions): Promise<void>;
+  /**
+   * Resolves when a machine that runs is up, with how; null when its init cannot be asked. failed-precondition when it ends before, deadline-exceeded when the time is over: the hint has its last words.
+   */
+  awaitBoot(ref: string, options: { timeoutMs: number; signal?: AbortSignal }): Promise<BootView | null>;
   kill(ref: string, signal?: string): Promise<void>;
   pause(ref: string): Promise<void>;
   unpause(ref: string): Promise<void>;
@@ -93,12 +102,17 @@ export interface ContainersClient {
 
 export function createContainersClient(transport: Transport): ContainersClient {
   const at = (ref: string, rest = ''): string => `/containers/${encodeURIComponent(ref)}${rest}`;
-  const act = async (ref: string, verb: string, query: Record<string, string | number | undefined> = {}): Promise<number> => {
+  const act = async (ref: string, verb: string, query: Record<string, string | number | undefined> = {}): Promise<Answer> => {
     const answer = await transport.request({ method: 'POST', path: at(ref, `/${verb}`), query });
     await readText(answer);
-    return answer.status;
+    return answer;
   };
-  const stopQuery = ({ timeoutS, signal }: StopOptions): Record<string, string | number | undefined> => ({ t: timeoutS, signal });
+  const end = async (ref: string, verb: 'stop' | 'restart', { timeoutS, signal, onKilled }: StopOptions): Promise<number> => {
+    const { status, headers } = await act(ref, verb, { t: timeoutS, signal });
+    const killedAfter = headers.get(killedHeader);
+    if (killedAfter !== undefined) onKilled?.(Number(killedAfter));
+    return status;
+  };
   const expectExit: ContainersClient['expectExit'] = async (ref, { condition, signal }) => {
     const answer = await transport.request({
       method: 'POST',
@@ -114,9 +128,14 @@ export function createContainersClient(transport: Transport): ContainersClient {
   return {
     create: async (body, name, platform) =>
       readJson(await transport.request({ method: 'POST', path: '/containers/create', query: { name, platform }, json: body })),
-    start: async (ref) => (await act(ref, 'start')) !== 304,
-    stop: async (ref, options = {}) => (await act(ref, 'stop', stopQuery(options))) !== 304,
-    restart: async (ref, options = {}) => void (await act(ref, 'restart', stopQuery(options))),
+    start: async (ref) => (await act(ref, 'start')).status !== 304,
+    stop: async (ref, options = {}) => (await end(ref, 'stop', options)) !== 304,
+    restart: async (ref, options = {}) => void (await end(ref, 'restart', options)),
+    awaitBoot: async (ref, { timeoutMs, signal }) => {
+      const path = `/orlop/v1${at(ref, '/await-boot')}`;
+      const options = signal === undefined ? {} : { signal };
+      return (await readJson<BootBody>(await transport.request({ method: 'POST', path, json: { timeoutMs }, ...options }))).boot;
+    },
     kill: async (ref, signal) => void (await act(ref, 'kill', { signal })),
     pause: async (ref) => void (await act(ref, 'pause')),
     unpause: async (ref) => void (await act(ref, 'unpause')),

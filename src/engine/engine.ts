@@ -48,6 +48,8 @@ import { removeLink } from './network/remove-link.ts';
 import { createNetworkVerbs } from './network/networks.ts';
 import { changePorts } from './network/ports.ts';
 import { endpointViewsOf } from './network/view.ts';
+import { awaitBoot } from './system/await-boot.ts';
+import { bootViewOf, stopBootWatch } from './system/boot.ts';
 import { diskView, pruneContainers, pruneImages } from './system/disk.ts';
 import { examineHost } from './system/doctor.ts';
 import { launchSystem } from './system/launch.ts';
@@ -176,6 +178,7 @@ function closeConnections(containers: readonly LiveContainer[]): void {
     leaveProxies(container);
     if (container.restartTimer !== null) clearTimeout(container.restartTimer);
     stopHealthWatch(container);
+    stopBootWatch(container);
   }
 }
 
@@ -187,7 +190,8 @@ function containersOf(context: EngineContext): Engine['containers'] {
     const owner = hostFilesOwner(context, container.record);
     const hostFiles = owner === null ? {} : { hostFiles: owner.files };
     const health = container.health === null ? {} : { health: container.health.view };
-    const shown = { endpoints, links, linkNames: named.get(id) ?? [] };
+    const boot = bootViewOf(container);
+    const shown = { endpoints, links, linkNames: named.get(id) ?? [], ...(boot === null ? {} : { boot }) };
     return viewOf(container.record, { files: container.files, ...hostFiles, ...health, execIds: [...container.execs], ...shown });
   };
   return {
@@ -200,6 +204,7 @@ function containersOf(context: EngineContext): Engine['containers'] {
     unpause: (ref) => unpauseContainer(context, ref),
     rename: (ref, name) => renameContainer(context, ref, name),
     remove: (ref, options) => removeContainer(context, ref, options),
+    awaitBoot: (ref, timeoutMs, signal) => awaitBoot(context, ref, { timeoutMs, signal }),
     wait: (ref, condition, signal) => waitFor(context, ref, condition, signal),
     removeLink: (ref) => removeLink(context, ref),
     list(filter) {

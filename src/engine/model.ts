@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type {
+  BootView,
   BuildOverrides,
   CommitRequest,
   ContainerChange,
@@ -33,6 +34,7 @@ import type {
   RegistryLogin,
   RemoteImageView,
   SearchHitView,
+  StopRequest,
   StoreCheck,
   TemplateView,
   VolumeRequest,
@@ -143,8 +145,8 @@ export interface Engine extends AsyncDisposable {
     /** false: it was running already. */
     start(ref: string): Promise<boolean>;
     /** Signal, then KILL after the timeout (seconds; -1: never). false: it was not running. */
-    stop(ref: string, options: { timeoutS?: number; signal?: string }): Promise<boolean>;
-    restart(ref: string, options: { timeoutS?: number; signal?: string }): Promise<void>;
+    stop(ref: string, options: StopRequest): Promise<boolean>;
+    restart(ref: string, options: StopRequest): Promise<void>;
     /** Signal name or number as text; conflict when it is not running. */
     kill(ref: string, signal: string): Promise<void>;
     pause(ref: string): Promise<void>;
@@ -157,6 +159,11 @@ export interface Engine extends AsyncDisposable {
     /** `web/alias`: the one link that calls a container so. Its containers stay. */
     removeLink(ref: string): Promise<void>;
     wait(ref: string, condition: WaitCondition, signal: AbortSignal): Promise<ExitFacts>;
+    /**
+     * Resolves when a machine that runs is up, with how; null: its init cannot be asked, or it is no machine. Fails with failed-precondition when it ends before, deadline-exceeded when the time
+     * is over, and with the last lines of its console in the hint.
+     */
+    awaitBoot(ref: string, timeoutMs: number, signal: AbortSignal): Promise<BootView | null>;
     list(filter: ContainerFilter): ContainerView[];
     inspect(ref: string): ContainerView;
     /** A running container, or a created one: then the stream joins at its start and misses nothing. */

@@ -15,6 +15,7 @@ import { resumeProxies } from './devices/proxy.ts';
 import { lxcfsCgroup } from './lxcfs/keeper.ts';
 import { settleSettings } from './settings/change.ts';
 import { watchHealth } from './health/watch.ts';
+import { watchBoot } from './system/boot.ts';
 import { recoverVolumes } from './volume/recover-volumes.ts';
 import { refreshNames, resumePorts } from './network/attachment.ts';
 
@@ -104,6 +105,7 @@ async function recoverContainer(context: EngineContext, container: LiveContainer
     // A snapshot that was cut off has left it frozen.
     if (container.record.state.status === 'running') await openCgroup(context.cgroups, record.run.cgroup).thaw();
     watchHealth(context, container);
+    watchBoot(context, container);
     // A process that still waits for its start belongs to a start that was cut off.
     if (status.state !== 'running') connection.signal(9);
     await resumePause(context, container);

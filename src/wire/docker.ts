@@ -1,6 +1,7 @@
 import type { DockerHostConfig } from './docker-host-config.ts';
 import type { DockerEndpointIpam, DockerEndpointWishes, DockerPort, DockerPortMap } from './docker-networks.ts';
 import type { ErrorBody } from './error-body.ts';
+import type { BootView } from './health.ts';
 import type { DockerMountPoint } from './volumes.ts';
 
 /**
@@ -104,6 +105,8 @@ export interface DockerContainerState {
   Error: string;
   StartedAt: string;
   FinishedAt: string;
+  /** Only Orlop has it: how far a machine is. */
+  Boot?: BootView;
   Health?: { Status: string; FailingStreak: number; Log: { Start: string; End: string; ExitCode: number; Output: string }[] };
 }
 

@@ -41,3 +41,12 @@ export function toDockerHealthcheck(check: HealthCheck): DockerHealthcheck {
     ...(retries === undefined ? {} : { Retries: retries }),
   };
 }
+
+/** How far a machine is: `booting`; up, `running` or with a unit that failed `degraded`; `stopping`. */
+export type BootView = 'booting' | 'running' | 'degraded' | 'stopping';
+
+/** `POST /orlop/v1/containers/{id}/await-boot` */
+export interface BootBody {
+  /** null: nobody can tell. */
+  readonly boot: BootView | null;
+}

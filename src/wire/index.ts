@@ -30,6 +30,7 @@ export type * from './files.ts';
 export type * from './leases.ts';
 export type * from './snapshots.ts';
 export { bindToLease, leaseHeader, leaseLabel } from './leases.ts';
+export { killedHeader, type StopRequest } from './stop.ts';
 export type * from './health.ts';
 export { toDockerHealthcheck } from './health.ts';
 export type * from './stats.ts';

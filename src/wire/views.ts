@@ -2,7 +2,7 @@ import type { EndpointView, EndpointWishes, NetworkMode, PortWish, PublishedPort
 import type { MountView, MountWish } from './volumes.ts';
 import type { DeviceConfig } from './settings/devices.ts';
 import type { DeviceRate, DeviceRequest, DeviceWeight, DeviceWish } from './devices.ts';
-import type { HealthCheck, HealthView, UnhealthyAction } from './health.ts';
+import type { BootView, HealthCheck, HealthView, UnhealthyAction } from './health.ts';
 
 /**
  * What the route groups and the engine say to each other: shapes only, so that an edge depends on no engine.
@@ -223,6 +223,8 @@ export interface ContainerView {
   /** As it is asked; absent: it is not. */
   readonly healthCheck?: HealthCheck;
   readonly health?: HealthView;
+  /** Of a machine that runs and whose init can be asked. */
+  readonly boot?: BootView;
 }
 
 export interface ContainerFilter {

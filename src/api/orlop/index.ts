@@ -1,4 +1,5 @@
 export type { OrlopBackend } from './backend.ts';
+export { type BootBackend, orlopBootRoutes } from './boot-routes.ts';
 export { orlopDiskLimitRoutes, type DiskLimitBackend } from './disk-limit-routes.ts';
 export { orlopExecRoutes, type ExecBackend } from './exec-routes.ts';
 export { type FileEntryBackend, orlopFileRoutes } from './file-routes.ts';

@@ -16,6 +16,10 @@ const inspectFormat: FlagSpec = { name: 'format', short: 'f', kind: 'text', help
 const inspectSize: FlagSpec = { name: 'size', short: 's', kind: 'flag', help: 'Show how much containers have written' };
 const stopTime: FlagSpec = { name: 'timeout', short: 't', kind: 'integer', help: 'Seconds before it is killed; -1 never' };
 const stopTimeAlias: FlagSpec = { name: 'time', kind: 'integer', help: '', aliasOf: 'timeout' };
+const bootWait: readonly FlagSpec[] = [
+  { name: 'wait', kind: 'flag', help: 'Until the machine is up; fails with the end of its console when it does not come up' },
+  { name: 'wait-timeout', kind: 'integer', value: 'seconds', help: 'How long (default 60)' },
+];
 const stopSignal: FlagSpec = { name: 'signal', short: 's', kind: 'text', help: 'Signal to send' };
 
 export const containerCommands: readonly CommandSpec[] = [
@@ -47,7 +51,7 @@ export const containerCommands: readonly CommandSpec[] = [
     name: 'launch',
     summary: 'Create and start system containers from a template or an image',
     usage: '[OPTIONS] TEMPLATE|IMAGE [NAME...]',
-    flags: [...sharedFlags, ...refusedSystemFlags, { name: 'quiet', short: 'q', kind: 'flag', help: 'Show no progress' }],
+    flags: [...sharedFlags, ...refusedSystemFlags, { name: 'quiet', short: 'q', kind: 'flag', help: 'Show no progress' }, ...bootWait],
     positionals: { min: 1, max: many },
     completes: ['template', 'image'],
   },
@@ -63,6 +67,7 @@ export const containerCommands: readonly CommandSpec[] = [
       { name: 'interactive', short: 'i', kind: 'flag', help: 'Attach to its STDIN' },
       detachKeys,
       sigProxy,
+      ...bootWait,
     ],
     positionals: { min: 0, max: many },
     completes: 'container',
@@ -79,7 +84,7 @@ export const containerCommands: readonly CommandSpec[] = [
     name: 'restart',
     summary: 'Stop and start containers',
     usage: '[OPTIONS] CONTAINER [CONTAINER...]',
-    flags: [{ name: 'all', kind: 'flag', help: 'All that run' }, stopTime, stopTimeAlias, stopSignal],
+    flags: [{ name: 'all', kind: 'flag', help: 'All that run' }, stopTime, stopTimeAlias, stopSignal, ...bootWait],
     positionals: { min: 0, max: many },
     completes: 'container',
   },

@@ -3,14 +3,16 @@ import type { Verb } from '../invocation.ts';
 import { write } from '../io.ts';
 import { printJson } from '../render/json.ts';
 import { createProgressView } from '../render/progress.ts';
+import { awaitMachine, readBootWait } from '../values/boot-wait.ts';
 import { readContainerOptions } from '../values/container-options.ts';
 
 /** One after the other: the first may have to build the template that the next ones use. */
 export const launch: Verb = async ({ args, io, client }) => {
   const [source = '', ...names] = args.positionals;
+  const bootWaitMs = readBootWait(args);
   const request = await readContainerOptions(args, io.env);
   const engine = await client();
-  const list: unknown[] = [];
+  const list: { name: string }[] = [];
   for (const name of names.length === 0 ? [undefined] : names) {
     using view = createProgressView(io.stderr, { quiet: args.flag('quiet') });
     const launched = await engine.launch(
@@ -21,6 +23,7 @@ export const launch: Verb = async ({ args, io, client }) => {
     list.push(launched);
     if (!args.flag('json')) await write(io.stdout, `${launched.name}\n`);
   }
+  if (bootWaitMs !== null) await Promise.all(list.map(({ name }) => awaitMachine(engine, io, name, bootWaitMs)));
   if (args.flag('json')) await printJson(io, list);
   return exitCodes.ok;
 };

@@ -5,6 +5,7 @@ import { requireTerminal } from '../terminal/require.ts';
 import { selectNamed } from '../values/selection.ts';
 import { forEach } from './each.ts';
 import { runForeground } from './foreground.ts';
+import { awaitMachine, readBootWait } from '../values/boot-wait.ts';
 import { readDetachKeys } from '../values/detach-keys.ts';
 import { proxiesSignals } from './run.ts';
 
@@ -13,12 +14,15 @@ export const start: Verb = async (invocation) => {
   const engine = await client();
   if (!args.flag('attach') && !args.flag('interactive')) {
     const refs = await selectNamed(invocation, engine, { running: false });
+    const bootWaitMs = readBootWait(args);
     const work = async (ref: string): Promise<string> => {
       await engine.containers.start(ref);
+      if (bootWaitMs !== null) await awaitMachine(engine, io, ref, bootWaitMs);
       return ref;
     };
     return forEach(invocation, work, refs);
   }
+  if (args.flag('wait')) throw usageError('--wait does not go with --attach and --interactive', command);
   if (args.flag('json')) throw usageError('--json does not go with --attach and --interactive: what the process says is not ours', command);
   if (args.flag('all') || args.positionals.length > 1) throw usageError('you cannot start and attach multiple containers at once', command);
   if (args.positionals.length === 0) throw wrongWords('"orlop start" requires at least 1 argument', command);

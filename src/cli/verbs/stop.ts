@@ -1,13 +1,14 @@
-import type { Verb } from '../invocation.ts';
+import type { StopOptions } from '#client';
+import type { Invocation, Verb } from '../invocation.ts';
+import { awaitMachine, readBootWait } from '../values/boot-wait.ts';
 import { selectNamed } from '../values/selection.ts';
 import { forEach } from './each.ts';
 
 export const stop: Verb = async (invocation) => {
   const engine = await invocation.client();
-  const options = { timeoutS: invocation.args.integer('timeout'), signal: invocation.args.text('signal') };
   const refs = await selectNamed(invocation, engine, { running: true });
   const work = async (ref: string): Promise<string> => {
-    await engine.containers.stop(ref, options);
+    await engine.containers.stop(ref, optionsFor(invocation, ref));
     return ref;
   };
   return forEach(invocation, work, refs);
@@ -15,11 +16,20 @@ export const stop: Verb = async (invocation) => {
 
 export const restart: Verb = async (invocation) => {
   const engine = await invocation.client();
-  const options = { timeoutS: invocation.args.integer('timeout'), signal: invocation.args.text('signal') };
+  const bootWaitMs = readBootWait(invocation.args);
   const refs = await selectNamed(invocation, engine, { running: true });
   const work = async (ref: string): Promise<string> => {
-    await engine.containers.restart(ref, options);
+    await engine.containers.restart(ref, optionsFor(invocation, ref));
+    if (bootWaitMs !== null) await awaitMachine(engine, invocation.io, ref, bootWaitMs);
     return ref;
   };
   return forEach(invocation, work, refs);
 };
+
+function optionsFor({ args, io }: Invocation, ref: string): StopOptions {
+  return {
+    timeoutS: args.integer('timeout'),
+    signal: args.text('signal'),
+    onKilled: (timeoutS) => void io.stderr.write(`WARNING: ${ref} did not end within ${timeoutS} s and was killed\n`),
+  };
+}

@@ -6,6 +6,7 @@ import { nowNs, passState, publishContainerEvent, saveState, type EngineContext 
 import { closeProxies } from '../devices/proxy.ts';
 import { detachPlaces } from '../network/attachment.ts';
 import { stopHealthWatch } from '../health/watch.ts';
+import { stopBootWatch } from '../system/boot.ts';
 import { followLog } from '../logs/container-log.ts';
 import { publishPlaces } from '../network/places.ts';
 import { releaseMounts } from '../volume/start-mounts.ts';
@@ -68,6 +69,7 @@ export async function recordExit(context: EngineContext, container: LiveContaine
   // A closed connection takes signals and does nothing: until the end is written down, clients still see a container that runs.
   container.connection?.close();
   stopHealthWatch(container);
+  stopBootWatch(container);
   await releaseRun(context, container);
   // A stop may have come while the run was given back.
   const { stopping } = container;

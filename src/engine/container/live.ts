@@ -16,6 +16,7 @@ export function createLive(dataRoot: string, record: ContainerRecord): LiveConta
     stopping: false,
     packer: null,
     health: null,
+    boot: null,
     hiddenEnv: [],
     restartTimer: null,
     restartDelayMs: 0,

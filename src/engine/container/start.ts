@@ -35,6 +35,7 @@ import { reportMounts } from '../lxcfs/reports.ts';
 import { openReports } from '../lxcfs/views.ts';
 import { openMounts, releaseMounts } from '../volume/start-mounts.ts';
 import { watchHealth } from '../health/watch.ts';
+import { watchBoot } from '../system/boot.ts';
 import { cgroupPathOf } from './cgroup-path.ts';
 import { followExit } from './exit.ts';
 import { openSurroundings } from './joining.ts';
@@ -194,6 +195,7 @@ function settleStart(context: EngineContext, container: LiveContainer, started: 
   container.record = { ...record, state: { ...record.state, ...state } };
   followExit(context, container, started.connection);
   watchHealth(context, container);
+  watchBoot(context, container);
   writeDownLater(context, container, container.record);
 }
 

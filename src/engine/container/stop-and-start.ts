@@ -1,9 +1,10 @@
 import type { EngineContext } from '../context.ts';
 import { startContainer } from './start.ts';
-import { stopContainer, type StopOptions } from './stop.ts';
+import type { StopRequest } from '#wire';
+import { stopContainer } from './stop.ts';
 
 /** Stops and starts, or only starts. If this engine dies between the two, the next one starts it. */
-export async function restartContainer(context: EngineContext, ref: string, options: StopOptions): Promise<void> {
+export async function restartContainer(context: EngineContext, ref: string, options: StopRequest): Promise<void> {
   await stopContainer(context, ref, { ...options, comesBack: true });
   await startContainer(context, ref);
 }

@@ -4,21 +4,17 @@ import { passState, publishContainerEvent, saveState, type EngineContext } from 
 import { endingSignal, isActive } from './record.ts';
 import { giveUpRestart } from './restart.ts';
 import { parseSignal } from '#sys';
+import type { StopRequest } from '#wire';
 import type { LiveContainer } from './table.ts';
 
 const defaultStopTimeoutS = { app: 10, system: 60 } as const;
 const sigkill = 9;
 
-export interface StopOptions {
-  readonly timeoutS?: number;
-  readonly signal?: string;
-}
-
 /** Asks the process to end; kills it when it has not within the timeout. `comesBack`: it is started next. false: it was not running. */
 export async function stopContainer(
   context: EngineContext,
   ref: string,
-  options: StopOptions & { readonly comesBack?: boolean },
+  options: StopRequest & { readonly comesBack?: boolean },
 ): Promise<boolean> {
   const container = context.table.find(ref);
   if (container.record.state.status === 'restarting' && (await giveUpRestartInTurn(context, container))) return true;
@@ -32,7 +28,10 @@ export async function stopContainer(
   sendSignal(context, container, signal);
   publishContainerEvent(context, container, 'kill', { signal: String(signal) });
   if (timeoutS < 0) await ended;
-  else if (!(await endsWithin(ended, timeoutS * 1000))) await endNow(context, container);
+  else if (!(await endsWithin(ended, timeoutS * 1000))) {
+    options.onKilled?.(timeoutS);
+    await endNow(context, container);
+  }
   publishContainerEvent(context, container, 'stop');
   return true;
 }

@@ -2,6 +2,7 @@ import { OrlopError } from '#errors';
 import type { CarrierConnection, MonitorConnection } from '#sys';
 import type { ContainerId, ExecId } from '../model.ts';
 import type { HealthWatch } from '../health/watch.ts';
+import type { BootWatch } from '../system/boot.ts';
 import type { LogPacker } from '../logs/packer.ts';
 import type { ContainerFiles } from './files.ts';
 import type { ContainerRecord } from './record.ts';
@@ -33,6 +34,8 @@ export interface LiveContainer {
   packer: LogPacker | null;
   /** null: nobody asks whether it is well. */
   health: HealthWatch | null;
+  /** null: it is no machine that runs, or its init cannot be asked. */
+  boot: BootWatch | null;
   /** `NAME=value` for its next start, written down nowhere: secrets. */
   hiddenEnv: readonly string[];
   /** Its policy starts it again when this fires. */

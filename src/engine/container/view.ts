@@ -1,4 +1,4 @@
-import type { HealthView } from '#wire';
+import type { BootView, HealthView } from '#wire';
 import { unknownHealth } from '../health/rules.ts';
 import type { ContainerView, ExecId } from '../model.ts';
 import type { ContainerRecord } from './record.ts';
@@ -18,6 +18,7 @@ export interface ViewFacts {
   /** `/web/alias`, of those that link to it. */
   readonly linkNames?: readonly string[];
   readonly health?: HealthView;
+  readonly boot?: BootView;
 }
 
 /** What clients are shown of a record. */
@@ -54,6 +55,7 @@ export function viewOf(record: ContainerRecord, facts: ViewFacts): ContainerView
     hidden: hiddenPaths(record),
     links: facts.links ?? [],
     linkNames: facts.linkNames ?? [],
+    ...(facts.boot === undefined ? {} : { boot: facts.boot }),
     ...(record.healthCheck == null ? {} : { healthCheck: record.healthCheck, health: facts.health ?? unknownHealth }),
   };
 }

@@ -13,6 +13,8 @@ interface ExecSession {
   readonly id: ExecId;
   readonly container: LiveContainer;
   readonly request: ExecRequest;
+  /** Nobody asked for it: it is in no event. */
+  readonly quiet: boolean;
   state: 'created' | 'running' | 'ended';
   /** Of its last process, also when that has ended, as Docker shows it; 0: there was none. */
   pid: number;
@@ -72,11 +74,12 @@ async function running(session: ExecSession): Promise<MonitorConnection> {
   throw new OrlopError('conflict', 'ENGINE_EXEC_NOT_RUNNING', `exec ${session.id} is not running`);
 }
 
-function createSession(context: EngineContext, container: LiveContainer, request: ExecRequest): ExecSession {
+function createSession(context: EngineContext, container: LiveContainer, request: ExecRequest, quiet = false): ExecSession {
   const session: ExecSession = {
     id: createExecId(),
     container,
     request,
+    quiet,
     state: 'created',
     pid: 0,
     exitCode: null,
@@ -84,18 +87,23 @@ function createSession(context: EngineContext, container: LiveContainer, request
     starting: Promise.resolve(),
     ended: Promise.withResolvers(),
   };
-  container.execs.add(session.id);
-  publishContainerEvent(context, container, `exec_create: ${request.command.join(' ')}`, { execID: session.id });
+  if (!quiet) container.execs.add(session.id);
+  tell(context, session, `exec_create: ${request.command.join(' ')}`);
   return session;
 }
 
-/** One more process, for the engine itself: its output, its exit code, and a way to end it. Fails as the start of an exec does. */
+function tell(context: EngineContext, session: ExecSession, action: string, attributes: Readonly<Record<string, string>> = {}): void {
+  if (!session.quiet) publishContainerEvent(context, session.container, action, { execID: session.id, ...attributes });
+}
+
+/** One more process, for the engine itself: its output, its exit code, and a way to end it. Fails as the start of an exec does. `quiet`: no event tells of it. */
 export async function runExec(
   context: EngineContext,
   container: LiveContainer,
   request: ExecRequest,
+  { quiet = false } = {},
 ): Promise<{ stream: AttachedStream['stream']; ended: Promise<number>; kill(): void }> {
-  const session = createSession(context, container, request);
+  const session = createSession(context, container, request, quiet);
   const attached = await startSession(context, session, { detach: false });
   if (attached === null) throw new OrlopError('internal', 'ENGINE_EXEC_DETACHED', 'an attached exec has no stream');
   return { stream: attached.stream, ended: session.ended.promise, kill: () => session.connection?.signal(9) };
@@ -138,7 +146,7 @@ async function startSession(
   session: ExecSession,
   options: Parameters<Engine['execs']['start']>[1],
 ): Promise<AttachedStream | null> {
-  const { container, request } = session;
+  const { request } = session;
   checkStart(session);
   session.state = 'running';
   const pair = options.detach ? null : createAttachment(context.addon);
@@ -157,8 +165,8 @@ async function startSession(
   } finally {
     if (pair !== null) context.addon.close(pair.descriptor);
   }
-  publishContainerEvent(context, container, `exec_start: ${request.command.join(' ')}`, { execID: session.id });
-  const onDetach = (): void => publishContainerEvent(context, container, 'exec_detach', { execID: session.id });
+  tell(context, session, `exec_start: ${request.command.join(' ')}`);
+  const onDetach = (): void => tell(context, session, 'exec_detach');
   return pair === null ? null : { stream: pair.socket, terminal: request.terminal, onDetach };
 }
 
@@ -191,7 +199,7 @@ async function runProcess(
     .then((exitCode) => {
       started.connection.close();
       endSession(session, exitCode);
-      publishContainerEvent(context, container, 'exec_die', { execID: session.id, exitCode: String(exitCode) });
+      tell(context, session, 'exec_die', { exitCode: String(exitCode) });
     });
 }
 

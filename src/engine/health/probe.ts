@@ -11,22 +11,34 @@ const outputKept = 4096;
 /** How long the stream may stay open after the process. */
 const lastWordsMs = 1_000;
 
-/** Runs the check in the container, once; killed when it takes too long. Never rejects: what cannot be run is no good answer. */
-export async function probe(context: EngineContext, container: LiveContainer, check: WholeCheck): Promise<HealthResult> {
+/** Runs the check in the container, once; killed when it takes too long. `quiet`: no event tells of it; `signal`: kills it as well. Never rejects: what cannot be run is no good answer. */
+export async function probe(
+  context: EngineContext,
+  container: LiveContainer,
+  check: Pick<WholeCheck, 'test' | 'timeoutNs'>,
+  how: { readonly quiet?: boolean; readonly signal?: AbortSignal } = {},
+): Promise<HealthResult> {
   const startNs = nowNs();
   const result = (exitCode: number, output: string): HealthResult => ({ startNs, endNs: nowNs(), exitCode, output });
   const over = new AbortController();
   using undo = new DisposableStack();
   undo.defer(() => over.abort());
   try {
-    const { stream, ended, kill } = await runExec(context, container, {
-      command: commandOf(check),
-      terminal: false,
-      attachStdin: false,
-      attachStdout: true,
-      attachStderr: true,
-    });
+    const { stream, ended, kill } = await runExec(
+      context,
+      container,
+      {
+        command: commandOf(check),
+        terminal: false,
+        attachStdin: false,
+        attachStdout: true,
+        attachStderr: true,
+      },
+      how,
+    );
     undo.defer(() => stream.destroy());
+    how.signal?.addEventListener('abort', kill, { signal: over.signal });
+    if (how.signal?.aborted === true) kill();
     let output = '';
     const decoder = createFrameDecoder();
     stream.on('data', (chunk: Buffer) => {

@@ -30,7 +30,7 @@ export function resolveHealthCheck(image: ImageView['config'], asked: HealthChec
 }
 
 /** The program that is run in the container. Pure. */
-export function commandOf({ test }: WholeCheck): string[] {
+export function commandOf({ test }: Pick<WholeCheck, 'test'>): string[] {
   const [kind, ...words] = test;
   return kind === 'CMD' ? words : ['/bin/sh', '-c', kind === 'CMD-SHELL' ? words.join(' ') : test.join(' ')];
 }

@@ -14,6 +14,7 @@ import {
 } from '#api/docker';
 import { buildkitRoutes } from '#api/buildkit';
 import {
+  orlopBootRoutes,
   orlopBuildRoutes,
   orlopDeviceRoutes,
   orlopDiskLimitRoutes,
@@ -154,6 +155,7 @@ export async function openParts(options: EngineArguments & { version: string; bu
         ...orlopLeaseRoutes(engine),
         ...orlopExecRoutes(engine),
         ...orlopFileRoutes(engine),
+        ...orlopBootRoutes(engine),
         ...orlopBuildRoutes(engine),
       ],
       logger,

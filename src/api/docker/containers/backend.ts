@@ -7,6 +7,7 @@ import type {
   ContainerView,
   CreateRequest,
   ImageView,
+  StopRequest,
   WaitCondition,
 } from '#wire';
 
@@ -46,8 +47,8 @@ export interface ContainerBackend {
   readonly containers: {
     create(request: CreateRequest): Promise<{ id: string; warnings: string[] }>;
     start(ref: string): Promise<boolean>;
-    stop(ref: string, options: { timeoutS?: number; signal?: string }): Promise<boolean>;
-    restart(ref: string, options: { timeoutS?: number; signal?: string }): Promise<void>;
+    stop(ref: string, options: StopRequest): Promise<boolean>;
+    restart(ref: string, options: StopRequest): Promise<void>;
     kill(ref: string, signal: string): Promise<void>;
     pause(ref: string): Promise<void>;
     unpause(ref: string): Promise<void>;

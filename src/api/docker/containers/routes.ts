@@ -1,6 +1,14 @@
 import { isOrlopError, OrlopError, toOrlopError } from '#errors';
 import { compareVersions, type Exchange, type Query, type Route } from '#api/http';
-import { bindToLease, leaseHeader, type DockerContainerSummary, type DockerCreated, type DockerTop } from '#wire';
+import {
+  bindToLease,
+  killedHeader,
+  leaseHeader,
+  type DockerContainerSummary,
+  type DockerCreated,
+  type DockerTop,
+  type StopRequest,
+} from '#wire';
 import { asStartFailure } from '../start-failure.ts';
 import { attachByWebSocket, attachContainer } from './attach.ts';
 import type { ContainerBackend } from './backend.ts';
@@ -125,18 +133,23 @@ async function start({ containers }: ContainerBackend, exchange: Exchange): Prom
 }
 
 async function stop({ containers }: ContainerBackend, exchange: Exchange): Promise<void> {
-  exchange.empty((await containers.stop(idOf(exchange), stopOptions(exchange.query))) ? 204 : 304);
+  const { options, headers } = stopOptions(exchange.query);
+  exchange.empty((await containers.stop(idOf(exchange), options)) ? 204 : 304, headers);
 }
 
 async function restart({ containers }: ContainerBackend, exchange: Exchange): Promise<void> {
-  await containers.restart(idOf(exchange), stopOptions(exchange.query));
-  exchange.empty(204);
+  const { options, headers } = stopOptions(exchange.query);
+  await containers.restart(idOf(exchange), options);
+  exchange.empty(204, headers);
 }
 
-function stopOptions(query: Query): { timeoutS?: number; signal?: string } {
+/** The headers tell, once it is over, whether it had to be killed: only Orlop's clients look. */
+function stopOptions(query: Query): { options: StopRequest; headers: Readonly<Record<string, string>> } {
   const timeoutS = query.integer('t');
   const signal = query.text('signal');
-  return { ...(timeoutS === undefined ? {} : { timeoutS }), ...(signal === '' ? {} : { signal }) };
+  const headers: Record<string, string> = {};
+  const onKilled = (seconds: number): void => void (headers[killedHeader] = String(seconds));
+  return { options: { ...(timeoutS === undefined ? {} : { timeoutS }), ...(signal === '' ? {} : { signal }), onKilled }, headers };
 }
 
 async function kill({ containers }: ContainerBackend, exchange: Exchange): Promise<void> {

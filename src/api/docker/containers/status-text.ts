@@ -21,7 +21,9 @@ export function formatStatus(view: ContainerView, nowNs: bigint): string {
   }
 }
 
-function healthText({ health }: ContainerView): string {
+/** A machine that is not simply up says so first; else what its checks say, where it has some. */
+function healthText({ health, boot }: ContainerView): string {
+  if (boot !== undefined && (boot !== 'running' || health === undefined)) return ` (${boot})`;
   if (health === undefined) return '';
   return health.status === 'starting' ? ' (health: starting)' : ` (${health.status})`;
 }

@@ -84,6 +84,7 @@ function stateOf(view: ContainerView): DockerContainerState {
     Error: view.error,
     StartedAt: view.startedAtNs === 0n ? zeroTime : formatTime(view.startedAtNs),
     FinishedAt: view.finishedAtNs === 0n ? zeroTime : formatTime(view.finishedAtNs),
+    ...(view.boot === undefined ? {} : { Boot: view.boot }),
     ...(view.health === undefined ? {} : { Health: healthState(view.health) }),
   };
 }
