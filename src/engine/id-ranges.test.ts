@@ -70,3 +70,30 @@ test('engines of different roots begin at different places', () => {
   const firsts = ['/var/lib/orlop', '/srv/orlop', '/tmp/a', '/tmp/b'].map((root) => createIdRanges(root).take().first);
   assert.equal(new Set(firsts).size, firsts.length);
 });
+
+test('several ranges in a row are one, which nobody else gets a part of until it is given back', () => {
+  const ranges = createIdRanges('/var/lib/orlop');
+  const wide = ranges.take(4 * rangeSize);
+  assert.equal(wide.count, 4 * rangeSize);
+  const others = takeAll(ranges);
+  assert.ok(others.every(({ first }) => first < wide.first || first >= wide.first + wide.count));
+  ranges.release(wide);
+  assert.deepEqual(
+    [0, 1, 2, 3].map(() => ranges.take().first).toSorted((a, b) => a - b),
+    [0, 1, 2, 3].map((index) => wide.first + index * rangeSize),
+  );
+});
+
+test('a wide range fits between those that are held, or there is none', () => {
+  const ranges = createIdRanges('/var/lib/orlop');
+  const taken = takeAll(ranges);
+  const none = { first: 0, count: 0 };
+  const [one = none, , three = none, four = none] = taken
+    .filter(({ first }) => first > (taken[0]?.first ?? 0) + rangeSize)
+    .toSorted((a, b) => a.first - b.first);
+  ranges.release(one);
+  ranges.release(three);
+  assert.throws(() => ranges.take(2 * rangeSize), /no 131072 ids in a row/);
+  ranges.release(four);
+  assert.deepEqual(ranges.take(2 * rangeSize), { first: three.first, count: 2 * rangeSize });
+});

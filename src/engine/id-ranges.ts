@@ -13,8 +13,8 @@ const firstSlot = 8;
 const slotCount = 28_670 - firstSlot;
 
 export interface IdRanges {
-  /** A range that no other holder in this engine has. */
-  take(): IdRange;
+  /** A range that no other holder in this engine has; `count` is a multiple of 65,536. Resource-exhausted `ENGINE_NO_ID_RANGE`. */
+  take(count?: number): IdRange;
   /** One more holder: a container found running, or one that shares another's user namespace. */
   hold(range: IdRange): void;
   /** One holder less; the range is free again when it was the last. */
@@ -30,31 +30,34 @@ export function createIdRanges(root: string): IdRanges {
   const held = new Map<number, number>();
   let next = createHash('sha256').update(root).digest().readUInt32BE(0) % slotCount;
   return {
-    take() {
+    take(count = rangeSize) {
+      const wanted = count / rangeSize;
       for (let tries = 0; tries < slotCount; tries++) {
         const slot = next;
-        next = (next + 1) % slotCount;
-        if (held.has(slot)) continue;
-        held.set(slot, 1);
-        return { first: (slot + firstSlot) * rangeSize, count: rangeSize };
+        const slots = Array.from({ length: wanted }, (_, index) => slot + index);
+        next = (slot + 1) % slotCount;
+        if (slot + wanted > slotCount || slots.some((one) => held.has(one))) continue;
+        for (const one of slots) held.set(one, 1);
+        next = (slot + wanted) % slotCount;
+        return { first: (slot + firstSlot) * rangeSize, count };
       }
-      throw new OrlopError('resource-exhausted', 'ENGINE_NO_ID_RANGE', `all ${slotCount} user-id ranges are in use`, {
+      throw new OrlopError('resource-exhausted', 'ENGINE_NO_ID_RANGE', `all user-id ranges are in use: no ${count} ids in a row are free`, {
         hint: 'stop a container',
       });
     },
     hold(range) {
-      const slot = slotOf(range);
-      held.set(slot, (held.get(slot) ?? 0) + 1);
+      for (const slot of slotsOf(range)) held.set(slot, (held.get(slot) ?? 0) + 1);
     },
     release(range) {
-      const slot = slotOf(range);
-      const holders = (held.get(slot) ?? 1) - 1;
-      if (holders > 0) held.set(slot, holders);
-      else held.delete(slot);
+      for (const slot of slotsOf(range)) {
+        const holders = (held.get(slot) ?? 1) - 1;
+        if (holders > 0) held.set(slot, holders);
+        else held.delete(slot);
+      }
     },
   };
 }
 
-function slotOf(range: IdRange): number {
-  return range.first / rangeSize - firstSlot;
+function slotsOf({ first, count }: IdRange): number[] {
+  return Array.from({ length: count / rangeSize }, (_, index) => first / rangeSize - firstSlot + index);
 }

@@ -43,9 +43,11 @@ export interface ReadySandbox {
   discard(): Promise<void>;
 }
 
-/** What a container's cgroup is to be beyond the usual. */
-export interface CgroupWishes {
-  /** Its path, where one was asked for. */
+/** What a container's sandbox is to be beyond the usual. */
+export interface SandboxWishes {
+  /** How many user ids; 65,536 without it. */
+  readonly ids?: number | undefined;
+  /** The path of its cgroup, where one was asked for. */
   readonly path?: string | undefined;
   /** Rules about devices; those of every container without them. */
   readonly devices: readonly LinuxDeviceCgroup[];
@@ -53,7 +55,7 @@ export interface CgroupWishes {
 
 export interface SandboxPool extends AsyncDisposable {
   /** The usual ones are ready; any other is made now. */
-  take(namespaces: SandboxNamespaces, skeleton: Skeleton, options: CgroupWishes): Promise<ReadySandbox>;
+  take(namespaces: SandboxNamespaces, skeleton: Skeleton, options: SandboxWishes): Promise<ReadySandbox>;
   /** Begins to keep sandboxes ready: once what an earlier engine left has been swept. */
   fill(): void;
 }
@@ -116,7 +118,7 @@ export function createSandboxPool(options: SandboxPoolOptions): SandboxPool {
   return {
     fill: refill,
     async take(namespaces, skeleton, wishes) {
-      const own = namespaces.shared.size + namespaces.joined.size === 0 && wishes.path === undefined;
+      const own = namespaces.shared.size + namespaces.joined.size === 0 && wishes.path === undefined && wishes.ids === undefined;
       const usualCgroup = JSON.stringify(wishes.devices) === JSON.stringify(usualRules);
       if (!own || !usualCgroup || skeletonKey(skeleton) !== usualKey) return makeSandbox(options, namespaces, skeleton, wishes);
       let candidate = ready.shift();
@@ -140,14 +142,14 @@ async function makeSandbox(
   options: SandboxPoolOptions,
   namespaces: SandboxNamespaces,
   skeleton: Skeleton,
-  { path = `${options.cgroupParent}/${randomBytes(8).toString('hex')}`, devices }: CgroupWishes,
+  { path = `${options.cgroupParent}/${randomBytes(8).toString('hex')}`, devices, ids }: SandboxWishes,
 ): Promise<ReadySandbox> {
   await using undo = new AsyncDisposableStack();
   const cgroup = createCgroup(options.cgroups, path);
   undo.defer(() => cgroup.remove());
   // Ahead of time, like all that takes some.
   if (devices.length > 0) cgroup.apply({ devices: [...devices] });
-  const idRange = namespaces.shared.has('user') ? null : takeRange(options.idRanges, namespaces.idRange);
+  const idRange = namespaces.shared.has('user') ? null : takeRange(options.idRanges, namespaces.idRange, ids);
   if (idRange !== null) undo.defer(() => options.idRanges.release(idRange));
   const sandbox = undo.use(
     await openSandbox({
@@ -179,8 +181,8 @@ async function makeSandbox(
   };
 }
 
-function takeRange(idRanges: IdRanges, joined: IdRange | null): IdRange {
-  if (joined === null) return idRanges.take();
+function takeRange(idRanges: IdRanges, joined: IdRange | null, ids: number | undefined): IdRange {
+  if (joined === null) return idRanges.take(ids);
   idRanges.hold(joined);
   return joined;
 }

@@ -42,6 +42,7 @@ export { probeMappedOverlay, probeOverlayWay, type ProbeResult } from './overlay
 export {
   bootId,
   findCgroupMounts,
+  inInitialUsers,
   isAtLeast,
   kernelRelease,
   knownFileSystems,

@@ -100,3 +100,8 @@ function readOptional(path: string): string | undefined {
     throw error;
   }
 }
+
+/** This process has the host's own users, all of them: only there can device nodes be made (user_namespaces(7)). */
+export function inInitialUsers(): boolean {
+  return /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'utf8'));
+}

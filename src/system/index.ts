@@ -1,3 +1,4 @@
+export { cloudInitPrograms, planSeed, seedDirectory, type SeedFacts } from './cloud-init.ts';
 export { detectInit } from './detect.ts';
 export { type BootState, type ReadinessProbe, readinessProbe, requestOf, shutdownSignal, systemEnvironment } from './inits.ts';
 export { planPreparations, type PreparationFacts } from './preparations.ts';

@@ -196,3 +196,50 @@ describe('images for LXD', { skip: whyNot() }, () => {
     assert.match((await engine.orlop('launch', 'lab:tiny/2')).stderr, /has no image "tiny\/2"\nhint: it has tiny\/1/);
   });
 });
+
+describe('a Debian with cloud-init', { skip: whyNotNow }, () => {
+  const health = (engine: TestEngine, name: string): Promise<string> => engine.must('inspect', '-f', '{{.State.Health.Status}}', name);
+  const userData = `#cloud-config
+users: [{name: ada, shell: /bin/bash, ssh_authorized_keys: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJ0ZXN0a2V5 ada']}]
+write_files: [{path: /etc/made, content: made, permissions: '0640'}]
+runcmd: ['cat /etc/hostname >> /root/ran']
+`;
+
+  test('does what it is told, once for each instance, and shows in its health what went wrong', async (context) => {
+    await using engine = await startEngine();
+    if (!(await build(engine, context, 'debian/trixie/cloud'))) return;
+    const file = join(engine.root, 'user-data');
+    writeFileSync(file, userData);
+    await engine.must('launch', '--user-data', file, 'debian/trixie/cloud', 'one');
+    await eventually(
+      () => health(engine, 'one'),
+      (answer) => answer === 'healthy',
+    );
+    assert.match(await engine.must('exec', 'one', 'cloud-init', 'status', '--wait'), /status: done$/);
+    assert.equal(await engine.must('exec', 'one', 'sh', '-c', 'stat -c %a /etc/made; cat /etc/made /root/ran'), '640\nmadeone');
+    assert.match(await engine.must('exec', 'one', 'sh', '-c', 'cat ~ada/.ssh/authorized_keys'), /^ssh-ed25519 AAAA/m);
+    await engine.must('restart', 'one');
+    await engine.must('copy', 'one', 'two');
+    await engine.must('start', 'two');
+    await eventually(
+      () => engine.must('exec', 'two', 'cat', '/root/ran'),
+      (answer) => answer === 'one\ntwo',
+    );
+    const key = (name: string): Promise<string> => engine.must('exec', name, 'cat', '/etc/ssh/ssh_host_ed25519_key.pub');
+    await eventually(
+      () => health(engine, 'two'),
+      (answer) => answer === 'healthy',
+    );
+    assert.equal(await engine.must('exec', 'one', 'cat', '/root/ran'), 'one');
+    assert.notEqual(await key('one'), await key('two'));
+    assert.equal(await engine.must('exec', 'two', 'systemctl', 'is-system-running', '--wait'), 'running');
+
+    await engine.must('launch', '--set', 'cloud-init.user-data=#cloud-config\nruncmd: ["exit 3"]\n', 'debian/trixie/cloud', 'bad');
+    await eventually(
+      () => health(engine, 'bad'),
+      (answer) => answer === 'unhealthy',
+    );
+    assert.match(await engine.must('inspect', '-f', '{{json .State.Health.Log}}', 'bad'), /Runparts: 1 failures/);
+    assert.match((await engine.orlop('exec', 'bad', 'cloud-init', 'status')).stdout, /status: error/);
+  });
+});

@@ -127,6 +127,13 @@ export const refusedFlags: readonly FlagSpec[] = [
 ];
 
 /** For a whole system also those that mean something for apps alone. */
+/** Files for a machine's cloud-init; they are settings of the same names. */
+export const seedFlags: readonly FlagSpec[] = [
+  { name: 'user-data', kind: 'text', value: 'FILE', help: 'What cloud-init is to do: #cloud-config or a script (cloud-init.user-data)' },
+  { name: 'meta-data', kind: 'text', value: 'FILE', help: 'What cloud-init is to know of its machine (cloud-init.meta-data)' },
+  { name: 'network-config', kind: 'text', value: 'FILE', help: 'How cloud-init is to configure the network (cloud-init.network-config)' },
+];
+
 export const refusedSystemFlags: readonly FlagSpec[] = [
   ...refusedFlags,
   ...appFlags.map(({ name, kind }): FlagSpec => ({ name, kind, help: '', refused: true })),

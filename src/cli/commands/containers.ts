@@ -1,7 +1,7 @@
 import type { CommandSpec, FlagSpec } from '../arguments/spec.ts';
 import { listContainers } from './list-containers.ts';
 import { sortKeys } from './sort-keys.ts';
-import { createFlags, refusedFlags, refusedSystemFlags, sharedFlags } from './container-flags.ts';
+import { createFlags, refusedFlags, refusedSystemFlags, seedFlags, sharedFlags } from './container-flags.ts';
 
 const many = Number.POSITIVE_INFINITY;
 const detachKeys: FlagSpec = {
@@ -51,7 +51,13 @@ export const containerCommands: readonly CommandSpec[] = [
     name: 'launch',
     summary: 'Create and start system containers from a template or an image',
     usage: '[OPTIONS] TEMPLATE|IMAGE [NAME...]',
-    flags: [...sharedFlags, ...refusedSystemFlags, { name: 'quiet', short: 'q', kind: 'flag', help: 'Show no progress' }, ...bootWait],
+    flags: [
+      ...sharedFlags,
+      ...refusedSystemFlags,
+      ...seedFlags,
+      { name: 'quiet', short: 'q', kind: 'flag', help: 'Show no progress' },
+      ...bootWait,
+    ],
     positionals: { min: 1, max: many },
     completes: ['template', 'image'],
   },

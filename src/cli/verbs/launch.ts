@@ -5,12 +5,15 @@ import { printJson } from '../render/json.ts';
 import { createProgressView } from '../render/progress.ts';
 import { awaitMachine, readBootWait } from '../values/boot-wait.ts';
 import { readContainerOptions } from '../values/container-options.ts';
+import { readSeed } from '../values/seed.ts';
 
 /** One after the other: the first may have to build the template that the next ones use. */
 export const launch: Verb = async ({ args, io, client }) => {
   const [source = '', ...names] = args.positionals;
   const bootWaitMs = readBootWait(args);
-  const request = await readContainerOptions(args, io.env);
+  const options = await readContainerOptions(args, io.env);
+  const settings = { ...options.settings, ...readSeed(args) };
+  const request = Object.keys(settings).length === 0 ? options : { ...options, settings };
   const engine = await client();
   const list: { name: string }[] = [];
   for (const name of names.length === 0 ? [undefined] : names) {

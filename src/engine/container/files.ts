@@ -10,6 +10,7 @@ import { join } from 'node:path';
  *     monitor/               control.sock, attach.sock, exit (native/README.md)
  *     devices/               nodes of devices that were asked for, made at each start
  *     proxies/               where the carriers of its proxy devices answer
+ *     seed/                  what cloud-init is told, written at each start
  *     hosts hostname resolv.conf   bound over /etc of the container
  */
 export interface ContainerFiles {
@@ -19,6 +20,7 @@ export interface ContainerFiles {
   readonly log: string;
   readonly devices: string;
   readonly proxies: string;
+  readonly seed: string;
   readonly hosts: string;
   readonly hostname: string;
   readonly resolvConf: string;
@@ -33,6 +35,7 @@ export function containerFiles(dataRoot: string, id: string): ContainerFiles {
     log: join(directory, 'logs', 'container.log'),
     devices: join(directory, 'devices'),
     proxies: join(directory, 'proxies'),
+    seed: join(directory, 'seed'),
     hosts: join(directory, 'hosts'),
     hostname: join(directory, 'hostname'),
     resolvConf: join(directory, 'resolv.conf'),

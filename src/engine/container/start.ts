@@ -18,6 +18,7 @@ import type { GivenDevice } from '../devices/gather.ts';
 import { deviceMounts, openDeviceNodes } from '../devices/nodes.ts';
 import { openProxies } from '../devices/proxy.ts';
 import { planDevices } from '../devices/plan.ts';
+import { openSeed, seedMount } from '../system/seed.ts';
 import { attachPlaces, detachPlaces, prepareNames, refreshLinkers, serveNames } from '../network/attachment.ts';
 import { linkVariables } from '../network/links.ts';
 import { placesForStart, publishPlaces } from '../network/places.ts';
@@ -114,7 +115,11 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   if (ports.length > 0) await reservePorts(context, container, ports);
   const skeleton = planSkeleton({ ...record, ownUsers, devices, last });
   const rules = deviceRules(record, given.devices, context.cgroups);
-  const ready = await context.pool.take(namespaces, skeleton, { path: cgroupPathOf(context, record), devices: rules });
+  const ready = await context.pool.take(namespaces, skeleton, {
+    path: cgroupPathOf(context, record),
+    devices: rules,
+    ids: idCountOf(record),
+  });
   undo.defer(() => ready.discard());
   borrowed.defer(() => ready.release());
   // Both go on while the disk is waited for; whatever fails meanwhile, they are over before what they work on is taken away.
@@ -142,6 +147,7 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   if (!canRestrictDevices(context.cgroups) && record.request.privileged !== true)
     for (const mount of asked.values()) forbidDevices(context, mount);
   const nodes = openNodes(context, container, given.devices, ready, borrow);
+  const seed = openSeed(context, container, { root, ready, borrow });
   const memory = sharesMemoryWith === null ? [] : [['/dev/shm', borrow(openSharedMemory(context, sharesMemoryWith))] as const];
 
   const user = resolveUser(context.addon, root, record.process.user, record.request.groupAdd);
@@ -152,7 +158,7 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
       user,
       ownUsers: ready.idRange !== null,
       devices,
-      extra: { mounts: last, env: given.env, gids: given.gids },
+      extra: { mounts: seed === null ? last : [...last, seedMount()], env: given.env, gids: given.gids },
       layout: context.cgroups,
       init: record.request.init === true ? context.bosunFile : null,
     },
@@ -166,7 +172,14 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
     spec,
     root: { mount: root },
     sharedInside: record.kind === 'system',
-    mounts: new Map([...memory, ...mounts, ...asked, ...nodes, ...reports]),
+    mounts: new Map([
+      ...memory,
+      ...mounts,
+      ...asked,
+      ...nodes,
+      ...reports,
+      ...(seed === null ? [] : [[seedMount().destination, seed] as const]),
+    ]),
     stdio: stdioOf(record),
     monitorDirectory: borrow(openDirectory(files.monitor)),
     clients,
@@ -209,6 +222,12 @@ function writeDownLater(context: EngineContext, container: LiveContainer, record
       context.logger.error('that a container runs could not be written down', { container: record.name, error });
     }
   });
+}
+
+/** undefined: as many as usual. */
+function idCountOf({ request }: ContainerRecord): number | undefined {
+  const count = request.settings?.['security.idmap.size'];
+  return count === undefined ? undefined : Number(count);
 }
 
 function forbidDevices({ addon }: EngineContext, mount: number): void {

@@ -5,6 +5,7 @@ import type { ContainerRecord } from '../container/record.ts';
 import type { ResolvedMount } from '../volume/resolved-mount.ts';
 import { readCdiRegistry, cdiDirectories } from './cdi-registry.ts';
 import { gatherDevices, gatherNodes, type GivenDevice } from './gather.ts';
+import { machineDevices } from './of-machines.ts';
 import { resolveRequests } from './requests.ts';
 
 /** What a container gets of the host's devices at one start. */
@@ -22,14 +23,15 @@ const nothing: DevicePlan = { devices: [], mounts: [], specMounts: [], env: [], 
 /** Looks at the host anew for each start: devices and their descriptions come and go. */
 export function planDevices(
   addon: Addon,
-  { request, mounts }: Pick<ContainerRecord, 'request' | 'mounts'>,
+  { kind, request, mounts }: Pick<ContainerRecord, 'kind' | 'request' | 'mounts'>,
   directories = cdiDirectories,
 ): DevicePlan {
   const { devices: wishes = [], deviceRequests = [] } = request;
-  if (wishes.length + deviceRequests.length === 0) return nothing;
+  if (kind === 'app' && wishes.length + deviceRequests.length === 0) return nothing;
   const edits = deviceRequests.length === 0 ? [] : resolveRequests(deviceRequests, readCdiRegistry(directories));
   // Who brings a /dev of his own has his own devices in it.
   const given = [
+    ...machineDevices(addon, kind),
     ...gatherDevices(addon, wishes),
     ...gatherNodes(
       addon,

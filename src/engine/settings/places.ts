@@ -16,6 +16,7 @@ import {
 import { configuredEnvironment } from '../container/effective.ts';
 import type { ContainerRecord } from '../container/record.ts';
 import type { CreateRequest, Limits } from '../model.ts';
+import { checkSeedSetting } from '../system/seed-settings.ts';
 import { diskSizeOf } from '../container/disk-limit.ts';
 
 /** What values mean on this host, and for this container. */
@@ -39,6 +40,19 @@ const kept = (name: string): SettingPlace => ({
   read: ({ request }) => request.settings?.[name],
   write: (record, text) => withRequest(record, { settings: withEntry(record.request.settings, name, text) }),
 });
+
+/** What a machine's cloud-init is told; apps have none. */
+function seedPlace(name: string): SettingPlace {
+  const { read, write } = kept(name);
+  return {
+    read,
+    write(record, text, facts) {
+      if (text !== null && record.kind !== 'system') throw invalid(`${name} is for machines`, 'launch a machine');
+      if (text !== null) checkSeedSetting(name, text);
+      return write(record, text, facts);
+    },
+  };
+}
 
 const places: Readonly<Record<string, SettingPlace>> = {
   'limits.memory': {
@@ -91,6 +105,13 @@ const places: Readonly<Record<string, SettingPlace>> = {
   'security.privileged': {
     read: ({ request }) => (request.privileged === true ? 'true' : undefined),
     write: (record, text) => withRequest(record, { privileged: text === 'true' ? true : undefined }),
+  },
+  'cloud-init.user-data': seedPlace('cloud-init.user-data'),
+  'cloud-init.meta-data': seedPlace('cloud-init.meta-data'),
+  'cloud-init.network-config': seedPlace('cloud-init.network-config'),
+  'security.idmap.size': {
+    read: ({ request }) => request.settings?.['security.idmap.size'],
+    write: writeIdCount,
   },
   'security.nesting': {
     read: ({ kind }) => (kind === 'system' ? 'true' : undefined),
@@ -249,6 +270,13 @@ function writeFiles(record: ContainerRecord, text: string | null): ContainerReco
   const [soft = 0, hard = soft] = (text ?? '').split(':').map(Number);
   const ulimits = text === null ? others : [...others, { name: 'nofile', soft, hard }];
   return withRequest(record, { ulimits: ulimits.length === 0 ? undefined : ulimits });
+}
+
+function writeIdCount(record: ContainerRecord, text: string | null, facts: SettingFacts): ContainerRecord {
+  const { userNamespace, privileged } = record.request;
+  if (text !== null && (userNamespace === 'host' || (privileged === true && userNamespace !== 'auto')))
+    throw invalid("security.idmap.size is for containers with users of their own: this one has the host's", 'leave it out');
+  return kept('security.idmap.size').write(record, text, facts);
 }
 
 function writeNesting(record: ContainerRecord, text: string | null): ContainerRecord {

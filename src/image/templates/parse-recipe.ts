@@ -1,6 +1,6 @@
 import { parseJson } from '#oci';
 import { initPresets, type PresetInit } from './inits.ts';
-import { badRecipe, type Recipe, type RecipeVariant } from './recipe.ts';
+import { badRecipe, type Recipe, type RecipeHealthCheck, type RecipeVariant } from './recipe.ts';
 
 type Check<T> = (value: unknown, at: string) => T;
 
@@ -25,6 +25,10 @@ const text = word(/^[^\0]*$/, 'a text');
 const flag: Check<boolean> = (value, at) => {
   if (typeof value === 'boolean') return value;
   throw badRecipe(at, 'expected true or false');
+};
+const count: Check<number> = (value, at) => {
+  if (typeof value === 'number' && Number.isInteger(value) && value > 0 && value <= 86_400) return value;
+  throw badRecipe(at, 'expected a whole number from 1 to 86400');
 };
 const initNames = Object.keys(initPresets);
 const init = word(new RegExp(`^(?:${initNames.join('|')})$`), `one of ${initNames.join(', ')}`) as Check<PresetInit>;
@@ -85,6 +89,10 @@ const variant = objectOf<RecipeVariant>(
     labels: textMap,
     user: text,
     workingDirectory: word(/^\/[^\0]*$/, 'an absolute path'),
+    healthCheck: objectOf<RecipeHealthCheck>(
+      { command: text, intervalS: count, timeoutS: count, startPeriodS: count, startIntervalS: count, retries: count },
+      ['command'],
+    ),
     stopSignal: word(/^(?:SIG)?[A-Z0-9+-]+$/, 'the name of a signal'),
   },
   ['name'],

@@ -78,6 +78,11 @@ describe('recipes that people add', () => {
     [{ ...web, variants: [{ ...app, packages: ['a,b'] }] }, /^variants\[0\]\.packages\[0\]/],
     [{ ...web, variants: [{ ...app, init: 'upstart' }] }, /^variants\[0\]\.init: expected one of systemd, sysvinit, openrc/],
     [{ ...web, variants: [{ ...app, leftOut: ['usr'] }] }, /^variants\[0\]\.leftOut\[0\]: expected an absolute path/],
+    [{ ...web, variants: [{ ...app, healthCheck: {} }] }, /^variants\[0\]\.healthCheck\.command: it is missing/],
+    [
+      { ...web, variants: [{ ...app, healthCheck: { command: 'x', retries: 0 } }] },
+      /^variants\[0\]\.healthCheck\.retries: expected a whole/,
+    ],
     [{ ...web, variants: [system] }, /^variants\[0\]\.base: no variant before it is called "app"/],
     [{ ...web, variants: [app, app] }, /^variants\[1\]\.name: "app" is there twice/],
     [{ ...web, variants: [app, system, { name: 'x', base: 'systemd' }] }, /^variants\[2\]\.base: "systemd" stands on "app" itself/],
@@ -90,6 +95,20 @@ describe('recipes that people add', () => {
       assert.match(problem?.message.replace(/^.*x\.json: /, '') ?? '', message);
     });
   }
+
+  it('can say how its containers are asked whether they are well', () => {
+    const healthCheck = { command: 'true', intervalS: 30, timeoutS: 5, startPeriodS: 1, startIntervalS: 2, retries: 3 };
+    using dir = templatesOf({ 'x.json': JSON.stringify({ ...web, variants: [{ ...app, healthCheck }] }) });
+    const second = 1_000_000_000;
+    assert.deepEqual(dir.templates.find(web.name).variants[0]?.config.Healthcheck, {
+      Test: ['CMD-SHELL', 'true'],
+      Interval: 30 * second,
+      Timeout: 5 * second,
+      StartPeriod: second,
+      StartInterval: 2 * second,
+      Retries: 3,
+    });
+  });
 
   it('are recipes or invalid-argument, whatever the JSON', () => {
     fc.assert(

@@ -1,5 +1,5 @@
 import { OrlopError } from '#errors';
-import { type ContainerConfig, familiarReference, parseReference } from '#oci';
+import { type ContainerConfig, type Healthcheck, familiarReference, parseReference } from '#oci';
 import { imageLabels } from '../types.ts';
 import { initPresets, type PresetInit } from './inits.ts';
 import type { DebianSource, Template, TemplateVariant } from './types.ts';
@@ -34,6 +34,21 @@ export interface RecipeVariant {
   readonly user?: string;
   readonly workingDirectory?: string;
   readonly stopSignal?: string;
+  /** Asked again and again whether it is well (Docker's health checks). */
+  readonly healthCheck?: RecipeHealthCheck;
+}
+
+export interface RecipeHealthCheck {
+  /** For the root's own shell. */
+  readonly command: string;
+  /** Between two questions, and how long one may take. */
+  readonly intervalS?: number;
+  readonly timeoutS?: number;
+  /** For so long after the start it is asked more often, and no wrong answer counts. */
+  readonly startPeriodS?: number;
+  readonly startIntervalS?: number;
+  /** So many wrong answers in a row make it unwell. */
+  readonly retries?: number;
 }
 
 const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -78,7 +93,16 @@ function variantOf(recipe: Recipe, variant: RecipeVariant, index: number): Templ
   };
 }
 
-function configOf({ command, entrypoint, env = [], labels, user, workingDirectory, stopSignal }: RecipeVariant): ContainerConfig {
+function configOf({
+  command,
+  entrypoint,
+  env = [],
+  labels,
+  user,
+  workingDirectory,
+  stopSignal,
+  healthCheck,
+}: RecipeVariant): ContainerConfig {
   return {
     Env: env.some((entry) => entry.startsWith('PATH=')) ? env : [path, ...env],
     ...(command === undefined ? {} : { Cmd: command }),
@@ -87,6 +111,19 @@ function configOf({ command, entrypoint, env = [], labels, user, workingDirector
     ...(user === undefined ? {} : { User: user }),
     ...(workingDirectory === undefined ? {} : { WorkingDir: workingDirectory }),
     ...(stopSignal === undefined ? {} : { StopSignal: stopSignal }),
+    ...(healthCheck === undefined ? {} : { Healthcheck: healthOf(healthCheck) }),
+  };
+}
+
+/** Durations of images are nanoseconds. */
+function healthOf({ command, intervalS, timeoutS, startPeriodS, startIntervalS, retries }: RecipeHealthCheck): Healthcheck {
+  return {
+    Test: ['CMD-SHELL', command],
+    ...(intervalS === undefined ? {} : { Interval: intervalS * 1e9 }),
+    ...(timeoutS === undefined ? {} : { Timeout: timeoutS * 1e9 }),
+    ...(startPeriodS === undefined ? {} : { StartPeriod: startPeriodS * 1e9 }),
+    ...(startIntervalS === undefined ? {} : { StartInterval: startIntervalS * 1e9 }),
+    ...(retries === undefined ? {} : { Retries: retries }),
   };
 }
 

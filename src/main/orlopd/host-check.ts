@@ -1,5 +1,5 @@
 import { OrlopError } from '#errors';
-import { isAtLeast, kernelRelease, probeOverlayWay, userNamespacesEnabled, type Addon, type OverlayWay } from '#sys';
+import { inInitialUsers, isAtLeast, kernelRelease, probeOverlayWay, userNamespacesEnabled, type Addon, type OverlayWay } from '#sys';
 
 export interface HostFindings {
   readonly overlayWay: OverlayWay;
@@ -22,8 +22,17 @@ export async function checkHost(addon: Addon, dataRoot: string): Promise<HostFin
     );
   }
   const overlayWay = await probeOverlayWay(addon, dataRoot);
-  const warnings = userNamespacesEnabled()
-    ? []
-    : ['User namespaces are switched off: only containers with --userns host or --privileged can run.'];
-  return { overlayWay, warnings };
+  return { overlayWay, warnings: [...warnOfUsers(userNamespacesEnabled(), inInitialUsers())] };
+}
+
+/** Pure. */
+export function warnOfUsers(areEnabled: boolean, areInitial: boolean): string[] {
+  return [
+    ...(areEnabled ? [] : ['User namespaces are switched off: only containers with --userns host or --privileged can run.']),
+    ...(areInitial
+      ? []
+      : [
+          'The engine runs in a user namespace (a machine, say): it can pull, build templates and serve images, but containers need the host’s users and do not start.',
+        ]),
+  ];
 }

@@ -122,6 +122,21 @@ export const settingKeys: readonly SettingKey[] = [
     holds: 'now',
     canonical: (text) => formatPorts(parsePorts(text)) ?? '',
   },
+  { name: 'cloud-init.user-data', value: 'text', summary: 'What cloud-init in a machine is to do', holds: 'start', canonical: asIs },
+  {
+    name: 'cloud-init.meta-data',
+    value: 'yaml',
+    summary: 'What it is to know of its machine, beside instance-id and local-hostname',
+    holds: 'start',
+    canonical: asIs,
+  },
+  {
+    name: 'cloud-init.network-config',
+    value: 'yaml',
+    summary: 'How it is to configure the network; without it, it does not',
+    holds: 'start',
+    canonical: asIs,
+  },
   { name: 'labels.', isFamily: true, value: 'text', summary: 'A label', holds: 'now', canonical: asIs },
   {
     name: 'restart',
@@ -167,6 +182,13 @@ export const settingKeys: readonly SettingKey[] = [
     holds: 'start',
     canonical: onOff,
   },
+  {
+    name: 'security.idmap.size',
+    value: 'count',
+    summary: 'User ids of its own, 65536 or a multiple: more for rootless engines within',
+    holds: 'start',
+    canonical: canonicalIds,
+  },
   { name: 'user.', isFamily: true, value: 'text', summary: 'Whatever you like to keep with it', holds: 'now', canonical: asIs },
 ];
 
@@ -197,6 +219,12 @@ function canonicalSwap(text: string, name: string): string {
   if (['true', 'unlimited', '-1'].includes(word)) return 'true';
   if (['false', '0', 'none'].includes(word)) return 'false';
   return size(0)(text, name);
+}
+
+/** In whole ranges: what is asked for is rounded up. */
+function canonicalIds(text: string, name: string): string {
+  const range = 65_536;
+  return String(Math.ceil(parseWhole(name, text, { least: range, most: 1024 * range }) / range) * range);
 }
 
 function canonicalFiles(text: string, name: string): string {
