@@ -12,6 +12,7 @@ import { publishPlaces } from '../network/places.ts';
 import { releaseMounts } from '../volume/start-mounts.ts';
 import { removeWhole } from './remove.ts';
 import { startLater, willStartAgain } from './restart.ts';
+import { endStragglers } from './stragglers.ts';
 import { notify, type LiveContainer } from './table.ts';
 
 /** What is written down when a process's end was seen by nobody: the host went down, or the monitor was killed. */
@@ -21,6 +22,7 @@ const unknownExitCode = 255;
 export function followExit(context: EngineContext, container: LiveContainer, connection: MonitorConnection): void {
   container.connection = connection;
   followLog(context, container, connection);
+  const stragglers = endStragglers(context, container);
   const ended = connection.exited.catch((error: unknown) => {
     // The engine that closes lets go of its monitors itself.
     if (container.connection !== connection) return null;
@@ -28,6 +30,7 @@ export function followExit(context: EngineContext, container: LiveContainer, con
     return readEnd(context, container);
   });
   void ended
+    .finally(() => stragglers[Symbol.dispose]())
     .then((exit) => context.queues.run(container.record.id, () => settleExit(context, container, connection, exit)))
     .catch((error: unknown) =>
       context.logger.error('an ended container could not be settled', { container: container.record.name, error }),

@@ -92,6 +92,22 @@ describe('what a container shares and is held to', { skip: whyNoEngine(), timeou
     await host.engine.containers.remove(id, {});
   });
 
+  test('ends with its first process, whoever of the others still holds its output, also under a later engine', async () => {
+    const first = await host.run(['sleep', '1000']);
+    for (const pidNamespace of ['host', `container:${first}`]) {
+      const id = await host.run(['sh', '-c', 'sleep 1000 & read line; exit 3'], { pidNamespace, openStdin: true, stdinOnce: true });
+      if (pidNamespace !== 'host') await host.reopen();
+      const attached = await host.engine.containers.attach(id, { stdin: true, stdout: false, stderr: false });
+      const begun = performance.now();
+      attached.stream.end('go\n');
+      assert.equal(await host.exitCode(id), 3);
+      // A monitor waits for the output of those that are left for five seconds.
+      assert.ok(performance.now() - begun < 4000, `${performance.now() - begun} ms`);
+      await host.engine.containers.remove(id, {});
+    }
+    await host.engine.containers.remove(first, { force: true });
+  });
+
   test('has its cgroup below the one that was asked for, and keeps it over a restart of the engine', async () => {
     const id = await host.run(['sleep', '1000'], { cgroupParent: 'some/where' });
     const path = `${host.traces.cgroupParent}/some/where/${id}`;
