@@ -436,6 +436,22 @@ def links_are_shown_and_removed():
 
 
 @case
+def a_link_in_a_network_is_a_name_that_nobody_else_is_told():
+    network = client.networks.create("py-links")
+    sleeper(name="upstream", network="py-links")
+    other = sleeper(network="py-links")
+    wish = {"py-links": api.create_endpoint_config(links=[("upstream", "bar")])}
+    made = api.create_container(BUSYBOX, ["sleep", "1000"], host_config=api.create_host_config(network_mode="py-links"), networking_config=api.create_networking_config(wish))
+    linked = client.containers.get(made["Id"])
+    linked.start()
+    assert linked.exec_run("nslookup bar").exit_code == 0
+    assert other.exec_run("nslookup bar").exit_code != 0
+    for box in client.containers.list(all=True):
+        box.remove(force=True)
+    network.remove()
+
+
+@case
 def an_exec_that_was_not_started_goes_with_the_end_of_its_container():
     box = sleeper()
     exec_id = api.exec_create(box.id, "true")

@@ -56,13 +56,15 @@ export async function prepareNames(
 /** Answers the container's questions for names at 127.0.0.11, in the place of a server that it has already. */
 export async function serveNames(
   context: EngineContext,
-  { id }: Pick<ContainerRecord, 'id'>,
+  record: ContainerRecord,
   service: NameService,
   openNetwork: () => number,
 ): Promise<void> {
+  const { id } = record;
+  const linked = linkedHosts(context, record, context.networks.endpoints(id));
   const namespace = openNetwork();
   try {
-    await context.networks.names.serve(id, namespace, { ...service, isInternal: () => isOnlyInternal(context, id) });
+    await context.networks.names.serve(id, namespace, { ...service, linked, isInternal: () => isOnlyInternal(context, id) });
   } finally {
     context.addon.close(namespace);
   }

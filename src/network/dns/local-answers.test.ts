@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { decode, encode, type RecordType } from 'dns-packet';
+import type { LinkedHost } from '../hosts-file.ts';
 import { answerLocally, parseReverse } from './local-answers.ts';
 import { isRejected, parseQuery } from './message.ts';
 import { createNameIndex } from './name-index.ts';
@@ -8,10 +9,16 @@ import { createDirectory, place } from './testing/places.ts';
 import type { Directory } from './types.ts';
 
 /** What a container is told: the data of all records, in order; null when the question is passed on. */
-function ask(directory: Directory, containerId: string, name: string, type: RecordType | 'ANY' = 'A'): string[] | null {
+function ask(
+  directory: Directory,
+  containerId: string,
+  name: string,
+  type: RecordType | 'ANY' = 'A',
+  linked: readonly LinkedHost[] = [],
+): string[] | null {
   const query = parseQuery(encode({ id: 1, questions: [{ name, type: type as RecordType, class: 'IN' }] }));
   assert.ok(query !== null && !isRejected(query));
-  const answer = answerLocally(createNameIndex(directory), containerId, query, 1232);
+  const answer = answerLocally(createNameIndex(directory), { containerId, linked }, query, 1232);
   const data = answer === null ? null : (decode(answer).answers ?? []).map((record) => ('data' in record ? (record.data as string) : ''));
   return data?.toSorted((a, b) => (a < b ? -1 : 1)) ?? null;
 }
@@ -27,6 +34,18 @@ describe('a name', () => {
     for (const name of ['web', 'WEB', 'c0ffee', 'web.back', 'Web.BACK']) assert.deepEqual(ask(directory, 'db', name), ['172.18.0.2'], name);
     assert.deepEqual(ask(directory, 'db', 'web', 'AAAA'), ['fd00::2']);
     assert.deepEqual(ask(directory, 'db', 'db'), ['172.18.0.3'], 'itself');
+  });
+
+  test('that one container alone has for another counts before those of everybody', () => {
+    const linked = [
+      { names: ['data', 'web'], address: '172.18.0.3' },
+      { names: ['data'], address: 'fd00::3' },
+    ];
+    assert.deepEqual(ask(directory, 'both', 'DATA', 'A', linked), ['172.18.0.3']);
+    assert.deepEqual(ask(directory, 'both', 'data', 'AAAA', linked), ['fd00::3']);
+    assert.deepEqual(ask(directory, 'both', 'web', 'A', linked), ['172.18.0.3']);
+    assert.deepEqual(ask(directory, 'both', 'web', 'AAAA', linked), [], 'what it calls so has none');
+    assert.equal(ask(directory, 'db', 'data'), null, 'nobody else calls it so');
   });
 
   test('that several have gives all of them', () => {

@@ -1,14 +1,22 @@
 import { randomInt } from 'node:crypto';
 import { addressFromBytes, formatAddress, parseAddress } from '../addresses.ts';
 import { formatAnswer, formatName, recordType, responseCode, type AnswerRecord, type Query } from './message.ts';
-import type { Holder, NameIndex } from './name-index.ts';
+import type { LinkedHost } from '../hosts-file.ts';
+import { linkedHolders, type Holder, type NameIndex } from './name-index.ts';
+
+export interface Asker {
+  readonly containerId: string;
+  /** What it alone calls others, before what everybody calls them. */
+  readonly linked: readonly LinkedHost[];
+}
 
 /** What to tell a container of its neighbours; null when the question is about somebody else. */
-export function answerLocally(index: NameIndex, containerId: string, query: Query, limit: number): Buffer | null {
+export function answerLocally(index: NameIndex, { containerId, linked }: Asker, query: Query, limit: number): Buffer | null {
   if (query.edns !== undefined && query.edns.version > 0) return formatAnswer(query, responseCode.BAD_VERSION, [], limit);
   if (!query.isInternet || query.name === '') return null;
   const records = query.type === recordType.PTR ? pointer(index, containerId, query.name) : null;
-  const found = records ?? addresses(index.holders(containerId, query.name), query.type);
+  const own = linkedHolders(linked, query.name);
+  const found = records ?? addresses(own.length > 0 ? [own] : index.holders(containerId, query.name), query.type);
   return found === null ? null : formatAnswer(query, responseCode.OK, found, limit);
 }
 

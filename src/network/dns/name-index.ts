@@ -1,4 +1,5 @@
 import { addressToBytes, formatAddress, parseAddress } from '../addresses.ts';
+import type { LinkedHost } from '../hosts-file.ts';
 import { foldName, recordType, type AnswerRecord } from './message.ts';
 import type { Directory, NamedPlace } from './types.ts';
 
@@ -57,6 +58,12 @@ export function createNameIndex(directory: Directory): NameIndex {
   };
 }
 
+/** Who of these has this name (folded). */
+export function linkedHolders(linked: readonly LinkedHost[], name: string): readonly Holder[] {
+  const found = linked.filter(({ names }) => names.some((candidate) => foldText(candidate) === name));
+  return found.map(({ address }) => createHolder(parseAddress(address)?.family === 6 ? { address6: address } : { address }));
+}
+
 /** `a.b.c` is a name of its own, `a.b` in the network `c`, or `a` in the network `b.c`. */
 function splits(name: string): { wanted: string; network?: string }[] {
   const labels = name.split('.');
@@ -81,7 +88,7 @@ function listNames(members: readonly NamedPlace[]): Map<string, Holder[]> {
 }
 
 /** Its records are made once: a name may have a thousand holders. */
-function createHolder(place: NamedPlace): Holder {
+function createHolder(place: Pick<NamedPlace, 'address' | 'address6'>): Holder {
   const made = new Map<number, AnswerRecord | null>();
   return (type) => {
     const known = made.get(type);

@@ -36,7 +36,8 @@ export function createQuestions(options: QuestionsOptions): { readonly handle: H
     const query = parseQuery(message);
     if (query === null) return null;
     if (isRejected(query)) return formatRejection(query);
-    const own = answerLocally(index, containerId, query, isStream ? longestMessage : sizeLimit(query));
+    const { linked = [] } = options.serveOptions();
+    const own = answerLocally(index, { containerId, linked }, query, isStream ? longestMessage : sizeLimit(query));
     return own ?? forward(options, waiting, query, isStream);
   };
   return {

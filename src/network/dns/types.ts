@@ -1,3 +1,5 @@
+import type { LinkedHost } from '../hosts-file.ts';
+
 /** What the name server has to know of a container's place in a network; an `Endpoint` is one. */
 export interface NamedPlace {
   readonly containerId: string;
@@ -24,6 +26,8 @@ export interface ServeOptions {
   readonly servers?: readonly string[];
   /** Whether the container is only in internal networks at this moment: then nothing is asked outside. */
   readonly isInternal?: () => boolean;
+  /** What this container alone calls others (links). */
+  readonly linked?: readonly LinkedHost[];
 }
 
 /** The name servers of an engine's containers. Disposing ends all of them. */
