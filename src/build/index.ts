@@ -2,7 +2,7 @@ export type * from './model.ts';
 export { checkDockerfile, checkFrom, type CheckOptions, checkText } from './check/check.ts';
 export { type CheckSettings, enforceChecks, readCheckSettings, selectWarnings } from './check/settings.ts';
 export { formatExcerpt } from './dockerfile/errors.ts';
-export { expandWord } from './dockerfile/expand.ts';
+export { expand, expandWord } from './dockerfile/expand.ts';
 export { parseDockerfile } from './dockerfile/parse.ts';
 export { createIgnoreMatcher, parseIgnoreFile } from '#ignore';
 export { type CompileOptions, compileStage, scratchConfig } from './stages/compile.ts';

@@ -21,15 +21,41 @@ const instructions: Readonly<Record<string, Apply>> = {
  * Dockerfile instructions that set an image's config, as `docker import --change` and `docker commit --change` take them. Fails with
  * invalid-argument `IMAGE_BAD_CHANGE` naming the line.
  */
-export function parseChanges(changes: readonly string[]): ContainerConfig {
+export function parseChanges(changes: readonly string[], { env = [], expand = (text) => text }: ChangeVariables = {}): ContainerConfig {
   return changes
     .flatMap((change) => change.split('\n'))
     .filter((line) => line.trim() !== '')
-    .reduce<ContainerConfig>(applyChange, {});
+    .reduce<ContainerConfig>(
+      (config, line) => applyChange(config, line, (text, form) => expand(text, [...env, ...(config.Env ?? [])], form)),
+      {},
+    );
 }
 
-function applyChange(config: ContainerConfig, line: string): ContainerConfig {
-  const [, name = '', rest = ''] = /^\s*(\S+)\s*([\s\S]*?)\s*$/.exec(line) ?? [];
+/** Replaces `$NAME` by what stands in `env`, the last of a name. `words`: quotes and backslashes stay, and what is put in is one word; `text`: they are resolved. */
+export type ExpandVariables = (text: string, env: readonly string[], form: 'words' | 'text') => string;
+
+/** What instructions may refer to. */
+export interface ChangeVariables {
+  /** `NAME=value`, of what the image is made from. */
+  readonly env?: readonly string[];
+  readonly expand?: ExpandVariables;
+}
+
+/** As a Dockerfile has it ("Environment replacement"); the others take `$` as it is. */
+const expanded: Readonly<Record<string, 'words' | 'text'>> = {
+  ENV: 'words',
+  EXPOSE: 'words',
+  LABEL: 'words',
+  STOPSIGNAL: 'text',
+  USER: 'text',
+  VOLUME: 'words',
+  WORKDIR: 'text',
+};
+
+function applyChange(config: ContainerConfig, line: string, expand: (text: string, form: 'words' | 'text') => string): ContainerConfig {
+  const [, name = '', text = ''] = /^\s*(\S+)\s*([\s\S]*?)\s*$/.exec(line) ?? [];
+  const form = Object.hasOwn(expanded, name.toUpperCase()) ? expanded[name.toUpperCase()] : undefined;
+  const rest = form === undefined || !text.includes('$') ? text : expand(text, form);
   const apply = Object.hasOwn(instructions, name.toUpperCase()) ? instructions[name.toUpperCase()] : undefined;
   if (apply === undefined) throw badChange(line, `${name} is not one of ${Object.keys(instructions).join(', ')}`);
   if (rest === '') throw badChange(line, 'it says nothing');

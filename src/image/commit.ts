@@ -1,7 +1,7 @@
 import { type ContainerConfig, type Digest, formatReference, parseReference, type Platform, withDefaultTag } from '#oci';
 import type { ChainId, Lease, Store } from '#store';
 import { addLayer, addUnread } from './add-layer.ts';
-import { parseChanges } from './changes.ts';
+import { parseChanges, type ExpandVariables } from './changes.ts';
 import { kindOf, readImage } from './read.ts';
 import { imageLabels, type ImageKind } from './types.ts';
 import { untaggedName } from './untagged.ts';
@@ -16,6 +16,8 @@ export interface CommitRequest {
   readonly config: ContainerConfig;
   /** Dockerfile instructions that change that config. */
   readonly changes?: readonly string[];
+  /** How they refer to variables; absent: `$` is a character. */
+  readonly expand?: ExpandVariables;
   /** Name of the new image; without it the image is kept without a name. */
   readonly reference?: string;
   /** Holds the new image in place of a name: it is there as long as the lease. */
@@ -30,9 +32,14 @@ export interface CommitRequest {
   readonly signal?: AbortSignal;
 }
 
+function changesOf({ changes = [], expand }: CommitRequest, env: readonly string[] = []): ContainerConfig {
+  return parseChanges(changes, { env, ...(expand === undefined ? {} : { expand }) });
+}
+
 /** See `Images.commit`; returns the manifest's digest. */
 export async function commitImage(store: Store, request: CommitRequest, platform: Platform): Promise<Digest> {
-  const changed = parseChanges(request.changes ?? []);
+  // What makes no sense is refused before anything is packed.
+  changesOf(request);
   const reference = request.reference === undefined ? undefined : withDefaultTag(parseReference(request.reference));
   const created = request.created ?? new Date().toISOString();
   using own = store.leases.create();
@@ -46,7 +53,8 @@ export async function commitImage(store: Store, request: CommitRequest, platform
     layers.push(await addLayer(store, lease, request.layer, { below, ...(signal === undefined ? {} : { signal }) }));
   else for (const chainId of request.layer) layers.push(await addUnread(store, lease, chainId, layers.at(-1)?.chainId ?? null, signal));
   const { comment, author, createdBy } = request;
-  const config = mergeConfig(withoutEmpty({ ...base?.config.config, ...request.config }), changed);
+  const before = withoutEmpty({ ...base?.config.config, ...request.config });
+  const config = mergeConfig(before, changesOf(request, before.Env));
   const kind = request.kind ?? kindOf(config.Labels ?? {});
   const target = await writeImage(store, lease, {
     layers,

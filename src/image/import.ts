@@ -13,7 +13,8 @@ export async function importRoot(
   request: ImportRootRequest,
   platform: Platform,
 ): Promise<Digest> {
-  const config = parseChanges(request.changes ?? []);
+  const { changes = [], expand } = request;
+  const config = parseChanges(changes, expand === undefined ? {} : { expand });
   const reference = request.reference === undefined ? undefined : withDefaultTag(parseReference(request.reference));
   const kind = request.kind ?? 'app';
   const created = request.created ?? new Date().toISOString();

@@ -1,5 +1,5 @@
 export { addLayer, type AddLayerOptions, addMadeLayer, packLayer } from './add-layer.ts';
-export { parseChanges } from './changes.ts';
+export { parseChanges, type ExpandVariables } from './changes.ts';
 export type { CommitRequest } from './commit.ts';
 export type { LoadOptions } from './load.ts';
 export { isUntagged, untaggedName } from './untagged.ts';

@@ -1,3 +1,4 @@
+import type { ExpandVariables } from './changes.ts';
 import type { Descriptor, Digest, ImageConfig } from '#oci';
 import type { ChainId } from '#store';
 import type { CommitRequest } from './commit.ts';
@@ -99,6 +100,8 @@ export interface ImportRootRequest {
   readonly reference?: string;
   /** Dockerfile instructions that set its config: `CMD ["sh"]`, `ENV A=b`, … */
   readonly changes?: readonly string[];
+  /** How they refer to variables; absent: `$` is a character. */
+  readonly expand?: ExpandVariables;
   readonly message?: string;
   readonly kind?: ImageKind;
   /** ISO 8601; now without it. */

@@ -564,6 +564,18 @@ def a_commit_is_an_image_with_changes_and_a_parent():
 
 
 @case
+def variables_in_changes_are_those_of_the_image_and_of_the_changes_before():
+    box = client.containers.create(BUSYBOX, "true", environment={"A": 'one "two"', "PATH": "/bin"})
+    changes = ["ENV PATH=/usr/bin:$PATH", "ENV B=${A:-none} C=$PATH D='$A' E=\\$A", "WORKDIR /srv/$C", "LABEL path=$PATH", 'CMD ["echo", "$A"]']
+    config = box.commit(repository="py-changes", changes=changes).attrs["Config"]
+    wanted = {"A": 'one "two"', "PATH": "/usr/bin:/bin", "B": 'one "two"', "C": "/usr/bin:/bin", "D": "$A", "E": "$A"}
+    assert dict(entry.split("=", 1) for entry in config["Env"]) == wanted, config["Env"]
+    assert config["WorkingDir"] == "/srv//usr/bin:/bin" and config["Labels"]["path"] == "/usr/bin:/bin" and config["Cmd"] == ["echo", "$A"], config
+    box.remove()
+    client.images.remove("py-changes")
+
+
+@case
 def images_come_from_archives_and_addresses():
     archive = tar_of(testdata=b"x" * 500)
     said = [json.loads(line) for line in api.import_image_from_data(archive, repository="py/imported", changes=["USER foobar", 'CMD ["echo"]']).splitlines()]

@@ -1,6 +1,7 @@
 import type { ContainerConfig } from '#oci';
 import { type Change, fromByteText, type PackOptions } from '#store';
 import { S_IFDIR, S_IFMT, S_IFREG } from '#sys';
+import { expandChanges } from '../image/expand-changes.ts';
 import { publishContainerEvent, type EngineContext } from '../context.ts';
 import type { CommitRequest } from '../model.ts';
 import { chainOf, isActive, type ContainerRecord } from './record.ts';
@@ -64,7 +65,7 @@ export async function commitContainer(context: EngineContext, ref: string, reque
     config: { ...configOf(record), ...request.config },
     kind: record.kind,
     createdBy: [...record.process.entrypoint, ...record.process.command].join(' '),
-    ...(changes === undefined ? {} : { changes }),
+    ...(changes === undefined ? {} : { changes, expand: expandChanges }),
     ...(name === undefined ? {} : { reference: name }),
     ...(comment === undefined ? {} : { comment }),
     ...(author === undefined ? {} : { author }),

@@ -4,6 +4,7 @@ import type { HealthCheck } from '#wire';
 import { isActive } from '../container/record.ts';
 import type { EngineContext } from '../context.ts';
 import type { Engine, ImageView } from '../model.ts';
+import { expandChanges } from './expand-changes.ts';
 import { filterImages } from './filter.ts';
 
 /** The engine's view of its images: what they are, and which containers stand on them. */
@@ -29,7 +30,11 @@ export function createImageVerbs(context: EngineContext): Engine['images'] {
     },
     download: (url, signal) => context.downloads.stream(url, { object: url.pathname, signal }),
     async importRoot(source, { name, ...request }) {
-      const image = await images.importRoot(source, { ...request, ...(name === undefined ? {} : { reference: name }) });
+      const image = await images.importRoot(source, {
+        ...request,
+        expand: expandChanges,
+        ...(name === undefined ? {} : { reference: name }),
+      });
       publish('import', image.id, name ?? image.id);
       return image.id;
     },
