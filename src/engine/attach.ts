@@ -15,7 +15,9 @@ export async function attachContainer(context: EngineContext, ref: string, reque
   const wanted = { ...request, stdin: request.stdin && container.record.request.openStdin === true };
   if (container.record.state.status === 'created' || container.record.state.status === 'exited') {
     const sinceNs = nowNs();
-    return { stream: waitForStart(context, container, wanted), terminal, sinceNs, onDetach };
+    const stream = waitForStart(context, container, wanted);
+    publishContainerEvent(context, container, 'attach');
+    return { stream, terminal, sinceNs, onDetach };
   }
   requireRunning(container, ref);
   const { monitor } = container.files;
