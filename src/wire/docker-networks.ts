@@ -53,6 +53,8 @@ export interface DockerNetworkCreated {
 export interface DockerEndpointWishes {
   IPAMConfig?: DockerEndpointIpam | null;
   Aliases?: string[] | null;
+  /** `CONTAINER:ALIAS` */
+  Links?: string[] | null;
   MacAddress?: string;
   DriverOpts?: Record<string, string> | null;
   GwPriority?: number;

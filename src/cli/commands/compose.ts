@@ -1,10 +1,8 @@
 import { usageError } from '../arguments/usage-error.ts';
-import type { CommandSpec, FlagSpec } from '../arguments/spec.ts';
-
-const many = Number.POSITIVE_INFINITY;
+import type { FlagSpec } from '../arguments/spec.ts';
 
 /** What says which project is meant; Docker's command line takes these before the verb, where two of them are short as well. */
-const projectFlags: readonly FlagSpec[] = [
+export const projectFlags: readonly FlagSpec[] = [
   { name: 'file', kind: 'list', help: 'Compose files, merged in this order (before the verb also -f)' },
   { name: 'project-name', kind: 'text', help: 'Name of the project (before the verb also -p)' },
   { name: 'project-directory', kind: 'text', help: "What relative paths are of (default the first file's directory)" },
@@ -17,44 +15,6 @@ const projectFlags: readonly FlagSpec[] = [
 ];
 
 const shorts: Readonly<Record<string, string>> = { f: 'file', p: 'project-name' };
-
-function command(
-  spec: Omit<CommandSpec, 'name' | 'usage' | 'positionals'> & { readonly name: string; readonly usage?: string; readonly max?: number },
-): CommandSpec {
-  const { name, usage = '[OPTIONS] [SERVICE...]', max = many, flags, ...rest } = spec;
-  return { ...rest, name: `compose ${name}`, usage, flags: [...flags, ...projectFlags], positionals: { min: 0, max } };
-}
-
-const only = (name: string, what: string): FlagSpec => ({ name, kind: 'flag', help: `Print ${what}` });
-
-/** Projects of several containers. */
-export const composeCommands: readonly CommandSpec[] = [
-  command({
-    name: 'config',
-    summary: 'Show the project as it was understood',
-    flags: [
-      { name: 'format', kind: 'text', help: 'yaml or json (default yaml)', choices: ['yaml', 'json'] },
-      { name: 'output', short: 'o', kind: 'text', help: 'Write to this file' },
-      { name: 'quiet', short: 'q', kind: 'flag', help: 'Only check' },
-      { name: 'hash', kind: 'text', help: 'Print the hashes of these services (* for all)' },
-      only('services', 'names of services'),
-      only('volumes', 'names of volumes'),
-      only('networks', 'names of networks'),
-      only('models', 'names of models'),
-      only('profiles', 'names of profiles'),
-      only('images', 'names of images'),
-      only('environment', 'the variables that interpolation sees'),
-      { name: 'no-interpolate', kind: 'flag', help: 'Leave variables as they are' },
-      { name: 'no-normalize', kind: 'flag', help: 'Leave out what is only implied' },
-      { name: 'no-path-resolution', kind: 'flag', help: 'Leave relative paths as they are' },
-      { name: 'no-env-resolution', kind: 'flag', help: 'Leave files of variables unread' },
-      { name: 'no-consistency', kind: 'flag', help: 'Do not check what belongs together' },
-      { name: 'variables', kind: 'flag', help: '', refused: true },
-      { name: 'resolve-image-digests', kind: 'flag', help: '', refused: true },
-      { name: 'lock-image-digests', kind: 'flag', help: '', refused: true },
-    ],
-  }),
-];
 
 /** `compose -f x.yaml up -d` as `compose up --file=x.yaml -d`: flags of the project stand behind the verb. Other words stay as they are. */
 export function hoistProjectFlags(words: readonly string[]): readonly string[] {

@@ -1,6 +1,7 @@
 import type { CommandSpec } from '../arguments/spec.ts';
 import { buildCommands } from './builds.ts';
-import { composeCommands, hoistProjectFlags } from './compose.ts';
+import { hoistProjectFlags } from './compose.ts';
+import { composeCommands } from './compose-verbs.ts';
 import { containerCommands } from './containers.ts';
 import { fileCommands } from './files.ts';
 import { groupedName, withGroups } from './groups.ts';

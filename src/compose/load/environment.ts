@@ -37,15 +37,18 @@ export function resolveBare(pairs: Readonly<Record<string, string | null>>, envi
   return mapValues(pairs, (value, key) => value ?? (Object.hasOwn(environment, key) ? (environment[key] ?? null) : null));
 }
 
-/** The services with the variables and labels of their files, which are left out then. */
-export async function resolveServiceFiles(project: Project): Promise<Project> {
+/** The services with the variables of their files, which are left out then, and the labels of theirs. */
+export async function resolveServiceFiles(project: Project, what: 'all' | 'labels' = 'all'): Promise<Project> {
   const services: Record<string, ServiceConfig> = {};
-  for (const [name, service] of Object.entries(project.services)) services[name] = await resolveService(name, service, project.environment);
+  for (const [name, service] of Object.entries(project.services)) {
+    const labelled = await resolveLabels(service, project.environment);
+    services[name] = what === 'labels' ? labelled : await resolveService(name, labelled, project.environment);
+  }
   return { ...project, services };
 }
 
 async function resolveService(name: string, service: ServiceConfig, outer: Environment): Promise<ServiceConfig> {
-  const { env_file: files = [], label_file: labelFiles = [], ...rest } = service;
+  const { env_file: files = [], ...rest } = service;
   let variables: Environment = {};
   const own = service.environment ?? {};
   for (const { path, required, format } of files) {
@@ -56,11 +59,13 @@ async function resolveService(name: string, service: ServiceConfig, outer: Envir
       });
     variables = { ...variables, ...(await readEnvFile(path, (key) => outer[key] ?? own[key] ?? variables[key], format)) };
   }
+  return { ...rest, ...(files.length === 0 ? {} : { environment: { ...variables, ...own } }) };
+}
+
+/** Names of the files stay: Compose's hash of the service has them. */
+async function resolveLabels(service: ServiceConfig, outer: Environment): Promise<ServiceConfig> {
+  const { label_file: files = [] } = service;
   let labels: Environment = {};
-  for (const path of labelFiles) labels = { ...labels, ...(await readEnvFile(path, (key) => outer[key])) };
-  return {
-    ...rest,
-    ...(files.length === 0 ? {} : { environment: { ...variables, ...own } }),
-    ...(labelFiles.length === 0 ? {} : { labels: { ...labels, ...service.labels } }),
-  };
+  for (const path of files) labels = { ...labels, ...(await readEnvFile(path, (key) => outer[key])) };
+  return files.length === 0 ? service : { ...service, labels: { ...labels, ...service.labels } };
 }

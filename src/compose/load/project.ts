@@ -28,8 +28,8 @@ export interface ProjectOptions {
   readonly normalizes?: boolean;
   readonly resolvesPaths?: boolean;
   readonly checks?: boolean;
-  /** Variables of env_file become variables of the services. */
-  readonly resolvesEnvironment?: boolean;
+  /** Variables of env_file become variables of the services, and labels of label_file their labels; or these alone. */
+  readonly resolvesEnvironment?: boolean | 'labels';
 }
 
 /**
@@ -79,7 +79,8 @@ export async function loadProject(options: ProjectOptions): Promise<Project> {
   const profiles = [...(options.profiles ?? []), ...splitList(environment['COMPOSE_PROFILES'], ',')];
   const selected = selectProfiles(all, profiles, options.named);
   if (options.checks !== false) throwProblems(checkProject(selected, places));
-  return options.resolvesEnvironment === false ? selected : resolveServiceFiles(selected);
+  if (options.resolvesEnvironment === false) return selected;
+  return resolveServiceFiles(selected, options.resolvesEnvironment === 'labels' ? 'labels' : 'all');
 }
 
 function envFilesOf({ envFiles = [] }: ProjectOptions, environment: Environment): readonly string[] {

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { stringify } from 'yaml';
 import { sortedKeys, type Form, type Shape } from '../shape/index.ts';
+import { mapValues } from './normalize.ts';
 import type { Project } from './project.ts';
-import { config, model, network, secret, volume } from './resources.ts';
+import { config, model, network, secret, volume, type NetworkConfig, type VolumeConfig } from './resources.ts';
 import { service, type ServiceConfig } from './service.ts';
 
 /** The project as `config` shows it. Pure. */
@@ -18,7 +19,11 @@ export function printProject(project: Project, form: Form): Record<string, unkno
   ];
   return {
     name: project.name,
-    services: named(project.services, service),
+    // Labels of files are among the labels by now.
+    services: named(
+      mapValues(project.services, ({ label_file: _files, ...rest }) => rest),
+      service,
+    ),
     ...Object.fromEntries(sections.filter(([, values]) => Object.keys(values).length > 0)),
     ...project.extensions,
   };
@@ -48,4 +53,14 @@ export function formatYaml(value: unknown): string {
 /** The image of a service: that which it names, or what its build is called. Pure. */
 export function imageOf(project: Pick<Project, 'name' | 'services'>, name: string): string {
   return project.services[name]?.image ?? `${project.name}-${name}`;
+}
+
+/** The same of a network. Pure. */
+export function hashNetwork(value: NetworkConfig): string {
+  return digest(network.print(value, 'json'));
+}
+
+/** The same of a volume. Pure. */
+export function hashVolume(value: VolumeConfig): string {
+  return digest(volume.print({ ...value, driver: value.driver ?? 'local' }, 'json'));
 }

@@ -29,7 +29,7 @@ export const composeConfig: Verb = async ({ args, io, command }) => {
       interpolates,
       normalizes: !args.flag('no-normalize'),
       resolvesPaths: !args.flag('no-path-resolution'),
-      resolvesEnvironment: !args.flag('no-env-resolution'),
+      resolvesEnvironment: args.flag('no-env-resolution') ? 'labels' : true,
       checks: interpolates && !args.flag('no-consistency'),
     },
   );

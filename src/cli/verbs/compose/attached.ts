@@ -1,0 +1,68 @@
+import type { ObservedContainer, Project } from '#compose';
+import { noSuchService } from '#compose';
+import { exitCodes } from '../../exit-codes.ts';
+import type { Invocation } from '../../invocation.ts';
+import { painterFor } from '../../render/colour.ts';
+import { followLogs, shortName } from './follow-logs.ts';
+import { stopProject } from './stop-project.ts';
+
+interface Attached {
+  readonly project: Project;
+  readonly containers: readonly ObservedContainer[];
+  /** What was said before is left out. */
+  readonly sinceMs: number;
+}
+
+/** Shows what a project's containers say until all have ended, one has where that is asked for, or a person interrupts: then they are stopped. */
+export async function attachToProject(invocation: Invocation, { project, containers, sinceMs }: Attached): Promise<number> {
+  const { args, io, client } = invocation;
+  const from = args.text('exit-code-from');
+  if (from !== undefined && !Object.hasOwn(project.services, from)) throw noSuchService(from, project);
+  const shown = containers.filter(({ service }) => isShown(service, project, invocation));
+  const engine = await client();
+  const giveUp = new AbortController();
+  const { signal } = giveUp;
+  let interrupts = 0;
+  let stopping: Promise<void> | null = null;
+  const stop = (): Promise<void> => (stopping ??= stopProject(invocation, project));
+  const onInterrupt = (): void => {
+    interrupts += 1;
+    if (interrupts === 1) stop().catch(() => undefined);
+    else for (const { id } of containers) engine.containers.kill(id).catch(() => undefined);
+  };
+  process.on('SIGINT', onInterrupt);
+  process.on('SIGTERM', onInterrupt);
+  let code: number = exitCodes.ok;
+  const exits = containers.map(async (container) => {
+    const { StatusCode } = await engine.containers.wait(container.id, { signal });
+    if (!args.flag('quiet-exit')) void io.stderr.write(`${shortName(container)} exited with code ${StatusCode}\n`);
+    const counts =
+      args.flag('abort-on-container-exit') || from !== undefined || (args.flag('abort-on-container-failure') && StatusCode !== 0);
+    if (from === undefined ? counts && code === 0 && stopping === null : container.service === from) code = StatusCode;
+    if (counts) await stop();
+  });
+  const colours = painterFor(io.stdout, io.env)('red', 'x') !== 'x' && !args.flag('no-color') && args.text('ansi') !== 'never';
+  const view = {
+    follow: true,
+    since: String(sinceMs / 1000),
+    noPrefix: args.flag('no-log-prefix'),
+    timestamps: args.flag('timestamps'),
+    colours,
+    signal,
+  };
+  try {
+    await Promise.all([...exits, followLogs(engine, io, shown, view)]);
+    if (stopping !== null) await (stopping as Promise<void>);
+    return interrupts > 0 ? exitCodes.signalBase + 2 : code;
+  } finally {
+    giveUp.abort();
+    process.off('SIGINT', onInterrupt);
+    process.off('SIGTERM', onInterrupt);
+  }
+}
+
+function isShown(service: string, project: Project, { args }: Pick<Invocation, 'args'>): boolean {
+  const only = args.list('attach');
+  if (args.list('no-attach').includes(service)) return false;
+  return only.length > 0 ? only.includes(service) : project.services[service]?.attach !== false;
+}

@@ -1,0 +1,37 @@
+import { containersOf, noSuchService, type ObservedContainer, type Project } from '#compose';
+import { OrlopError } from '#errors';
+import type { Invocation } from '../../invocation.ts';
+import { readProject } from './project.ts';
+
+export interface Chosen {
+  readonly project: Project;
+  readonly containers: readonly ObservedContainer[];
+}
+
+/** The project's containers of the services named, or of all. not-found for a service that is none. */
+export async function chooseContainers(
+  { args, io, client }: Pick<Invocation, 'args' | 'io' | 'client'>,
+  services: readonly string[] = args.positionals,
+  options: { readonly oneOff?: boolean } = {},
+): Promise<Chosen> {
+  const project = await readProject({ args, io }, { named: services, resolvesEnvironment: false });
+  for (const name of services) if (!Object.hasOwn(project.services, name)) throw noSuchService(name, project);
+  const all = await containersOf(await client(), project);
+  const index = args.integer('index');
+  const fits = ({ service, oneOff, number }: ObservedContainer): boolean =>
+    (services.length === 0 || services.includes(service)) &&
+    (options.oneOff === true || !oneOff) &&
+    (index === undefined || index === 0 || number === index);
+  return { project, containers: all.filter(fits) };
+}
+
+/** One container of a service: that of `--index`, or the first. */
+export async function chooseOne(invocation: Pick<Invocation, 'args' | 'io' | 'client'>, service: string): Promise<ObservedContainer> {
+  const { containers } = await chooseContainers(invocation, [service]);
+  const found = containers.find(({ state }) => state === 'running') ?? containers[0];
+  if (found === undefined)
+    throw new OrlopError('not-found', 'COMPOSE_NO_CONTAINER', `service "${service}" is not running`, {
+      hint: 'start it with orlop compose up -d',
+    });
+  return found;
+}

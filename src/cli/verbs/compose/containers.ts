@@ -1,0 +1,89 @@
+import type { Client } from '#client';
+import { convergeStop, type ObservedContainer } from '#compose';
+import type { Arguments } from '../../arguments/parse.ts';
+import { exitCodes } from '../../exit-codes.ts';
+import type { Verb } from '../../invocation.ts';
+import { write } from '../../io.ts';
+import { chooseContainers } from './chosen.ts';
+import { stepReporter, warner } from './progress.ts';
+
+type Deed = (engine: Client, container: ObservedContainer, args: Arguments) => Promise<unknown>;
+
+/** The same for each container of the services, side by side. */
+function eachContainer(doing: string, done: string, deed: Deed, fits: (container: ObservedContainer) => boolean = () => true): Verb {
+  return async (invocation) => {
+    const { args, io, client } = invocation;
+    const { containers } = await chooseContainers(invocation);
+    const engine = await client();
+    await Promise.all(
+      containers.filter(fits).map(async (container) => {
+        await write(io.stderr, ` Container ${container.name}  ${doing}\n`);
+        await deed(engine, container, args);
+        await write(io.stderr, ` Container ${container.name}  ${done}\n`);
+      }),
+    );
+    return exitCodes.ok;
+  };
+}
+
+const runs = ({ state }: ObservedContainer): boolean => state === 'running';
+
+export const composeRestart = eachContainer('Restarting', 'Restarted', (engine, { id }, args) =>
+  engine.containers.restart(id, { timeoutS: args.integer('timeout') }),
+);
+export const composeKill = eachContainer(
+  'Killing',
+  'Killed',
+  (engine, { id }, args) => engine.containers.kill(id, args.text('signal')),
+  runs,
+);
+export const composePause = eachContainer('Pausing', 'Paused', (engine, { id }) => engine.containers.pause(id), runs);
+export const composeUnpause = eachContainer(
+  'Unpausing',
+  'Unpaused',
+  (engine, { id }) => engine.containers.unpause(id),
+  ({ state }) => state === 'paused',
+);
+
+/** `orlop compose stop` */
+export const composeStop: Verb = async (invocation) => {
+  const { args, io, client } = invocation;
+  const { project, containers } = await chooseContainers(invocation);
+  const services = Object.fromEntries(
+    Object.entries(project.services).filter(([name]) => containers.some(({ service }) => service === name)),
+  );
+  const options = { stopTimeoutS: args.integer('timeout'), onStep: stepReporter(io), onWarning: warner(io) };
+  await convergeStop(await client(), { ...project, services }, options);
+  return exitCodes.ok;
+};
+
+/** `orlop compose rm` */
+export const composeRemove: Verb = async (invocation) => {
+  const { args, io, client } = invocation;
+  if (args.flag('stop')) await composeStop(invocation);
+  const { containers } = await chooseContainers(invocation, args.positionals, { oneOff: true });
+  const engine = await client();
+  const ended = containers.filter(({ state }) => !['running', 'paused', 'restarting'].includes(state));
+  if (ended.length === 0) {
+    await write(io.stderr, 'No stopped containers\n');
+    return exitCodes.ok;
+  }
+  const { confirm } = await import('../prune.ts');
+  if (!args.flag('force') && !(await confirm(io, `Going to remove ${ended.map(({ name }) => name).join(', ')}`))) return exitCodes.failure;
+  await Promise.all(ended.map(({ id }) => engine.containers.remove(id, { volumes: args.flag('volumes') })));
+  return exitCodes.ok;
+};
+
+/** `orlop compose wait`: until all have ended; with the code of the first that fails. */
+export const composeWait: Verb = async (invocation) => {
+  const { args, io, client } = invocation;
+  const { containers } = await chooseContainers(invocation);
+  const engine = await client();
+  const codes = await Promise.all(containers.map(async ({ id }) => (await engine.containers.wait(id)).StatusCode));
+  await write(io.stdout, codes.map((code) => `${code}\n`).join(''));
+  if (args.flag('down-project')) {
+    const { composeDown } = await import('./down.ts');
+    await composeDown({ ...invocation, args: { ...args, positionals: [] } });
+  }
+  return codes.find((code) => code !== 0) ?? exitCodes.ok;
+};

@@ -1,0 +1,36 @@
+import { convergeDown, formatPlan, selectServices } from '#compose';
+import { usageError } from '../../arguments/usage-error.ts';
+import { exitCodes } from '../../exit-codes.ts';
+import type { Verb } from '../../invocation.ts';
+import { write } from '../../io.ts';
+import { stepReporter, warner } from './progress.ts';
+import { readProject } from './project.ts';
+
+const imageChoices = ['local', 'all'] as const;
+
+/** `orlop compose down` */
+export const composeDown: Verb = async ({ args, io, client, command }) => {
+  const given = args.text('rmi');
+  const images = imageChoices.find((choice) => choice === given);
+  if (given !== undefined && images === undefined) throw usageError(`invalid value for --rmi: ${JSON.stringify(given)}`, command);
+  const whole = await readProject({ args, io }, { named: args.positionals, resolvesEnvironment: false });
+  const services = Object.keys(selectServices(whole, args.positionals, { dependencies: false }).services);
+  const isDry = args.flag('dry-run');
+  const down = {
+    volumes: args.flag('volumes'),
+    removeOrphans: args.flag('remove-orphans'),
+    ...(images === undefined ? {} : { images }),
+    ...(args.positionals.length === 0 ? {} : { services }),
+  };
+  await convergeDown(await client(), whole, down, {
+    stopTimeoutS: args.integer('timeout'),
+    parallel: args.integer('parallel'),
+    onStep: stepReporter(io),
+    onWarning: warner(io),
+    onPlan: async (plan) => {
+      if (isDry) await write(io.stdout, formatPlan(plan));
+      return !isDry;
+    },
+  });
+  return exitCodes.ok;
+};

@@ -1,0 +1,44 @@
+import { Readable } from 'node:stream';
+import type { ImageSource, Project } from '#compose';
+import { parseArguments } from '../../arguments/parse.ts';
+import { findCommand } from '../../commands/index.ts';
+import type { Invocation } from '../../invocation.ts';
+import { withEnvironment, type Io } from '../../io.ts';
+import { pullImage } from '../pull.ts';
+import { wordsOfBuild } from './build-words.ts';
+
+/** Images as people get them on this command line: pulled with their credentials, built from their files. */
+export function imageSource(
+  invocation: Invocation,
+  project: Project,
+  options: { readonly quiet?: boolean; readonly further?: readonly string[] } = {},
+): ImageSource {
+  const { io, client } = invocation;
+  return {
+    pull: async (image, { platform }) => void (await pullImage(await client(), io, image, { quiet: options.quiet === true, platform })),
+    build: async (name, image) => {
+      const { words, dockerfile } = wordsOfBuild(project, name, image);
+      const outer = withEnvironment(io, project.environment);
+      await runVerb({ ...invocation, io: dockerfile === null ? outer : withInput(outer, dockerfile) }, [
+        'build',
+        ...(options.quiet === true ? ['--quiet'] : []),
+        ...(options.further ?? []),
+        ...words,
+      ]);
+    },
+  };
+}
+
+/** Carries another verb out, as if it had been typed. */
+export async function runVerb(invocation: Invocation, words: readonly string[]): Promise<number> {
+  const found = findCommand(words);
+  if (found === undefined) throw new Error(`no command ${words.join(' ')}`);
+  const { verbLoaders } = await import('../../verb-loaders.ts');
+  const load = verbLoaders[found.command.name];
+  if (load === undefined) throw new Error(`no verb ${found.command.name}`);
+  return (await load())({ ...invocation, command: found.command, args: parseArguments(found.command, found.rest) });
+}
+
+function withInput(io: Io, text: string): Io {
+  return Object.create(io, { stdin: { value: Readable.from([Buffer.from(text)]) } }) as Io;
+}

@@ -1,0 +1,107 @@
+import { imageOf, labels, sortedKeys, type ObservedContainer } from '#compose';
+import type { DockerContainerSummary } from '#wire';
+import { exitCodes } from '../../exit-codes.ts';
+import type { Verb } from '../../invocation.ts';
+import { write } from '../../io.ts';
+import { printJson } from '../../render/json.ts';
+import { formatList } from '../../render/list.ts';
+import { formatBytes } from '../../values/size.ts';
+import { rowOf } from '../ps.ts';
+import { chooseContainers } from './chosen.ts';
+
+const psColumns = ['Name', 'Image', 'Command', 'Service', 'RunningFor', 'Status', 'Ports'];
+const psHeaders = { RunningFor: 'CREATED' };
+
+/** `orlop compose ps` */
+export const composePs: Verb = async (invocation) => {
+  const { args, io, client } = invocation;
+  const { project, containers } = await chooseContainers(invocation, args.positionals, { oneOff: args.flag('all') });
+  const wanted = args.list('status');
+  const known = { ...project.services, ...project.disabled };
+  const fits = ({ state, service }: ObservedContainer): boolean =>
+    (wanted.length > 0
+      ? wanted.includes(state)
+      : args.flag('all') || state === 'running' || state === 'restarting' || state === 'paused') &&
+    (args.has('orphans') ? args.flag('orphans') || Object.hasOwn(known, service) : true);
+  const shown = containers.filter(fits);
+  if (args.flag('services')) {
+    await write(io.stdout, [...new Set(shown.map(({ service }) => service))].map((name) => `${name}\n`).join(''));
+    return exitCodes.ok;
+  }
+  const all = await (await client()).containers.list({ all: true, filters: { label: [`${labels.project}=${project.name}`] } });
+  const summaries = shown.flatMap(({ id }) => all.filter(({ Id }) => Id === id));
+  if (args.flag('json')) {
+    await printJson(io, summaries);
+    return exitCodes.ok;
+  }
+  const rows = summaries.map((summary) => psRow(summary, args.flag('no-trunc')));
+  const text = args.flag('quiet')
+    ? rows.map((row) => `${row['ID']}\n`).join('')
+    : formatList(rows, { format: args.text('format'), columns: psColumns, headers: psHeaders });
+  await write(io.stdout, text);
+  return exitCodes.ok;
+};
+
+function psRow(summary: DockerContainerSummary, whole: boolean): Record<string, string> {
+  const row = rowOf(summary, { whole, nowMs: Date.now() });
+  return { ...row, Name: row['Names'] ?? '', Service: summary.Labels[labels.service] ?? '', Project: summary.Labels[labels.project] ?? '' };
+}
+
+/** `orlop compose ls`: projects by the labels of their containers. */
+export const composeLs: Verb = async ({ args, io, client }) => {
+  const containers = await (await client()).containers.list({ all: true, filters: { label: [labels.project] } });
+  const projects = Map.groupBy(containers, ({ Labels }) => Labels[labels.project] ?? '');
+  const rows = sortedKeys(Object.fromEntries(projects)).flatMap((name) => {
+    const own = projects.get(name) ?? [];
+    if (!args.flag('all') && !own.some(({ State }) => State === 'running')) return [];
+    const states = Map.groupBy(own, ({ State }) => State);
+    const status = [...states]
+      .map(([state, some]) => `${state}(${some.length})`)
+      .toSorted()
+      .join(', ');
+    return [{ Name: name, Status: status, ConfigFiles: own[0]?.Labels[labels.files] ?? '' }];
+  });
+  if (args.flag('json') || args.text('format') === 'json') await printJson(io, rows);
+  else
+    await write(
+      io.stdout,
+      args.flag('quiet')
+        ? rows.map(({ Name }) => `${Name}\n`).join('')
+        : formatList(rows, {
+            format: args.text('format'),
+            columns: ['Name', 'Status', 'ConfigFiles'],
+            headers: { ConfigFiles: 'CONFIG FILES' },
+          }),
+    );
+  return exitCodes.ok;
+};
+
+/** `orlop compose images` */
+export const composeImages: Verb = async (invocation) => {
+  const { args, io, client } = invocation;
+  const { project, containers } = await chooseContainers(invocation);
+  const engine = await client();
+  const rows = await Promise.all(
+    containers.map(async ({ name, service, id }) => {
+      const { Image } = await engine.containers.inspect(id);
+      const [repository = '', tag = 'latest'] = imageOf(project, service).split(/:(?=[^/]*$)/);
+      const size = await engine.images.inspect(Image).then(
+        ({ Size }) => formatBytes(Size),
+        () => '',
+      );
+      return { ContainerName: name, Repository: repository, Tag: tag, ID: Image.replace('sha256:', '').slice(0, 12), Size: size };
+    }),
+  );
+  if (args.flag('json') || args.text('format') === 'json') await printJson(io, rows);
+  else if (args.flag('quiet')) await write(io.stdout, rows.map(({ ID }) => `${ID}\n`).join(''));
+  else
+    await write(
+      io.stdout,
+      formatList(rows, {
+        format: args.text('format'),
+        columns: ['ContainerName', 'Repository', 'Tag', 'ID', 'Size'],
+        headers: { ContainerName: 'CONTAINER', ID: 'IMAGE ID' },
+      }),
+    );
+  return exitCodes.ok;
+};

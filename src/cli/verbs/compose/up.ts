@@ -1,0 +1,112 @@
+import { convergeUp, containersOf, formatPlan, selectServices, waitUntilReady, type Project } from '#compose';
+import { usageError } from '../../arguments/usage-error.ts';
+import { exitCodes } from '../../exit-codes.ts';
+import type { Invocation, Verb } from '../../invocation.ts';
+import { write } from '../../io.ts';
+import { attachToProject } from './attached.ts';
+import { imageSource } from './images.ts';
+import { stepReporter, warner } from './progress.ts';
+import { readProject } from './project.ts';
+
+/** `orlop compose up` */
+export const composeUp: Verb = async (invocation) => {
+  const { args, client, command } = invocation;
+  const isDetached = args.flag('detach') || args.flag('wait');
+  const stopsWithFirst = args.flag('abort-on-container-exit') || args.flag('abort-on-container-failure') || args.has('exit-code-from');
+  if (isDetached && stopsWithFirst) throw usageError('--detach and --wait do not go with --abort-on-container-exit and its like', command);
+  if (args.flag('force-recreate') && args.flag('no-recreate'))
+    throw usageError('--force-recreate and --no-recreate are incompatible', command);
+  const begunMs = Date.now();
+  const project = await bringUp(invocation, { start: !args.flag('no-start') });
+  if (project === null || args.flag('no-start')) return exitCodes.ok;
+  const engine = await client();
+  if (args.flag('wait')) await waitUntilReady(engine, project, signalAfter(args.integer('wait-timeout')));
+  if (isDetached) return exitCodes.ok;
+  const containers = (await containersOf(engine, project)).filter(
+    ({ service, oneOff }) => !oneOff && Object.hasOwn(project.services, service),
+  );
+  const code = await attachToProject(invocation, { project, containers, sinceMs: begunMs });
+  return code;
+};
+
+/** `orlop compose create` */
+export const composeCreate: Verb = async (invocation) => {
+  await bringUp(invocation, { start: false });
+  return exitCodes.ok;
+};
+
+/** `orlop compose scale` */
+export const composeScale: Verb = async (invocation) => {
+  await bringUp(invocation, { start: true, scale: parseScales(invocation.args.positionals), names: [] });
+  return exitCodes.ok;
+};
+
+interface Wishes {
+  readonly start: boolean;
+  readonly scale?: Readonly<Record<string, number>>;
+  readonly names?: readonly string[];
+}
+
+/** Converges; null when only the plan was wanted. */
+async function bringUp(invocation: Invocation, { start, scale, names }: Wishes): Promise<Project | null> {
+  const { args, io, client } = invocation;
+  const wanted = names ?? args.positionals;
+  const whole = await readProject({ args, io }, { named: wanted });
+  const dependencies = !args.flag('no-deps');
+  const project = selectServices(whole, wanted, { dependencies });
+  const isDry = args.flag('dry-run');
+  const options = {
+    images: { build: args.flag('build'), neverBuild: args.flag('no-build'), pull: args.text('pull') },
+    source: isDry ? drySource(invocation) : imageSource(invocation, project, { quiet: args.flag('quiet-pull') }),
+    plan: {
+      start,
+      dependencies,
+      forceRecreate: args.flag('force-recreate'),
+      noRecreate: args.flag('no-recreate'),
+      removeOrphans: args.flag('remove-orphans'),
+      renewVolumes: args.flag('renew-anon-volumes'),
+      scale: scale ?? parseScales(args.list('scale')),
+    },
+    rollsBack: args.flag('rollback-on-failure'),
+    parallel: args.integer('parallel'),
+    stopTimeoutS: args.integer('timeout'),
+    onStep: stepReporter(io),
+    onWarning: warner(io),
+    onPlan: async (plan: Parameters<typeof formatPlan>[0]) => {
+      if (isDry) await write(io.stdout, formatPlan(plan));
+      return !isDry;
+    },
+  };
+  const giveUp = new AbortController();
+  const onInterrupt = (): void => giveUp.abort();
+  process.once('SIGINT', onInterrupt);
+  try {
+    await convergeUp(await client(), project, { ...options, signal: giveUp.signal });
+  } finally {
+    process.off('SIGINT', onInterrupt);
+  }
+  return isDry ? null : project;
+}
+
+/** Only says what would be pulled and built. */
+function drySource({ io }: Pick<Invocation, 'io'>): Parameters<typeof convergeUp>[2]['source'] {
+  return {
+    pull: (image) => write(io.stdout, `Image ${image}  Pulling\n`),
+    build: (_name, image) => write(io.stdout, `Image ${image}  Building\n`),
+  };
+}
+
+/** `web=3` */
+export function parseScales(words: readonly string[]): Record<string, number> {
+  return Object.fromEntries(
+    words.map((word) => {
+      const [, name, count] = /^([^=]+)=(\d{1,5})$/.exec(word) ?? [];
+      if (name === undefined) throw usageError(`${JSON.stringify(word)} is no SERVICE=NUMBER`);
+      return [name, Number(count)];
+    }),
+  );
+}
+
+function signalAfter(seconds: number | undefined): AbortSignal {
+  return seconds === undefined || seconds === 0 ? new AbortController().signal : AbortSignal.timeout(seconds * 1000);
+}

@@ -1,0 +1,32 @@
+import type { Client } from '#client';
+import { OrlopError } from '#errors';
+import type { ServiceConfig } from '../model/service.ts';
+
+type Hook = NonNullable<ServiceConfig['post_start']>[number];
+
+/** Runs commands in a container, one after the other. failed-precondition, with what it said last, for one that does not end with 0. */
+export async function runHooks(client: Client, ref: string, hooks: readonly Hook[]): Promise<void> {
+  for (const hook of hooks) {
+    const id = await client.execs.create(ref, {
+      AttachStdin: false,
+      AttachStdout: true,
+      AttachStderr: true,
+      Tty: false,
+      Cmd: [...(hook.command ?? [])],
+      Env: Object.entries(hook.environment ?? {}).flatMap(([key, value]) => (value === null ? [] : [`${key}=${value}`])),
+      ...(hook.user === undefined ? {} : { User: hook.user }),
+      ...(hook.working_dir === undefined ? {} : { WorkingDir: hook.working_dir }),
+      ...(hook.privileged === undefined ? {} : { Privileged: hook.privileged }),
+    });
+    const process = await client.execs.start(id, { terminal: false });
+    let said = '';
+    for await (const { data } of process.output()) said = (said + Buffer.from(data).toString()).slice(-2000);
+    const { ExitCode } = await client.execs.inspect(id);
+    if (ExitCode !== 0)
+      throw new OrlopError(
+        'failed-precondition',
+        'COMPOSE_HOOK_FAILED',
+        `hook ${JSON.stringify(hook.command)} of ${ref} exited with ${ExitCode ?? 'nothing'}: ${said.trim()}`,
+      );
+  }
+}

@@ -1,0 +1,81 @@
+import type { Client } from '#client';
+import type { Project } from '../model/project.ts';
+import { planDown, planStops, type DownOptions } from '../plan/down.ts';
+import type { ObservedContainer } from '../plan/observed.ts';
+import type { Plan, Step } from '../plan/steps.ts';
+import { planUp, type UpOptions } from '../plan/up.ts';
+import { ensureImages, type ImageOptions, type ImageSource } from './images.ts';
+import { observe } from './observe.ts';
+import { performStep } from './perform.ts';
+import { runPlan, type Running } from './run-steps.ts';
+import { waitFor } from './wait.ts';
+
+export interface ConvergeOptions extends Pick<Running, 'onStep' | 'parallel' | 'signal'> {
+  /** Called with the plan before it is carried out; resolves with false: that is all that was wanted. */
+  readonly onPlan?: (plan: Plan) => Promise<boolean>;
+  readonly onWarning: (text: string) => void;
+  readonly stopTimeoutS?: number | undefined;
+}
+
+export interface ConvergeUpOptions extends ConvergeOptions {
+  readonly images: ImageOptions;
+  readonly source: ImageSource;
+  readonly plan: UpOptions;
+  /** What was done is undone when something fails. */
+  readonly rollsBack?: boolean;
+}
+
+/** Brings the engine to what the project wants. Throws the first failure. */
+export async function convergeUp(client: Client, project: Project, options: ConvergeUpOptions): Promise<void> {
+  const imageIds = await ensureImages(client, project, options.source, options.images);
+  const plan = planUp(project, await observe(client, project), { ...options.plan, imageIds, keepReplaced: options.rollsBack === true });
+  await carryOut(client, project, plan, { ...options, imageIds });
+}
+
+/** Takes a project away, or what `down` says of it. */
+export async function convergeDown(client: Client, project: Project, down: DownOptions, options: ConvergeOptions): Promise<void> {
+  await carryOut(client, project, planDown(project, await observe(client, project), down), { ...options, imageIds: {} });
+}
+
+/** Stops a project's containers, those that depend on others first. */
+export async function convergeStop(client: Client, project: Project, options: ConvergeOptions): Promise<void> {
+  const chosen = (await containersOf(client, project)).filter(({ service }) => Object.hasOwn(project.services, service));
+  await carryOut(client, project, planStops(project, { containers: chosen }), { ...options, imageIds: {} });
+}
+
+/** The project's containers, one-off ones as well, by service and number. */
+export async function containersOf(client: Client, project: Pick<Project, 'name'>): Promise<ObservedContainer[]> {
+  const { containers } = await observe(client, { name: project.name, networks: {}, volumes: {} });
+  return containers.toSorted((a, b) => (a.service === b.service ? a.number - b.number : a.service < b.service ? -1 : 1));
+}
+
+/** Resolves when all containers of the project are running, and healthy where there is a check. */
+export async function waitUntilReady(client: Client, project: Project, signal: AbortSignal): Promise<void> {
+  const containers = (await containersOf(client, project)).filter(
+    ({ service, oneOff }) => !oneOff && Object.hasOwn(project.services, service),
+  );
+  await Promise.all(
+    containers.map(async ({ id, name }) => {
+      const { State } = await client.containers.inspect(id);
+      await waitFor(client, name, State.Health === undefined ? 'started' : 'healthy', signal);
+    }),
+  );
+}
+
+async function carryOut(
+  client: Client,
+  project: Project,
+  plan: Plan,
+  options: ConvergeOptions & { readonly imageIds: Readonly<Record<string, string>>; readonly rollsBack?: boolean },
+): Promise<void> {
+  for (const warning of plan.warnings) options.onWarning(warning);
+  if ((await options.onPlan?.(plan)) === false) return;
+  const performing = { client, project, imageIds: options.imageIds, stopTimeoutS: options.stopTimeoutS, onWarning: options.onWarning };
+  await runPlan(plan, {
+    perform: (step: Step, signal: AbortSignal) => performStep(step, performing, signal),
+    ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
+    parallel: options.parallel,
+    signal: options.signal,
+    rollsBack: options.rollsBack === true,
+  });
+}

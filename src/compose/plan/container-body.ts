@@ -1,0 +1,110 @@
+import { OrlopError } from '#errors';
+import type { DockerCreateBody, DockerEndpointWishes, DockerHealthcheck, DockerPortMap } from '#wire';
+import type { PortConfig } from '../model/ports.ts';
+import type { Project } from '../model/project.ts';
+import type { ServiceConfig } from '../model/service.ts';
+import { hostConfigOf } from './host-config.ts';
+import { containerLabels } from './labels.ts';
+import { networksOf, type ContainerWish } from './wish.ts';
+
+/** Attributes that the specification has and this engine does not. */
+const refused = [
+  'provider',
+  'models',
+  'credential_spec',
+  'external_links',
+  'use_api_socket',
+  'volume_driver',
+  'isolation',
+  'cpu_count',
+  'cpu_percent',
+] as const;
+
+/** What a container of this service is created from. unimplemented names an attribute that the engine lacks. Pure. */
+export function planContainer(project: Project, name: string, wish: ContainerWish): DockerCreateBody {
+  const service = project.services[name] ?? {};
+  for (const key of refused)
+    if (Object.hasOwn(service, key))
+      throw new OrlopError('unimplemented', 'COMPOSE_UNSUPPORTED', `services.${name}.${key} is not supported`);
+  const exposed = [...(service.expose ?? []).flatMap(expandExposed), ...(service.ports ?? []).map(portKey)];
+  const { stop_grace_period: grace, healthcheck } = service;
+  return {
+    Image: service.image ?? `${project.name}-${name}`,
+    ...(service.command == null ? {} : { Cmd: [...service.command] }),
+    ...(service.entrypoint == null ? {} : { Entrypoint: service.entrypoint.length === 0 ? [''] : [...service.entrypoint] }),
+    Env: Object.entries(service.environment ?? {}).flatMap(([key, value]) => (value === null ? [] : [`${key}=${value}`])),
+    Labels: containerLabels(project, service, wish),
+    ...(service.hostname === undefined ? {} : { Hostname: service.hostname }),
+    ...(service.domainname === undefined ? {} : { Domainname: service.domainname }),
+    ...(service.user === undefined ? {} : { User: service.user }),
+    ...(service.working_dir === undefined ? {} : { WorkingDir: service.working_dir }),
+    ...(service.tty === true ? { Tty: true } : {}),
+    ...(service.stdin_open === true ? { OpenStdin: true } : {}),
+    ...(service.stop_signal === undefined ? {} : { StopSignal: service.stop_signal }),
+    ...(grace === undefined ? {} : { StopTimeout: Math.ceil(grace / 1e9) }),
+    ...(exposed.length === 0 ? {} : { ExposedPorts: Object.fromEntries(exposed.map((key) => [key, {}])) }),
+    ...(healthcheck === undefined ? {} : { Healthcheck: healthcheckOf(healthcheck) }),
+    HostConfig: { ...hostConfigOf(project, name, wish), PortBindings: portBindings(service.ports ?? []) },
+    NetworkingConfig: { EndpointsConfig: endpointsOf(project, name, wish.oneOff === true) },
+  };
+}
+
+function healthcheckOf(check: NonNullable<ServiceConfig['healthcheck']>): DockerHealthcheck {
+  if (check.disable === true) return { Test: ['NONE'] };
+  return {
+    ...(check.test === undefined ? {} : { Test: [...check.test] }),
+    ...(check.interval === undefined ? {} : { Interval: check.interval }),
+    ...(check.timeout === undefined ? {} : { Timeout: check.timeout }),
+    ...(check.start_period === undefined ? {} : { StartPeriod: check.start_period }),
+    ...(check.start_interval === undefined ? {} : { StartInterval: check.start_interval }),
+    ...(check.retries === undefined ? {} : { Retries: check.retries }),
+  };
+}
+
+function portKey({ target, protocol = 'tcp' }: PortConfig): string {
+  return `${target}/${protocol}`;
+}
+
+/** `9000-9002/udp` */
+function expandExposed(text: string): string[] {
+  const [, first = text, last = first, protocol = 'tcp'] = /^(\d+)(?:-(\d+))?(?:\/(\w+))?$/.exec(text) ?? [];
+  return Array.from({ length: Number(last) - Number(first) + 1 }, (_none, index) => `${Number(first) + index}/${protocol}`);
+}
+
+function portBindings(ports: readonly PortConfig[]): DockerPortMap {
+  const bindings: Record<string, { HostIp: string; HostPort: string }[]> = {};
+  for (const port of ports) (bindings[portKey(port)] ??= []).push({ HostIp: port.host_ip ?? '', HostPort: port.published ?? '' });
+  return bindings;
+}
+
+function endpointsOf(project: Project, name: string, oneOff: boolean): Record<string, DockerEndpointWishes> {
+  const service = project.services[name] ?? {};
+  const linked = (service.links ?? []).map((link) => link.split(':')).filter(([, alias]) => alias !== undefined);
+  return Object.fromEntries(
+    networksOf(service).map((key) => {
+      const wishes = service.networks?.[key] ?? {};
+      if (wishes.interface_name !== undefined)
+        throw new OrlopError('unimplemented', 'COMPOSE_UNSUPPORTED', `services.${name}.networks.${key}.interface_name is not supported`);
+      const mac = wishes.mac_address ?? service.mac_address;
+      const addresses = {
+        ...(wishes.ipv4_address === undefined ? {} : { IPv4Address: wishes.ipv4_address }),
+        ...(wishes.ipv6_address === undefined ? {} : { IPv6Address: wishes.ipv6_address }),
+        ...(wishes.link_local_ips === undefined ? {} : { LinkLocalIPs: [...wishes.link_local_ips] }),
+      };
+      const endpoint: DockerEndpointWishes = {
+        Aliases: oneOff ? [] : [name, ...(wishes.aliases ?? [])],
+        ...(Object.keys(addresses).length === 0 ? {} : { IPAMConfig: addresses }),
+        ...(mac === undefined ? {} : { MacAddress: mac }),
+        ...(wishes.driver_opts === undefined ? {} : { DriverOpts: { ...wishes.driver_opts } }),
+        ...(wishes.gw_priority === undefined ? {} : { GwPriority: wishes.gw_priority }),
+        ...(linked.length === 0 ? {} : { Links: linked.map(([other = '', alias = '']) => `${containerName(project, other, 1)}:${alias}`) }),
+      };
+      return [project.networks[key]?.name ?? key, endpoint];
+    }),
+  );
+}
+
+/** What the container of this number is called. */
+export function containerName(project: Project, name: string, number: number): string {
+  return project.services[name]?.container_name ?? `${project.name}-${name}-${number}`;
+}

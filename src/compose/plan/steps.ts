@@ -1,0 +1,76 @@
+/** What a dependency must be before others start (compose-spec 05-services, depends_on). */
+export type Condition = 'started' | 'healthy' | 'completed';
+
+/** One thing that is done to the engine. Containers are named by id where they are there already, else by name. */
+export type Act =
+  | { readonly kind: 'create-network' | 'create-volume'; readonly key: string }
+  | { readonly kind: 'remove-network' | 'remove-volume' | 'remove-image'; readonly name: string }
+  | {
+      readonly kind: 'create';
+      readonly service: string;
+      readonly number: number;
+      readonly name: string;
+      readonly inherited: Readonly<Record<string, string>>;
+    }
+  | { readonly kind: 'start' | 'stop' | 'restart'; readonly service: string; readonly ref: string }
+  | { readonly kind: 'remove'; readonly ref: string; readonly volumes: boolean }
+  | { readonly kind: 'rename'; readonly ref: string; readonly from: string; readonly to: string }
+  | {
+      readonly kind: 'wait';
+      readonly service: string;
+      readonly refs: readonly string[];
+      readonly condition: Condition;
+      readonly required: boolean;
+    };
+
+/** A step of a plan: done when those before it are. */
+export interface Step {
+  readonly id: string;
+  readonly after: readonly string[];
+  /** For people: what it is about, `Container web-1`. */
+  readonly subject: string;
+  readonly act: Act;
+}
+
+export interface Plan {
+  readonly steps: readonly Step[];
+  readonly warnings: readonly string[];
+}
+
+const doing: Readonly<Record<Act['kind'], readonly [doing: string, done: string]>> = {
+  'create-network': ['Creating', 'Created'],
+  'create-volume': ['Creating', 'Created'],
+  'remove-network': ['Removing', 'Removed'],
+  'remove-volume': ['Removing', 'Removed'],
+  'remove-image': ['Removing', 'Removed'],
+  create: ['Creating', 'Created'],
+  start: ['Starting', 'Started'],
+  stop: ['Stopping', 'Stopped'],
+  restart: ['Restarting', 'Restarted'],
+  remove: ['Removing', 'Removed'],
+  rename: ['Renaming', 'Renamed'],
+  wait: ['Waiting', 'Ready'],
+};
+
+/** `Creating`, and `Created` when it is done. */
+export function wordsFor(act: Act): readonly [doing: string, done: string] {
+  return doing[act.kind];
+}
+
+/** A plan for people: a line each, in an order in which it may happen. Pure. */
+export function formatPlan({ steps }: Plan): string {
+  const done = new Set<string>();
+  const lines: string[] = [];
+  const known = new Set(steps.map(({ id }) => id));
+  let left = [...steps];
+  while (left.length > 0) {
+    const ready = left.filter(({ after }) => after.every((id) => done.has(id) || !known.has(id)));
+    if (ready.length === 0) throw new Error(`the plan goes in a circle: ${left.map(({ id }) => id).join(', ')}`);
+    for (const step of ready) {
+      lines.push(`${step.subject}  ${wordsFor(step.act)[0]}\n`);
+      done.add(step.id);
+    }
+    left = left.filter(({ id }) => !done.has(id));
+  }
+  return lines.join('');
+}

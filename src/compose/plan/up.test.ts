@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { hashService } from '../model/print.ts';
+import type { Project } from '../model/project.ts';
+import type { ServiceConfig } from '../model/service.ts';
+import type { Observed, ObservedContainer } from './observed.ts';
+import { planDown } from './down.ts';
+import { formatPlan } from './steps.ts';
+import { planUp, type UpOptions } from './up.ts';
+
+function projectOf(services: Readonly<Record<string, ServiceConfig>>, more: Partial<Project> = {}): Project {
+  const none = {};
+  return {
+    name: 'p',
+    directory: '/p',
+    files: ['/p/c.yaml'],
+    environment: none,
+    services,
+    disabled: none,
+    networks: none,
+    volumes: none,
+    secrets: none,
+    configs: none,
+    models: none,
+    extensions: none,
+    ...more,
+  };
+}
+
+const nothing: Observed = { containers: [], networks: {}, volumes: {} };
+
+function running(service: string, config: ServiceConfig, number = 1, more: Partial<ObservedContainer> = {}): ObservedContainer {
+  return {
+    id: `${service}${number}`.padEnd(12, '0'),
+    name: `p-${service}-${number}`,
+    service,
+    number,
+    hash: hashService(config),
+    imageId: 'i',
+    oneOff: false,
+    state: 'running',
+    networks: [],
+    anonymous: {},
+    ...more,
+  };
+}
+
+const up = (project: Project, containers: readonly ObservedContainer[] = [], options: UpOptions = {}): string[] =>
+  formatPlan(planUp(project, { ...nothing, containers }, options))
+    .trim()
+    .split('\n')
+    .filter((line) => line !== '');
+
+const a: ServiceConfig = { image: 'x' };
+const b: ServiceConfig = { image: 'y', depends_on: { a: { condition: 'service_healthy', required: true } } };
+
+describe('the plan of up', () => {
+  test('makes networks and volumes, then containers, and waits where a dependency must be healthy', () =>
+    assert.deepEqual(up(projectOf({ a, b }, { networks: { n: { name: 'p_n' } }, volumes: { v: { name: 'p_v' } } })), [
+      'Network p_n  Creating',
+      'Volume p_v  Creating',
+      'Container p-a-1  Creating',
+      'Container p-b-1  Creating',
+      'Container p-a-1  Starting',
+      'Service a  Waiting',
+      'Container p-b-1  Starting',
+    ]));
+
+  test('is empty when all is as wanted', () => assert.deepEqual(up(projectOf({ a }), [running('a', a)]), []));
+
+  test('starts what is stopped', () =>
+    assert.deepEqual(up(projectOf({ a }), [running('a', a, 1, { state: 'exited' })]), ['Container p-a-1  Starting']));
+
+  test('replaces what has changed, with the old one until the new one is made', () =>
+    assert.deepEqual(up(projectOf({ a }), [running('a', { image: 'old' })]), [
+      'Container p-a-1  Renaming',
+      'Container p-a-1  Creating',
+      'Container a10000000000_p-a-1  Stopping',
+      'Container p-a-1  Starting',
+      'Container a10000000000_p-a-1  Removing',
+    ]));
+
+  test('keeps volumes without a name over a replacement, unless they are to be new', () => {
+    const old = running('a', { image: 'old' }, 1, { anonymous: { '/data': 'v'.repeat(64) } });
+    const inherited = (options: UpOptions): unknown =>
+      planUp(projectOf({ a }), { ...nothing, containers: [old] }, options).steps.flatMap(({ act }) =>
+        act.kind === 'create' ? [act.inherited] : [],
+      )[0];
+    assert.deepEqual(inherited({}), { '/data': 'v'.repeat(64) });
+    assert.deepEqual(inherited({ renewVolumes: true }), {});
+  });
+
+  test('replaces a container whose image is another by now, and none when that is not wanted', () => {
+    assert.notDeepEqual(up(projectOf({ a }), [running('a', a)], { imageIds: { a: 'j' } }), []);
+    assert.deepEqual(up(projectOf({ a }), [running('a', a)], { imageIds: { a: 'j' }, noRecreate: true }), []);
+  });
+
+  test('replaces what shares a namespace with what is replaced, and restarts what says so', () => {
+    const sharing: ServiceConfig = {
+      image: 'y',
+      network_mode: 'service:a',
+      depends_on: { a: { condition: 'service_started', required: true } },
+    };
+    const following: ServiceConfig = { image: 'y', depends_on: { a: { condition: 'service_started', restart: true, required: true } } };
+    const plan = up(projectOf({ a, s: sharing, f: following }), [
+      running('a', { image: 'old' }),
+      running('s', sharing),
+      running('f', following),
+    ]);
+    assert.ok(plan.includes('Container p-s-1  Creating'), plan.join('\n'));
+    assert.ok(plan.includes('Container p-f-1  Restarting'), plan.join('\n'));
+  });
+
+  test('goes on where a replacement was interrupted, wherever that was', () => {
+    const aside = running('a', { image: 'old' }, 1, { name: 'a10000000000_p-a-1' });
+    const fresh = running('a', a, 1, { id: 'new000000000', state: 'created' });
+    assert.deepEqual(up(projectOf({ a }), [aside, fresh]).toSorted(), [
+      'Container a10000000000_p-a-1  Removing',
+      'Container a10000000000_p-a-1  Stopping',
+      'Container p-a-1  Starting',
+    ]);
+    assert.ok(up(projectOf({ a }), [aside]).includes('Container p-a-1  Creating'));
+  });
+
+  test('keeps what is replaced to the end when it may be brought back', () => {
+    const plan = up(projectOf({ a, b: a }), [running('a', { image: 'old' }), running('b', { image: 'old' })], { keepReplaced: true });
+    assert.deepEqual(
+      plan.slice(-2).map((line) => line.split('  ')[1]),
+      ['Removing', 'Removing'],
+    );
+  });
+
+  test('takes replicas away and adds them, with the lowest numbers that are free', () => {
+    const three: ServiceConfig = { ...a, scale: 3 };
+    const there = [running('a', three, 1), running('a', three, 3)];
+    assert.deepEqual(up(projectOf({ a: three }), there), ['Container p-a-2  Creating', 'Container p-a-2  Starting']);
+    assert.deepEqual(up(projectOf({ a: three }), there, { scale: { a: 1 } }), ['Container p-a-3  Stopping', 'Container p-a-3  Removing']);
+  });
+
+  test('tells of orphans, and removes them when asked', () => {
+    const orphan = running('gone', a);
+    assert.match(planUp(projectOf({ a }), { ...nothing, containers: [running('a', a), orphan] }).warnings[0] ?? '', /p-gone-1/);
+    assert.deepEqual(up(projectOf({ a }), [running('a', a), orphan], { removeOrphans: true }), [
+      'Container p-gone-1  Stopping',
+      'Container p-gone-1  Removing',
+    ]);
+    assert.deepEqual(up(projectOf({ a }, { disabled: { gone: a } }), [running('a', a), orphan], { removeOrphans: true }), []);
+  });
+
+  test('refuses networks that changed, and external ones that are missing', () => {
+    const project = projectOf({ a }, { networks: { n: { name: 'p_n', internal: true } } });
+    const there = { ...nothing, networks: { p_n: { 'com.docker.compose.config-hash': 'other' } } };
+    assert.throws(() => planUp(project, there), { kind: 'failed-precondition', code: 'COMPOSE_CHANGED' });
+    assert.throws(() => planUp(projectOf({ a }, { networks: { n: { name: 'q', external: true } } }), nothing), {
+      code: 'COMPOSE_NO_EXTERNAL',
+    });
+  });
+});
+
+describe('the plan of down', () => {
+  test('stops what depends on others first, and removes networks last; volumes only when asked', () => {
+    const project = projectOf({ a, b }, { networks: { n: { name: 'p_n' } }, volumes: { v: { name: 'p_v' } } });
+    const observed = { containers: [running('a', a), running('b', b)], networks: { p_n: {} }, volumes: { p_v: {} } };
+    const lines = [
+      'Container p-b-1  Stopping',
+      'Container p-a-1  Stopping',
+      'Container p-b-1  Removing',
+      'Container p-a-1  Removing',
+      'Network p_n  Removing',
+    ];
+    assert.deepEqual(formatPlan(planDown(project, observed)).trim().split('\n'), lines);
+    assert.ok(formatPlan(planDown(project, observed, { volumes: true })).includes('Volume p_v  Removing'));
+  });
+});

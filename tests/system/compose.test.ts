@@ -1,0 +1,245 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { findDockerPlugin } from '../clients/docker-plugins.ts';
+import { runCommand, startEngine, whyNot, type Outcome, type TestEngine } from './harness.ts';
+
+const reason = whyNot();
+const plugin = reason === false ? findDockerPlugin('docker-compose') : null;
+
+const keepRunning = '[sh, -c, "trap \'exit 0\' TERM; while :; do sleep 0.1; done"]';
+
+describe('orlop compose', { skip: reason }, () => {
+  let engine: TestEngine;
+  let projects = 0;
+  before(async () => {
+    engine = await startEngine();
+    await engine.must('template', 'build', 'busybox');
+  });
+  after(() => engine[Symbol.asyncDispose]());
+
+  /** A project of its own, with this file. */
+  function project(text: string): {
+    readonly name: string;
+    readonly directory: string;
+    write(text: string, file?: string): void;
+    compose(...args: string[]): Promise<Outcome>;
+    must(...args: string[]): Promise<string>;
+    ids(service?: string): Promise<string[]>;
+  } {
+    const name = `p${++projects}`;
+    const directory = join(engine.root, name);
+    mkdirSync(directory);
+    const write = (content: string, file = 'compose.yaml'): void => writeFileSync(join(directory, file), content);
+    write(text);
+    const compose = (...args: string[]): Promise<Outcome> => engine.orlopWith({ cwd: directory, timeoutMs: 60_000 }, 'compose', ...args);
+    const must = async (...args: string[]): Promise<string> => {
+      const { code, stdout, stderr } = await compose(...args);
+      assert.equal(code, 0, `orlop compose ${args.join(' ')}: ${stderr}${stdout}`);
+      return stdout.trimEnd();
+    };
+    const ids = async (...service: string[]): Promise<string[]> =>
+      (await must('ps', '-a', '-q', '--no-trunc', ...service)).split('\n').filter((id) => id !== '');
+    return { name, directory, write, compose, must, ids };
+  }
+
+  const two = (environment: string): string => `services:
+  a: {image: busybox, command: ${keepRunning}, environment: {X: "${environment}"}}
+  b: {image: busybox, command: ${keepRunning}, depends_on: [a]}
+`;
+
+  test('up creates what is missing, does nothing the second time, and replaces only what has changed; down leaves nothing', async () => {
+    const { name, must, ids, write } = project(two('1'));
+    await must('up', '-d');
+    const [a, b] = [await ids('a'), await ids('b')];
+    assert.deepEqual([a.length, b.length], [1, 1]);
+    assert.equal(await must('up', '--dry-run'), '');
+    await must('up', '-d');
+    assert.deepEqual([await ids('a'), await ids('b')], [a, b]);
+    write(two('2'));
+    assert.match(await must('up', '--dry-run'), new RegExp(`Container ${name}-a-1 {2}Creating`));
+    await must('up', '-d');
+    assert.notDeepEqual(await ids('a'), a);
+    assert.deepEqual(await ids('b'), b);
+    assert.equal(await must('exec', 'a', 'sh', '-c', 'echo $X'), '2');
+    assert.equal(await must('ps', '-a', '--format', '{{.Name}}'), `${name}-a-1\n${name}-b-1`);
+    await must('down');
+    assert.equal(await engine.must('ps', '-a', '-q', '--filter', `label=com.docker.compose.project=${name}`), '');
+    assert.doesNotMatch(await engine.must('network', 'ls'), new RegExp(name));
+  });
+
+  test('services start when what they depend on is healthy or has done its work, and not when it failed', async () => {
+    const { must, compose, write } = project(`services:
+  work: {image: busybox, command: [sh, -c, "sleep 0.3; echo done > /v/file"], volumes: ["shared:/v"]}
+  well: {image: busybox, command: [sh, -c, "sleep 0.5; touch /ok; sleep 1000"], stop_signal: KILL, healthcheck: {test: [CMD, test, -e, /ok], interval: 1s, start_period: 20s, start_interval: 100ms}}
+  last:
+    image: busybox
+    command: [cat, /v/file]
+    volumes: ["shared:/v"]
+    depends_on: {work: {condition: service_completed_successfully}, well: {condition: service_healthy}}
+volumes: {shared: }
+`);
+    await must('up', '-d');
+    await must('wait', 'last');
+    assert.equal(await must('logs', '--no-log-prefix', 'last'), 'done');
+    await must('down', '-v');
+    write(`services:
+  bad: {image: busybox, command: [sh, -c, "exit 3"]}
+  last: {image: busybox, command: ["true"], depends_on: {bad: {condition: service_completed_successfully}}}
+`);
+    const failed = await compose('up', '-d', '--remove-orphans');
+    assert.equal(failed.code, 1);
+    assert.match(failed.stderr, /didn't complete successfully: exit 3/);
+    await must('down');
+  });
+
+  test('replicas are added and taken away, and each has its number', async () => {
+    const { name, must, ids } = project(`services: {a: {image: busybox, command: ${keepRunning}, scale: 2}}`);
+    await must('up', '-d');
+    const first = await ids('a');
+    assert.equal(first.length, 2);
+    await must('up', '-d', '--scale', 'a=3');
+    assert.deepEqual((await ids('a')).filter((id) => first.includes(id)).length, 2);
+    await must('scale', 'a=1');
+    assert.equal(await must('ps', '--format', '{{.Name}}'), `${name}-a-1`);
+    await must('down');
+  });
+
+  test('configs and secrets come from files, variables and the Compose file, with their owners and modes', async () => {
+    const { must, write } = project(`services:
+  a:
+    image: busybox
+    command: ${keepRunning}
+    secrets: [one, {source: two, target: deep/two, uid: "7", mode: 0400}]
+    configs: [{source: three, target: /etc/three}]
+secrets: {one: {file: ./one}, two: {environment: VARIABLE}}
+configs: {three: {content: "three is \${VARIABLE}"}}
+`);
+    write('first', 'one');
+    write('VARIABLE=second', '.env');
+    await must('up', '-d');
+    const said = await must(
+      'exec',
+      'a',
+      'sh',
+      '-c',
+      'cat /run/secrets/one /run/secrets/deep/two /etc/three; stat -c " %u %a" /run/secrets/deep/two',
+    );
+    assert.equal(said, 'firstsecondthree is second 7 400');
+    await must('down');
+  });
+
+  test('what ran before runs again when an update fails and --rollback-on-failure says so', async () => {
+    const file = (health: string): string => `services:
+  a: {image: busybox, command: ${keepRunning}, healthcheck: {test: [CMD, ${health}], interval: 200ms, retries: 2}}
+`;
+    const { name, must, compose, ids, write } = project(file('"true"'));
+    await must('up', '-d', '--wait');
+    const before = await ids('a');
+    write(file('"false"'));
+    const failed = await compose('up', '-d', '--rollback-on-failure');
+    assert.equal(failed.code, 1);
+    assert.match(failed.stderr, /is unhealthy/);
+    assert.deepEqual(await ids('a'), before);
+    assert.equal(await must('ps', '--format', '{{.Name}} {{.State}}'), `${name}-a-1 running`);
+    await must('down');
+  });
+
+  test('a rolling update that starts the new one first always has one that is healthy', async () => {
+    const file = (environment: string): string => `services:
+  a:
+    image: busybox
+    command: ${keepRunning}
+    environment: {X: "${environment}"}
+    healthcheck: {test: [CMD, "true"], interval: 1s, start_period: 5s, start_interval: 100ms}
+    deploy: {replicas: 2, update_config: {order: start-first, parallelism: 1}}
+`;
+    const { name, must, ids, write } = project(file('1'));
+    await must('up', '-d', '--wait');
+    const old = await ids('a');
+    write(file('2'));
+    const plan = (await must('up', '--dry-run')).split('\n');
+    const at = (line: RegExp): number => plan.findIndex((text) => line.test(text));
+    assert.ok(at(new RegExp(`^Container ${name}-a-1 {2}Waiting`)) < at(/^Container [0-9a-f]{12}_.*-a-1 {2}Stopping/), plan.join('\n'));
+    assert.ok(at(/^Container [0-9a-f]{12}_.*-a-1 {2}Stopping/) < at(new RegExp(`^Container ${name}-a-2 {2}Waiting`)), plan.join('\n'));
+    await must('up', '-d', '--wait');
+    const now = await ids('a');
+    assert.equal(now.length, 2);
+    assert.deepEqual(
+      now.filter((id) => old.includes(id)),
+      [],
+    );
+    assert.equal((await must('ps', '--format', '{{.Name}}')).split('\n').toSorted().join(' '), `${name}-a-1 ${name}-a-2`);
+    await must('down');
+  });
+
+  test('up without -d shows each line with its service, and ends with the code of the service that it is told', async () => {
+    const { compose, must } = project(`services:
+  a: {image: busybox, command: [sh, -c, "echo hello; exit 5"]}
+  b: {image: busybox, command: ${keepRunning}}
+`);
+    const { code, stdout, stderr } = await compose('up', '--exit-code-from', 'a');
+    assert.match(stdout, /^a-1 {2}\| hello$/m);
+    assert.match(stderr, /a-1 exited with code 5/);
+    assert.equal(code, 5);
+    assert.equal(await must('ps', '-q'), '');
+    await must('down');
+  });
+
+  test('verbs act on the services that are named', async () => {
+    const { name, must, compose } = project(two('1'));
+    await must('up', '-d');
+    await must('stop', 'b');
+    assert.equal(await must('ps', '--services'), 'a');
+    await must('start');
+    assert.equal(await must('ps', '--services'), 'a\nb');
+    await must('pause', 'a');
+    assert.equal(await must('ps', '--format', '{{.State}}', 'a'), 'paused');
+    await must('unpause', 'a');
+    await must('restart', 'a');
+    await must('kill', 'b');
+    await must('rm', '-f', 'b');
+    assert.equal(await must('ps', '-a', '--services'), 'a');
+    assert.match(await must('top'), /while :/);
+    assert.match(await must('ls'), new RegExp(`${name}\\s+running\\(1\\)`));
+    assert.match((await compose('stop', 'nobody')).stderr, /no such service: nobody/);
+    await must('down');
+  });
+
+  test('hooks run after the start and before the stop', async () => {
+    const { must, directory } = project(`services:
+  a:
+    image: busybox
+    command: ${keepRunning}
+    volumes: ["./out:/out"]
+    post_start: [{command: [sh, -c, "echo started >> /out/log"]}]
+    pre_stop: [{command: [sh, -c, "echo stopping >> /out/log"]}]
+`);
+    await must('up', '-d');
+    await must('down');
+    const { stdout } = await runCommand('cat', [join(directory, 'out/log')]);
+    assert.equal(stdout, 'started\nstopping\n');
+  });
+
+  test('the Compose plugin sees the same project, and finds nothing to do', {
+    skip: plugin === null ? 'docker-compose 2 is not here' : false,
+  }, async () => {
+    const { directory, must, ids, write } = project(two('1').replace('environment', 'env_file: vars, label_file: vars, environment'));
+    write('FROM_FILE=1', 'vars');
+    await must('up', '-d');
+    const before = [...(await ids('a')), ...(await ids('b'))];
+    const theirs = (...args: string[]): Promise<Outcome> =>
+      runCommand(plugin ?? '', args, { cwd: directory, env: { DOCKER_HOST: engine.host, HOME: engine.root } });
+    const listed = await theirs('ps', '-q', '--no-trunc');
+    assert.deepEqual(listed.stdout.trim().split('\n').toSorted(), before.toSorted());
+    const up = await theirs('up', '-d');
+    assert.equal(up.code, 0, up.stderr);
+    assert.deepEqual([...(await ids('a')), ...(await ids('b'))], before);
+    // What Compose makes is ours as well.
+    assert.equal((await theirs('down')).code, 0);
+    assert.equal((await theirs('up', '-d')).code, 0);
+    assert.equal(await must('up', '--dry-run'), '');
+    await must('down');
+  });
+});
