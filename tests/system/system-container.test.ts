@@ -26,6 +26,22 @@ describe('system containers with busybox init', { skip: whyNot() }, () => {
     await engine.must('exec', 'box', 'sh', '-c', 'mount -t tmpfs none /mnt && touch /mnt/x && umount /mnt');
   });
 
+  test('it may hand controllers on to cgroups of its own, as a host may, and exec works still', async (t) => {
+    const script = [
+      'cd /sys/fs/cgroup; read first rest < cgroup.controllers || exit 9',
+      'mkdir -p own; for pid in $(cat cgroup.procs); do echo $pid > own/cgroup.procs 2>/dev/null; done; echo "+$first" > cgroup.subtree_control',
+    ].join('; ');
+    await engine.must('launch', 'busybox', 'handing');
+    const { code, stderr } = await engine.orlop('exec', 'handing', 'sh', '-c', script);
+    if (code === 9) return t.skip('this host has no controllers on cgroup2');
+    assert.equal(code, 0, stderr);
+    assert.equal(
+      await engine.must('exec', 'handing', 'cat', '/proc/self/cgroup', '/proc/1/cgroup').then((said) => said.match(/^0::\/own$/gm)?.length),
+      2,
+    );
+    await engine.must('rm', '-f', 'handing');
+  });
+
   test('what it mounts below a volume comes out neither on the host nor in another container', async () => {
     await engine.must('launch', '-v', 'shared:/shared', 'busybox', 'beside');
     await engine.must(

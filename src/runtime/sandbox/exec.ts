@@ -129,12 +129,12 @@ function foreignNamespaces(pid: number): NamespaceName[] {
 
 /**
  * On cgroup2 an init with controllers of its own below it leaves no room in the container's cgroup itself ("no internal processes"): then the process
- * goes where the init is.
+ * goes where the init is. On hybrid hosts, too: there are controllers on their cgroup2 that no cgroup of version 1 has taken.
  */
 function findPlace(cgroup: Cgroup | null, pid: number): string | null {
   if (cgroup === null) return null;
-  const { unified, mode } = cgroup.layout;
-  if (mode !== 'v2' || unified === null) return cgroup.unifiedDirectory;
+  const { unified } = cgroup.layout;
+  if (unified === null) return cgroup.unifiedDirectory;
   const own = readProcessCgroups(pid).get('') ?? '';
   const inside = own === `/${cgroup.path}` || own.startsWith(`/${cgroup.path}/`);
   return inside ? join(unified, own) : cgroup.unifiedDirectory;
