@@ -20,7 +20,7 @@ export function formatSettingsPage(): string {
     'For `orlop set`, `--set` and profiles. What they mean together is told in [settings](../settings.md).',
     formatTable(['key', 'value', '', 'holds'], keys),
     '## Devices',
-    'For `orlop device add NAME CONTAINER TYPE KEY=VALUE`; see [devices](../devices.md).',
+    'For `orlop device add CONTAINER DEVICE TYPE KEY=VALUE`; see [devices](../devices.md).',
     formatTable(['type', 'key', '', ''], devices),
   ].join('\n\n')}\n`;
 }
