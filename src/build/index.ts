@@ -1,4 +1,13 @@
 export type * from './model.ts';
+export {
+  cacheConfigType,
+  type ExchangedLayer,
+  type ExchangedStep,
+  formatCacheConfig,
+  type FoundStep,
+  inlineCacheKey,
+  parseCacheConfig,
+} from './cache/exchange.ts';
 export { checkDockerfile, checkFrom, type CheckOptions, checkText } from './check/check.ts';
 export { type CheckSettings, enforceChecks, readCheckSettings, selectWarnings } from './check/settings.ts';
 export { formatExcerpt } from './dockerfile/errors.ts';

@@ -90,10 +90,15 @@ export interface NewLayer {
 /** What steps made, by what they depend on. Survives builds and engines. */
 export interface StepCache {
   /** null: not known, or gone meanwhile. What is answered stays as long as the build. */
-  get(key: string): CachedStep | null;
-  put(key: string, step: CachedStep & { readonly description: string }): void;
+  get(key: string, on: NamedWork): Promise<CachedStep | null>;
+  put(key: string, step: CachedStep & { readonly description: string }, on: NamedWork): void;
   /** Runs `work` unless another build is at the same step: then waits for that. false: nothing was done here. */
   alone<Result>(key: string, work: () => Promise<Result>): Promise<Result | undefined>;
+}
+
+/** `description`: what the step is called. */
+export interface NamedWork extends Work {
+  readonly description: string;
 }
 
 export interface CachedStep {

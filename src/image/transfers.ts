@@ -10,7 +10,7 @@ import {
   withDefaultTag,
 } from '#oci';
 import { isOrlopError, OrlopError } from '#errors';
-import type { CredentialSource, RegistryClient, SearchHit } from '#registry';
+import type { CredentialSource, RegistryClient, Repository, SearchHit } from '#registry';
 import type { Store } from '#store';
 import { type PulledImage, pullImage } from './pull.ts';
 import { createBlobDownloads } from './pull-layers.ts';
@@ -44,6 +44,11 @@ export interface Transfers {
     options?: TransferOptions & { readonly chunkBytes?: number; readonly platform?: string },
   ): Promise<PushedImage & { readonly reference: Reference }>;
   inspect(reference: string, options?: TransferOptions): Promise<RemoteImage>;
+  /** Where a reference is, for those who keep other things than images there. */
+  repository(
+    reference: string,
+    options?: Pick<TransferOptions, 'credentials'>,
+  ): { readonly repository: Repository; readonly reference: Reference };
   /** See `RegistryClient.ping`: unauthenticated when the registry does not let these credentials in. */
   login(domain: string, options: TransferOptions): Promise<{ readonly identityToken: string | null }>;
   /** See `RegistryClient.search`. */
@@ -83,6 +88,10 @@ export function createTransfers(parts: {
     inspect: (text, options = {}) => {
       const reference = withDefaultTag(parseReference(text));
       return inspectRemote(open(reference, options), reference, options);
+    },
+    repository(text, options = {}) {
+      const reference = withDefaultTag(parseReference(text));
+      return { repository: open(reference, options), reference };
     },
     login: (domain, { credentials, signal }) =>
       registries.ping(domain, { ...(credentials === undefined ? {} : { credentials }), ...(signal === undefined ? {} : { signal }) }),

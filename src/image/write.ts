@@ -21,6 +21,8 @@ export interface NewImage {
   readonly created: string;
   readonly platform: Platform;
   readonly author?: string;
+  /** What its build's steps made (`moby.buildkit.cache.v0`). */
+  readonly inlineCache?: string;
   /** Id of the image that it was made from. */
   readonly parent?: Digest;
 }
@@ -37,6 +39,7 @@ export async function writeImage(store: Store, lease: Lease, image: NewImage): P
     config: image.config,
     rootfs: { type: 'layers', diff_ids: image.layers.map(({ diffId }) => diffId) },
     history: image.history,
+    ...(image.inlineCache === undefined ? {} : { 'moby.buildkit.cache.v0': Buffer.from(image.inlineCache).toString('base64') }),
   });
   const blob = await store.content.ingest(lease, config);
   const descriptor = { mediaType: mediaTypes.ociConfig, digest: blob.digest, size: blob.size };

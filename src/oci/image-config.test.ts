@@ -24,6 +24,7 @@ test('a config with all it may hold survives the round trip', () => {
     },
     rootfs: { type: 'layers', diff_ids: [parseDigest(`sha256:${'11'.repeat(32)}`)] },
     history: [{ created_by: 'RUN x', empty_layer: true }],
+    'moby.buildkit.cache.v0': 'e30=',
   };
   assert.deepEqual(parseImageConfig(formatImageConfig(config)), config);
 });

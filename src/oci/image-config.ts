@@ -52,6 +52,8 @@ export interface ImageConfig {
   readonly config?: ContainerConfig;
   readonly rootfs: { readonly type: string; readonly diff_ids: readonly Digest[] };
   readonly history?: readonly HistoryEntry[];
+  /** What its build's steps made, in base64: BuildKit's inline cache. */
+  readonly 'moby.buildkit.cache.v0'?: string;
 }
 
 export const maxImageConfigBytes = 8 * 1024 * 1024;
@@ -112,6 +114,7 @@ const imageConfig = object<ImageConfig>({
   config: optional(containerConfig),
   rootfs: required(rootfs),
   history: optional(array(historyEntry, 100_000)),
+  'moby.buildkit.cache.v0': optional(string),
 });
 
 /** Fails with invalid-argument `OCI_BAD_JSON` naming the property. */
@@ -123,5 +126,6 @@ export function parseImageConfig(bytes: Uint8Array | string): ImageConfig {
 export function formatImageConfig(config: ImageConfig): string {
   const { created, author, architecture, os, variant, config: container, rootfs: root, history } = config;
   const versions = { 'os.version': config['os.version'], 'os.features': config['os.features'] };
-  return JSON.stringify({ created, author, architecture, os, variant, ...versions, config: container, rootfs: root, history });
+  const cache = { 'moby.buildkit.cache.v0': config['moby.buildkit.cache.v0'] };
+  return JSON.stringify({ created, author, architecture, os, variant, ...versions, config: container, rootfs: root, history, ...cache });
 }

@@ -11,6 +11,25 @@ export type NamedContext =
 /** What becomes of the result. `image`: it is kept and named; the others are handed out, `files` one by one and the rest as an archive. */
 export type BuildOutput = 'image' | 'docker' | 'oci' | 'tar' | 'files' | 'none';
 
+/** Where steps are found that were made elsewhere. Directories are OCI layouts on the engine's machine, absolute. */
+export type CacheSource =
+  /** An image of this engine that has its steps in it, or a reference at a registry: a cache of its own, or such an image. */
+  | { readonly kind: 'registry'; readonly reference: string }
+  | { readonly kind: 'image'; readonly reference: string }
+  | { readonly kind: 'local'; readonly directory: string; readonly tag?: string };
+
+/** Where a build leaves what its steps made. `inline`: in the image itself, and only steps of the image. */
+export type CacheTarget = (
+  | { readonly kind: 'registry'; readonly reference: string }
+  | { readonly kind: 'local'; readonly directory: string; readonly tag?: string }
+  | { readonly kind: 'inline' }
+) & {
+  /** `min`: only steps of the result. */
+  readonly mode: 'min' | 'max';
+  /** The build does not fail when it cannot be left there. */
+  readonly ignoreErrors?: boolean;
+};
+
 /** What a client asks to be built. */
 export interface BuildRequest {
   /** Path in the context; `Dockerfile` when absent. */
@@ -31,6 +50,10 @@ export interface BuildRequest {
   /** `linux/arm64`; absent: the machine's own. */
   readonly platform?: string;
   readonly noCache?: boolean;
+  /** Stages, by name, whose steps are done again. */
+  readonly noCacheFilter?: readonly string[];
+  readonly cacheFrom?: readonly CacheSource[];
+  readonly cacheTo?: readonly CacheTarget[];
   /** Base images are asked for at their registries also when they are here. */
   readonly pull?: boolean;
   readonly squash?: boolean;

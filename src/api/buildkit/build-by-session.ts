@@ -38,7 +38,7 @@ export async function buildBySession(parts: BuildParts, uploads: Uploads, exchan
       ...contextOf(uploads, ref, exchange),
       exporters,
       entitlements: query.text('networkmode') === 'host' ? ['network.host'] : [],
-      cacheImports: textsOf(exchange, 'cachefrom').map((ref) => `type=registry,ref=${ref}`),
+      cache: { from: textsOf(exchange, 'cachefrom').map((reference) => ({ kind: 'registry', reference })), to: [], unused: [] },
       report: (status) => send({ id: 'moby.buildkit.trace', aux: Buffer.from(statusType.encode(status)).toString('base64') }),
       signal,
     });

@@ -107,9 +107,7 @@ function refuseOthers({ definition, inputs, sourcePolicy, cache }: SolveRequest)
   if ((definition?.def.length ?? 0) > 0 || Object.keys(inputs).length > 0)
     throw refused('a build given as a graph (LLB)', 'give a Dockerfile');
   if (sourcePolicy.length > 0) throw refused('a source policy', 'leave it out');
-  const [to] = cache?.exports ?? [];
-  if (to !== undefined || (cache !== undefined && cache.exportRef !== ''))
-    throw refused(`--cache-to type=${to?.type ?? 'registry'}`, 'leave it out: the engine keeps what steps made by itself');
+  if (cache !== undefined && cache.exportRef !== '') throw refused('--cache-to by an old field', 'give type=registry,ref=…');
 }
 
 /** As an engine with its own images answers: their id stands for the manifest, too. */

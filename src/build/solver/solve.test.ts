@@ -29,6 +29,7 @@ interface Options {
   readonly target?: string;
   readonly noCache?: boolean;
   readonly sequential?: boolean;
+  readonly noCacheFilter?: readonly string[];
   readonly signal?: AbortSignal;
 }
 
@@ -70,7 +71,7 @@ async function build(text: string, world: World, options: Options = {}): Promise
       digestMount: async () => 'mount',
     },
     cache: {
-      get: (key) => world.steps.get(key) ?? null,
+      get: async (key) => world.steps.get(key) ?? null,
       put: (key, step) => void world.steps.set(key, step),
       alone: async (_key, work) => work(),
     },
@@ -80,6 +81,7 @@ async function build(text: string, world: World, options: Options = {}): Promise
   const stage = await solve(plan, ports, {
     compile: (position, base) => compileStage(plan, position, base),
     noCache: options.noCache ?? false,
+    noCacheFilter: options.noCacheFilter ?? [],
     sequential: options.sequential ?? false,
     parallel: 8,
     network: 'default',
@@ -127,6 +129,15 @@ describe('a build', () => {
     world.begun.length = 0;
     await build(text, world, { noCache: true });
     assert.deepEqual(world.begun, ['one', 'two', 'three']);
+  });
+
+  test('the stages that are named are built anew, and no others', async () => {
+    const world = newWorld();
+    const text = 'FROM b AS one\nRUN one\nFROM b AS two\nRUN two\nFROM b\nCOPY --from=one / /\nRUN --mount=from=two,target=/x three\n';
+    await build(text, world);
+    world.begun.length = 0;
+    await build(text, world, { noCacheFilter: ['TWO', 'nobody'] });
+    assert.deepEqual(world.begun, ['two']);
   });
 
   test('a step that changes nothing makes no layer, and is remembered', async () => {

@@ -8,6 +8,7 @@ import {
   type CachedStep,
   emptyRoot,
   type ImageSource,
+  type NamedWork,
   type Root,
   type SolvedStage,
   type SolverPorts,
@@ -21,6 +22,8 @@ export interface SolveOptions {
   /** A stage's steps, once its base's config is known. */
   readonly compile: (position: number, base: StageConfig | CompiledStage) => CompiledStage;
   readonly noCache: boolean;
+  /** Stages, by name, whose steps are done again. */
+  readonly noCacheFilter?: readonly string[];
   /** One step at a time, in the order of the file. */
   readonly sequential: boolean;
   /** How many steps run at the same time. */
@@ -268,16 +271,23 @@ async function outcomeOf(
   const sources = await sourcesOf(solving, step, position, id);
   const work: Work = { root: stage.root, sources, isResult: solving.results.has(position), context: contextOf(solving, id) };
   const key = await keyOf(solving, step, work);
-  const known = options.noCache ? null : ports.cache.get(key);
+  const anew = options.noCache || isAnew(solving, position);
+  const on = { ...work, description: step.createdBy ?? step.source };
+  const known = anew ? null : await ports.cache.get(key, on);
   if (known !== null) return { ...known, key, cached: true };
-  const made = await ports.cache.alone(key, () => solving.limit(() => carryOut(solving, step, work, key)));
+  const made = await ports.cache.alone(key, () => solving.limit(() => carryOut(solving, step, on, key)));
   if (made !== undefined) return made;
   // Another build was at it and may have failed: then it is this one's turn.
-  const found = options.noCache ? null : ports.cache.get(key);
-  return found === null ? await solving.limit(() => carryOut(solving, step, work, key)) : { ...found, key, cached: true };
+  const found = anew ? null : await ports.cache.get(key, on);
+  return found === null ? await solving.limit(() => carryOut(solving, step, on, key)) : { ...found, key, cached: true };
 }
 
-async function carryOut(solving: Solving, step: Exclude<Step, { kind: 'config' }>, work: Work, key: string): Promise<Outcome> {
+function isAnew({ plan, options }: Solving, position: number): boolean {
+  const name = plan.stages[position]?.stage.name;
+  return name !== undefined && options.noCacheFilter?.some((one) => one.toLowerCase() === name.toLowerCase()) === true;
+}
+
+async function carryOut(solving: Solving, step: Exclude<Step, { kind: 'config' }>, work: NamedWork, key: string): Promise<Outcome> {
   const { executor, cache, now } = solving.ports;
   solving.signal.throwIfAborted();
   const layer =
@@ -288,7 +298,7 @@ async function carryOut(solving: Solving, step: Exclude<Step, { kind: 'config' }
         : await executor.makeDirectory(step, work);
   const created = now();
   const made = { layer: layer === null ? null : { ...layer, descriptor: layer.descriptor ?? null }, created };
-  cache.put(key, { ...made, description: step.createdBy ?? step.source });
+  cache.put(key, { ...made, description: work.description }, work);
   return { ...made, key, cached: false };
 }
 

@@ -9,6 +9,7 @@ import type { BuildRequest } from '#wire';
 import { parseArguments } from '../arguments/parse.ts';
 import { findCommand } from '../commands/index.ts';
 import { packContext, readIgnoreFile } from './build-files.ts';
+import { readCacheSource, readCacheTarget } from './build-cache-flags.ts';
 import { readBuildFlags, readNamedContexts, readOutput } from './build-flags.ts';
 
 async function flags(words: readonly string[], env: Record<string, string> = {}): Promise<BuildRequest> {
@@ -77,11 +78,10 @@ describe('flags of a build', () => {
       ],
       ['image ', 'tar out/', 'tar -', 'tar x/', 'tar x', 'image ', 'docker x', 'oci -', 'none '],
     );
+    assert.equal(readOutput(['type=registry,name=a/b']).isPushed, true);
+    assert.throws(() => readOutput(['type=oci,push=true']), /only images/);
     assert.throws(() => readOutput(['type=what']), /the type is/);
-    assert.throws(
-      () => readOutput(['type=image,push=true']),
-      (error) => isOrlopError(error, 'unimplemented'),
-    );
+    assert.throws(() => readOutput(['type=image,push=perhaps']), /push is true or false/);
   });
 
   test('named contexts: what is sent has a number', () => {
@@ -118,4 +118,30 @@ test('a context has what is not ignored, in order, and belongs to root', async (
     ['./-dash', './.dockerignore', './Dockerfile', './a', './link', './sub/keep'],
   );
   assert.ok(rows.every((row) => row[1] === '0/0'));
+});
+
+test('caches of builds', () => {
+  assert.deepEqual(readCacheSource('host/a:1'), { kind: 'registry', reference: 'host/a:1' });
+  assert.deepEqual(readCacheSource('type=local,src=/d,tag=t'), { kind: 'local', directory: '/d', tag: 't' });
+  assert.deepEqual(readCacheTarget('type=registry,ref=a,mode=max,ignore-error=true'), {
+    kind: 'registry',
+    reference: 'a',
+    mode: 'max',
+    ignoreErrors: true,
+  });
+  assert.deepEqual(readCacheTarget('type=inline'), { kind: 'inline', mode: 'min' });
+  assert.deepEqual(readCacheTarget('type=local,dest=/d'), { kind: 'local', directory: '/d', mode: 'min' });
+  for (const entry of [
+    'type=gha',
+    'type=s3,bucket=b',
+    'type=registry',
+    'type=local',
+    'type=registry,ref=a,mode=most',
+    'type=inline,mode=max',
+    'type=registry,ref=a,compression=gzip',
+    'what=1',
+  ])
+    assert.throws(() => readCacheTarget(entry), entry);
+  for (const entry of ['type=gha', 'type=registry', 'type=local', 'type=local,src=/d,x=1'])
+    assert.throws(() => readCacheSource(entry), entry);
 });

@@ -6,6 +6,8 @@ import type { Arguments } from '../arguments/parse.ts';
 import { usageError } from '../arguments/usage-error.ts';
 import { readLimits } from './container-options.ts';
 import { parseHostEntries, parsePairs, parseUlimits } from './pairs.ts';
+import { readCacheSource, readCacheTarget } from './build-cache-flags.ts';
+import { fieldsOf } from './build-fields.ts';
 import { parseBytes } from './size.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -26,6 +28,9 @@ export async function readBuildFlags(args: Arguments, env: Env): Promise<BuildRe
     ...text('platform', 'platform'),
     ...text('network', 'network'),
     noCache: args.flag('no-cache'),
+    noCacheFilter: args.list('no-cache-filter').flatMap((entry) => entry.split(',')),
+    cacheFrom: args.list('cache-from').map(readCacheSource),
+    cacheTo: args.list('cache-to').map(readCacheTarget),
     pull: args.flag('pull'),
     squash: args.flag('squash'),
     check: wantsCheck(args),
@@ -61,20 +66,6 @@ function readBuildArgs(entries: readonly string[], env: Env): Record<string, str
     if (value !== undefined) values[mark < 0 ? entry : entry.slice(0, mark)] = value;
   }
   return values;
-}
-
-/** `a=b,c=d` */
-function fieldsOf(flag: string, entry: string, known: readonly string[]): Record<string, string> {
-  const fields = Object.fromEntries(
-    entry.split(',').map((field) => {
-      const mark = field.indexOf('=');
-      return mark < 0 ? ['', field] : [field.slice(0, mark).toLowerCase(), field.slice(mark + 1)];
-    }),
-  ) as Record<string, string>;
-  const unknown = Object.keys(fields).find((name) => !known.includes(name));
-  if (unknown !== undefined)
-    throw usageError(`invalid argument ${JSON.stringify(entry)} for "--${flag}" flag: unexpected key ${JSON.stringify(unknown)}`);
-  return fields;
 }
 
 const longestSecret = 500 * 1024;
@@ -139,6 +130,8 @@ export interface OutputPlan {
   readonly isDirectory: boolean;
   /** Further names. */
   readonly names: readonly string[];
+  /** All names are pushed when the image is there. */
+  readonly isPushed?: boolean;
 }
 
 /** `-o`: a directory, `-`, or fields. One output at a time. */
@@ -148,16 +141,16 @@ export function readOutput(entries: readonly string[]): OutputPlan {
   if (entry === undefined) return { kind: 'image', isDirectory: false, names: [] };
   if (entry === '-') return { kind: 'tar', dest: '-', isDirectory: false, names: [] };
   if (!entry.includes('=')) return { kind: 'tar', dest: entry, isDirectory: true, names: [] };
-  const { type = '', dest, name, push } = fieldsOf('output', entry, ['type', 'dest', 'name', 'push']);
-  if (push !== undefined && push !== 'false')
-    throw new OrlopError('unimplemented', 'CLI_BUILD_PUSH', 'builds are not pushed by themselves', {
-      hint: 'push the image afterwards: orlop push NAME',
-    });
+  const { type = '', dest, name, push = 'false' } = fieldsOf('output', entry, ['type', 'dest', 'name', 'push']);
+  if (!['true', 'false'].includes(push))
+    throw usageError(`invalid argument ${JSON.stringify(entry)} for "--output" flag: push is true or false`);
+  if (push === 'true' && type !== 'image' && type !== 'registry') throw usageError(`--output type=${type} is not pushed: only images are`);
   const names = name === undefined ? [] : [name];
   const to = dest === undefined ? {} : { dest };
   switch (type) {
+    case 'registry':
     case 'image':
-      return { kind: 'image', isDirectory: false, names };
+      return { kind: 'image', isDirectory: false, names, isPushed: type === 'registry' || push === 'true' };
     case 'docker':
       // Without a file it is loaded, as Docker's does.
       return dest === undefined ? { kind: 'image', isDirectory: false, names } : { kind: 'docker', ...to, isDirectory: false, names };
@@ -172,7 +165,7 @@ export function readOutput(entries: readonly string[]): OutputPlan {
       return { kind: 'none', isDirectory: false, names };
     default:
       throw usageError(
-        `invalid argument ${JSON.stringify(entry)} for "--output" flag: the type is image, docker, oci, tar, local or cacheonly`,
+        `invalid argument ${JSON.stringify(entry)} for "--output" flag: the type is image, registry, docker, oci, tar, local or cacheonly`,
       );
   }
 }

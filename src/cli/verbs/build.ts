@@ -13,6 +13,7 @@ import type { Invocation, Verb } from '../invocation.ts';
 import { write, type Io } from '../io.ts';
 import { type BuildProgress, createBuildProgress, type ProgressKind } from '../render/build-progress.ts';
 import { printJson } from '../render/json.ts';
+import { createProgressView } from '../render/progress.ts';
 import { writeArchive } from '../values/archive-file.ts';
 import { packContext, readIfThere, readIgnoreFile, requireDirectory } from '../values/build-files.ts';
 import { isRemote, type OutputPlan, readBuildFlags, readNamedContexts, readOutput } from '../values/build-flags.ts';
@@ -23,6 +24,11 @@ export const build: Verb = async (invocation) => {
   const { args, io, client } = invocation;
   const output = readOutput(args.list('output'));
   const flags = await readBuildFlags(args, io.env);
+  const isPushed = args.flag('push') || output.isPushed === true;
+  if (isPushed && (output.kind !== 'image' || flags.check === true))
+    throw usageError('only an image can be pushed: leave out --push, or what else is to become of the build');
+  if (isPushed && flags.names?.length === 0 && output.names.length === 0)
+    throw usageError('an image is pushed by its names: give one with -t');
   const { request, contexts } = await readContexts(invocation, {
     ...flags,
     output: output.kind,
@@ -44,6 +50,7 @@ export const build: Verb = async (invocation) => {
     });
     await sink.end();
     progress[Symbol.dispose]();
+    if (isPushed) await pushAll(invocation, result.names);
     await report(invocation, result, output);
     return request.check === true && result.warnings.length > 0 ? exitCodes.failure : exitCodes.ok;
   } catch (error) {
@@ -153,13 +160,17 @@ function isArchive(head: Buffer): boolean {
 }
 
 /** What is known to the registries that the Dockerfile seems to name. */
-async function loginsFor({ dockerfileText = '', namedContexts = {} }: BuildRequest, io: Io): Promise<Record<string, RegistryLogin>> {
+async function loginsFor(
+  { dockerfileText = '', namedContexts = {}, cacheFrom = [], cacheTo = [] }: BuildRequest,
+  io: Io,
+): Promise<Record<string, RegistryLogin>> {
   const words = [...dockerfileText.matchAll(/^\s*FROM\s+(?:--\S+\s+)*(\S+)|--from=(\S+?)[\s,]|[,=]from=([^\s,]+)/gim)].map(
     ([, from, copied, mounted]) => from ?? copied ?? mounted ?? '',
   );
   const images = Object.values(namedContexts).flatMap((one) => (one.kind === 'image' ? [one.reference] : []));
   const logins: Record<string, RegistryLogin> = {};
-  for (const reference of new Set([...words, ...images])) {
+  const caches = [...cacheFrom, ...cacheTo].flatMap((one) => ('reference' in one ? [one.reference] : []));
+  for (const reference of new Set([...words, ...images, ...caches])) {
     const domain = domainOf(reference);
     if (domain === null || Object.hasOwn(logins, domain)) continue;
     const auth = await authFor(reference, io.env).catch(() => undefined);
@@ -216,6 +227,16 @@ async function unpackInto(directory: string, archive: AsyncIterable<Uint8Array>)
   const { mkdir } = await import('node:fs/promises');
   await mkdir(directory, { recursive: true });
   await unpackHere(archive, directory, { from: '.', as: null, owners: false });
+}
+
+async function pushAll({ args, io, client }: Invocation, names: readonly string[]): Promise<void> {
+  const engine = await client();
+  for (const name of names) {
+    using view = createProgressView(io.stderr, { quiet: args.flag('quiet') || args.flag('json') });
+    const auth = await authFor(name, io.env);
+    for (const { tag, digest } of await engine.images.push(name, { auth, progress: (step) => view.report(step) }))
+      await write(io.stderr, args.flag('quiet') ? '' : `pushed ${name.replace(/:[^:/]*$/, '')}:${tag} ${digest}\n`);
+  }
 }
 
 async function report({ args, io }: Pick<Invocation, 'args' | 'io'>, result: BuildResult, output: OutputPlan): Promise<void> {

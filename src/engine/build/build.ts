@@ -35,6 +35,9 @@ import { type Contexts, type ContextStreams, hideIgnored, readContextFile, recei
 import { type BuildRun, createExecutor } from './executor.ts';
 import { createRemoteFiles } from './remote.ts';
 import { openScratch, openSecretsDirectory } from './scratch.ts';
+import { exportSteps } from './shared-cache/export.ts';
+import { openImports } from './shared-cache/import.ts';
+import { createSharedCache } from './shared-cache/steps.ts';
 import type { ContextSource } from './sent-files.ts';
 import type { StepBook } from './step-cache.ts';
 import { checkNames, type Written, writeFailed, writeResult } from './write.ts';
@@ -84,14 +87,17 @@ export async function build(builder: Builder, request: BuildRequest, options: Bu
   for (const warning of checked) report({ type: 'warning', warning });
   if (request.check === true) return { buildId: id, id: '', digest: '', names: [], warnings: checked };
 
+  const credentials = credentialsBy(options.logins ?? {}, (host) => options.client?.login(host, signal) ?? null);
   const images = createBaseImages(context, {
     lease,
     steps: builder.steps,
     pull: request.pull === true,
     referenceOf: (name) => imageOfContext(contexts, name),
-    credentials: credentialsBy(options.logins ?? {}, (host) => options.client?.login(host, signal) ?? null),
+    credentials,
     signal,
   });
+  const imports = await openImports(context, request.cacheFrom ?? [], { credentials, report, signal });
+  const steps = createSharedCache(builder.steps.of(lease), { store: context.store, lease, imports, report });
   const plan = await planWithTriggers(file, planOptions, { images, signal, report });
   if (plan.unusedBuildArgs.length > 0)
     report({ type: 'notice', text: `[Warning] One or more build-args ${JSON.stringify(plan.unusedBuildArgs)} were not consumed` });
@@ -102,7 +108,7 @@ export async function build(builder: Builder, request: BuildRequest, options: Bu
   // Before the scratch directory goes.
   opened.defer(async () => void (await Promise.allSettled(removals)));
   const latestNs = epoch === null ? {} : { latestNs: BigInt(epoch) * 1_000_000_000n };
-  const result: Written = { builder, request, lease, images, epoch, options };
+  const result: Written = { builder, request, lease, images, steps, epoch, options };
   const run: BuildRun = {
     id,
     context,
@@ -127,13 +133,14 @@ export async function build(builder: Builder, request: BuildRequest, options: Bu
     {
       images,
       executor: createExecutor(run),
-      cache: builder.steps.of(lease),
+      cache: steps,
       report,
       now: () => new Date().toISOString(),
     },
     {
       compile: (position, base) => compileStage(plan, position, base, found.ignore === null ? {} : { ignore: found.ignore }),
       noCache: request.noCache === true,
+      noCacheFilter: request.noCacheFilter ?? [],
       sequential: request.sequential === true,
       parallel: Math.max(2, availableParallelism()),
       network: request.network ?? 'default',
@@ -144,6 +151,7 @@ export async function build(builder: Builder, request: BuildRequest, options: Bu
   );
   const labelled: SolvedStage = withLabels(solved, request.labels ?? {});
   const written = await writeResult(result, labelled, plan.stages[plan.target]?.platform ?? planOptions.platform);
+  await exportSteps(context, request.cacheTo ?? [], { images, known: steps, credentials, report, signal });
   return { buildId: id, ...written, warnings: checked };
 }
 

@@ -55,6 +55,14 @@ describe('contexts of builds', { skip: whyNoEngine() }, () => {
     assert.equal(await sh('kept:1', 'stat -c "%a %u:%g" /t /t/new; cat /t/kept /t/a /t/new/a'), '1777 3:4\n755 0:0\nkept\naa');
   });
 
+  test('a check is no build of the history', async () => {
+    const before = host.engine.builds.history().length;
+    await build({ Dockerfile: 'FROM busybox\n' }, { check: true });
+    assert.equal(host.engine.builds.history().length, before);
+    await build({ Dockerfile: 'FROM busybox\n' });
+    assert.equal(host.engine.builds.history().length, before + 1);
+  });
+
   test('many files cost the disk no more than their layer, and come again from what was built', async () => {
     const files: Record<string, string> = { Dockerfile: 'FROM scratch\nCOPY . /all\n' };
     for (let at = 0; at < 2000; at++) files[`d${at % 50}/f${at}`] = `${at}\n`;

@@ -37,7 +37,7 @@ export function createStepBook(store: Store): StepBook {
   };
   return {
     of: (lease) => ({
-      get: (key) => get(lease, key),
+      get: async (key) => get(lease, key),
       put(key, { description, created, layer }) {
         const time = nowNs();
         const facts: StepFacts = { description, created, layer };

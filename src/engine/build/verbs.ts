@@ -35,22 +35,23 @@ export function createBuildVerbs(context: EngineContext): BuildVerbs {
       const id = wanted ?? randomBytes(16).toString('hex');
       const giveUp = new AbortController();
       const signal = AbortSignal.any([options.signal, giveUp.signal]);
-      const log = openBuildLog(context, id, request);
+      // Nothing is built by a check.
+      const log = request.check === true ? null : openBuildLog(context, id, request);
       running.set(id, giveUp);
       try {
         const result = await build(builder, request, {
           ...options,
           signal,
           report(event) {
-            log.note(event);
+            log?.note(event);
             options.report(event);
           },
         });
-        log.end({ status: 'done', error: '', imageId: result.id });
+        log?.end({ status: 'done', error: '', imageId: result.id });
         return { ...result, buildId: id };
       } catch (thrown) {
         const error = signal.aborted && !isOrlopError(thrown, 'cancelled') ? cancelled(thrown) : toOrlopError(thrown);
-        log.end({ status: error.kind === 'cancelled' ? 'cancelled' : 'failed', error: error.message, imageId: '' });
+        log?.end({ status: error.kind === 'cancelled' ? 'cancelled' : 'failed', error: error.message, imageId: '' });
         throw error;
       } finally {
         running.delete(id);

@@ -1,4 +1,4 @@
-import type { NewLayer, Root, SolvedStage, StageConfig } from '#build';
+import { formatCacheConfig, type NewLayer, type Root, type SolvedStage, type StageConfig } from '#build';
 import { OrlopError } from '#errors';
 import { addLayer, type ImageLayer, nameImages, untaggedName, writeImage } from '#image';
 import {
@@ -18,6 +18,8 @@ import type { BuildRequest, BuildResult } from '#wire';
 import type { BuildImagePorts } from './base-images.ts';
 import type { Builder, BuildOptions } from './build.ts';
 import { filesOf } from './sent-files.ts';
+import { packSteps } from './shared-cache/export.ts';
+import type { KnownSteps } from './shared-cache/steps.ts';
 
 /** What a result is made with. */
 export interface Written {
@@ -25,6 +27,7 @@ export interface Written {
   readonly request: BuildRequest;
   readonly lease: Lease;
   readonly images: BuildImagePorts;
+  readonly steps: KnownSteps;
   /** Seconds; null: times are what they are. */
   readonly epoch: number | null;
   readonly options: BuildOptions;
@@ -103,6 +106,7 @@ async function write(written: Written, { root, config, history, created }: Solve
     ({ diffId, chainId }, index): ImageLayer => ({ diffId, chainId, descriptor: descriptors[index] as Descriptor }),
   );
   const made = created === '' ? timeOf(written) : created;
+  const inline = isInline(written.request) ? { inlineCache: await inlineCacheOf(written, layers) } : {};
   return writeImage(builder.context.store, lease, {
     layers,
     config: config.config ?? {},
@@ -115,6 +119,25 @@ async function write(written: Written, { root, config, history, created }: Solve
       ...(config.variant === undefined ? {} : { variant: config.variant }),
     }),
     ...(config.author === undefined ? {} : { author: config.author }),
+    ...inline,
+  });
+}
+
+/** As BuildKit's clients ask for it of old, or by name. */
+function isInline({ cacheTo = [], buildArgs }: BuildRequest): boolean {
+  return cacheTo.some(({ kind }) => kind === 'inline') || ['1', 'true'].includes(buildArgs?.['BUILDKIT_INLINE_CACHE'] ?? '');
+}
+
+/** Steps whose layers the image has, and those that made none. */
+async function inlineCacheOf({ images, steps }: Written, layers: readonly ImageLayer[]): Promise<string> {
+  const packed = await packSteps(images, steps, 'min');
+  const places = new Map(layers.map(({ descriptor }, index) => [descriptor.digest, index]));
+  return formatCacheConfig({
+    layers: layers.map(({ diffId, descriptor }, index) => ({ diffId, descriptor, parent: index === 0 ? null : index - 1 })),
+    steps: packed.steps.flatMap((step) => {
+      const place = step.layer === null ? null : places.get(packed.layers[step.layer]?.descriptor.digest ?? ('' as Digest));
+      return place === undefined ? [] : [{ ...step, layer: place }];
+    }),
   });
 }
 

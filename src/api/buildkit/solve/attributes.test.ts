@@ -73,7 +73,6 @@ describe('attributes of the frontend', () => {
   test('that ask for what is not here are refused by name', () => {
     const cases: readonly (readonly [Record<string, string>, RegExp])[] = [
       [{ platform: 'linux/amd64,linux/arm64' }, /several platforms/],
-      [{ 'no-cache': 'one,two' }, /--no-cache-filter/],
       [{ 'cgroup-parent': '/x' }, /parent cgroup/],
       [{ hostname: 'h' }, /host name/],
       [{ 'context:x': 'oci-layout://y' }, /x=oci-layout/],
@@ -139,4 +138,8 @@ describe('outputs', () => {
       /more than one/,
     );
   });
+});
+
+test('stages whose steps are done again have names', () => {
+  assert.deepEqual(planAttributes({ context: 'local:context', 'no-cache': 'one,two' }).request.noCacheFilter, ['one', 'two']);
 });

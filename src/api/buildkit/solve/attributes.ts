@@ -44,10 +44,7 @@ const handlers: Readonly<Record<string, (value: string) => BuildRequest>> = {
       throw refused('a build for several platforms at once', 'build for one, and join them with: docker manifest create');
     return { platform: value };
   },
-  'no-cache'(value) {
-    if (value !== '') throw refused('--no-cache-filter', 'give --no-cache for all stages');
-    return { noCache: true };
-  },
+  'no-cache': (value) => (value === '' ? { noCache: true } : { noCacheFilter: listOf(value) }),
   'image-resolve-mode': (value) => (value === 'pull' ? { pull: true } : {}),
   'add-hosts': (value) => ({ extraHosts: listOf(value).map(hostOf) }),
   'force-network-mode': (value) => (['', 'default', 'sandbox'].includes(value) ? {} : { network: value }),

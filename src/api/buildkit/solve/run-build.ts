@@ -10,6 +10,7 @@ import { readUpload } from '../session/read-upload.ts';
 import { receiveFiles } from '../session/receive-files.ts';
 import { sendArchive, sendFiles } from '../session/send-files.ts';
 import type { ClientSession, Sessions } from '../session/sessions.ts';
+import type { CachePlan } from './caches.ts';
 import { type AttributePlan, type Attributes, planAttributes } from './attributes.ts';
 import { type Exporter, planOutputs } from './outputs.ts';
 import { createProgress, definitionStep, exported } from './progress.ts';
@@ -26,8 +27,7 @@ export interface WantedBuild {
   readonly exporters: readonly Exporter[];
   /** What needs a word of its own: `network.host`. */
   readonly entitlements: readonly string[];
-  /** Places that what steps made could be got from: only a hint, and nothing is got from there. */
-  readonly cacheImports: readonly string[];
+  readonly cache: CachePlan;
   readonly report: (status: Status) => void;
   readonly signal: AbortSignal;
 }
@@ -67,13 +67,14 @@ export async function runBuild({ backend, sessions }: BuildParts, wanted: Wanted
   };
   try {
     const definition = await readDefinition(holderOf, plan, report, signal);
-    for (const place of wanted.cacheImports)
-      report({ type: 'notice', text: `--cache-from ${place} is not used: this engine takes what steps made from its own store only` });
+    for (const what of wanted.cache.unused) report({ type: 'notice', text: `${what} is not used: give type=registry` });
     const request: BuildRequest = {
       ...plan.request,
       ...definition,
       ...(plan.context.kind === 'remote' ? { remote: plan.context.url } : { contextSent: true }),
       allow: wanted.entitlements,
+      cacheFrom: wanted.cache.from,
+      cacheTo: wanted.cache.to,
       output,
       names,
     };

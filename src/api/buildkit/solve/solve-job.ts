@@ -1,4 +1,5 @@
 import { type Attributes, checkFrontend } from './attributes.ts';
+import { type CacheEntry, planCaches } from './caches.ts';
 import type { Job } from './jobs.ts';
 import { type BuildParts, type Built, runBuild } from './run-build.ts';
 
@@ -6,6 +7,10 @@ import { type BuildParts, type Built, runBuild } from './run-build.ts';
 export interface Asked {
   readonly frontend: string;
   readonly attributes: Attributes;
+}
+
+function entryOf({ type = '', attributes = {} }: Partial<CacheEntry>): CacheEntry {
+  return { type, attributes };
 }
 
 /** Builds what a job's client asks the frontend for, and hands it out as the job says. */
@@ -21,9 +26,7 @@ export async function solveJob(parts: BuildParts, job: Job, { frontend, attribut
     attributes,
     exporters: outputs.length > 0 ? outputs : old,
     entitlements,
-    cacheImports: (cache?.imports ?? []).map(
-      ({ type = '', attributes: { ref: from = '' } = {} }) => `type=${type}${from === '' ? '' : `,ref=${from}`}`,
-    ),
+    cache: planCaches({ imports: (cache?.imports ?? []).map(entryOf), exports: (cache?.exports ?? []).map(entryOf) }),
     report: (status) => job.status.push(status),
     signal: job.signal,
   });

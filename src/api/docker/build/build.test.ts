@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { OrlopError } from '#errors';
 import type { Exchange } from '#api/http';
-import type { BuildEvent } from '#wire';
-import { noticesOf } from './decode.ts';
+import type { BuildEvent, BuildRequest } from '#wire';
+import { decodeBuild } from './decode.ts';
 import { classicWords, createClassicLines, failedLine, resultLines } from './progress.ts';
 
 const shown = { stage: '', number: 1, of: 2, lines: 2, atMs: 0 };
@@ -50,11 +50,17 @@ describe("Docker's classic stream", () => {
     ]);
   });
 
-  test('says that images to take steps from are not read', () => {
-    const asked = (text: string): string[] => noticesOf({ query: { text: () => text } } as unknown as Exchange);
-    assert.deepEqual(asked('[]'), []);
-    assert.deepEqual(asked('null'), []);
-    assert.match(asked('["a:1","b:2"]').join('\n'), /^\[Warning\] cachefrom is not used: .*a:1, b:2/);
+  test('takes steps from images that are named for it', () => {
+    const asked = (cachefrom: string): BuildRequest =>
+      decodeBuild({
+        query: { text: (name: string) => (name === 'cachefrom' ? cachefrom : ''), integer: () => null, flag: () => false, all: () => [] },
+      } as unknown as Exchange);
+    assert.deepEqual(asked('["a:1","b:2"]').cacheFrom, [
+      { kind: 'image', reference: 'a:1' },
+      { kind: 'image', reference: 'b:2' },
+    ]);
+    assert.deepEqual(asked('null').cacheFrom, []);
+    for (const text of ['{}', '[1]', '"a"', 'a']) assert.throws(() => asked(text), /JSON/);
   });
 
   test('fails with the code of the command', () => {

@@ -1,6 +1,6 @@
 import { OrlopError } from '#errors';
 import { createJsonReader, type Exchange, type JsonReader, type Query } from '#api/http';
-import type { BuildRequest, DockerAuth, RegistryLogin, Ulimit } from '#wire';
+import type { BuildRequest, CacheSource, DockerAuth, RegistryLogin, Ulimit } from '#wire';
 import { decodeLimits } from '../containers/decode-limits.ts';
 import { loginOfBody, registryOf } from '../registries/login.ts';
 
@@ -20,6 +20,7 @@ export function decodeBuild({ query }: Exchange): BuildRequest {
     ...(remote === '' ? {} : { remote }),
     names: query.all('t').filter((name) => name !== ''),
     noCache: query.flag('nocache'),
+    cacheFrom: cacheImagesOf(query),
     pull: query.flag('pull'),
     squash: query.flag('squash'),
     buildArgs: textsOf(query, 'buildargs'),
@@ -31,13 +32,11 @@ export function decodeBuild({ query }: Exchange): BuildRequest {
   };
 }
 
-/** What is asked for and has no effect here, to be told at the end of the build. */
-export function noticesOf({ query }: Exchange): string[] {
-  const images = parsed(query, 'cachefrom');
-  if (!Array.isArray(images) || images.length === 0) return [];
-  return [
-    `[Warning] cachefrom is not used: steps that were built in this engine are found anyway, and those of ${images.map(String).join(', ').slice(0, 200)} are not read`,
-  ];
+/** Images of this engine whose steps may be used: those that have them inside. */
+function cacheImagesOf(query: Query): readonly CacheSource[] {
+  const images = parsed(query, 'cachefrom') ?? [];
+  if (!Array.isArray(images) || images.some((image) => typeof image !== 'string')) throw invalid('cachefrom must be a JSON list of images');
+  return (images as string[]).map((reference) => ({ kind: 'image', reference }));
 }
 
 function text<Name extends string>(query: Query, parameter: string, name: Name): { readonly [Key in Name]?: string } {

@@ -2,7 +2,7 @@ import { isOrlopError, OrlopError, toOrlopError } from '#errors';
 import { type AnswerStream, createPieceQueue, type Exchange, type Route } from '#api/http';
 import { type BuildCacheView, type BuildPruneOptions, formatTime, parseDuration, parseTime } from '#wire';
 import type { BuildBackend } from './backend.ts';
-import { decodeBuild, loginsOf, noticesOf } from './decode.ts';
+import { decodeBuild, loginsOf } from './decode.ts';
 import { type BuildLine, classicWords, createClassicLines, failedLine, resultLines } from './progress.ts';
 
 /** `/build`, `/build/cancel`, `/build/prune`. `bySession` serves builds of the second version, whose clients speak BuildKit's way. */
@@ -29,7 +29,6 @@ export function buildRoutes({ builds }: BuildBackend, bySession: (exchange: Exch
 async function build(builds: BuildBackend['builds'], exchange: Exchange): Promise<void> {
   const request = decodeBuild(exchange);
   const logins = loginsOf(exchange);
-  const asked = noticesOf(exchange);
   const quiet = exchange.query.flag('q');
   const id = exchange.query.text('buildid');
   let out: AnswerStream | null = null;
@@ -53,7 +52,7 @@ async function build(builds: BuildBackend['builds'], exchange: Exchange): Promis
         if (!quiet) send(lines, event.type === 'log');
       },
     });
-    send(quiet ? [{ stream: `${result.id}\n` }] : resultLines(result, [...asked, ...classic.notices]));
+    send(quiet ? [{ stream: `${result.id}\n` }] : resultLines(result, classic.notices));
   } catch (thrown) {
     if (out === null) throw inDockersWords(toOrlopError(thrown));
     send([failedLine(thrown)]);
