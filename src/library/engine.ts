@@ -11,6 +11,7 @@ import {
 } from '#client';
 import type { LaunchBody, Progress } from '#wire';
 import { signalOf } from './abort.ts';
+import { type Build, type BuildOptions, startBuild } from './build.ts';
 import { createContainers, runContainer, runToEnd, type Containers, type CreateOptions, type RunToEndOptions } from './containers.ts';
 import { createContainer, ownContainer, type OwnedContainer } from './container.ts';
 import type { ExecResult } from './exec.ts';
@@ -52,6 +53,8 @@ export interface Engine extends AsyncDisposable {
   run(options: CreateOptions): Promise<OwnedContainer>;
   /** Runs a container to its end, with what it reads and all that it says, and removes it. */
   runToEnd(options: RunToEndOptions): Promise<ExecResult>;
+  /** Builds an image of a Dockerfile: `for await (const event of engine.build({ context: '.' }))`, or only its `result`. */
+  build(options: BuildOptions): Build;
   /** Creates a system container and starts it: a whole distribution with its init. A template that is not built yet is built first. */
   launch(options: LaunchOptions): Promise<OwnedContainer>;
   /** What happens, until the signal fires or `until` has passed. Leaving the loop closes the connection. */
@@ -103,6 +106,7 @@ export function createEngine(client: Client, keeper: LeaseKeeper | null, closed:
     volumes: createVolumes(client, creating),
     run: (options) => runContainer(containers, options),
     runToEnd: (options) => runToEnd(containers, options),
+    build: (options) => startBuild(client, options),
     async launch({ progress, signal, ...body }) {
       const how = { ...(progress === undefined ? {} : { progress }), ...signalOf(signal) };
       const { id, name } = await (await creating()).launch(body, how);

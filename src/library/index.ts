@@ -1,6 +1,6 @@
 export { OrlopError, isOrlopError, type ErrorKind } from '#errors';
 export type { Client, PathStat, PullOptions, PulledImage, StopOptions } from '#client';
-export type { MountWish, Usage } from '#wire';
+export type { BuildEvent, BuildResult, MountWish, Usage } from '#wire';
 export {
   connect,
   type ConnectOptions,
@@ -10,6 +10,7 @@ export {
   type Images,
   type LaunchOptions,
 } from './engine.ts';
+export type { Build, BuildOptions } from './build.ts';
 export type { Container, LogOptions, OwnedContainer } from './container.ts';
 export type { ContainerOptions, HealthOptions, PortOptions } from './container-options.ts';
 export type { Containers, CreateOptions, FetchOptions, RunToEndOptions } from './containers.ts';

@@ -22,6 +22,7 @@ describe('the examples of the library', { skip: whyNot() }, () => {
     });
 
   const said: Readonly<Record<string, RegExp>> = {
+    'build.ts': /^FROM\nCOPY\nRUN \nhello, you\nexit code 3\n$/,
     'run-a-command.ts': /^apple\npear\n3 no such luck\n$/,
     'logs-and-stats.ts': /^(stdout line [123] true\n){3}\d+ processes, memory in use: true\nended with (\d+) and the event says \2\n$/,
     'exec-streams.ts':

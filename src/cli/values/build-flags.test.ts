@@ -4,11 +4,11 @@ import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
+import { packContext, readIgnoreFile } from '#client';
 import { isOrlopError } from '#errors';
 import type { BuildRequest } from '#wire';
 import { parseArguments } from '../arguments/parse.ts';
 import { findCommand } from '../commands/index.ts';
-import { packContext, readIgnoreFile } from './build-files.ts';
 import { readCacheSource, readCacheTarget } from './build-cache-flags.ts';
 import { readBuildFlags, readNamedContexts, readOutput } from './build-flags.ts';
 

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text as readAll } from 'node:stream/consumers';
+import { packContext, readIfThere, readIgnoreFile, requireDirectory } from '#client';
 import { isOrlopError, OrlopError } from '#errors';
 import { parseReference } from '#oci';
 import type { BuildBody, BuildRequest, BuildResult, RegistryLogin } from '#wire';
@@ -15,7 +16,6 @@ import { type BuildProgress, createBuildProgress, type ProgressKind } from '../r
 import { printJson } from '../render/json.ts';
 import { createProgressView } from '../render/progress.ts';
 import { writeArchive } from '../values/archive-file.ts';
-import { packContext, readIfThere, readIgnoreFile, requireDirectory } from '../values/build-files.ts';
 import { isRemote, type OutputPlan, readBuildFlags, readNamedContexts, readOutput } from '../values/build-flags.ts';
 import { authFor } from '../values/registry-auth.ts';
 import { unpackHere } from '../values/tar-program.ts';

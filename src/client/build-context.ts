@@ -31,9 +31,9 @@ export async function requireDirectory(path: string): Promise<void> {
   try {
     if ((await stat(path)).isDirectory()) return;
   } catch (cause) {
-    throw new OrlopError('not-found', 'CLI_NO_CONTEXT', `unable to prepare context: path ${JSON.stringify(path)} not found`, { cause });
+    throw new OrlopError('not-found', 'CLIENT_NO_CONTEXT', `unable to prepare context: path ${JSON.stringify(path)} not found`, { cause });
   }
-  throw new OrlopError('invalid-argument', 'CLI_NO_CONTEXT', `unable to prepare context: ${JSON.stringify(path)} is not a directory`, {
+  throw new OrlopError('invalid-argument', 'CLIENT_NO_CONTEXT', `unable to prepare context: ${JSON.stringify(path)} is not a directory`, {
     hint: 'name the directory, and the Dockerfile with -f',
   });
 }
@@ -79,7 +79,7 @@ export async function* packContext(directory: string, matcher: IgnoreMatcher | n
     if (code !== 0 && code !== 1)
       throw new OrlopError(
         'failed-precondition',
-        'CLI_TAR_FAILED',
+        'CLIENT_TAR_FAILED',
         `the context cannot be read: ${(await said).trim().split('\n')[0] ?? ''}`,
       );
   } finally {
@@ -94,7 +94,7 @@ async function feed(input: NodeJS.WritableStream, names: AsyncIterable<string>):
 
 function noTar(cause: unknown): unknown {
   if (!isErrno(cause, 'ENOENT')) return cause;
-  return new OrlopError('failed-precondition', 'CLI_NO_TAR', 'sending a context needs the program tar, which is not installed', {
+  return new OrlopError('failed-precondition', 'CLIENT_NO_TAR', 'sending a context needs the program tar, which is not installed', {
     hint: 'install GNU tar',
     cause,
   });
