@@ -201,7 +201,7 @@ static bool obey(struct carrier *carrier, uint32_t client) {
     carry_close_all(carrier);
     carry_close_sessions(carrier);
   }
-  if (order == 'o' || order == 'w' || order == 'r') {
+  if (order == 'o' || order == 'h' || order == 'w' || order == 'r') {
     carrier->open = order == 'o';
     carrier->called = carrier->full = false;
     carry_listen(carrier, true);

@@ -70,6 +70,8 @@ export interface EngineContext extends EngineOptions {
   readonly dataRootDescriptor: number;
   /** Starts a machine that has asked for its reboot, or a container by its restart policy; a failure is written into its record and logged. */
   readonly startAgain: (container: LiveContainer) => void;
+  /** Starts a container that somebody has connected to; a failure is logged, and whoever waits is turned away. */
+  readonly wakeUp: (container: LiveContainer) => void;
   /** Stops or restarts a container that has become unhealthy; a failure is logged. */
   readonly whenUnhealthy: (container: LiveContainer, action: UnhealthyAction) => void;
   /** What shows containers their limits. */

@@ -26,6 +26,9 @@ import { viewOf } from './container/view.ts';
 import { waitFor } from './container/wait.ts';
 import { nowNs, publishContainerEvent, saveRecord, type EngineContext, type EngineOptions } from './context.ts';
 import { createDeviceVerbs } from './devices/change.ts';
+import { leaveDoor, tryKeepDoor } from './on-demand/door.ts';
+import { keepIdle } from './on-demand/idle.ts';
+import { wakeContainer } from './on-demand/wake.ts';
 import { leaveProxies } from './devices/proxy.ts';
 import { filterEvents } from './event-filter.ts';
 import { createEventBus } from './events.ts';
@@ -86,6 +89,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   void resumeRestarts(context, closing.signal);
   const leases = undo.use(createLeases(context));
   undo.use(keepSchedules(context));
+  await Promise.all(context.table.all().map((container) => context.queues.run(container.record.id, () => tryKeepDoor(context, container))));
+  undo.use(keepIdle(context));
   const parts = undo.move();
   const engine: Engine = {
     containers: containersOf(context),
@@ -154,13 +159,16 @@ function createContext(options: EngineOptions, undo: AsyncDisposableStack): Engi
     lxcfs,
     pool,
     startAgain: (container) => startAgain(whole, container),
+    wakeUp: (container) => void wakeContainer(whole, container),
     whenUnhealthy: (container, action) => actOnHealth(whole, container, action),
   };
   return whole;
 }
 
 /** The last one out puts the lights off: with nothing running, our cgroup and our bridge have no use. */
-async function removeEmptyParent(context: Omit<EngineContext, 'pool' | 'lxcfs' | 'startAgain' | 'whenUnhealthy'>): Promise<void> {
+async function removeEmptyParent(
+  context: Omit<EngineContext, 'pool' | 'lxcfs' | 'startAgain' | 'wakeUp' | 'whenUnhealthy'>,
+): Promise<void> {
   if (context.table.all().some((container) => isActive(container.record.state.status))) return;
   try {
     await openCgroup(context.cgroups, context.cgroupParent).remove();
@@ -176,6 +184,7 @@ function closeConnections(containers: readonly LiveContainer[]): void {
     container.connection = null;
     connection?.close();
     leaveProxies(container);
+    leaveDoor(container);
     if (container.restartTimer !== null) clearTimeout(container.restartTimer);
     stopHealthWatch(container);
     stopBootWatch(container);
@@ -225,7 +234,12 @@ function containersOf(context: EngineContext): Engine['containers'] {
     update: (ref, change) => updateContainer(context, ref, change),
     size: (ref) => containerSize(context, ref),
     sample: (ref) => sampleContainer(context, ref),
-    changePorts: (ref, change) => changePorts(context, ref, change),
+    async changePorts(ref, change) {
+      const ports = await changePorts(context, ref, change);
+      const container = context.table.find(ref);
+      await context.queues.run(container.record.id, () => tryKeepDoor(context, container));
+      return ports;
+    },
     resizeDisk: (ref, sizeBytes) => resizeDisk(context, ref, sizeBytes),
     top: (ref, psArguments) => containerTop(context, ref, psArguments),
   };

@@ -10,7 +10,7 @@ export {
   type Networks,
   type NetworksOptions,
 } from './types.ts';
-export type { Ports, PortWish, PublishedPort } from './ports/types.ts';
+export type { Conversation, Ports, PortWish, PublishedPort } from './ports/types.ts';
 export { addressToBytes, parseAddress } from './addresses.ts';
 export { openNetworks } from './networks.ts';
 export { formatHosts, replaceLinkedHosts, replaceOwnHosts, type HostsOptions, type LinkedHost, type OwnHost } from './hosts-file.ts';

@@ -213,6 +213,8 @@ export interface ContainerView {
   /** In the order in which they were taken. */
   readonly endpoints: readonly EndpointView[];
   readonly publishedPorts: readonly PublishedPort[];
+  /** Who connects to one of its ports starts it. */
+  readonly waitsForConnections?: boolean;
   readonly mounts: readonly MountView[];
   /** `/db:/web/alias` */
   readonly links: readonly string[];

@@ -43,6 +43,7 @@ export const sharedFlags: readonly FlagSpec[] = [
     help: 'Mount a bind, a volume, a tmpfs or an image (type=bind,source=/src,target=/dst,readonly)',
   },
   { name: 'no-healthcheck', kind: 'flag', help: 'Do not ask, whatever the image says' },
+  { name: 'on-demand', kind: 'flag', help: 'Start it when somebody connects to one of its published ports, and stop it when nobody does' },
   {
     name: 'on-unhealthy',
     kind: 'text',

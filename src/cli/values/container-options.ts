@@ -49,7 +49,7 @@ export async function readContainerOptions(args: Arguments, environment: Environ
     ...readNetworkOptions(args),
     ...readIsolation(args),
     ...readDeviceOptions(args),
-    settings: args.has('set') ? parseSettings(args.list('set')) : undefined,
+    settings: readSettings(args),
     profiles: readProfiles(args),
     ...(await readSecurityOptions(args.list('security-opt'))),
   });
@@ -79,6 +79,13 @@ export function readLimits(args: Arguments): Limits | undefined {
     ...readBlockIo(args),
   });
   return Object.keys(limits).length === 0 ? undefined : limits;
+}
+
+/** `--on-demand` is a setting by another name. */
+function readSettings(args: Arguments): Record<string, string> | undefined {
+  const settings = parseSettings(args.list('set'));
+  if (args.flag('on-demand')) settings['boot.on-demand'] = 'true';
+  return Object.keys(settings).length === 0 ? undefined : settings;
 }
 
 /** `--no-profiles`: none at all. */

@@ -10,6 +10,7 @@ import { checkLog } from '../logs/container-log.ts';
 import { knownPlaces, planNetworks, withPlaces, type NetworkPlan } from '../network/mode.ts';
 import { resolveLinks } from '../network/links.ts';
 import { reservePlaces } from '../network/places.ts';
+import { isOnDemand, tryKeepDoor } from '../on-demand/door.ts';
 import { resolveImageForUse } from '../image/images.ts';
 import type { InitSystem } from '#system';
 import { initOf, stopSignalOf } from '../system/init.ts';
@@ -138,6 +139,7 @@ export async function makeContainer(
   if (complete !== undefined) context.store.metadata.transaction(() => saveRecord(context, container, complete(container.record)));
   else if (record.request.autoRemove !== true) saveRecord(context, container, container.record);
   undo.move();
+  if (isOnDemand(container.record)) await tryKeepDoor(context, container);
   publishContainerEvent(context, container, 'create');
 }
 

@@ -9,6 +9,7 @@ import { stopHealthWatch } from '../health/watch.ts';
 import { stopBootWatch } from '../system/boot.ts';
 import { followLog } from '../logs/container-log.ts';
 import { publishPlaces } from '../network/places.ts';
+import { tryKeepDoor } from '../on-demand/door.ts';
 import { releaseMounts } from '../volume/start-mounts.ts';
 import { removeWhole } from './remove.ts';
 import { startLater, willStartAgain } from './restart.ts';
@@ -102,12 +103,15 @@ export async function recordExit(context: EngineContext, container: LiveContaine
   publishPlaces(context, container, 'disconnect');
   notify(container.onExit);
   if (container.record.request.autoRemove === true && !comesBack) await removeWhole(context, container);
+  else await tryKeepDoor(context, container);
   return { reboots };
 }
 
 /** Gives back the cgroup, the network link and the id range. What is stuck is reported, keeps its ids, and is left for the next engine's sweep. */
 export async function releaseRun(context: EngineContext, container: LiveContainer): Promise<void> {
   const { run, name } = container.record;
+  // Who comes from here on waits for its next start.
+  await container.door?.order('wait');
   await closeProxies(context, container);
   await detachPlaces(context, container);
   await releaseMounts(context, container.record);

@@ -11,6 +11,7 @@ import { join } from 'node:path';
  *     devices/               nodes of devices that were asked for, made at each start
  *     proxies/               where the carriers of its proxy devices answer
  *     seed/                  what cloud-init is told, written at each start
+ *     door.sock              where the carrier answers that listens for it (on demand)
  *     hosts hostname resolv.conf   bound over /etc of the container
  */
 export interface ContainerFiles {
@@ -21,6 +22,7 @@ export interface ContainerFiles {
   readonly devices: string;
   readonly proxies: string;
   readonly seed: string;
+  readonly door: string;
   readonly hosts: string;
   readonly hostname: string;
   readonly resolvConf: string;
@@ -36,6 +38,7 @@ export function containerFiles(dataRoot: string, id: string): ContainerFiles {
     devices: join(directory, 'devices'),
     proxies: join(directory, 'proxies'),
     seed: join(directory, 'seed'),
+    door: join(directory, 'door.sock'),
     hosts: join(directory, 'hosts'),
     hostname: join(directory, 'hostname'),
     resolvConf: join(directory, 'resolv.conf'),

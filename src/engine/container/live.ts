@@ -13,6 +13,8 @@ export function createLive(dataRoot: string, record: ContainerRecord): LiveConta
     onExit: new Set(),
     onRemove: new Set(),
     proxies: new Map(),
+    door: null,
+    waking: 'no',
     stopping: false,
     packer: null,
     health: null,

@@ -106,6 +106,8 @@ export interface ContainerRecord {
   readonly inheritedDevices?: Readonly<Record<string, string>>;
   /** Its settings or devices are being changed: what a kill leaves undone, the next engine does. */
   readonly settling?: boolean;
+  /** Somebody listens on these ports and starts it: see on-demand. `key`: where that leads. */
+  readonly door?: { readonly ports: readonly PublishedPort[]; readonly key: string };
   /** Devices that are on their way out. */
   readonly leaving?: DeviceMap;
 }

@@ -1,6 +1,7 @@
 import { OrlopError } from '#errors';
 import { passState, publishContainerEvent, type EngineContext } from '../context.ts';
 import { refreshLinkers } from '../network/attachment.ts';
+import { closeDoor } from '../on-demand/door.ts';
 import { collectLeftLayers } from '../snapshot/collect.ts';
 import { removeAnonymousVolumes } from '../volume/anonymous.ts';
 import { isActive, type ContainerRecord } from './record.ts';
@@ -61,6 +62,7 @@ export async function removeWhole(context: EngineContext, container: LiveContain
   const { id } = container.record;
   passState(context, container, { status: 'removing', ...(volumes ? { removesVolumes: true } : {}) });
   for (const client of container.waitingClients.splice(0)) context.addon.close(client.socket);
+  await closeDoor(context, container);
   await container.packer?.close();
   container.packer = null;
   await context.networks.release(id);

@@ -23,6 +23,7 @@ import { attachPlaces, detachPlaces, prepareNames, refreshLinkers, serveNames } 
 import { linkVariables } from '../network/links.ts';
 import { placesForStart, publishPlaces } from '../network/places.ts';
 import { portWishesOf, reservePorts } from '../network/ports.ts';
+import { isOnDemand, keepDoor, openInlet, tryKeepDoor } from '../on-demand/door.ts';
 import type { ReadySandbox } from '../sandbox-pool.ts';
 import { boundingSet, buildSpec } from '../spec/build-spec.ts';
 import { canRestrictDevices, deviceRules, findBlockDevice, hostDevices } from '../spec/devices.ts';
@@ -71,6 +72,7 @@ export async function startContainer(context: EngineContext, ref: string, { agai
       await settleFailure(context, container, error);
       throw error;
     }
+    await openInlet(context, container);
     publishPlaces(context, container, 'connect');
     // On their own: two that link to each other must not wait for each other.
     void refreshLinkers(context, container.record);
@@ -91,6 +93,7 @@ async function settleFailure(context: EngineContext, container: LiveContainer, e
     null,
   );
   if (container.record.request.autoRemove === true) await removeWhole(context, container);
+  else await tryKeepDoor(context, container);
 }
 
 async function launch(context: EngineContext, container: LiveContainer): Promise<void> {
@@ -112,6 +115,7 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   const snapshot = await context.store.snapshots.locate(record.id, chainOf(record));
   const places = await placesForStart(context, record);
   const ports = portWishesOf(record);
+  if (isOnDemand(record)) await keepDoor(context, container);
   if (ports.length > 0) await reservePorts(context, container, ports);
   const skeleton = planSkeleton({ ...record, ownUsers, devices, last });
   const rules = deviceRules(record, given.devices, context.cgroups);

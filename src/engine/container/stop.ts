@@ -2,6 +2,7 @@ import { OrlopError } from '#errors';
 import { openCgroup } from '#runtime';
 import { passState, publishContainerEvent, saveState, type EngineContext } from '../context.ts';
 import { endingSignal, isActive } from './record.ts';
+import { closeInlet } from '../on-demand/door.ts';
 import { giveUpRestart } from './restart.ts';
 import { parseSignal } from '#sys';
 import type { StopRequest } from '#wire';
@@ -24,7 +25,10 @@ export async function stopContainer(
   const timeoutS = options.timeoutS ?? record.request.stopTimeoutS ?? defaultStopTimeoutS[record.kind];
   willEnd(context, container, options.comesBack === true);
   if (record.state.status === 'paused') await unpauseContainer(context, ref);
+  await closeInlet(context, container);
   const ended = nextExit(container);
+  // It may have ended by itself meanwhile.
+  if (!isActive(container.record.state.status)) return true;
   sendSignal(context, container, signal);
   publishContainerEvent(context, container, 'kill', { signal: String(signal) });
   if (timeoutS < 0) await ended;

@@ -28,6 +28,10 @@ export interface LiveContainer {
   readonly onRemove: Set<() => void>;
   /** Of its proxy devices, by name: what carries them. */
   readonly proxies: Map<string, CarrierConnection>;
+  /** What listens on its ports while it does not run; null: nothing, or it is not known yet. */
+  door: CarrierConnection | null;
+  /** Somebody has come, and it is being started; `called`: and somebody has come meanwhile. */
+  waking: 'no' | 'yes' | 'called';
   /** A stop was asked for: the end that follows is no failure. */
   stopping: boolean;
   /** null: nothing of its log is to be packed. */

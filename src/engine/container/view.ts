@@ -51,6 +51,7 @@ export function viewOf(record: ContainerRecord, facts: ViewFacts): ContainerView
     execIds: facts.execIds,
     endpoints: facts.endpoints,
     publishedPorts: record.ports,
+    ...(record.door === undefined ? {} : { waitsForConnections: true }),
     mounts: record.mounts.map(viewOfMount),
     hidden: hiddenPaths(record),
     links: facts.links ?? [],

@@ -4,6 +4,7 @@ import type { ContainerRecord } from '../container/record.ts';
 import type { LiveContainer } from '../container/table.ts';
 import { publishContainerEvent, saveRecord, type EngineContext } from '../context.ts';
 import { followWishes } from '../network/ports.ts';
+import { tryKeepDoor } from '../on-demand/door.ts';
 import { findProfiles } from '../settings/profiles.ts';
 import { checkDevices, exchangeDevices, onTheWay, releaseVolumes, settled } from './exchange.ts';
 import { ownDevices, planNamed, withNamed } from './named.ts';
@@ -20,6 +21,7 @@ async function changeOwn(context: EngineContext, ref: string, plan: (record: Con
     const after = withNamed(before, wanted, (name) => context.volumes.pathOf(name));
     checkDevices(context, before, after);
     await exchangeOrUndo(context, container, before, after);
+    await tryKeepDoor(context, container);
     publishContainerEvent(context, container, 'update');
     await releaseVolumes(context, before, after);
   });

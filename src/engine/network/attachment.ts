@@ -24,7 +24,8 @@ export async function attachPlaces(
   try {
     for (const place of wired) await context.networks.attach(place, namespace);
     shapeNewLinks(context, container.record);
-    if (container.record.ports.length > 0) await openPorts(context, container);
+    // What listens for it leads there until its servers do (on-demand).
+    if (container.record.ports.length > 0 && container.record.door === undefined) await openPorts(context, container);
   } finally {
     context.addon.close(namespace);
   }
@@ -102,6 +103,8 @@ export async function refreshLinkers(context: EngineContext, record: Pick<Contai
 export async function resumePorts(context: EngineContext, container: LiveContainer): Promise<void> {
   const { id, ports } = container.record;
   if (ports.length === 0) return;
-  context.networks.ports.hold(id, ports);
+  // What somebody serves for it is not ours to hold.
+  if (container.record.door === undefined) context.networks.ports.hold(id, ports);
+  else context.networks.ports.claim(id, ports);
   await openPorts(context, container);
 }

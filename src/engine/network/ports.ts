@@ -41,7 +41,7 @@ function parseExposedPort(text: string): PortWish {
 export async function reservePorts(context: EngineContext, container: LiveContainer, wishes: readonly PortWish[]): Promise<void> {
   const { record } = container;
   if (gatewayOf(context, context.networks.endpoints(record.id)) === null) return;
-  const ports = await context.networks.ports.reserve(record.id, wishes);
+  const ports = record.door?.ports ?? (await context.networks.ports.reserve(record.id, wishes));
   container.record = { ...container.record, ports };
 }
 

@@ -16,6 +16,7 @@ import { isActive, type ContainerRecord } from '../container/record.ts';
 import type { LiveContainer } from '../container/table.ts';
 import { publishContainerEvent, saveRecord, type EngineContext } from '../context.ts';
 import type { CreateRequest } from '../model.ts';
+import { isOnDemand, tryKeepDoor } from '../on-demand/door.ts';
 import { isClosed } from '../network/mode.ts';
 import { linkRatesOf } from '../network/rates.ts';
 import { exchangePorts, followWishes, portWishesOf } from '../network/ports.ts';
@@ -52,6 +53,7 @@ export async function changeSettings(context: EngineContext, ref: string, change
       devices: devicesOf(change),
     });
     await applyChange(context, container, { before, after, facts });
+    await tryKeepDoor(context, container);
     publishContainerEvent(context, container, 'update');
     await releaseVolumes(context, before, after);
     return { pending: Object.keys(container.record.run?.pending ?? {}), warnings };
@@ -122,6 +124,7 @@ function checkChange(before: ContainerRecord, after: ContainerRecord, facts: Set
     throw refused(name, 'security.protection.delete or boot.autostart', 'it is removed at its end (--rm)');
   if (request.kind === 'system' && request.userNamespace === 'host' && request.privileged !== true)
     throw refused(name, 'security.privileged', "its root has the host's user ids (--userns host)");
+  if (isOnDemand(after)) checkOnDemand(after);
   const hasNewPorts =
     JSON.stringify(request.ports ?? []) !== JSON.stringify(before.request.ports ?? []) && (request.ports ?? []).length > 0;
   if (hasNewPorts && (isClosed(after.network) || after.network.startsWith('container:')))
@@ -134,6 +137,17 @@ function checkChange(before: ContainerRecord, after: ContainerRecord, facts: Set
   const size = diskSizeOf(request);
   if (size === undefined && diskSizeOf(before.request) !== undefined)
     throw refused(name, 'limits.disk', 'a disk that was made with a limit keeps one', 'set a larger one');
+}
+
+function checkOnDemand({ name, request, network, exposedPorts }: ContainerRecord): void {
+  if (request.autoRemove === true) throw refused(name, 'boot.on-demand', 'it is removed at its end (--rm)');
+  if (portWishesOf({ request, network, exposedPorts }).length > 0) return;
+  throw refused(
+    name,
+    'boot.on-demand',
+    'it publishes no ports that somebody could connect to',
+    `publish one: orlop set ${name} ports=8080:80`,
+  );
 }
 
 function refused(container: string, key: string, why: string, hint?: string): OrlopError {

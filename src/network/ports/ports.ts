@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { isErrno, OrlopError } from '#errors';
 import type { Logger } from '#log';
 import { formatAddress, parseAddress, type Address } from '../addresses.ts';
-import { createConntrack } from '../firewall/conntrack.ts';
+import { createConntrack, type Served } from '../firewall/conntrack.ts';
 import type { Firewall } from '../firewall/firewall.ts';
 import type { Forward } from '../firewall/forwards.ts';
 import { reflectPort } from '../netlink/requests.ts';
@@ -94,6 +94,21 @@ export function openPorts(options: PortsOptions): Ports & Disposable {
         surplus.map(([, hostPort]) => hostPort),
       );
     },
+    lend: (containerId, port) => hostPorts.lend(containerId, hostPortOf(port)),
+    claim(containerId, ports) {
+      for (const port of ports) hostPorts.claim(containerId, hostPortOf(port));
+    },
+    async pause(containerId) {
+      relays.set(containerId, []);
+      forget(await firewall.forward(containerId, []));
+    },
+    conversations(containerIds) {
+      const served = containerIds.flatMap((containerId) => {
+        const known = opened.get(containerId);
+        return known === undefined ? [] : known.ports.flatMap((port) => servedBy(containerId, planForward(port, known.endpoint)));
+      });
+      return conntrack.conversations(served);
+    },
     async close(containerId) {
       opened.delete(containerId);
       relays.set(containerId, []);
@@ -128,6 +143,10 @@ function hostPortOf({ hostAddress, hostPort, protocol }: PublishedPort): HostPor
   const address = parseAddress(hostAddress);
   if (address === null) throw new OrlopError('data-loss', 'NETWORK_PORT_BAD', `a published port has the address '${hostAddress}'`);
   return { protocol, address, port: hostPort };
+}
+
+function servedBy(containerId: string, forward: Forward | null): Served[] {
+  return forward === null ? [] : [{ containerId, protocol: forward.protocol, address: forward.target, port: forward.targetPort }];
 }
 
 /** null when the endpoint has no address of the host address's family. */

@@ -26,6 +26,8 @@ export interface HostPorts extends Disposable {
    * or it is lent.
    */
   lend(containerId: string, port: HostPort): number | null;
+  /** It is the container's, and somebody else serves it. Idempotent. */
+  claim(containerId: string, port: HostPort): void;
   of(containerId: string): HostPort[];
   release(containerId: string, ports: readonly HostPort[]): void;
 }
@@ -89,6 +91,9 @@ export function openHostPorts(addon: Pick<NetworkCalls, 'holdPort' | 'serveHeldP
         enter({ containerId, hostPort, descriptor: null });
         return false;
       }
+    },
+    claim(containerId, hostPort) {
+      if (claimsOf(containerId, hostPort).length === 0) enter({ containerId, hostPort, descriptor: null });
     },
     of: (containerId) => Array.from(byContainer.get(containerId) ?? [], ({ hostPort }) => hostPort),
     lend(containerId, hostPort) {

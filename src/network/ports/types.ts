@@ -21,6 +21,13 @@ export interface PublishedPort {
   readonly hostPort: number;
 }
 
+/** A tracked conversation; its id is another's after it has been forgotten. */
+export interface Conversation {
+  readonly id: string;
+  /** Both sides have ended it: the kernel only remembers it. */
+  readonly isOver: boolean;
+}
+
 /** The published ports of one engine's containers. */
 export interface Ports {
   /**
@@ -32,6 +39,14 @@ export interface Ports {
   hold(containerId: string, ports: readonly PublishedPort[]): void;
   /** Lets the ports lead to the container's endpoint. Asked again with other ports, it changes what there was: what is not named any more is given up. */
   open(containerId: string, endpoint: Endpoint, ports: readonly PublishedPort[]): Promise<void>;
+  /** Lends the socket that holds a port, to be served: it is the caller's to close. null when none does. The port stays the container's. */
+  lend(containerId: string, port: PublishedPort): number | null;
+  /** These ports are the container's, and somebody serves them for it. */
+  claim(containerId: string, ports: readonly PublishedPort[]): void;
+  /** Nothing more comes to the container than what does already; its ports stay its own. */
+  pause(containerId: string): Promise<void>;
+  /** What goes on between others and the published ports of these containers, as the kernel tracks it. */
+  conversations(containerIds: readonly string[]): ReadonlyMap<string, readonly Conversation[]>;
   /** Nothing leads to the container any more, and its ports are free. Idempotent. */
   close(containerId: string): Promise<void>;
 }

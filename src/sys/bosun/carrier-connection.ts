@@ -11,10 +11,10 @@ export interface CarrierState {
 /** One engine's end; a carrier has several at a time. */
 export interface CarrierConnection {
   /**
-   * `open`: who waits, and who comes, is let in · `wait`: nobody more is, and what it carries is cut off · `refuse`: who waits is turned away, and it goes on waiting.
+   * `open`: who waits, and who comes, is let in · `hold`: nobody more is · `wait`: and what it carries is cut off · `refuse`: who waits is turned away, and it goes on waiting.
    * Resolves with null when the carrier has ended.
    */
-  order(order: 'open' | 'wait' | 'refuse' | 'state'): Promise<CarrierState | null>;
+  order(order: 'open' | 'hold' | 'wait' | 'refuse' | 'state'): Promise<CarrierState | null>;
   /** Ends it; resolves when it is gone, or after a second. */
   quit(): Promise<void>;
   /** Called whenever somebody has come to a carrier that waits, also if that was before we connected. Once, until it is told what to do. */
@@ -27,7 +27,7 @@ export interface CarrierConnection {
 
 const wordBytes = 24;
 const wordCalled = 1;
-const letters = { open: 'o', wait: 'w', refuse: 'r', state: 's', quit: 'q' } as const;
+const letters = { open: 'o', hold: 'h', wait: 'w', refuse: 'r', state: 's', quit: 'q' } as const;
 
 /** Takes ownership of the descriptor. The event loop is not kept alive by it. */
 export function createCarrierConnection(descriptor: number): CarrierConnection {

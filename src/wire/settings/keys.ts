@@ -166,6 +166,20 @@ export const settingKeys: readonly SettingKey[] = [
     holds: 'now',
     canonical: seconds,
   },
+  {
+    name: 'boot.on-demand',
+    value: 'true|false',
+    summary: 'Start it when somebody connects to one of its published ports',
+    holds: 'now',
+    canonical: onOff,
+  },
+  {
+    name: 'boot.idle',
+    value: 'seconds',
+    summary: 'How long without connections until such a one is stopped (default 10m; 0: never)',
+    holds: 'now',
+    canonical: seconds,
+  },
   { name: 'boot.stop.timeout', value: 'seconds', summary: 'How long a stop waits before it kills', holds: 'now', canonical: seconds },
   {
     name: 'security.protection.delete',

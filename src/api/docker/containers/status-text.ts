@@ -5,7 +5,7 @@ export function formatStatus(view: ContainerView, nowNs: bigint): string {
   const since = (timeNs: bigint): string => formatAge(nowNs > timeNs ? nowNs - timeNs : 0n);
   switch (view.status) {
     case 'created':
-      return 'Created';
+      return `Created${demandText(view)}`;
     case 'running':
       return `Up ${since(view.startedAtNs)}${healthText(view)}`;
     case 'paused':
@@ -17,8 +17,14 @@ export function formatStatus(view: ContainerView, nowNs: bigint): string {
     case 'dead':
       return 'Dead';
     case 'exited':
-      return view.finishedAtNs === 0n ? 'Created' : `Exited (${view.exitCode}) ${since(view.finishedAtNs)} ago`;
+      return `${view.finishedAtNs === 0n ? 'Created' : `Exited (${view.exitCode}) ${since(view.finishedAtNs)} ago`}${demandText(view)}`;
   }
+}
+
+/** It starts when somebody connects, or why it could not the last time. */
+function demandText({ waitsForConnections, error }: ContainerView): string {
+  if (waitsForConnections !== true) return '';
+  return error === '' ? ' (on demand)' : ` (on demand; ${error})`;
 }
 
 /** A machine that is not simply up says so first; else what its checks say, where it has some. */

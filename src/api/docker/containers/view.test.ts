@@ -20,6 +20,9 @@ test('states are told in Docker’s words', async () => {
   assert.equal(await status({ status: 'running', startedAtNs: at }), 'Up 3 seconds');
   assert.equal(await status({ status: 'paused', startedAtNs: at }), 'Up 3 seconds (Paused)');
   assert.equal(await status({ status: 'exited', exitCode: 7, finishedAtNs: at - 120n * second }), 'Exited (7) 2 minutes ago');
+  const waiting = { status: 'exited', exitCode: 127, finishedAtNs: at - 120n * second, waitsForConnections: true } as const;
+  assert.equal(await status({ ...waiting, exitCode: 0 }), 'Exited (0) 2 minutes ago (on demand)');
+  assert.equal(await status({ ...waiting, error: 'no such program' }), 'Exited (127) 2 minutes ago (on demand; no such program)');
   assert.equal(await status({ status: 'running', startedAtNs: at + 60n * second }), 'Up Less than a second');
   assert.equal(await status({ status: 'dead' }), 'Dead');
 });
