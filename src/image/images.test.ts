@@ -98,13 +98,18 @@ describe('an imported root', asRoot, () => {
     assert.deepEqual([filesIn(store, 'blobs/sha256'), filesIn(store, 'layers'), filesIn(store, 'ingest')], [[], [], []]);
   });
 
-  it('without a name lives until the next garbage collection', async () => {
+  it('without a name is kept until it is removed', async () => {
     await using temporary = await openTemporaryStore();
     const images = createImages(temporary.store);
-    const image = await images.importRoot(chunksOf(tinyTar({ a: '1' })), {});
-    assert.deepEqual([image.names, images.list()], [[], []]);
+    const { id, manifest } = await images.importRoot(chunksOf(tinyTar({ a: '1' })), {});
     await temporary.store.collectGarbage();
-    assert.equal(await temporary.store.content.has(image.manifest), false);
+    assert.deepEqual(
+      images.list().map((image) => image.id),
+      [id],
+    );
+    await images.remove(id, { users: () => [] });
+    await temporary.store.collectGarbage();
+    assert.equal(await temporary.store.content.has(manifest), false);
   });
 });
 

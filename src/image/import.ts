@@ -4,9 +4,10 @@ import type { Store } from '#store';
 import { addLayer } from './add-layer.ts';
 import { parseChanges } from './changes.ts';
 import { imageLabels, type ImportRootRequest } from './types.ts';
+import { untaggedName } from './untagged.ts';
 import { nameImages, writeImage } from './write.ts';
 
-/** See `Images.importRoot`; returns the manifest's digest. An image without a name lives as long as a container uses it. */
+/** See `Images.importRoot`; returns the manifest's digest. An image without a name is kept, as one that is committed so. */
 export async function importRoot(
   store: Store,
   source: AsyncIterable<Uint8Array>,
@@ -28,6 +29,6 @@ export async function importRoot(
     created,
     platform,
   });
-  if (reference !== undefined) nameImages(store, [{ name: formatReference(reference), target, kind }]);
+  nameImages(store, [{ name: reference === undefined ? untaggedName(target) : formatReference(reference), target, kind }]);
   return target;
 }

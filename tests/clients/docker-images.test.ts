@@ -113,11 +113,32 @@ for (const program of programs) {
       const tidy = async (): Promise<void> => void (await must('rmi', '-f', name('many:1')), await must('image', 'prune', '-f'));
       if (api < 48) return tidy();
       await must('save', '--platform', `linux/${other}`, '-o', 'many.tar', name('many:1'));
-      await fails(/is for linux\/s390x, not for/, 'save', '--platform', `linux/${own}`, '-o', 'none.tar', name('many:1'));
-      await fails(/is for linux\/s390x, not for/, 'load', '--platform', `linux/${own}`, '-i', 'many.tar');
+      await fails(
+        /its platform \(linux\/s390x\) does not match the specified platform/,
+        'save',
+        '--platform',
+        `linux/${own}`,
+        '-o',
+        'none.tar',
+        name('many:1'),
+      );
+      await fails(
+        /its platform \(linux\/s390x\) does not match the specified platform/,
+        'load',
+        '--platform',
+        `linux/${own}`,
+        '-i',
+        'many.tar',
+      );
       assert.match(await must('load', '--platform', `linux/${other}`, '-i', 'many.tar'), /Loaded image: /);
       assert.match(await must('history', '--platform', `linux/${other}`, name('many:1')), /IMAGE/);
-      await fails(/is for linux\/s390x, not for/, 'push', '--platform', `linux/${own}`, name('many:1'));
+      await fails(
+        /its platform \(linux\/s390x\) does not match the specified platform/,
+        'push',
+        '--platform',
+        `linux/${own}`,
+        name('many:1'),
+      );
       await must('push', '--platform', `linux/${other}`, name('many:1'));
       await tidy();
     });

@@ -638,6 +638,33 @@ def who_attaches_before_the_start_is_told_of_before_it():
 
 
 @case
+def images_are_told_of_by_their_ids_with_their_labels():
+    begun = time.time()
+    box = client.containers.create(BUSYBOX, "true")
+    image = box.commit(repository="py-told", tag="1", changes=["LABEL tier=front"])
+    box.remove()
+    image.tag("py-told", "2")
+    image.reload()
+    b"".join(image.save(named="py-told:2"))
+    for tag in ["2", "1"]:
+        client.images.remove(f"py-told:{tag}")
+    heard = list(client.events(since=begun, until=time.time() + 1, decode=True, filters={"type": "image", "label": "tier=front"}))
+    assert {event["Actor"]["ID"] for event in heard} == {image.id}, heard
+    told = [(event["Action"], event["Actor"]["Attributes"]["name"]) for event in heard]
+    assert told == [("tag", "py-told:2"), ("save", image.id), ("untag", "py-told:2"), ("untag", "py-told:1"), ("delete", image.id)], told
+
+
+@case
+def an_import_without_a_name_is_kept():
+    box = client.containers.create(BUSYBOX, "true")
+    said = api.import_image_from_data(b"".join(box.export()), changes=['CMD ["echo", "kept"]']).splitlines()
+    box.remove()
+    image = client.images.get(json.loads(said[-1])["status"])
+    assert image.tags == [] and client.containers.run(image.id, remove=True) == b"kept\n"
+    client.images.remove(image.id)
+
+
+@case
 def the_disk_usage_has_its_parts():
     usage = client.df()
     for key in ["LayersSize", "Images", "Containers", "Volumes"]:

@@ -4,13 +4,13 @@ import type { HealthCheck } from '#wire';
 import { isActive } from '../container/record.ts';
 import type { EngineContext } from '../context.ts';
 import type { Engine, ImageView } from '../model.ts';
+import { publishImageEvent } from './events.ts';
 import { expandChanges } from './expand-changes.ts';
 import { filterImages } from './filter.ts';
 
 /** The engine's view of its images: what they are, and which containers stand on them. */
 export function createImageVerbs(context: EngineContext): Engine['images'] {
-  const { images, events } = context;
-  const publish = (action: string, id: string, name: string): void => events.publish({ type: 'image', action, id, attributes: { name } });
+  const { images } = context;
   return {
     list: ({ filters = {} }) =>
       filterImages(
@@ -20,13 +20,15 @@ export function createImageVerbs(context: EngineContext): Engine['images'] {
       ),
     inspect: (ref, platform) => viewOf(context, images.resolve(ref, platform)),
     async remove(ref, options) {
-      const { untagged, deleted } = await images.remove(ref, { ...options, users: (image) => usersOf(context, image) });
-      for (const name of untagged) publish('untag', name, name);
-      for (const id of deleted) publish('delete', id, id);
+      const known = new Map<string, Image>(images.list().map((each) => [each.id, each]));
+      const image = images.resolve(ref);
+      const { untagged, deleted } = await images.remove(ref, { ...options, users: (user) => usersOf(context, user) });
+      for (const name of untagged) publishImageEvent(context, 'untag', image, name);
+      for (const id of deleted) publishImageEvent(context, 'delete', known.get(id) ?? { id });
       return { untagged: [...untagged], deleted: [...deleted] };
     },
     async tag(ref, name) {
-      publish('tag', images.tag(ref, name).id, name);
+      publishImageEvent(context, 'tag', images.tag(ref, name), name);
     },
     download: (url, signal) => context.downloads.stream(url, { object: url.pathname, signal }),
     async importRoot(source, { name, ...request }) {
@@ -35,7 +37,7 @@ export function createImageVerbs(context: EngineContext): Engine['images'] {
         expand: expandChanges,
         ...(name === undefined ? {} : { reference: name }),
       });
-      publish('import', image.id, name ?? image.id);
+      publishImageEvent(context, 'import', image, name);
       return image.id;
     },
   };
