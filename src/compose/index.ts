@@ -11,8 +11,12 @@ export {
   waitUntilReady,
   type ConvergeOptions,
 } from './converge/up.ts';
+export { createOneOff } from './converge/one-off.ts';
+export { listInitial, react } from './watch/sync.ts';
+export { planReaction, type IgnoredContext } from './watch/rules.ts';
+export { watchPaths } from './watch/watch.ts';
 export { ensureImages, type ImageOptions, type ImageSource } from './converge/images.ts';
-export type { ObservedContainer } from './plan/observed.ts';
+export { isUp, type ObservedContainer } from './plan/observed.ts';
 export { formatPlan, wordsFor, type Step } from './plan/steps.ts';
 export { labels } from './plan/labels.ts';
 export { sortedKeys } from './shape/index.ts';

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { findDockerPlugin } from '../clients/docker-plugins.ts';
 import { runCommand, startEngine, whyNot, type Outcome, type TestEngine } from './harness.ts';
 
@@ -220,6 +221,81 @@ configs: {three: {content: "three is \${VARIABLE}"}}
     await must('down');
     const { stdout } = await runCommand('cat', [join(directory, 'out/log')]);
     assert.equal(stdout, 'started\nstopping\n');
+  });
+
+  test('run gives a service one more container, for one command, beside those that run', async () => {
+    const { name, must, compose } = project(`services:
+  a: {image: busybox, command: ${keepRunning}, environment: {X: own}, depends_on: [b], ports: ["127.0.0.1::80"], networks: [n]}
+  b: {image: busybox, command: ${keepRunning}, networks: [n]}
+networks: {n: , unused: }
+`);
+    const { code, stdout } = await compose(
+      'run',
+      '--rm',
+      '-T',
+      '-e',
+      'Y=more',
+      'a',
+      'sh',
+      '-c',
+      'echo $X $Y; ping -c 1 -W 5 b > /dev/null && echo found; exit 4',
+    );
+    assert.equal(stdout, 'own more\nfound\n');
+    assert.equal(code, 4);
+    assert.equal(await must('ps', '-a', '--format', '{{.Name}}'), `${name}-b-1`);
+    assert.doesNotMatch(await engine.must('network', 'ls', '--format', '{{.Name}}'), /unused/);
+    await must('down');
+  });
+
+  test('up builds what is not here, from the Dockerfile or the Compose file, and again with --build', async () => {
+    const { must, ids, write } = project(`services:
+  a: {build: {context: ., args: {WORD: hello}}, command: ${keepRunning}}
+  b: {build: {additional_contexts: {base: "service:a"}, dockerfile_inline: "FROM base\\nRUN echo inline >> /word\\n"}, command: ${keepRunning}}
+`);
+    write('FROM busybox\nARG WORD\nRUN echo $WORD > /word\n', 'Dockerfile');
+    await must('up', '-d');
+    assert.equal(await must('exec', '-T', 'a', 'cat', '/word'), 'hello');
+    assert.equal(await must('exec', '-T', 'b', 'cat', '/word'), 'hello\ninline');
+    const before = await ids('a');
+    await must('up', '-d', '--build');
+    assert.deepEqual(await ids('a'), before);
+    write('FROM busybox\nRUN echo other > /word\n', 'Dockerfile');
+    await must('up', '-d', '--build');
+    assert.equal(await must('exec', '-T', 'a', 'cat', '/word'), 'other');
+    await must('down', '--rmi', 'local');
+  });
+
+  test('watch brings files that change into containers without a program there, and removes them', async () => {
+    const { name, directory, must, write } = project(`services:
+  a:
+    image: busybox
+    command: ${keepRunning}
+    develop: {watch: [{path: ./src, action: sync, target: /app, ignore: ["*.log"], initial_sync: true}]}
+`);
+    mkdirSync(join(directory, 'src'));
+    write('first', 'src/file');
+    const watching = engine.spawn('compose', '--project-directory', directory, 'watch');
+    try {
+      const inside = async (): Promise<string> =>
+        (await engine.orlop('exec', `${name}-a-1`, 'sh', '-c', 'cd /app && grep -r . . | sort')).stdout.trim();
+      const becomes = async (wanted: string): Promise<void> => {
+        let said = '';
+        for (const deadline = Date.now() + 30_000; Date.now() < deadline; await delay(100)) if ((said = await inside()) === wanted) return;
+        assert.equal(said, wanted);
+      };
+      await becomes('./file:first');
+      await delay(500);
+      write('second', 'src/file');
+      write('no', 'src/x.log');
+      mkdirSync(join(directory, 'src/deep'));
+      write('inner', 'src/deep/other');
+      await becomes('./deep/other:inner\n./file:second');
+      rmSync(join(directory, 'src/file'));
+      await becomes('./deep/other:inner');
+    } finally {
+      watching.kill('SIGINT');
+    }
+    await must('down');
   });
 
   test('the Compose plugin sees the same project, and finds nothing to do', {

@@ -134,7 +134,11 @@ async function createContainer(act: ActOf<'create'>, { client, project, imageIds
 }
 
 /** Configs and secrets that are no files here. */
-async function writeFiles(id: string, service: ServiceConfig, { client, project }: Pick<Performing, 'client' | 'project'>): Promise<void> {
+export async function writeFiles(
+  id: string,
+  service: ServiceConfig,
+  { client, project }: Pick<Performing, 'client' | 'project'>,
+): Promise<void> {
   for (const { target, definition, uid, gid, mode } of referencedFiles(project, service)) {
     if (definition.file !== undefined) continue;
     const {

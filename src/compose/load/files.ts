@@ -7,10 +7,10 @@ const overrideNames = ['compose.override.yml', 'compose.override.yaml', 'docker-
 /** No file that people write is longer. */
 const longestFile = 16 * 1024 * 1024;
 
-/** The files to load from, absolute: those given, or the first of the usual names here or in a directory above, with its override. not-found. */
-export async function findFiles(given: readonly string[], directory: string): Promise<string[]> {
-  if (given.length > 0) return given.map((path) => (path === '-' ? path : resolve(directory, path)));
-  for (let at = resolve(directory); ; at = dirname(at)) {
+/** The files to load from, absolute: those given, or the first of the usual names in `directory` or one above it, with its override. not-found. */
+export async function findFiles(given: readonly string[], workingDirectory: string, directory: string): Promise<string[]> {
+  if (given.length > 0) return given.map((path) => (path === '-' ? path : resolve(workingDirectory, path)));
+  for (let at = resolve(workingDirectory, directory); ; at = dirname(at)) {
     const main = await firstOf(at, mainNames);
     if (main !== null) {
       const override = await firstOf(at, overrideNames);

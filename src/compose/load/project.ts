@@ -40,7 +40,7 @@ export async function loadProject(options: ProjectOptions): Promise<Project> {
   const { workingDirectory, environment: outer } = options;
   const early = await withEnvFiles(outer, envFilesOf(options, outer), resolve(workingDirectory, options.projectDirectory ?? '.'));
   const given = options.files?.length ? options.files : splitList(early['COMPOSE_FILE'], early['COMPOSE_PATH_SEPARATOR'] ?? ':');
-  const files = await findFiles(given, workingDirectory);
+  const files = await findFiles(given, workingDirectory, options.projectDirectory ?? '.');
   const [first = '-'] = files;
   const directory = resolve(workingDirectory, options.projectDirectory ?? (first === '-' ? '.' : dirname(first)));
   const found = await withEnvFiles(outer, envFilesOf(options, outer), directory);

@@ -26,6 +26,10 @@ export function planContainer(project: Project, name: string, wish: ContainerWis
   for (const key of refused)
     if (Object.hasOwn(service, key))
       throw new OrlopError('unimplemented', 'COMPOSE_UNSUPPORTED', `services.${name}.${key} is not supported`);
+  if (service.extensions?.['x-orlop'] !== undefined)
+    throw new OrlopError('unimplemented', 'COMPOSE_UNSUPPORTED', `services.${name}.x-orlop is not supported yet`, {
+      hint: 'launch machines with orlop launch',
+    });
   const exposed = [...(service.expose ?? []).flatMap(expandExposed), ...(service.ports ?? []).map(portKey)];
   const { stop_grace_period: grace, healthcheck } = service;
   return {

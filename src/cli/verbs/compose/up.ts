@@ -1,4 +1,4 @@
-import { convergeUp, containersOf, formatPlan, selectServices, waitUntilReady, type Project } from '#compose';
+import { dropUnused, convergeUp, containersOf, formatPlan, selectServices, waitUntilReady, type Project } from '#compose';
 import { usageError } from '../../arguments/usage-error.ts';
 import { exitCodes } from '../../exit-codes.ts';
 import type { Invocation, Verb } from '../../invocation.ts';
@@ -53,7 +53,7 @@ async function bringUp(invocation: Invocation, { start, scale, names }: Wishes):
   const wanted = names ?? args.positionals;
   const whole = await readProject({ args, io }, { named: wanted });
   const dependencies = !args.flag('no-deps');
-  const project = selectServices(whole, wanted, { dependencies });
+  const project = dropUnused(selectServices(whole, wanted, { dependencies }));
   const isDry = args.flag('dry-run');
   const options = {
     images: { build: args.flag('build'), neverBuild: args.flag('no-build'), pull: args.text('pull') },
