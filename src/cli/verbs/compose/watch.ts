@@ -1,4 +1,4 @@
-import type { Client } from '#client';
+import { readIgnoreFile, type Client } from '#client';
 import {
   containersOf,
   convergeUp,
@@ -17,7 +17,6 @@ import { exitCodes } from '../../exit-codes.ts';
 import type { Invocation, Verb } from '../../invocation.ts';
 import { write } from '../../io.ts';
 import { reportError } from '../../render/error.ts';
-import { readIgnoreFile } from '../../values/build-files.ts';
 import { imageSource } from './images.ts';
 import { stepReporter, warner } from './progress.ts';
 import { readProject } from './project.ts';
