@@ -10,7 +10,8 @@ export interface ResolvedUser {
   readonly home: string;
 }
 
-interface PasswdEntry {
+/** A line of passwd(5), as far as it matters here. */
+export interface PasswdEntry {
   readonly name: string;
   readonly uid: number;
   readonly gid: number;
@@ -33,6 +34,11 @@ const largestId = 0x7fff_ffff;
  */
 export function resolveUser(addon: Addon, root: number, text: string, extraGroups: readonly string[] = []): ResolvedUser {
   return findUser(text, extraGroups, { passwd: readDatabase(addon, root, '/etc/passwd'), group: readDatabase(addon, root, '/etc/group') });
+}
+
+/** All users of the container's own /etc/passwd below `root` (a descriptor). */
+export function listUsers(addon: Addon, root: number): readonly PasswdEntry[] {
+  return parsePasswd(readDatabase(addon, root, '/etc/passwd'));
 }
 
 /** The home of the user with this number in the image's /etc/passwd, else `/`. */

@@ -55,6 +55,12 @@ export const containerCommands: readonly CommandSpec[] = [
       ...sharedFlags,
       ...refusedSystemFlags,
       ...seedFlags,
+      {
+        name: 'ssh-key',
+        kind: 'list',
+        value: '[user=]file',
+        help: 'Let who has the public key in this file log in by ssh, as root or this user',
+      },
       { name: 'quiet', short: 'q', kind: 'flag', help: 'Show no progress' },
       ...bootWait,
     ],

@@ -10,7 +10,7 @@ import { readNetworkOptions } from './networks.ts';
 import { readMountOptions } from './mounts.ts';
 import { parseHostEntries, parsePairs, parseTmpfs, parseUlimits } from './pairs.ts';
 import { parseRestartPolicy } from './restart.ts';
-import { parseSettings } from './settings.ts';
+import { readSettings } from './settings.ts';
 import { readSecurityOptions } from './security.ts';
 import { parseBytes, parseCpus } from './size.ts';
 
@@ -49,7 +49,7 @@ export async function readContainerOptions(args: Arguments, environment: Environ
     ...readNetworkOptions(args),
     ...readIsolation(args),
     ...readDeviceOptions(args),
-    settings: readSettings(args),
+    settings: await readSettings(args),
     profiles: readProfiles(args),
     ...(await readSecurityOptions(args.list('security-opt'))),
   });
@@ -79,13 +79,6 @@ export function readLimits(args: Arguments): Limits | undefined {
     ...readBlockIo(args),
   });
   return Object.keys(limits).length === 0 ? undefined : limits;
-}
-
-/** `--on-demand` is a setting by another name. */
-function readSettings(args: Arguments): Record<string, string> | undefined {
-  const settings = parseSettings(args.list('set'));
-  if (args.flag('on-demand')) settings['boot.on-demand'] = 'true';
-  return Object.keys(settings).length === 0 ? undefined : settings;
 }
 
 /** `--no-profiles`: none at all. */

@@ -37,7 +37,9 @@ import { reportMounts } from '../lxcfs/reports.ts';
 import { openReports } from '../lxcfs/views.ts';
 import { openMounts, releaseMounts } from '../volume/start-mounts.ts';
 import { watchHealth } from '../health/watch.ts';
+import type { ContainerRoot } from '../files/root.ts';
 import { watchBoot } from '../system/boot.ts';
+import { applyGuestFiles } from '../system/guest-files.ts';
 import { cgroupPathOf } from './cgroup-path.ts';
 import { followExit } from './exit.ts';
 import { openSurroundings } from './joining.ts';
@@ -144,6 +146,7 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   const mounts = mountHostFiles(context, filesOwner, ready, borrow);
   const filter = seccompFilter(record, boundingSet(record, context.cgroups, ownUsers), context.seccomp);
   const [root] = await beginnings;
+  await applyGuestFiles(context.addon, rootSeenFrom(root, ready), record);
   // Where no cgroup can keep a container from devices, its files are none.
   if (!canRestrictDevices(context.cgroups) && record.request.privileged !== true) forbidDevices(context, root);
   if (service !== null) await serveNames(context, record, service, () => ready.sandbox.openNamespace('net'));
@@ -232,6 +235,12 @@ function writeDownLater(context: EngineContext, container: LiveContainer, record
 function idCountOf({ request }: ContainerRecord): number | undefined {
   const count = request.settings?.['security.idmap.size'];
   return count === undefined ? undefined : Number(count);
+}
+
+/** Its mount maps owners as those of the running container will. */
+function rootSeenFrom(descriptor: number, { idRange }: ReadySandbox): ContainerRoot {
+  const { first, count } = idRange ?? { first: 0, count: 2 ** 32 - 1 };
+  return { descriptor, first, count, [Symbol.dispose]: () => {} };
 }
 
 function forbidDevices({ addon }: EngineContext, mount: number): void {

@@ -86,15 +86,33 @@ export async function writeContent(
   using place = asContainer(() => openPlace(addon, root, path, container, { follow: true, ...parents }));
   if (place.facts !== null) checkRegular(place.facts, { path, container });
   check(place.parent);
+  const owner = { ...ownerOf(root, place.facts, 0o644), ...options };
+  await replaceFile(addon, root, source, { place, owner, named: { path, container } });
+}
+
+export interface Replacement {
+  readonly place: Place;
+  readonly owner: WholeOwner;
+  readonly named: Named;
+}
+
+/** Puts a regular file in a place that is known, whole or not at all. What is mounted there stays, and fails it. */
+export async function replaceFile(
+  addon: Addon,
+  root: ContainerRoot,
+  source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  { place, owner, named }: Replacement,
+): Promise<void> {
+  const asContainer = <Result>(work: () => Result): Result => addon.withFsIds(root.first, root.first, work);
   const file = asContainer(() => openNew(addon, place.parent));
   try {
     for await (const chunk of source) {
       for (let at = 0; at < chunk.length; ) at += (await writeAt(file.descriptor, chunk, at, chunk.length - at)).bytesWritten;
     }
     asContainer(() => {
-      refuseMounted(addon, place, path, container);
-      settleOwner(addon, root, file.descriptor, { ...ownerOf(root, place.facts, 0o644), ...options });
-      comeToName(addon, file, place, { path, container });
+      refuseMounted(addon, place, named.path, named.container);
+      settleOwner(addon, root, file.descriptor, owner);
+      comeToName(addon, file, place, named);
     });
   } catch (error) {
     if (file.name !== null) discard(addon, place.parent, file.name);
@@ -121,7 +139,7 @@ function openNew(addon: Addon, parent: number): NewFile {
   }
 }
 
-function temporaryName(): string {
+export function temporaryName(): string {
   return `.orlop-${randomBytes(8).toString('hex')}`;
 }
 

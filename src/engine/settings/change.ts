@@ -17,7 +17,9 @@ import type { LiveContainer } from '../container/table.ts';
 import { publishContainerEvent, saveRecord, type EngineContext } from '../context.ts';
 import type { CreateRequest } from '../model.ts';
 import { isOnDemand, tryKeepDoor } from '../on-demand/door.ts';
+import { openContainerRoot } from '../files/root.ts';
 import { isClosed } from '../network/mode.ts';
+import { applyLogins, hasOwnLogins, loginKeysOf } from '../system/guest-files.ts';
 import { linkRatesOf } from '../network/rates.ts';
 import { exchangePorts, followWishes, portWishesOf } from '../network/ports.ts';
 import { findBlockDevice } from '../spec/devices.ts';
@@ -134,6 +136,8 @@ function checkChange(before: ContainerRecord, after: ContainerRecord, facts: Set
     (after.network === 'host' || after.network.startsWith('container:'))
   )
     throw refused(name, 'limits.network', `its links are not its own (--network ${after.network})`);
+  // Those of a profile are for the machines that have it.
+  if (after.kind !== 'system' && hasOwnLogins(after)) throw refused(name, 'ssh.keys', 'only machines have logins', 'launch a machine');
   const size = diskSizeOf(request);
   if (size === undefined && diskSizeOf(before.request) !== undefined)
     throw refused(name, 'limits.disk', 'a disk that was made with a limit keeps one', 'set a larger one');
@@ -208,6 +212,17 @@ async function applyLive(context: EngineContext, container: LiveContainer, { bef
     context.networks.shape(after.id, linkRatesOf(after));
   }
   await followWishes(context, container, { before, after, undo });
+  await changeLogins(context, container, { before, after, undo });
+}
+
+async function changeLogins(context: EngineContext, container: LiveContainer, { before, after, undo }: LiveStep): Promise<void> {
+  if (after.kind !== 'system' || JSON.stringify(loginKeysOf(before)) === JSON.stringify(loginKeysOf(after))) return;
+  const apply = async (record: ContainerRecord): Promise<void> => {
+    using root = await openContainerRoot(context, container);
+    await applyLogins(context.addon, root, record);
+  };
+  undo.defer(() => apply(before));
+  await apply(after);
 }
 
 function applyLimits(

@@ -1,4 +1,5 @@
 import { OrlopError } from '#errors';
+import { canonicalSshKeys, canonicalZone } from './logins.ts';
 import { formatPorts, parsePorts } from './ports.ts';
 import {
   badValue,
@@ -203,6 +204,22 @@ export const settingKeys: readonly SettingKey[] = [
     holds: 'start',
     canonical: canonicalIds,
   },
+  {
+    name: 'ssh.keys',
+    value: 'text',
+    summary: 'Public keys that may log in as root by ssh, one a line',
+    holds: 'now',
+    canonical: canonicalSshKeys,
+  },
+  {
+    name: 'ssh.keys.',
+    isFamily: true,
+    value: 'text',
+    summary: 'The same for the user of this name',
+    holds: 'now',
+    canonical: canonicalSshKeys,
+  },
+  { name: 'timezone', value: 'zone', summary: 'Its time zone, such as Europe/Berlin', holds: 'start', canonical: canonicalZone },
   { name: 'user.', isFamily: true, value: 'text', summary: 'Whatever you like to keep with it', holds: 'now', canonical: asIs },
 ];
 
