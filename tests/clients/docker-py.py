@@ -341,6 +341,9 @@ def containers_are_found_by_filters():
     sizes = api.containers(all=True, size=True)
     assert all("SizeRootFs" in entry for entry in sizes), sizes
     refused(400, "filter", client.containers.list, filters={"nonsense": "x"})
+    shell = client.containers.create(BUSYBOX, ["sh", "-c", "echo hi; exit 3", "x"], name="shell")
+    assert api.containers(all=True, filters={"id": shell.id})[0]["Command"] == "sh -c 'echo hi; exit 3' x"
+    shell.remove()
     sparse = client.containers.list(sparse=True)[0]
     assert sparse.status == "running" and sparse.attrs["Image"] == BUSYBOX
 

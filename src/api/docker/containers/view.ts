@@ -25,7 +25,7 @@ export function summaryOf(view: ContainerView, nowNs: bigint, apiVersion: string
     Names: [`/${view.name}`, ...view.linkNames],
     Image: view.imageName,
     ImageID: view.imageId,
-    Command: [...view.entrypoint, ...view.command].join(' '),
+    Command: commandOf(view),
     Created: toSeconds(view.createdAtNs),
     Ports: portsOf(view),
     Labels: labelsOf(view),
@@ -38,6 +38,12 @@ export function summaryOf(view: ContainerView, nowNs: bigint, apiVersion: string
     NetworkSettings: { Networks: endpointsOf(view) },
     Mounts: view.mounts.map(mountPointOf),
   };
+}
+
+/** As Docker writes it in one line: words with blanks stand in quotes, but for the program's own. */
+function commandOf({ entrypoint, command }: ContainerView): string {
+  const [path = '', ...words] = [...entrypoint, ...command];
+  return [path, ...words.map((word) => (word.includes(' ') ? `'${word}'` : word))].join(' ');
 }
 
 /** `GET /containers/{id}/json`. */
