@@ -44,6 +44,7 @@ export const verbLoaders: Readonly<Record<string, () => Promise<Verb>>> = {
   'container prune': async () => (await import('./verbs/prune.ts')).pruneContainers,
   cp: async () => (await import('./verbs/cp.ts')).cp,
   create: async () => (await import('./verbs/create.ts')).create,
+  dedupe: async () => (await import('./verbs/dedupe.ts')).dedupe,
   'device add': async () => (await import('./verbs/device.ts')).addDevice,
   'device ls': async () => (await import('./verbs/device.ts')).listDevices,
   'device set': async () => (await import('./verbs/device.ts')).setDevice,

@@ -1,4 +1,4 @@
-import type { DiskBody, DockerChange, DockerDiskUsage, DockerProgress, StoreCheck } from '#wire';
+import type { Dedupe, DiskBody, DockerChange, DockerDiskUsage, DockerProgress, StoreCheck } from '#wire';
 import { readJson, readLines, throwFailure } from './answers.ts';
 import { formatPlatformQuery } from './platform.ts';
 import type { Transport } from './transport/transport.ts';
@@ -42,6 +42,8 @@ export interface DiskClient {
   /** The same in Docker's words, with each thing's own facts. */
   dockerUsage(): Promise<DockerDiskUsage>;
   check(options?: { repair?: boolean; content?: boolean }): Promise<StoreCheck>;
+  /** Has equal files of all layers and these containers (null: of all) share their blocks on disk. */
+  dedupe(containers: readonly string[] | null): Promise<Dedupe>;
   pruneContainers(filters?: Filters): Promise<PruneAnswer>;
   /** What builds keep for the next ones; `all`: also what images still use. */
   pruneBuilds(options?: { all?: boolean; filters?: Filters }): Promise<PruneAnswer>;
@@ -72,6 +74,7 @@ export function createDiskClient(transport: Transport): DiskClient {
   const prune = async (path: string, filters: Filters, query = {}): Promise<{ [key: string]: unknown; SpaceReclaimed: number }> =>
     readJson(await transport.request({ method: 'POST', path, query: { filters: JSON.stringify(filters), ...query } }));
   return {
+    dedupe: async (containers) => readJson(await transport.request({ method: 'POST', path: '/orlop/v1/dedupe', json: { containers } })),
     usage: async () => readJson<DiskBody>(await transport.request({ method: 'GET', path: '/orlop/v1/disk' })),
     dockerUsage: async () => readJson<DockerDiskUsage>(await transport.request({ method: 'GET', path: '/system/df' })),
     check: async ({ repair, content } = {}) =>

@@ -53,6 +53,7 @@ import { changePorts } from './network/ports.ts';
 import { endpointViewsOf } from './network/view.ts';
 import { awaitBoot } from './system/await-boot.ts';
 import { bootViewOf, stopBootWatch } from './system/boot.ts';
+import { dedupe } from './system/dedupe.ts';
 import { diskView, pruneContainers, pruneImages } from './system/disk.ts';
 import { examineHost } from './system/doctor.ts';
 import { launchSystem } from './system/launch.ts';
@@ -111,6 +112,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       pruneContainers: (filter) => pruneContainers(context, filter),
       pruneImages: (filter) => pruneImages(context, filter),
       check: (how) => context.store.check(how),
+      dedupe: (refs, signal) => dedupe(context, refs, signal),
     },
     registries: createRegistryVerbs(context),
     builds: createBuildVerbs(context),

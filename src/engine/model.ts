@@ -35,6 +35,7 @@ import type {
   RemoteImageView,
   SearchHitView,
   StopRequest,
+  Dedupe,
   StoreCheck,
   TemplateView,
   VolumeRequest,
@@ -291,6 +292,8 @@ export interface Engine extends AsyncDisposable {
     /** `named`: also images that have a name. */
     pruneImages(filter: PruneFilter & { readonly named: boolean }): Promise<Pruned>;
     check(options: { readonly repair?: boolean; readonly content?: boolean; readonly signal?: AbortSignal }): Promise<StoreCheck>;
+    /** Has equal files share their blocks; null: of all containers. */
+    dedupe(refs: readonly string[] | null, signal?: AbortSignal): Promise<Dedupe>;
   };
   readonly templates: {
     list(): TemplateView[];

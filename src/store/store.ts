@@ -7,6 +7,7 @@ import { createBackgroundTasks } from './background.ts';
 import { checkStore } from './check.ts';
 import { createContentStore } from './content/content.ts';
 import { createVerifiedBlobs } from './content/verified.ts';
+import { shareFiles } from './share-files.ts';
 import { measureStore } from './disk-usage.ts';
 import { createCollector } from './gc/collect.ts';
 import { createLayerStore } from './layers/layers.ts';
@@ -114,6 +115,7 @@ export async function openStore({
     collectGarbage: collector.collect,
     diskUsage: () => measureStore(layout, addon, content, metadata, collector.preview),
     check: (options = {}) => checkStore(checker, options),
+    shareFiles: (options) => shareFiles({ layout, addon }, options),
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -319,6 +319,17 @@ export interface Store extends AsyncDisposable {
    * forgets layers that are gone, so that they are unpacked again; images and containers that lack something are named and left alone.
    */
   check(options?: CheckOptions): Promise<CheckReport>;
+  /** Has equal files share their blocks on disk (`shareFiles`): of all layers and these containers; null: of all. */
+  shareFiles(options: { readonly containers: readonly string[] | null; readonly signal?: AbortSignal }): Promise<SharedFiles>;
   /** Waits for deletions in the background, then closes the database. */
   close(): Promise<void>;
+}
+
+/** What came of sharing equal files. */
+export interface SharedFiles {
+  /** That were looked at. */
+  readonly files: number;
+  /** That share more than before. */
+  readonly sharedFiles: number;
+  readonly savedBytes: number;
 }

@@ -200,6 +200,13 @@ export interface Addon {
   /** EXT4_IOC_RESIZE_FS, in a thread of its own: grows a mounted ext4 to so many of its blocks. */
   resizeExt4(descriptor: number, blocks: number): Promise<void>;
 
+  /**
+   * FIDEDUPERANGE of the same range of two files: how many bytes they share from then on, of the range's beginning; -1 when they differ. EOPNOTSUPP, EINVAL, ENOTTY: this file system cannot; EXDEV: they lie on two.
+   */
+  shareRange(source: number, target: number, offset: number, length: number): number;
+  /** FS_IOC_FIEMAP: whether two files lie in the same blocks already, as far as their first 64 extents say. */
+  sharesExtents(one: number, other: number): boolean;
+
   // Network
   /** A netlink socket made inside the network namespace `netns` (-1: ours), by a short-lived thread that joins it. */
   netlinkOpen(protocol: number, netns: number): number;

@@ -123,3 +123,14 @@ export interface DockerChange {
   Path: string;
   Kind: 0 | 1 | 2;
 }
+
+/** What came of having equal files share their blocks on disk. */
+export interface Dedupe {
+  /** That were looked at: of all layers and the containers that were meant. */
+  readonly files: number;
+  /** That share more than before, and how much. */
+  readonly sharedFiles: number;
+  readonly savedBytes: number;
+  /** Names of containers with a disk of their own, which share with nobody. */
+  readonly apart: readonly string[];
+}

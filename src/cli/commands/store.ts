@@ -90,6 +90,14 @@ export const storeCommands: readonly CommandSpec[] = [
     positionals: { min: 0, max: 0 },
   },
   {
+    name: 'dedupe',
+    summary: 'Have equal files of containers and images share their blocks on disk, running or not',
+    usage: '[OPTIONS] CONTAINER [CONTAINER...] | --all',
+    flags: [{ name: 'all', short: 'a', kind: 'flag', help: 'All containers' }],
+    positionals: { min: 0, max: many },
+    completes: 'container',
+  },
+  {
     name: 'system check',
     summary: 'Compare what the engine knows with what is on disk',
     usage: '[OPTIONS]',
