@@ -65,6 +65,8 @@ export interface Executor {
   run(step: RunStep, on: Work): Promise<NewLayer | null>;
   copy(step: CopyStep, on: Work): Promise<NewLayer | null>;
   makeDirectory(step: WorkdirStep, on: Work): Promise<NewLayer | null>;
+  /** The same layer, which was made on nothing, on top of a root. */
+  putOn(layer: NewLayer, root: Root): NewLayer;
   /** One digest of everything that a COPY or ADD would take, without its name and place in the target. */
   digestSources(step: CopyStep, on: Work): Promise<string>;
   /** One digest of what a bind mount shows, or a cache begins with. */

@@ -67,6 +67,7 @@ async function build(text: string, world: World, options: Options = {}): Promise
         return made(step.source, work);
       },
       makeDirectory: async (step, work) => made(step.path, work),
+      putOn: (layer, root) => ({ diffId: layer.diffId, chainId: `sha256:${root.chain ?? ''}/${layer.diffId.slice(7)}` as Digest }),
       digestSources: async (step, work) => JSON.stringify([step.sources, work.sources(step.from)]),
       digestMount: async () => 'mount',
     },
@@ -129,6 +130,23 @@ describe('a build', () => {
     world.begun.length = 0;
     await build(text, world, { noCache: true });
     assert.deepEqual(world.begun, ['one', 'two', 'three']);
+  });
+
+  test('a linked COPY is found again on another base, unless it looks users up there', async () => {
+    const world = newWorld();
+    const textOn = (command: string, flags: string): string => `FROM b\nRUN ${command}\nCOPY ${flags} x /x\n`;
+    const first = await build(textOn('one', '--link --chown=1:2'), world);
+    world.begun.length = 0;
+    const second = await build(textOn('two', '--link --chown=1:2'), world);
+    assert.deepEqual(world.begun, ['two']);
+    const [one, other] = [first, second].map(({ stage }) => stage.root.layers.at(-1));
+    assert.equal(other?.diffId, one?.diffId);
+    assert.notEqual(other?.chainId, one?.chainId);
+    assert.equal(second.stage.root.chain, other?.chainId);
+    await build(textOn('one', '--link --chown=user'), world);
+    world.begun.length = 0;
+    await build(textOn('two', '--link --chown=user'), world);
+    assert.equal(world.begun.length, 1);
   });
 
   test('the stages that are named are built anew, and no others', async () => {

@@ -9,6 +9,7 @@ import {
   emptyRoot,
   type ImageSource,
   type NamedWork,
+  type NewLayer,
   type Root,
   type SolvedStage,
   type SolverPorts,
@@ -264,12 +265,39 @@ async function outcomeOf(
   solving: Solving,
   stage: SolvedStage,
   step: Step,
+  place: { readonly position: number; readonly step: string },
+): Promise<Outcome> {
+  const outcome = await makeOrFind(solving, stage, step, place);
+  if (step.kind !== 'copy' || !isLink(step) || outcome.layer === null) return outcome;
+  return { ...outcome, layer: { ...outcome.layer, ...solving.ports.executor.putOn(withoutBlob(outcome.layer), stage.root) } };
+}
+
+function withoutBlob({ diffId, chainId }: Pick<NewLayer, 'diffId' | 'chainId'>): NewLayer {
+  return { diffId, chainId };
+}
+
+/** Whether a COPY or ADD makes a layer that does not depend on those below: users by name are looked up there. */
+function isLink({ link, chown }: CopyStep): boolean {
+  return link && (chown === undefined || /^\d+(?::\d+)?$/.test(chown));
+}
+
+async function makeOrFind(
+  solving: Solving,
+  stage: SolvedStage,
+  step: Step,
   { position, step: id }: { position: number; step: string },
 ): Promise<Outcome> {
   if (step.kind === 'config') return nothing;
   const { ports, options } = solving;
   const sources = await sourcesOf(solving, step, position, id);
-  const work: Work = { root: stage.root, sources, isResult: solving.results.has(position), context: contextOf(solving, id) };
+  // Made on nothing, it is the same whatever it is put on.
+  const isLinked = step.kind === 'copy' && isLink(step);
+  const work: Work = {
+    root: isLinked ? emptyRoot : stage.root,
+    sources,
+    isResult: solving.results.has(position),
+    context: contextOf(solving, id),
+  };
   const key = await keyOf(solving, step, work);
   const anew = options.noCache || isAnew(solving, position);
   const on = { ...work, description: step.createdBy ?? step.source };

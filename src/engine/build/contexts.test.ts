@@ -55,6 +55,26 @@ describe('contexts of builds', { skip: whyNoEngine() }, () => {
     assert.equal(await sh('kept:1', 'stat -c "%a %u:%g" /t /t/new; cat /t/kept /t/a /t/new/a'), '1777 3:4\n755 0:0\nkept\naa');
   });
 
+  test('a linked COPY keeps its layer when what is below it changes', async () => {
+    const fileOn = (base: string): Files => ({
+      Dockerfile: `FROM busybox AS made\nRUN echo made > /made\nFROM busybox\nRUN echo ${base} > /base && mkdir /d && echo below > /d/below\nCOPY --link --chown=5:6 a /d/\nCOPY --link --from=made /made /d/\nADD --link a /new/dir/\nRUN cat /d/a\n`,
+      a: 'a',
+    });
+    assert.deepEqual(await build(fileOn('one'), { names: ['linked:1'] }), [false, false, false, false, false, false]);
+    assert.deepEqual(await build(fileOn('two'), { names: ['linked:2'] }), [true, false, true, true, true, false]);
+    const [one, two] = ['linked:1', 'linked:2'].map((name) => host.engine.images.inspect(name).diffIds);
+    assert.deepEqual(two?.slice(-3), one?.slice(-3));
+    assert.notEqual(two?.at(-4), one?.at(-4));
+    for (const [image, base] of [
+      ['linked:1', 'one'],
+      ['linked:2', 'two'],
+    ] as const)
+      assert.equal(await sh(image, 'cat /base /d/below /d/made /d/a /new/dir/a; stat -c %u:%g /d/a'), `${base}\nbelow\nmade\naa5:6\n`);
+    // The image stands without the steps.
+    await host.engine.builds.prune({ all: true });
+    assert.equal(await sh('linked:2', 'cat /d/below /d/a'), 'below\na');
+  });
+
   test('a check is no build of the history', async () => {
     const before = host.engine.builds.history().length;
     await build({ Dockerfile: 'FROM busybox\n' }, { check: true });

@@ -48,6 +48,10 @@ export function createExecutor(build: BuildRun): Executor {
     run: (step, work) => run(build, step, work),
     copy: (step, work) => transfer(build, step, work),
     makeDirectory: (step, work) => makeWorkingDirectory(build, step, work),
+    putOn({ diffId, chainId }, { chain }) {
+      if (chain === null) return { diffId, chainId };
+      return { diffId, chainId: build.context.store.layers.alias(build.lease, chainId, { parent: chain, diffId }).chainId };
+    },
     digestSources: (step, work) => digestTransfer(build, step, work),
     digestMount(from, source, work) {
       const key = JSON.stringify([from, source]);
