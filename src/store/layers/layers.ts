@@ -86,7 +86,9 @@ export function createLayerStore(parts: LayerStoreParts): LayerStore {
       if (layer === null) throw layerNotFound(chainId);
       const named = extendChain(parent, diffId);
       lease.hold({ layer: named });
-      rows.insert({ chainId: named, parent, diffId, size: layer.size, tree: rows.treeOf(chainId) });
+      // One tree: it is on disk for both or for neither.
+      const boot = rows.unsynced().find((row) => row.chainId === chainId)?.boot;
+      rows.insert({ chainId: named, parent, diffId, size: layer.size, tree: rows.treeOf(chainId) }, boot);
       return rows.get(named) ?? layer;
     },
     pack: (directory) => packUpper(addon, resolve(layout.root, directory)),

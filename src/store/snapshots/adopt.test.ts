@@ -169,3 +169,28 @@ test('a layer that was not brought to disk is forgotten when the host has gone d
     ['synced'],
   );
 });
+
+test('a lazy layer is forgotten under each of its names when the host has gone down', asRoot, async (t) => {
+  const opened = await openTemporaryStore(t);
+  const { store, addon, root } = opened;
+  using lease = store.leases.create();
+  const chain = await baseLayer(opened, lease);
+  const twice = async (name: string): Promise<ChainId[]> => {
+    const { chainId, diffId } = await store.layers.apply(lease, inPieces(archive(file(name, name))), { parent: null, isLazy: true });
+    return [chainId, store.layers.alias(lease, chainId, { parent: chain, diffId }).chainId];
+  };
+  const kept = await twice('kept');
+  await store.layers.sync();
+  const lost = await twice('lost');
+  await store.close();
+
+  const db = new DatabaseSync(join(root, 'orlop.db'));
+  db.exec("UPDATE unsynced_layers SET boot = 'another'");
+  db.close();
+  const after = await openStore({ root, addon });
+  t.after(() => after.close());
+  assert.deepEqual(
+    [...kept, ...lost].map((chainId) => after.layers.get(chainId) !== null),
+    [true, true, false, false],
+  );
+});
