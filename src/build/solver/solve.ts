@@ -18,6 +18,7 @@ import {
 } from '../ports.ts';
 import { historyEntries, stateOf } from './history.ts';
 import { createLimiter } from './limiter.ts';
+import { type Numbering, numberLines, resultsOf } from './numbering.ts';
 
 export interface SolveOptions {
   /** A stage's steps, once its base's config is known. */
@@ -57,13 +58,6 @@ interface Solving {
   readonly fail: (error: unknown) => void;
 }
 
-/** Lines of the file over all stages, in the order in which a sequential build comes to them. */
-interface Numbering {
-  readonly total: number;
-  /** Of each stage's FROM. */
-  readonly first: readonly number[];
-}
-
 /**
  * Builds the target of a plan: each stage as soon as what it needs is there, independent ones side by side, each step once, and only when no build has done the same before. The first
  * failure gives up the rest and is what is thrown.
@@ -98,22 +92,6 @@ export async function solve(plan: StagePlan, ports: SolverPorts, options: SolveO
     await Promise.allSettled(solving.stages.values());
     throw failures[0];
   }
-}
-
-function resultsOf({ stages, target }: StagePlan): Set<number> {
-  const results = new Set([target]);
-  for (let base = stages[target]?.base; base?.kind === 'stage'; base = stages[base.position]?.base) results.add(base.position);
-  return results;
-}
-
-function numberLines(plan: StagePlan): Numbering {
-  const first: number[] = [];
-  let next = plan.file.globalArgs.length + 1;
-  for (const { stage } of plan.stages) {
-    first.push(next);
-    next += stage.instructions.length + 1;
-  }
-  return { total: next - 1, first };
 }
 
 function stageAt(solving: Solving, position: number): Promise<SolvedStage> {

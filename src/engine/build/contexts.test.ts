@@ -75,6 +75,19 @@ describe('contexts of builds', { skip: whyNoEngine() }, () => {
     assert.equal(await sh('linked:2', 'cat /d/below /d/a'), 'below\na');
   });
 
+  test("Docker's first builder wants a directory for several files, and some file for a pattern", async () => {
+    const refused = (line: string, words: RegExp): Promise<void> =>
+      assert.rejects(build({ Dockerfile: `FROM scratch\n${line}\n`, f1: '1', f2: '2' }, { sequential: true }), words);
+    const several =
+      /^OrlopError: When using (?:ADD|COPY) with more than one source file, the destination must be a directory and end with a \/$/;
+    await refused('ADD f1 f2 test', several);
+    await refused('COPY ["f1", "f2", "test"]', several);
+    await refused('COPY f* test', several);
+    await refused('COPY x* /test/', /COPY failed: no source files were specified/);
+    assert.deepEqual(await build({ Dockerfile: 'FROM scratch\nCOPY f* /test/\n', f1: '1', f2: '2' }, { sequential: true }), [false]);
+    assert.deepEqual(await build({ Dockerfile: 'FROM scratch\nCOPY x* f* test\n', f1: '1', f2: '2' }), [false]);
+  });
+
   test('a check is no build of the history', async () => {
     const before = host.engine.builds.history().length;
     await build({ Dockerfile: 'FROM busybox\n' }, { check: true });

@@ -217,6 +217,7 @@ async function openPaths(
   const opened = await openSource(build.context, build.contexts, source, build.imageRoot);
   try {
     const selected = sources.flatMap(({ pattern }) => selectSources(opened.files, pattern));
+    if (build.request.sequential === true) checkClassic(step, selected.length);
     const wanted = withoutExcluded(opened.files, selected, matcherOf(step));
     return {
       ...opened,
@@ -230,6 +231,18 @@ async function openPaths(
   } catch (error) {
     await opened[Symbol.asyncDispose]();
     throw error;
+  }
+}
+
+/** What Docker's first builder refuses and BuildKit does not, in its words. */
+function checkClassic(step: CopyStep, found: number): void {
+  const { isAdd, target, sources } = step;
+  const name = isAdd ? 'ADD' : 'COPY';
+  const count = found + sources.filter(({ kind }) => kind !== 'path').length;
+  if (count === 0) throw new OrlopError('not-found', 'BUILD_NO_SOURCES', `${name} failed: no source files were specified`);
+  if (count > 1 && !target.endsWith('/')) {
+    const message = `When using ${name} with more than one source file, the destination must be a directory and end with a /`;
+    throw new OrlopError('invalid-argument', 'BUILD_MANY_SOURCES', message);
   }
 }
 

@@ -78,6 +78,10 @@ describe("Docker's classic stream", () => {
       classicWords(missing).message,
       'ADD failed: file not found in build context or excluded by .dockerignore: stat a: file does not exist',
     );
+    const empty = new OrlopError('invalid-argument', 'BUILD_BAD_DOCKERFILE', 'the Dockerfile cannot be empty', {
+      details: { lines: { first: 1 } },
+    });
+    assert.equal(classicWords(empty).message, 'the Dockerfile (Dockerfile) cannot be empty');
     const file = new OrlopError('not-found', 'BUILD_NO_DOCKERFILE', 'x', { details: { dockerfile: 'D' } });
     assert.equal(classicWords(file).message, 'Cannot locate specified Dockerfile: D');
   });

@@ -75,6 +75,7 @@ export function classicWords({ code, message, hint, details = {} }: OrlopError):
     return { message: `${instruction} failed: ${why}` };
   }
   if (code === 'BUILD_BAD_DOCKERFILE') {
+    if (message.includes('the Dockerfile cannot be empty')) return { message: 'the Dockerfile (Dockerfile) cannot be empty' };
     const lines = details['lines'] as { readonly first?: number } | undefined;
     const place = lines?.first === undefined || /parse error/.test(message) ? '' : ` line ${lines.first}`;
     return { message: message.startsWith('dockerfile parse error') ? message : `dockerfile parse error${place}: ${message}` };
