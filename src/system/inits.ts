@@ -54,6 +54,12 @@ const probes: Partial<Record<InitSystem, ReadinessProbe>> = {
     read: (stdout) => (/^(default|single|nonetwork)\b/.test(stdout.trim()) ? 'running' : 'starting'),
     isPatient: false,
   },
+  // runit(8): stage 2 is runsvdir, and only that; runit itself says nothing.
+  runit: {
+    argv: ['sh', '-c', 'for p in /proc/[0-9]*/comm; do read -r n < "$p" && test "$n" = runsvdir && echo running && exit; done 2>/dev/null'],
+    read: (stdout) => (stdout.trim() === 'running' ? 'running' : 'starting'),
+    isPatient: false,
+  },
 };
 
 /** How to learn that the machine is up; null for inits that never say: then it is as soon as PID 1 runs. */

@@ -20,7 +20,7 @@ const recipe = {
       base: 'app',
       init: 'systemd',
       default: true,
-      packages: ['podman', 'docker.io', 'docker-cli', 'fuse-overlayfs', 'uidmap', 'nftables', 'iptables', 'busybox-static'],
+      packages: ['podman', 'docker.io', 'docker-cli', 'fuse-overlayfs', 'uidmap', 'nftables', 'iptables', 'busybox-static', 'bzip2'],
       commands: ['useradd -m -s /bin/bash worker'],
     },
   ],

@@ -34,6 +34,7 @@ const variants: readonly RecipeVariant[] = [
     healthCheck: { command: cloudInitHealth, intervalS: 300, timeoutS: 1800, startPeriodS: 1, startIntervalS: 1, retries: 1 },
   },
   { name: 'openrc', init: 'openrc', base: 'app' },
+  { name: 'runit', init: 'runit', base: 'app' },
 ];
 
 export const debianRecipes: readonly Recipe[] = suites.map(({ suite, title }) => ({

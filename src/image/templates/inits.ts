@@ -30,6 +30,17 @@ const inittab = [
     " -e 's|^1:2345:respawn:.*|1:2345:respawn:/sbin/getty --noclear --keep-baud console 115200,38400,9600 linux|' /etc/inittab",
 ];
 
+/**
+ * runit(8): its switch for shutting down lies ready at each boot, for the signal alone is what comes from outside, and runit turns it back; that for a restart is off. One login, on the console, and none on a
+ * terminal that a container does not have.
+ */
+const runitSettings = [
+  "printf 'for f in /run/runit. /etc/runit/; do test ! -e ${f}stopit || chmod 100 ${f}stopit; test ! -e ${f}reboot || chmod 0 ${f}reboot; done\\n' >> /etc/runit/1",
+  'rm -f /etc/runit/runsvdir/default/getty-tty1 && mkdir -p /etc/sv/getty-console',
+  "printf '#!/bin/sh\\nexec chpst -P getty --noclear --keep-baud console 115200,38400,9600 linux\\n' > /etc/sv/getty-console/run",
+  'chmod 755 /etc/sv/getty-console/run && ln -s /etc/sv/getty-console /etc/runit/runsvdir/default/',
+];
+
 export const initPresets = {
   systemd: {
     packages: ['systemd-sysv', 'libpam-systemd', ...machine],
@@ -51,6 +62,13 @@ export const initPresets = {
     masked: [],
     commands: inittab,
     config: { Cmd: ['/sbin/init'], StopSignal: 'SIGPWR' },
+  },
+  runit: {
+    packages: ['runit-init', 'runit', 'getty-run', 'initscripts', ...machine],
+    masked: [],
+    commands: runitSettings,
+    // runit(8): with stopit executable, CONT begins stage 3.
+    config: { Cmd: ['/sbin/init'], StopSignal: 'SIGCONT' },
   },
 } as const satisfies Readonly<Record<string, InitPreset>>;
 
