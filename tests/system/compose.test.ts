@@ -223,6 +223,25 @@ configs: {three: {content: "three is \${VARIABLE}"}}
     assert.equal(stdout, 'started\nstopping\n');
   });
 
+  test('whatever moment up is killed in, the next one finishes the work', async () => {
+    const { name, must, write, directory } = project(two('0'));
+    await must('up', '-d');
+    for (let round = 1; round <= 8; round++) {
+      write(two(String(round)));
+      const child = engine.spawn('compose', '-f', join(directory, 'compose.yaml'), 'up', '-d', '-t', '1');
+      await delay(60 * round);
+      child.kill('SIGKILL');
+    }
+    await must('up', '-d', '-t', '1');
+    assert.equal(
+      (await must('ps', '-a', '--format', '{{.Name}} {{.State}}')).split('\n').toSorted().join(),
+      `${name}-a-1 running,${name}-b-1 running`,
+    );
+    assert.equal(await must('exec', '-T', 'a', 'sh', '-c', 'echo $X'), '8');
+    assert.equal(await must('up', '--dry-run'), '');
+    await must('down');
+  });
+
   test('run gives a service one more container, for one command, beside those that run', async () => {
     const { name, must, compose } = project(`services:
   a: {image: busybox, command: ${keepRunning}, environment: {X: own}, depends_on: [b], ports: ["127.0.0.1::80"], networks: [n]}

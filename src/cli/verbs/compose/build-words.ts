@@ -5,7 +5,7 @@ import { imageOf, type Project, type ServiceConfig } from '#compose';
 type Build = NonNullable<ServiceConfig['build']>;
 
 /** Attributes of `build` that the engine's builder lacks. */
-const refused = ['cache_to', 'isolation', 'privileged', 'provenance', 'sbom'] as const;
+const refused = ['isolation', 'privileged', 'provenance', 'sbom'] as const;
 
 /** What `orlop build` is told to build a service's image; the Dockerfile's text where it is in the Compose file. unimplemented names what it lacks. Pure. */
 export function wordsOfBuild(
@@ -38,6 +38,8 @@ export function wordsOfBuild(
       Object.entries(build.extra_hosts ?? {}).flatMap(([host, addresses]) => addresses.map((address) => `${host}:${address}`)),
     ),
     ...each('allow', build.entitlements ?? []),
+    ...each('cache-from', build.cache_from ?? []),
+    ...each('cache-to', build.cache_to ?? []),
     ...each(
       'ssh',
       (build.ssh ?? []).map(({ id, path }) => (path === '' ? id : `${id}=${path}`)),
