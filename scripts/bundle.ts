@@ -4,24 +4,8 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { buildLibrary } from './library.ts';
+import { programs, type Program } from './programs.ts';
 import { projectRoot } from './rooms.ts';
-
-interface Program {
-  readonly name: string;
-  readonly entry: string;
-  /** Start time matters and nothing needs Node itself: compiled to one executable as well. */
-  readonly executable: boolean;
-}
-
-const programs: readonly Program[] = [
-  { name: 'orlop', entry: 'src/main/orlop.ts', executable: true },
-  { name: 'orlopd', entry: 'src/main/orlopd.ts', executable: false },
-  { name: 'orlop-runtime', entry: 'src/main/runtime.ts', executable: true },
-  // What `orlop registry` starts: it needs Node, and the command line should not carry it.
-  { name: 'orlop-registry', entry: 'src/main/registry.ts', executable: false },
-  // The thread of orlopd that unpacks layers.
-  { name: 'store-worker', entry: 'src/store/layers/worker.ts', executable: false },
-];
 
 const output = join(projectRoot, 'build');
 

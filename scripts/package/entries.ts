@@ -5,6 +5,7 @@ import { formatCompletion } from '../../src/cli/completion/index.ts';
 import { listCommands } from '../../src/cli/commands/index.ts';
 import type { Edition } from '../reference/roff.ts';
 import { planManual } from '../reference/pages.ts';
+import { programs } from '../programs.ts';
 import { projectRoot } from '../rooms.ts';
 import { formatCopyright, licenceFiles } from './copyright.ts';
 
@@ -23,8 +24,8 @@ const doc = 'usr/share/doc/orlop';
 
 /** What the launchers start, and what that needs: paths below build/. */
 const built = {
-  programs: ['orlop', 'orlop-runtime', 'bosun'],
-  files: ['orlop.mjs', 'orlop-runtime.mjs', 'orlopd.mjs', 'orlop-registry.mjs', 'store-worker.mjs', 'sys.node'],
+  programs: [...programs.filter(({ executable }) => executable).map(({ name }) => name), 'bosun'],
+  files: [...programs.map(({ name }) => `${name}.mjs`), 'sys.node'],
 };
 
 /** All files of the package. `node` is the Node that goes with it. */

@@ -2,13 +2,22 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { projectRoot, startEngine, whyNot, type Outcome, type TestEngine } from '../system/harness.ts';
 
 /** Making the package and two machines to install it in takes minutes, so it is a run of its own: `npm run test:package`. */
-const whyNotNow = whyNot() || (process.env['ORLOP_PACKAGE'] === '1' ? false : 'it takes minutes: npm run test:package runs it');
+const wanted = process.env['ORLOP_PACKAGE'] ?? '';
+const whyNotNow = whyNot() || (wanted === '' ? 'it takes minutes: npm run test:package runs it' : false);
+
+/** `ORLOP_PACKAGE=FILE` tests a package that is there already, `1` one that is made now. */
+function makePackage(): string {
+  if (wanted !== '1') return resolve(wanted);
+  const made = spawnSync(process.execPath, [join(projectRoot, 'scripts/package.ts')], { encoding: 'utf8' });
+  assert.equal(made.status, 0, made.stderr);
+  return made.stdout.split(' ')[0] ?? '';
+}
 
 /** A clean Debian with what the package depends on; busybox-static is what its containers are made of. */
 const recipeOf = (suite: string) => ({
@@ -53,9 +62,7 @@ describe('the Debian package', { skip: whyNotNow }, () => {
   let deb: string;
   let recipes: string;
   before(async () => {
-    const made = spawnSync(process.execPath, [join(projectRoot, 'scripts/package.ts')], { encoding: 'utf8' });
-    assert.equal(made.status, 0, made.stderr);
-    deb = made.stdout.split(' ')[0] ?? '';
+    deb = makePackage();
     recipes = mkdtempSync(join(tmpdir(), 'orlop-recipes-'));
     for (const suite of ['bookworm', 'trixie']) writeFileSync(join(recipes, `${suite}.json`), JSON.stringify(recipeOf(suite)));
     engine = await startEngine(['--templates', recipes]);

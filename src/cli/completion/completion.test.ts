@@ -97,6 +97,21 @@ for (const shell of ['zsh', 'fish'] as const) {
   });
 }
 
+test("zsh's script completes from its first use on, sourced or from a directory of functions", {
+  skip: isMissing('zsh') ? 'zsh is not installed' : false,
+}, () => {
+  const directory = mkdtempSync(join(tmpdir(), 'orlop-completion-'));
+  try {
+    writeFileSync(join(directory, '_orlop'), formatCompletion('zsh', listCommands()));
+    const say = (script: string): string => execFileSync('zsh', ['-fc', script, 'zsh', directory], { encoding: 'utf8' });
+    assert.equal(say('compdef() { print compdef $@ }; source $1/_orlop'), 'compdef _orlop orlop\n');
+    const stub = '_arguments() { print completing; state=none; line=(none) }';
+    assert.equal(say(`${stub}; fpath=($1); autoload -Uz _orlop; _orlop; _orlop`), 'completing\ncompleting\n');
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
 test('each shell is offered each command', () => {
   for (const shell of ['bash', 'zsh', 'fish'] as const) {
     const script = formatCompletion(shell, listCommands());

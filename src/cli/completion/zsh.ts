@@ -23,7 +23,8 @@ ${[...groups.keys()].map((group) => `    ${group}) if (( CURRENT == 2 )); then c
   case $verb in
 ${commands.map(formatCase).join('')}  esac
 }
-compdef _orlop orlop
+# Sourced, or from a directory in fpath: then this file is the function's own body, and completes already.
+if [[ $funcstack[1] == _orlop ]]; then _orlop "$@"; else compdef _orlop orlop; fi
 `;
 }
 
