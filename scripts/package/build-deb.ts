@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, copyFileSync, lutimesSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, linkSync, lutimesSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { projectRoot } from '../rooms.ts';
 import { formatControl, type ControlFacts } from './control.ts';
@@ -11,11 +11,19 @@ const maintainerScripts = ['postinst', 'prerm', 'postrm'];
 /** Of xz. The usual 6 takes ten times as long for a fifth less. */
 const compressionLevel = 1;
 
-/** Lays the files out below `root`, with the modes that they are to have. */
+/** Lays the files out below `root`, with the modes that they are to have. What is one file under several names stays so. */
 export function layOut(root: string, entries: readonly Entry[]): void {
+  const laidOut = new Map<string, string>();
   for (const { path, from, isProgram, isStripped } of entries) {
     const target = join(root, path);
     mkdirSync(dirname(target), { recursive: true });
+    const source = 'file' in from ? `${statSync(from.file).dev}:${statSync(from.file).ino}` : null;
+    const same = source === null ? undefined : laidOut.get(source);
+    if (same !== undefined) {
+      linkSync(same, target);
+      continue;
+    }
+    if (source !== null) laidOut.set(source, target);
     if ('file' in from) copyFileSync(from.file, target);
     else writeFileSync(target, from.text);
     if (isStripped === true) run('strip', ['--strip-unneeded', target]);
@@ -23,9 +31,10 @@ export function layOut(root: string, entries: readonly Entry[]): void {
   }
 }
 
-/** Size as dpkg wants it: each file and directory in whole KiB. */
+/** Size as dpkg wants it: each file, whatever the number of its names, and each directory in whole KiB. */
 export function measureKib(root: string): number {
-  return listAll(root).reduce((sum, path) => sum + (statSync(path).isFile() ? Math.ceil(statSync(path).size / 1024) : 1), 0);
+  const files = new Map(listAll(root).map((path) => [statSync(path).ino, statSync(path)]));
+  return [...files.values()].reduce((sum, file) => sum + (file.isFile() ? Math.ceil(file.size / 1024) : 1), 0);
 }
 
 /**

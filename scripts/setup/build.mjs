@@ -18,7 +18,16 @@ export function buildNatives() {
  */
 export function buildBundles() {
   const inputs = fingerprint(
-    ['src', 'native', 'scripts/bundle.ts', 'scripts/programs.ts', 'scripts/library.ts', 'package.json', 'package-lock.json'],
+    [
+      'src',
+      'native',
+      'scripts/bundle.ts',
+      'scripts/executable.ts',
+      'scripts/programs.ts',
+      'scripts/library.ts',
+      'package.json',
+      'package-lock.json',
+    ],
     ['.ts', '.c', '.h', '.json'],
   );
   const outputs = ['orlop.mjs', 'orlopd.mjs', 'orlop-runtime.mjs', 'store-worker.mjs', 'library/index.js'];

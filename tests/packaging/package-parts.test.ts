@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, linkSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -116,6 +116,17 @@ describe('the parts of the Debian package', () => {
       return readFileSync(join(folder, 'x.deb'));
     };
     assert.ok(make(0o022).equals(make(0o077)), 'by another person, at another time');
+  });
+
+  test('what is one file under two names is one in the package, and counted once', (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'orlop-deb-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    writeFileSync(join(folder, 'one'), 'x'.repeat(5000));
+    linkSync(join(folder, 'one'), join(folder, 'two'));
+    const entries = ['one', 'two'].map((name): Entry => ({ path: `bin/${name}`, from: { file: join(folder, name) }, isProgram: true }));
+    layOut(join(folder, 'root'), entries);
+    assert.equal(statSync(join(folder, 'root/bin/one')).ino, statSync(join(folder, 'root/bin/two')).ino);
+    assert.equal(measureKib(join(folder, 'root')), 6, 'five for the file and one for its directory');
   });
 
   test('its control file has one line a field', () => {

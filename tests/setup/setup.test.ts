@@ -51,6 +51,7 @@ function makeCheckout(t: TestContext): Checkout {
   write('src/sys/plan/table.ts', '');
   write('native/build.ts', builder(notes, 'natives', ['bosun', 'sys.node']));
   write('scripts/library.ts', '');
+  write('scripts/executable.ts', '');
   write('scripts/programs.ts', '');
   write(
     'scripts/bundle.ts',
