@@ -121,6 +121,7 @@ describe('files of containers', { skip: whyNot() }, () => {
     assert.equal(await inside('app', 'cat /scratch/one'), 'one');
     assert.match(await refused('file', 'push', here('one'), 'app/etc/hosts'), /something is mounted there/);
     assert.match(await refused('file', 'rm', 'app/etc/hosts'), /something is mounted there/);
+    assert.match(await refused('cp', here('one'), 'app:/etc/hosts'), /something is mounted there/);
     assert.match(await inside('app', 'cat /proc/self/mounts'), / \/etc\/hosts /);
     assert.match(await refused('file', 'rm', '-r', 'app/scratch'), /something is mounted there/);
   });

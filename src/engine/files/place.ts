@@ -72,7 +72,7 @@ function openParent(
  * Fails with failed-precondition when something is mounted there. The kernel would not: what is a mount point in another mount namespace alone may be renamed over and removed, and the mount
  * goes with it (fs/namei.c, vfs_unlink: detach_mounts).
  */
-export function refuseMounted(addon: Addon, { parent, name }: Place, path: string, container: string): void {
+export function refuseMounted(addon: Addon, { parent, name }: Pick<Place, 'parent' | 'name'>, path: string, container: string): void {
   try {
     addon.close(addon.openat2(parent, name, k.O_PATH | k.O_NOFOLLOW, 0, k.RESOLVE_BENEATH | k.RESOLVE_NO_XDEV));
   } catch (error) {

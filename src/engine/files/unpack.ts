@@ -6,11 +6,14 @@ import { fromByteText, readTarMembers, type TarEntry, type TarMember } from '#st
 import * as k from '#sys';
 import { openInRoot, removeTree, type Addon } from '#sys';
 import { chownInside, openOrMake, plainly, statOrNothing } from './directories.ts';
+import { refuseMounted } from './place.ts';
 import { isDirectory, isMissing, type ContainerRoot } from './root.ts';
 
 const writeAt = promisify(write);
 
 export interface UnpackOptions {
+  /** Its name: for messages. */
+  readonly container: string;
   /** Absolute path of the directory in the container. */
   readonly target: string;
   /** A directory is not replaced by anything else. */
@@ -28,7 +31,7 @@ interface Unpacking extends UnpackOptions {
 
 /**
  * Unpacks a tar (plain, gzip, bzip2, xz, zstd) into a directory of a container. Paths are the container's: links in it lead within it. What has a name already is
- * replaced, directories are kept. What was unpacked before a failure stays.
+ * replaced, directories are kept, and what is mounted is not touched. What was unpacked before a failure stays.
  */
 export async function unpackTree(
   addon: Addon,
@@ -120,13 +123,14 @@ function makeNamed(unpacking: Unpacking, entry: TarEntry, named: Named, there: b
 const deviceModes = { character: k.S_IFCHR, block: k.S_IFBLK, fifo: k.S_IFIFO } as const;
 
 /** Takes away what is in the way. true: a directory that may stay is there. */
-async function makeRoom({ addon, keepKinds }: Unpacking, { type }: TarEntry, { parent, name, path }: Named): Promise<boolean> {
+async function makeRoom({ addon, keepKinds, container }: Unpacking, { type }: TarEntry, { parent, name, path }: Named): Promise<boolean> {
   const facts = statOrNothing(addon, parent, name);
   if (facts === null) return false;
   const both = isDirectory(facts) && type === 'directory';
   if (both) return true;
   if (keepKinds && isDirectory(facts)) throw kindsDiffer(`cannot overwrite directory ${JSON.stringify(path)} with non-directory`);
   if (keepKinds && type === 'directory') throw kindsDiffer(`cannot overwrite non-directory ${JSON.stringify(path)} with directory`);
+  refuseMounted(addon, { parent, name }, path, container);
   await removeTree(addon, `/proc/self/fd/${parent}/${name}`);
   return false;
 }

@@ -50,7 +50,12 @@ export function createFileVerbs(context: EngineContext): FileVerbs {
       const own = options.ownUser && container.record.process.user !== '';
       const owner = own ? { owner: ownerOf(context, container, held.root) } : {};
       try {
-        await unpackTree(context.addon, held.root, source, { target, keepKinds: options.keepKinds, ...owner });
+        await unpackTree(context.addon, held.root, source, {
+          container: container.record.name,
+          target,
+          keepKinds: options.keepKinds,
+          ...owner,
+        });
       } catch (error) {
         throw isErrno(error, 'EROFS') ? readOnly(container, error) : error;
       }
