@@ -4,6 +4,7 @@ import { projectRoot } from '../scripts/rooms.ts';
 import { build } from './build.ts';
 import { findLeftCgroups, lifeOf, writeBundle } from './bundle.ts';
 import { image, openEngine, type BenchEngine } from './engine.ts';
+import { machines } from './machines.ts';
 import { compare, throughput, timeCommand, type Contender } from './measure.ts';
 import { familyOf, parentOf, proportionalKb, residentKb } from './memory.ts';
 import { runInside } from './inside.ts';
@@ -195,5 +196,6 @@ export const cases: Readonly<Record<string, (bench: Bench) => Row[] | Promise<Ro
   networks,
   network: ({ rounds }) => network(Math.min(rounds, 5)),
   build: (bench) => build({ ...bench, rounds: Math.min(bench.rounds, 5) }),
+  machines: ({ engine, rounds }) => machines(engine, Math.min(rounds, 5)),
   after: afterWork,
 };

@@ -56,7 +56,8 @@ export async function throughput(command: readonly string[], total: number, atOn
   return total / (ms(started) / 1000);
 }
 
-async function finish(command: readonly string[]): Promise<void> {
+/** Runs a command to its end; rejects unless it ended well. */
+export async function finish(command: readonly string[]): Promise<void> {
   const [file = '', ...args] = command;
   const child = spawn(file, args, { stdio: 'ignore' });
   const code = await new Promise<number | null>((resolve, reject) => {

@@ -107,12 +107,16 @@ function dockerAlike(who: string, prefix: readonly string[], runFlags: readonly 
 }
 
 function findLxd(tar: string): Engine | null {
-  if (!installed('lxc') || !existsSync(`${lxdFolder}/unix.socket`)) return null;
+  return importLxdImage('orlop-bench', tar) ? { who: 'lxd', socket: null, command: lxdLike } : null;
+}
+
+/** Makes an image of a root, under this name, unless it is there; false: there is no LXD. */
+export function importLxdImage(name: string, tar: string): boolean {
+  if (!installed('lxc') || !existsSync(`${lxdFolder}/unix.socket`)) return false;
   // Its client finds the daemon by this variable only.
   process.env['LXD_DIR'] = lxdFolder;
-  if (!succeeds('lxc', 'image', 'show', 'orlop-bench'))
-    timeCommand(['lxc', 'image', 'import', writeMetadata(dirname(tar)), tar, '--alias', 'orlop-bench']);
-  return { who: 'lxd', socket: null, command: lxdLike };
+  if (!succeeds('lxc', 'image', 'show', name)) timeCommand(['lxc', 'image', 'import', writeMetadata(dirname(tar)), tar, '--alias', name]);
+  return true;
 }
 
 /** The second half of an LXD image: a tar with one small file. */

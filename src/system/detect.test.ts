@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { loadAddon } from '#sys';
-import { detectInit } from './detect.ts';
+import { detectInit, findInit } from './detect.ts';
 import type { InitSystem } from './types.ts';
 
 const addon = loadAddon();
@@ -87,6 +87,7 @@ describe('the init of a root', () => {
     copyFileSync('/bin/busybox', join(root, 'sbin/init'));
     const descriptor = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
     assert.equal(detectInit(addon, descriptor), 'busybox');
+    assert.deepEqual(findInit(addon, descriptor), { init: 'busybox', path: '/sbin/init' });
     closeSync(descriptor);
     rmSync(root, { recursive: true });
   });

@@ -40,11 +40,22 @@ const maxProgramBytes = 16 * 1024 * 1024;
  * say. Fails with ErrnoError for what is not a missing or strange file.
  */
 export function detectInit(addon: Addon, root: number): InitSystem | null {
-  for (const place of places) {
-    const init = identify(addon, root, place);
-    if (init !== null) return init;
+  return findInit(addon, root)?.init ?? null;
+}
+
+/** The same, with the path under which a kernel would start it. */
+export function findInit(addon: Addon, root: number): FoundInit | null {
+  for (const path of places) {
+    const init = identify(addon, root, path);
+    if (init !== null) return { init, path };
   }
   return null;
+}
+
+export interface FoundInit {
+  readonly init: InitSystem;
+  /** Absolute in the root. */
+  readonly path: string;
 }
 
 function identify(addon: Addon, root: number, place: string): InitSystem | null {

@@ -13,7 +13,7 @@ import { reservePlaces } from '../network/places.ts';
 import { isOnDemand, tryKeepDoor } from '../on-demand/door.ts';
 import { resolveImageForUse } from '../image/images.ts';
 import type { InitSystem } from '#system';
-import { initOf, stopSignalOf } from '../system/init.ts';
+import { asMachine, initOf, stopSignalOf } from '../system/init.ts';
 import { prepareFirstBoot } from '../system/prepare.ts';
 import { checkNamespaces, joinedId } from '../spec/namespaces.ts';
 import { checkSecurity } from '../spec/check-security.ts';
@@ -38,10 +38,11 @@ import { chainOf, endingSignal, formatRecord, initialState, withConsole, type Co
  */
 export async function createContainer(
   context: EngineContext,
-  request: CreateRequest,
+  wanted: CreateRequest,
   from?: CreatedFrom,
 ): Promise<{ id: ContainerId; warnings: string[] }> {
-  const { image, view } = await resolveImageForUse(context, from?.image ?? request.image);
+  const { image, view } = await resolveImageForUse(context, from?.image ?? wanted.image);
+  const request = await asMachine(context, wanted, image);
   const init = request.kind === 'system' ? await initOf(context, image) : null;
   const limits = planNewLimits(context, request);
   const asked = withLimits(
@@ -63,7 +64,13 @@ export async function createContainer(
       ...(from === undefined ? {} : { copyOf: record.hostname, complete: from.complete }),
     }),
   );
-  return { id: record.id, warnings: [...new Set([...networks.warnings, ...limits.warnings, ...warnings])] };
+  return { id: record.id, warnings: [...new Set([...networks.warnings, ...limits.warnings, ...warnings, ...strangeKind(request, image)])] };
+}
+
+/** An init wants what app containers do not have. */
+function strangeKind({ kind, image: name, command, entrypoint }: CreateRequest, image: Image): string[] {
+  if (kind !== 'app' || image.kind !== 'system' || (command ?? []).length > 0 || (entrypoint ?? []).length > 0) return [];
+  return [`${name} is an image of a machine, whose init may not come up in an app container: orlop launch ${name} makes a machine of it`];
 }
 
 /** A root that was another container's, on top of the image. */
