@@ -540,6 +540,27 @@ def networks_connect_and_disconnect():
 
 
 @case
+def a_network_is_found_by_its_id_before_one_that_is_called_so():
+    first = api.create_network("py-first")["Id"]
+    by_prefix = api.create_network(first[:12])["Id"]
+    by_id = api.create_network(first)["Id"]
+    api.remove_network(first[:12])
+    api.remove_network(first)
+    left = {found["Id"] for found in api.networks()}
+    assert by_id in left and first not in left and by_prefix not in left
+    api.remove_network(by_id)
+    assert api._get(api._url("/networks/")).status_code == 200
+
+
+@case
+def what_is_open_is_counted_and_browsers_are_answered():
+    info = client.info()
+    assert info["NFd"] > 0 and info["NGoroutines"] > 0, (info["NFd"], info["NGoroutines"])
+    for path in ["/", "/containers/json"]:
+        assert api.request("OPTIONS", api._url(path)).status_code == 200
+
+
+@case
 def images_are_tagged_listed_shown_and_untagged():
     image = client.images.get(BUSYBOX)
     assert image.tag("some.repository/name", "some-tag") is True
