@@ -147,10 +147,35 @@ describe('the plan of up', () => {
     assert.deepEqual(up(projectOf({ a }, { disabled: { gone: a } }), [running('a', a), orphan], { removeOrphans: true }), []);
   });
 
-  test('refuses networks that changed, and external ones that are missing', () => {
+  test('replaces a network that changed, and the containers in it, which keep their volumes without a name', () => {
+    const config: ServiceConfig = { ...a, networks: { n: null } };
+    const project = projectOf({ a: config, b: a }, { networks: { n: { name: 'p_n', internal: true } } });
+    const there = [running('a', config, 1, { networks: ['p_n'], anonymous: { '/v': 'v'.repeat(64) } }), running('b', a)];
+    const plan = planUp(project, { ...nothing, containers: there, networks: { p_n: { 'com.docker.compose.config-hash': 'other' } } });
+    assert.deepEqual(formatPlan(plan).trim().split('\n'), [
+      'Container p-a-1  Stopping',
+      'Container p-a-1  Removing',
+      'Network p_n  Removing',
+      'Network p_n  Creating',
+      'Container p-a-1  Creating',
+      'Container p-a-1  Starting',
+    ]);
+    assert.deepEqual(
+      plan.steps.flatMap(({ act }) => (act.kind === 'create' ? [act.inherited] : [])),
+      [{ '/v': 'v'.repeat(64) }],
+    );
+  });
+
+  test('gives a container its name back that was set aside in vain', () =>
+    assert.deepEqual(up(projectOf({ a }), [running('a', a, 1, { name: 'a10000000000_p-a-1' })]), ['Container p-a-1  Renaming']));
+
+  test('refuses networks that changed while strangers are in them, volumes that changed, and external ones that are missing', () => {
     const project = projectOf({ a }, { networks: { n: { name: 'p_n', internal: true } } });
-    const there = { ...nothing, networks: { p_n: { 'com.docker.compose.config-hash': 'other' } } };
+    const other = { 'com.docker.compose.config-hash': 'other' };
+    const there = { ...nothing, networks: { p_n: other }, containers: [running('gone', a, 1, { networks: ['p_n'] })] };
     assert.throws(() => planUp(project, there), { kind: 'failed-precondition', code: 'COMPOSE_CHANGED' });
+    const withVolume = projectOf({ a }, { volumes: { v: { name: 'p_v', driver_opts: { a: 'b' } } } });
+    assert.throws(() => planUp(withVolume, { ...nothing, volumes: { p_v: other } }), { code: 'COMPOSE_CHANGED' });
     assert.throws(() => planUp(projectOf({ a }, { networks: { n: { name: 'q', external: true } } }), nothing), {
       code: 'COMPOSE_NO_EXTERNAL',
     });

@@ -1,9 +1,8 @@
-import { OrlopError } from '#errors';
 import type { Project } from '../model/project.ts';
-import { hashNetwork, hashService, hashVolume } from '../model/print.ts';
+import { hashService } from '../model/print.ts';
 import type { Dependency, ServiceConfig } from '../model/service.ts';
 import { containerName } from './container-body.ts';
-import { labels } from './labels.ts';
+import { planGround } from './ground.ts';
 import { isUp, type Observed, type ObservedContainer } from './observed.ts';
 import { inOrder } from './order.ts';
 import type { Condition, Plan, Step } from './steps.ts';
@@ -37,11 +36,12 @@ interface Planning {
   readonly recreated: Set<string>;
   /** Steps of what all containers need: networks and volumes. */
   readonly ground: readonly string[];
+  readonly displaced: ReadonlySet<ObservedContainer>;
 }
 
 /** The steps from what is to what the project wants; nothing for what is already so. Pure. */
 export function planUp(project: Project, observed: Observed, options: UpOptions = {}): Plan {
-  const ground = planGround(project, observed);
+  const { steps: ground, displaced } = planGround(project, observed, options);
   const planning: Planning = {
     project,
     observed,
@@ -52,6 +52,7 @@ export function planUp(project: Project, observed: Observed, options: UpOptions 
     names: new Map(),
     recreated: new Set(),
     ground: ground.map(({ id }) => id),
+    displaced,
   };
   for (const name of inOrder(project)) planService(name, planning);
   planOrphans(planning);
@@ -72,43 +73,12 @@ function keepUntilDone({ steps }: Planning): void {
       steps[at] = { ...step, after: [...new Set([...step.after.filter((id) => !id.startsWith('remove:')), ...rest])] };
 }
 
-function planGround(project: Project, observed: Observed): Step[] {
-  const plan = <T extends { readonly name?: string; readonly external?: boolean }>(
-    kind: 'network' | 'volume',
-    wanted: Readonly<Record<string, T>>,
-    there: Observed['networks'],
-    hash: (value: T) => string,
-  ): Step[] =>
-    Object.entries(wanted).flatMap(([key, value]): Step[] => {
-      const name = value.name ?? key;
-      const found = there[name];
-      if (found === undefined && value.external === true)
-        throw new OrlopError('not-found', 'COMPOSE_NO_EXTERNAL', `${kind} ${name} declared as external, but could not be found`, {
-          hint: `make it with orlop ${kind} create ${name}`,
-        });
-      const known = found?.[labels.hash];
-      if (value.external !== true && known !== undefined && known !== hash(value))
-        throw new OrlopError('failed-precondition', 'COMPOSE_CHANGED', `${kind} ${name} exists with other settings than ${key} has now`, {
-          hint:
-            kind === 'network'
-              ? 'take the project down first: orlop compose down'
-              : `keep what it holds elsewhere and remove it: orlop volume rm ${name}`,
-        });
-      const subject = `${kind === 'network' ? 'Network' : 'Volume'} ${name}`;
-      return found === undefined ? [{ id: `${kind}:${key}`, after: [], subject, act: { kind: `create-${kind}`, key } }] : [];
-    });
-  return [
-    ...plan('network', project.networks, observed.networks, hashNetwork),
-    ...plan('volume', project.volumes, observed.volumes, hashVolume),
-  ];
-}
-
 function planService(name: string, planning: Planning): void {
-  const { project, options, observed } = planning;
+  const { project, options, observed, displaced } = planning;
   const service = project.services[name] ?? {};
   const wanted = options.scale?.[name] ?? scaleOf(service);
   const existing = observed.containers
-    .filter((container) => container.service === name && !container.oneOff)
+    .filter((container) => container.service === name && !container.oneOff && !displaced.has(container))
     .toSorted((a, b) => a.number - b.number);
   // A replacement that was interrupted leaves two of a number: the one that is as wanted, or else the newest in name, stays.
   const hash = hashService(service);
@@ -123,11 +93,14 @@ function planService(name: string, planning: Planning): void {
   const ends: string[] = [];
   const changed = kept.filter((container) => isChanged(name, container, hash, planning));
   if (changed.length > 0) planning.recreated.add(name);
-  const created = numbers.map((number) => planNew(name, number, gate, planning));
-  ends.push(...created);
+  const gone = [...displaced].filter((container) => container.service === name && !container.oneOff);
+  if (gone.length > 0) planning.recreated.add(name);
+  const inherited = (number: number): ObservedContainer['anonymous'] =>
+    options.renewVolumes === true ? {} : (gone.find((container) => container.number === number)?.anonymous ?? {});
+  ends.push(...numbers.map((number) => planNew(name, number, gate, planning, [], inherited(number))));
   ends.push(...planReplacements(name, changed, gate, planning));
   for (const container of kept.filter((container) => !changed.includes(container))) ends.push(...planKept(name, container, gate, planning));
-  for (const container of existing.filter((one) => !kept.includes(one))) planRemoval(container, planning);
+  for (const container of [...gone, ...existing.filter((one) => !kept.includes(one))]) planRemoval(container, planning);
   planning.started.set(name, ends);
   planning.names.set(
     name,
@@ -281,16 +254,26 @@ function planReplacement(
 /** A container that is as wanted: started when it is not, restarted when what it depends on was replaced and says so. */
 function planKept(service: string, container: ObservedContainer, gate: readonly string[], planning: Planning): string[] {
   const { project, options, recreated, steps } = planning;
-  const subject = `Container ${container.name}`;
-  if (options.start === false) return [];
+  const name = containerName(project, service, container.number);
+  const subject = `Container ${name}`;
+  // One that was set aside for a replacement that never came.
+  const renaming = container.name === name ? [] : [`rename:${container.id}`];
+  if (renaming.length > 0)
+    steps.push({
+      id: `rename:${container.id}`,
+      after: [],
+      subject,
+      act: { kind: 'rename', ref: container.id, from: container.name, to: name },
+    });
+  if (options.start === false) return renaming;
   if (!isUp(container)) {
-    steps.push({ id: `start:${container.id}`, after: gate, subject, act: { kind: 'start', service, ref: container.id } });
+    steps.push({ id: `start:${container.id}`, after: [...gate, ...renaming], subject, act: { kind: 'start', service, ref: container.id } });
     return [`start:${container.id}`];
   }
   const restarts = Object.entries(project.services[service]?.depends_on ?? {}).some(
     ([other, { restart }]) => restart === true && recreated.has(other),
   );
-  if (!restarts) return [];
+  if (!restarts) return renaming;
   steps.push({ id: `restart:${container.id}`, after: gate, subject, act: { kind: 'restart', service, ref: container.id } });
   return [`restart:${container.id}`];
 }

@@ -34,7 +34,12 @@ export const composeRestart = eachContainer('Restarting', 'Restarted', (engine, 
 export const composeKill = eachContainer(
   'Killing',
   'Killed',
-  (engine, { id }, args) => engine.containers.kill(id, args.text('signal')),
+  async (engine, { id }, args) => {
+    const signal = args.text('signal');
+    await engine.containers.kill(id, signal);
+    // Nothing survives it, so that what comes after finds the container ended.
+    if (signal === undefined || /^(?:SIG)?KILL$|^9$/i.test(signal)) await engine.containers.wait(id);
+  },
   runs,
 );
 export const composePause = eachContainer('Pausing', 'Paused', (engine, { id }) => engine.containers.pause(id), runs);
