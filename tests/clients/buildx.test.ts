@@ -166,6 +166,25 @@ describe("builds by BuildKit's clients", { skip: reason }, () => {
       assert.match(outcome.stderr, /output clipped, log limit 2MiB reached[^]*naming to loud/);
     });
 
+    test('what was built is listed, and forgotten when that is asked for', async () => {
+      const listed = async (): Promise<{ ref: string; status: string }[]> => {
+        const { code, stdout, stderr } = await run({}, 'buildx', 'history', 'ls', '--format', 'json');
+        assert.equal(code, 0, stderr);
+        return stdout
+          .split('\n')
+          .filter((line) => line !== '')
+          .map((line) => JSON.parse(line) as { ref: string; status: string });
+      };
+      const failing = write('failing', 'FROM busybox\nRUN exit 3\n');
+      assert.equal((await build({}, '-f', failing, context)).code, 1);
+      const [last, ...others] = await listed();
+      assert.equal(last?.status, 'Error');
+      assert.ok(others.some(({ status }) => status === 'Completed'));
+      const forgotten = await run({}, 'buildx', 'history', 'rm', last?.ref.split('/').at(-1) ?? '');
+      assert.equal(forgotten.code, 0, forgotten.stderr);
+      assert.equal((await listed()).length, others.length);
+    });
+
     test('checks are answered without building', async () => {
       const doubtful = write('doubtful', 'FROM busybox as x\nRUN exit 1\n');
       const checked = await build({}, '--check', '-f', doubtful, context);

@@ -1,4 +1,14 @@
-import type { BuildCacheView, BuildClient, BuildEvent, BuildPruneOptions, BuildRequest, BuildResult, Pruned, SentFile } from '#wire';
+import type {
+  BuildCacheView,
+  BuildClient,
+  BuildEvent,
+  BuildPruneOptions,
+  BuildRecordView,
+  BuildRequest,
+  BuildResult,
+  Pruned,
+  SentFile,
+} from '#wire';
 
 /** What a context comes as: a tar, or file by file. */
 export type ContextSource = AsyncIterable<Uint8Array> | { readonly files: AsyncIterable<SentFile> };
@@ -19,6 +29,9 @@ export interface BuildkitBackend {
         readonly signal: AbortSignal;
       },
     ): Promise<BuildResult>;
+    /** Newest first. */
+    history(): BuildRecordView[];
+    forget(ids: readonly string[]): void;
     cache(): Promise<BuildCacheView[]>;
     prune(options: BuildPruneOptions): Promise<Pruned>;
   };

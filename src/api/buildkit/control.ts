@@ -19,6 +19,7 @@ import {
   timestampOf,
   usageRecordType,
 } from './messages/control.ts';
+import { historyMethods } from './history.ts';
 import { pieceType } from './messages/session.ts';
 import { refused } from './solve/attributes.ts';
 import type { Jobs } from './solve/jobs.ts';
@@ -27,7 +28,7 @@ import { solveJob } from './solve/solve-job.ts';
 
 const service = '/moby.buildkit.v1.Control';
 
-/** moby.buildkit.v1.Control, by path: what clients of BuildKit ask an engine for. Builds that were are no part of it: clients do without. */
+/** moby.buildkit.v1.Control, by path: what clients of BuildKit ask an engine for. */
 export function controlMethods(parts: BuildParts, jobs: Jobs): [string, GrpcMethod][] {
   const { builds } = parts.backend;
   const workers = workersOf(parts.version);
@@ -47,6 +48,7 @@ export function controlMethods(parts: BuildParts, jobs: Jobs): [string, GrpcMeth
       }),
     ],
     [`${service}/Session`, (call) => carrySession(parts, call)],
+    ...historyMethods(parts.backend),
     [
       `${service}/Status`,
       streamed(statusRequestType, statusType, async function* ({ ref }, { signal }) {

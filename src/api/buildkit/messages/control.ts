@@ -117,3 +117,26 @@ export const usageRecordType = message({
   shared: one(11, flag),
 });
 export const diskUsageResponseType = message({ record: many(1, nested(usageRecordType)) });
+
+export const historyRequestType = message({
+  activeOnly: one(1, flag),
+  ref: one(2, text),
+  earlyExit: one(3, flag),
+  filter: many(4, text),
+  limit: one(5, integer),
+});
+const errorStatusType = message({ code: one(1, integer), message: one(2, text) });
+const historyRecordType = message({
+  ref: one(1, text),
+  frontend: one(2, text),
+  attributes: mapOf(3, text),
+  error: inner(5, errorStatusType),
+  createdAt: inner(6, timestampType),
+  completedAt: inner(7, timestampType),
+  exporterResponse: mapOf(9, text),
+  cachedSteps: one(15, integer),
+  totalSteps: one(16, integer),
+  completedSteps: one(17, integer),
+});
+export const historyEventType = message({ type: one(1, integer), record: inner(2, historyRecordType) });
+export const updateHistoryRequestType = message({ ref: one(1, text), pinned: one(2, flag), isDeleted: one(3, flag) });

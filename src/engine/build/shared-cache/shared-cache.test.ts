@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, beforeEach, describe, test } from 'node:test';
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import type { BuildEvent, BuildRequest } from '#wire';
 import { contextOf } from '../../fixtures/context.ts';
 import { never, openTestEngine, type TestEngine, whyNoEngine } from '../../fixtures/test-engine.ts';
@@ -13,10 +13,8 @@ describe('what steps made, elsewhere', { skip: whyNoEngine() }, () => {
   before(async () => {
     host = await openTestEngine();
   });
-  after(async () => {
-    await host[Symbol.asyncDispose]();
-    rmSync(directory, { recursive: true, force: true });
-  });
+  after(() => host[Symbol.asyncDispose]());
+  afterEach(() => rmSync(directory, { recursive: true, force: true }));
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'orlop-shared-cache-'));
   });
