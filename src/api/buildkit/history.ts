@@ -57,7 +57,7 @@ function recordOf({
     createdAt: timestampOf(startedMs),
     completedAt: endedMs === 0 ? undefined : timestampOf(endedMs),
     error: error === '' ? undefined : { code: unknown, message: error },
-    exporterResponse: (imageId === '' ? {} : { 'containerimage.digest': imageId }) as Record<string, string>,
+    exporterResponse: imageId === '' ? {} : { 'containerimage.digest': imageId },
     cachedSteps: done.filter(({ cached }) => cached).length,
     totalSteps: steps.length,
     completedSteps: done.length,
