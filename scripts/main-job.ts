@@ -1,6 +1,8 @@
-// What `npm start` does once everything is set up: the engine, one container of each kind, and what to try next.
+// What `npm start` does once everything is set up: the engine, an application of five containers, a machine beside it, and what to try next.
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { JobError, ensureEngine } from './engine.ts';
 import { projectRoot } from './rooms.ts';
@@ -8,8 +10,12 @@ import { projectRoot } from './rooms.ts';
 const orlop = join(projectRoot, 'bin/orlop');
 const image = 'debian:trixie';
 const template = 'debian/trixie';
-const service = 'clock';
 const machine = 'box';
+const application = join(projectRoot, 'examples/three-tier');
+const port = process.env['PORT'] ?? '8800';
+const page = `http://localhost:${port}/`;
+/** As one would type it here. */
+const composeFile = relative(process.cwd(), join(application, 'compose.yaml'));
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const title = (line: string): void => say(`\n== ${line}`);
@@ -31,12 +37,30 @@ function ask(...args: readonly string[]): { ok: boolean; text: string } {
   return { ok: status === 0, text: (stdout ?? '').trim() };
 }
 
-/** Makes a container with this command unless one of that name is there: then it is started if need be. */
-function ensureContainer(name: string, ...make: readonly string[]): void {
-  const { ok, text } = ask('inspect', '--format', '{{.State.Status}}', name);
-  if (!ok) return show(...make);
-  say(`The container ${name} is there already${text === 'running' ? '.' : '; starting it.'}`);
-  if (text !== 'running') show('start', name);
+/** Launches the machine unless it is there: then it is started if need be. */
+function ensureMachine(): void {
+  const { ok, text } = ask('inspect', '--format', '{{.State.Status}}', machine);
+  if (!ok) return show('launch', template, machine);
+  say(`The machine ${machine} is there already${text === 'running' ? '.' : '; starting it.'}`);
+  if (text !== 'running') show('start', machine);
+}
+
+/** The database's password: made once, read by containers that are not root's. The directory keeps everybody else out. */
+function ensurePassword(): void {
+  const directory = join(application, 'secrets');
+  const file = join(directory, 'password');
+  if (existsSync(file)) return;
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  writeFileSync(file, `${randomBytes(16).toString('hex')}\n`, { mode: 0o644 });
+}
+
+/** As a browser would: who answered, and the number of the visit. */
+async function visit(): Promise<void> {
+  say(`$ curl ${page}`);
+  const answer = await fetch(page, { signal: AbortSignal.timeout(20_000) });
+  const html = await answer.text();
+  if (!answer.ok) throw new JobError(`${page} answers ${answer.status}: ${html.trim()}. Look with: orlop compose -f ${composeFile} logs`);
+  for (const [, line = ''] of html.matchAll(/<(?:h1|p)>(.*)<\/(?:h1|p)>/g)) say(line.replaceAll(/<\/?b>/g, ''));
 }
 
 /** Waits until the machine's init says that it has booted; until it listens, the question itself fails. */
@@ -56,22 +80,24 @@ async function main(): Promise<void> {
   await ensureEngine(say);
   title(`The base image ${image}, made from Debian's own packages`);
   show('template', 'build', template);
-  title('App containers');
-  show('run', '--rm', image, 'cat', '/etc/os-release');
-  ensureContainer(service, 'run', '--detach', '--name', service, image, 'sh', '-c', 'while date; do sleep 10; done');
+  title('An application: a database, three servers and a front, each from a Dockerfile of its own');
+  ensurePassword();
+  show('compose', '-f', composeFile, 'up', '--detach', '--wait');
+  await visit();
   title('A system container');
-  ensureContainer(machine, 'launch', template, machine);
+  ensureMachine();
   await waitForInit();
   // Its exit code says how the machine is; the word is what a person wants to see.
   say(`$ orlop exec ${machine} systemctl is-system-running\n${ask('exec', machine, 'systemctl', 'is-system-running').text}`);
-  show('exec', machine, 'systemctl', 'list-units', '--type=service', '--state=running', '--no-pager');
   title('Both kinds');
   show('ps');
   title('Try next');
   const at = `${projectRoot}/bin/orlop`;
+  say(`${page}    # in a browser; each visit is counted`);
   say(`${at} run -it --rm ${image} bash    # a shell in an app container`);
-  say(`${at} exec -it ${machine} bash    # a shell in the machine; systemctl, journalctl and apt work there`);
-  say(`npm stop; ${at} ps; npm start    # the engine goes and comes back; ${machine} does not notice`);
+  say(`${at} shell ${machine}    # log in to the machine; systemctl, journalctl and apt work there`);
+  say(`${at} compose -f ${composeFile} logs -f    # what the application says; down ends it`);
+  say(`npm stop; ${at} ps; npm start    # the engine goes and comes back; nobody notices`);
 }
 
 // A reader that has seen enough: `npm start | head`.

@@ -29,6 +29,7 @@ function load({ args, directory, environment }: CorpusProject): Promise<Project>
   return loadProject({
     files: after('-f'),
     profiles: after('--profile'),
+    projectDirectory: after('--project-directory')[0],
     workingDirectory: directory,
     environment: { HOME: '/root', ...environment },
     home: '/root',
