@@ -188,6 +188,24 @@ configs: {three: {content: "three is \${VARIABLE}"}}
     await must('down');
   });
 
+  test('an interrupt stops what up without -d has started, and leaves it there', async () => {
+    const { name, directory, must } = project(two('1'));
+    const child = engine.spawn('compose', '-f', join(directory, 'compose.yaml'), 'up');
+    const ended = new Promise<number | null>((resolve) => child.on('close', (code) => resolve(code)));
+    child.stdout?.resume();
+    child.stderr?.resume();
+    for (const deadline = Date.now() + 30_000; Date.now() < deadline; await delay(50))
+      if ((await must('ps', '-q')).split('\n').length === 2) break;
+    await delay(200);
+    child.kill('SIGINT');
+    assert.equal(await ended, 130);
+    assert.equal(
+      (await must('ps', '-a', '--format', '{{.Name}} {{.State}}')).split('\n').toSorted().join(),
+      `${name}-a-1 exited,${name}-b-1 exited`,
+    );
+    await must('down');
+  });
+
   test('verbs act on the services that are named', async () => {
     const { name, must, compose } = project(two('1'));
     await must('up', '-d');
