@@ -45,6 +45,8 @@ function emptyMeasures(): Measured {
 
 /** The round that warms up; a peer that fails in it is said and left out. */
 function isAble(one: MachineEngine): boolean {
+  // Of a run that was cut off.
+  removeIfThere(one, 'bench-warm');
   try {
     lifeOf(one, 'bench-warm', emptyMeasures());
     return true;
