@@ -112,7 +112,7 @@ describe('volumes of an engine', { skip: whyNoEngine(), timeout: 240_000 }, () =
     assert.ok([1, 2, 3].includes(lstatSync(join(path, 'file')).uid));
   });
 
-  test('of a container that is not there are not found', async () => {
-    await assert.rejects(host.create(['true'], { volumesFrom: ['nobody'] }), { kind: 'not-found', message: /No such container: nobody/ });
+  test('of a container that is not there are refused, in Docker’s words', async () => {
+    await assert.rejects(host.create(['true'], { volumesFrom: ['nobody'] }), { kind: 'invalid-argument', message: /No such container: nobody/ });
   });
 });
