@@ -33,6 +33,8 @@ export interface DockerHostConfig {
   /** Orlop's own: what is done with a container that has become unhealthy. */
   OnUnhealthy?: string;
   /** Orlop's: settings by name, and profiles. */
+  /** Orlop’s: `system` makes a machine of an image that has an init. */
+  Kind?: 'app' | 'system';
   Settings?: Readonly<Record<string, string>>;
   Profiles?: readonly string[];
   AutoRemove: boolean;

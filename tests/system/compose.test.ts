@@ -70,6 +70,27 @@ describe('orlop compose', { skip: reason }, () => {
     assert.doesNotMatch(await engine.must('network', 'ls'), new RegExp(name));
   });
 
+  test('a service can be a machine, which others find by name and whose settings are kept', async () => {
+    const { name, must, compose, write } = project(`services:
+  box: {x-orlop: {kind: system, template: busybox, settings: {limits.pids: 500}}, environment: {X: "1"}}
+  asks: {image: busybox, command: [sh, -c, "ping -c 1 box >&2 && echo found"], depends_on: [box]}
+`);
+    await must('up', '-d');
+    assert.equal(
+      await engine.must('inspect', '-f', '{{index .Config.Labels "orlop.kind"}} {{.HostConfig.PidsLimit}}', `${name}-box-1`),
+      'system 500',
+    );
+    assert.match(await must('exec', 'box', 'cat', '/proc/1/comm'), /init/);
+    assert.equal(await must('wait', 'asks').catch(() => '0'), '0');
+    assert.match(await must('logs', 'asks'), /found/);
+    assert.equal(await must('up', '--dry-run', 'box'), '');
+    await must('down');
+    write('services: {box: {x-orlop: {kind: vm}, image: busybox}}');
+    const { code, stderr } = await compose('config');
+    assert.equal(code, 1);
+    assert.match(stderr, /compose\.yaml:1:\d+: services\.box\.x-orlop: .*kind must be app or system/);
+  });
+
   test('services start when what they depend on is healthy or has done its work, and not when it failed', async () => {
     const { must, compose, write } = project(`services:
   work: {image: busybox, command: [sh, -c, "sleep 0.3; echo done > /v/file"], volumes: ["shared:/v"]}

@@ -1,5 +1,6 @@
 import type { Client } from '#client';
 import { isOrlopError, OrlopError } from '#errors';
+import { machineOf } from '../model/machine.ts';
 import { imageOf } from '../model/print.ts';
 import type { Project } from '../model/project.ts';
 import type { ServiceConfig } from '../model/service.ts';
@@ -66,6 +67,8 @@ export async function ensureImages(
     );
     await Promise.all(bases.filter((base) => Object.hasOwn(project.services, base)).map(ensure));
     const there = await imageThere(client, image);
+    const template = machineOf(name, service)?.template ?? null;
+    if (template !== null && service.image === undefined && service.build === undefined) return fromTemplate(client, template, image);
     const todo = planImage(service, there, options, Date.now());
     if (todo === 'build') await source.build(name, image, service);
     if (todo === 'pull') await source.pull(image, service);
@@ -81,6 +84,14 @@ export async function ensureImages(
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
   return ids;
+}
+
+/** Builds what is missing of a template, and names the image of its machine as the service's. */
+async function fromTemplate(client: Client, template: string, image: string): Promise<string> {
+  const built = await client.templates.build(template);
+  const [first = ''] = built.toReversed();
+  await client.images.tag(first, image);
+  return (await client.images.inspect(image)).Id;
 }
 
 async function imageThere(client: Client, image: string): Promise<{ readonly id: string; readonly createdMs: number } | null> {

@@ -1,5 +1,7 @@
+import { isOrlopError } from '#errors';
 import type { Place, Problem } from '../shape/index.ts';
 import type { Project } from './project.ts';
+import { machineOf } from './machine.ts';
 import type { ServiceConfig } from './service.ts';
 
 /** What is wrong between the parts of a project. Pure. Source: compose-spec, and what Compose checks. */
@@ -22,8 +24,16 @@ type Check = (name: string, service: ServiceConfig, project: Project) => Complai
 
 const checks: readonly Check[] = [hasImage, refersToWhatIs, isNotTwice, mountsOnce, watches];
 
-function hasImage(name: string, { image, build, provider }: ServiceConfig): Complaint[] {
-  if (image === undefined && build === undefined && provider === undefined)
+function hasImage(name: string, service: ServiceConfig): Complaint[] {
+  const { image, build, provider } = service;
+  let template: string | null;
+  try {
+    template = machineOf(name, service)?.template ?? null;
+  } catch (error) {
+    if (!isOrlopError(error)) throw error;
+    return [['.x-orlop', error.message]];
+  }
+  if (image === undefined && build === undefined && provider === undefined && template === null)
     return [['', `service "${name}" has neither an image nor a build context specified`]];
   const both = build?.dockerfile !== undefined && build.dockerfile_inline !== undefined;
   return both ? [['.build', `service "${name}" declares mutually exclusive dockerfile and dockerfile_inline`]] : [];

@@ -1,5 +1,6 @@
 import { OrlopError } from '#errors';
 import type { DockerCreateBody, DockerEndpointWishes, DockerHealthcheck, DockerPortMap } from '#wire';
+import { machineOf } from '../model/machine.ts';
 import type { PortConfig } from '../model/ports.ts';
 import type { Project } from '../model/project.ts';
 import type { ServiceConfig } from '../model/service.ts';
@@ -26,10 +27,7 @@ export function planContainer(project: Project, name: string, wish: ContainerWis
   for (const key of refused)
     if (Object.hasOwn(service, key))
       throw new OrlopError('unimplemented', 'COMPOSE_UNSUPPORTED', `services.${name}.${key} is not supported`);
-  if (service.extensions?.['x-orlop'] !== undefined)
-    throw new OrlopError('unimplemented', 'COMPOSE_UNSUPPORTED', `services.${name}.x-orlop is not supported yet`, {
-      hint: 'launch machines with orlop launch',
-    });
+  const machine = machineOf(name, service);
   const exposed = [...(service.expose ?? []).flatMap(expandExposed), ...(service.ports ?? []).map(portKey)];
   const { stop_grace_period: grace, healthcheck } = service;
   return {
@@ -48,7 +46,11 @@ export function planContainer(project: Project, name: string, wish: ContainerWis
     ...(grace === undefined ? {} : { StopTimeout: Math.ceil(grace / 1e9) }),
     ...(exposed.length === 0 ? {} : { ExposedPorts: Object.fromEntries(exposed.map((key) => [key, {}])) }),
     ...(healthcheck === undefined ? {} : { Healthcheck: healthcheckOf(healthcheck) }),
-    HostConfig: { ...hostConfigOf(project, name, wish), PortBindings: portBindings(service.ports ?? []) },
+    HostConfig: {
+      ...hostConfigOf(project, name, wish),
+      PortBindings: portBindings(service.ports ?? []),
+      ...(machine === null ? {} : { Kind: 'system', Settings: { ...machine.settings } }),
+    },
     NetworkingConfig: { EndpointsConfig: endpointsOf(project, name, wish.oneOff === true) },
   };
 }

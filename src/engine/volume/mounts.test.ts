@@ -113,6 +113,9 @@ describe('volumes of an engine', { skip: whyNoEngine(), timeout: 240_000 }, () =
   });
 
   test('of a container that is not there are refused, in Docker’s words', async () => {
-    await assert.rejects(host.create(['true'], { volumesFrom: ['nobody'] }), { kind: 'invalid-argument', message: /No such container: nobody/ });
+    await assert.rejects(host.create(['true'], { volumesFrom: ['nobody'] }), {
+      kind: 'invalid-argument',
+      message: /No such container: nobody/,
+    });
   });
 });

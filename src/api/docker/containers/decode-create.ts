@@ -23,7 +23,7 @@ export function decodeCreate(config: JsonReader, name: string, apiVersion: strin
   if (image === '')
     throw new OrlopError('invalid-argument', 'DOCKER_NO_IMAGE', 'no image specified', { hint: 'name one in the field Image' });
   return compact({
-    kind: 'app',
+    kind: decodeKind(host),
     image,
     name: name === '' ? undefined : name.replace(/^\//, ''),
     ...decodeProcess(config),
@@ -52,6 +52,14 @@ export function decodeCreate(config: JsonReader, name: string, apiVersion: strin
     onBuild: nonEmptyList(config.texts('OnBuild')),
     idFile: nonEmpty(host.text('ContainerIDFile')),
   });
+}
+
+/** A field of our own among Docker's: `system` makes a machine. */
+function decodeKind(host: JsonReader): CreateRequest['kind'] {
+  const kind = host.text('Kind');
+  if (kind === '' || kind === 'app') return 'app';
+  if (kind === 'system') return kind;
+  throw new OrlopError('invalid-argument', 'DOCKER_KIND_BAD', `HostConfig.Kind must be app or system, and ${kind} is neither`);
 }
 
 /** Fields that may be undefined while a request is put together. */
