@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { startProgram } from '../clients/programs.ts';
+import { readMountinfo } from '#sys';
 import { assertNothingLeft, marksOf } from './leaks.ts';
 
 export const projectRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -69,6 +70,12 @@ export interface TestEngine extends AsyncDisposable {
   /** Ends the engine as its service manager does; its containers go on. */
   stop(): Promise<void>;
   start(): Promise<void>;
+}
+
+/** What a failed test has left mounted: removing files there would reach what is not the test's. */
+async function detachBelow(root: string): Promise<void> {
+  for (const { mountPoint } of readMountinfo().toReversed())
+    if (mountPoint.startsWith(`${root}/`)) await runCommand('umount', ['--lazy', mountPoint]);
 }
 
 /** `dataRoot`: elsewhere than below the engine's own temporary directory, for a disk of its own. `env` is added to the engine's environment, and to nobody else's. */
@@ -139,6 +146,7 @@ export async function startEngine(
       try {
         await assertNothingLeft(marksOf(root, dataRoot));
       } finally {
+        await detachBelow(root);
         rmSync(root, { recursive: true, force: true });
       }
     },

@@ -32,6 +32,13 @@ interface Stored {
   readonly run: { boot: string } | null;
 }
 
+/** What shows machines their limits goes with its processes, and its mount with the kernel. */
+function endLxcfs(directory: string): void {
+  if (!existsSync(join(directory, 'pid'))) return;
+  process.kill(Number(readFileSync(join(directory, 'pid'), 'utf8')), 'SIGKILL');
+  execFileSync('umount', ['--lazy', join(directory, 'reports')]);
+}
+
 describe('the host goes down and comes up', { skip: whyNot() }, () => {
   let engine: TestEngine;
   before(async () => {
@@ -74,6 +81,7 @@ describe('the host goes down and comes up', { skip: whyNot() }, () => {
     // Links into a network namespace that ends go by themselves.
     for (const link of links) spawnSync('ip', ['link', 'del', link], { stdio: 'ignore' });
     execFileSync('nft', ['delete', 'table', 'inet', `orlop-${prefix}`]);
+    endLxcfs(join(engine.root, 'exec/lxcfs'));
     rmSync(join(engine.root, 'exec'), { recursive: true, force: true });
     changeRecords(engine.dataRoot, ({ run }) => {
       if (run !== null) run.boot = otherBoot;

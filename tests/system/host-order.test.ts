@@ -34,7 +34,7 @@ describe('machines that come and go with their host', { skip: whyNot() }, () => 
   const startOf = async (name: string): Promise<number> => Date.parse(await engine.must('inspect', '-f', '{{.State.StartedAt}}', name));
   /** While no engine runs: one that starts them again forgets it. ms since the epoch. */
   const endsOf = (): Map<string, number> => {
-    using database = new DatabaseSync(join(engine.dataRoot, 'orlop.db'), { readOnly: true });
+    using database = new DatabaseSync(join(engine.dataRoot, 'orlop.db'), { readOnly: true, timeout: 10_000 });
     const rows = database.prepare("SELECT name, json_extract(record, '$.state.finishedAtNs') AS ended FROM containers").all();
     return new Map(rows.map(({ name, ended }) => [String(name), Number(BigInt(String(ended).replace(/n$/, '')) / 1_000_000n)]));
   };
