@@ -91,6 +91,8 @@ function findBuildah(tar: string): Builder | null {
   if (spawnSync('buildah', ['--version'], { stdio: 'ignore' }).error !== undefined) return null;
   const places = ['--root', '/var/lib/orlop-bench/buildah', '--runroot', '/run/orlop-bench/buildah', '--storage-driver', 'overlay'];
   const buildah = (...words: readonly string[]): string[] => ['buildah', ...places, ...words];
+  // A bench that was cut off left its container, mounted.
+  timeCommand(buildah('rm', '--all'));
   const name = `docker.io/library/${image}`;
   const [file = '', ...check] = buildah('inspect', '--type', 'image', name);
   if (spawnSync(file, check, { stdio: 'ignore' }).status !== 0) {

@@ -31,10 +31,11 @@ test('the sanitizers find nothing while whole containers run', { skip: process.g
     const report = join(directory, 'report');
     buildBosun({ output, sanitize: true, define: { REPORT_PATH: JSON.stringify(report), LAG_NS: '300000000ull' } });
     const files = suites.map((name) => join(root, 'src/sys/bosun', `${name}.test.ts`));
-    const run = spawnSync(process.execPath, ['--test', '--test-isolation=none', '--test-timeout=30000', ...files], {
+    const { NODE_TEST_CONTEXT: _ours, ...environment } = process.env;
+    const run = spawnSync(process.execPath, ['--test', '--test-isolation=none', '--test-reporter=spec', '--test-timeout=30000', ...files], {
       encoding: 'utf8',
       timeout: 240_000,
-      env: { ...process.env, ORLOP_BOSUN: output, ORLOP_BOSUN_IS_IMPATIENT: '1' },
+      env: { ...environment, ORLOP_BOSUN: output, ORLOP_BOSUN_IS_IMPATIENT: '1' },
     });
     assert.equal(readFileSync(report, 'utf8'), '');
     assert.equal(run.status, 0, run.stdout.slice(-20_000));

@@ -22,7 +22,7 @@ export { measureTree } from './trees/measure-tree.ts';
 export { type Compression, decompress, detectCompression } from './compression.ts';
 export { defaultLimits, type UnpackLimits } from './layers/limits.ts';
 export { chainIdOf } from './layers/chain.ts';
-export type { PackOptions } from './layers/pack-inode.ts';
+export { describeInode, type PackOptions } from './layers/pack-inode.ts';
 export { layerFromTrees } from './layers/layer-from-trees.ts';
 export type { TreeSource } from './layers/tree-index.ts';
 export type {

@@ -1,23 +1,7 @@
 import assert from 'node:assert/strict';
-import { connect } from 'node:net';
 import { describe, test } from 'node:test';
+import { askPort as ask } from '../../src/engine/fixtures/ask-port.ts';
 import { startEngine, whyNot } from './harness.ts';
-
-/** The first line that somebody there says; '' when the connection is cut off. */
-function ask(port: number): Promise<string> {
-  return new Promise((resolve) => {
-    let said = '';
-    const socket = connect({ host: '127.0.0.1', port });
-    socket
-      .on('error', () => undefined)
-      .on('data', (chunk) => {
-        said += String(chunk);
-        if (said.endsWith('\n')) socket.destroy();
-      });
-    socket.on('close', () => resolve(said.trim()));
-    socket.write('ping\n');
-  });
-}
 
 describe('containers on demand and proxies from the command line', { skip: whyNot() }, () => {
   test('an engine that is killed loses nobody who connects, neither to what sleeps nor through a proxy', async () => {

@@ -1,4 +1,4 @@
-import { type ByteText, createTarEntry, endOfArchive, formatTarEntry, padding, type TarEntry, toByteText } from '#store';
+import { type ByteText, describeInode, endOfArchive, formatTarEntry, padding, type TarEntry, toByteText } from '#store';
 import { createGiveWay, S_IFDIR, S_IFMT } from '#sys';
 import { isLeftOut } from './digest.ts';
 import type { CopyOptions } from './copy.ts';
@@ -241,17 +241,11 @@ async function* pieces(made: Made, { path, linked }: Packing): AsyncGenerator<Bu
 }
 
 function entryOf({ facts, attributes, from }: Made, path: ByteText, type: TarEntry['type']): TarEntry {
-  const isDevice = type === 'character' || type === 'block';
-  return createTarEntry({
-    path,
-    type,
-    mode: type === 'symlink' ? 0o777 : facts.mode & 0o7777,
-    uid: facts.uid,
-    gid: facts.gid,
-    mtimeNs: facts.mtimeNs,
+  const { rdevMajor = 0, rdevMinor = 0 } = from?.facts ?? {};
+  return {
+    ...describeInode({ ...facts, rdevMajor, rdevMinor }, path, type),
     ...(type === 'file' ? { size: from?.facts.size ?? 0 } : {}),
     ...(type === 'symlink' ? { linkTarget: from?.target() ?? ('' as ByteText) } : {}),
-    ...(isDevice ? { major: from?.facts.rdevMajor ?? 0, minor: from?.facts.rdevMinor ?? 0 } : {}),
     ...(type === 'link' ? {} : { xattrs: new Map(attributes.filter(([name]) => !name.startsWith('trusted.overlay.'))) }),
-  });
+  };
 }

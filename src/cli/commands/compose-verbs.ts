@@ -14,30 +14,10 @@ function command({ name, usage = '[OPTIONS] [SERVICE...]', min = 0, max = many, 
   return { ...rest, name: `compose ${name}`, usage, flags: [...flags, ...projectFlags], positionals: { min, max } };
 }
 
-const flag = (name: string, help: string, short?: string): FlagSpec => ({
-  name,
-  kind: 'flag',
-  help,
-  ...(short === undefined ? {} : { short }),
-});
-const text = (name: string, help: string, short?: string): FlagSpec => ({
-  name,
-  kind: 'text',
-  help,
-  ...(short === undefined ? {} : { short }),
-});
-const list = (name: string, help: string, short?: string): FlagSpec => ({
-  name,
-  kind: 'list',
-  help,
-  ...(short === undefined ? {} : { short }),
-});
-const integer = (name: string, help: string, short?: string): FlagSpec => ({
-  name,
-  kind: 'integer',
-  help,
-  ...(short === undefined ? {} : { short }),
-});
+const made =
+  (kind: FlagSpec['kind']) =>
+  (name: string, help: string, short?: string): FlagSpec => ({ name, kind, help, ...(short === undefined ? {} : { short }) });
+const [flag, text, list, integer] = [made('flag'), made('text'), made('list'), made('integer')];
 const only = (name: string, what: string): FlagSpec => flag(name, `Print ${what}`);
 
 const timeout = integer('timeout', 'Seconds before containers that are stopped are killed', 't');

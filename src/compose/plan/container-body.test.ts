@@ -3,25 +3,11 @@ import { describe, test } from 'node:test';
 import type { DockerCreateBody } from '#wire';
 import type { Project } from '../model/project.ts';
 import type { ServiceConfig } from '../model/service.ts';
+import { projectOf } from '../testing/project.ts';
 import { planContainer } from './container-body.ts';
 
 function body(service: ServiceConfig, more: Partial<Project> = {}): DockerCreateBody {
-  const none = {};
-  const project: Project = {
-    name: 'p',
-    directory: '/p',
-    files: ['/p/c.yaml'],
-    environment: none,
-    services: { s: service },
-    disabled: none,
-    networks: none,
-    volumes: none,
-    secrets: none,
-    configs: none,
-    models: none,
-    extensions: none,
-    ...more,
-  };
+  const project = projectOf({ s: service }, more);
   return planContainer(project, 's', { service: 's', number: 2, hash: 'h', imageId: 'i', containers: { s: 'p-s-1', db: 'p-db-1' } });
 }
 

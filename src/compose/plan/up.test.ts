@@ -3,29 +3,11 @@ import { describe, test } from 'node:test';
 import { hashService } from '../model/print.ts';
 import type { Project } from '../model/project.ts';
 import type { ServiceConfig } from '../model/service.ts';
+import { projectOf } from '../testing/project.ts';
 import type { Observed, ObservedContainer } from './observed.ts';
 import { planDown } from './down.ts';
 import { formatPlan } from './steps.ts';
 import { planUp, type UpOptions } from './up.ts';
-
-function projectOf(services: Readonly<Record<string, ServiceConfig>>, more: Partial<Project> = {}): Project {
-  const none = {};
-  return {
-    name: 'p',
-    directory: '/p',
-    files: ['/p/c.yaml'],
-    environment: none,
-    services,
-    disabled: none,
-    networks: none,
-    volumes: none,
-    secrets: none,
-    configs: none,
-    models: none,
-    extensions: none,
-    ...more,
-  };
-}
 
 const nothing: Observed = { containers: [], networks: {}, volumes: {} };
 

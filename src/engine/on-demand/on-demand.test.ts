@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { askPort as ask } from '../fixtures/ask-port.ts';
 import { recordWith, requestWith } from '../fixtures/records.ts';
 import { openTestEngine, whyNoEngine, type TestEngine } from '../fixtures/test-engine.ts';
 import type { CreateRequest } from '../model.ts';
@@ -57,20 +58,6 @@ describe('containers on demand', { skip: whyNoEngine() }, () => {
     });
     return { id, port };
   };
-  /** '' when it is cut off. */
-  const ask = (port: number): Promise<string> =>
-    new Promise((resolve) => {
-      let said = '';
-      const socket = connect({ host: '127.0.0.1', port });
-      socket
-        .on('error', () => undefined)
-        .on('data', (chunk) => {
-          said += String(chunk);
-          if (said.endsWith('\n')) socket.destroy();
-        });
-      socket.on('close', () => resolve(said.trim()));
-      socket.write('ping\n');
-    });
   const status = (id: string): string => bench.engine.containers.inspect(id).status;
   const until = async (holds: () => boolean): Promise<void> => {
     for (const deadline = Date.now() + 30_000; !holds(); await delay(20)) assert.ok(Date.now() < deadline);

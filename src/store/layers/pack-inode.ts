@@ -61,7 +61,7 @@ export async function* packInode(packing: Packing, inode: Inode): AsyncIterable<
   if (type === undefined || type === 'directory') return;
   if (path.slice(path.lastIndexOf('/') + 1).startsWith('.wh.')) throw reserved(path);
   const first = facts.nlink > 1 ? rememberLink(packing, facts, path) : path;
-  if (first !== path) return yield formatTarEntry({ ...describe(facts, path, 'link'), linkTarget: first });
+  if (first !== path) return yield formatTarEntry({ ...describeInode(facts, path, 'link'), linkTarget: first });
   if (type === 'file') return yield* packFile(packing, inode);
   yield packSpecial(packing, inode, type);
 }
@@ -78,7 +78,7 @@ export function packDirectoryHeader(
   facts: FileFacts,
 ): { header: Buffer; opaque: boolean } {
   const { xattrs, opaque } = readXattrs(addon, descriptor, path);
-  return { header: formatTarEntry({ ...describe(facts, path === '' ? ('./' as ByteText) : path, 'directory'), xattrs }), opaque };
+  return { header: formatTarEntry({ ...describeInode(facts, path === '' ? ('./' as ByteText) : path, 'directory'), xattrs }), opaque };
 }
 
 const tarTypes: Readonly<Record<number, TarType>> = {
@@ -96,7 +96,7 @@ async function* packFile({ addon, live = false }: Packing, { parent, name, path 
     const facts = addon.fstatat(descriptor, '', AT_EMPTY_PATH);
     if ((facts.mode & S_IFMT) !== S_IFREG) throw changed(path);
     const { xattrs } = readXattrs(addon, descriptor, path);
-    yield formatTarEntry({ ...describe(facts, path, 'file'), size: facts.size, xattrs });
+    yield formatTarEntry({ ...describeInode(facts, path, 'file'), size: facts.size, xattrs });
     for (let at = 0; at < facts.size; ) {
       const buffer = Buffer.allocUnsafe(Math.min(chunkBytes, facts.size - at));
       const { bytesRead } = await readAt(descriptor, buffer, 0, buffer.length, at);
@@ -118,13 +118,16 @@ function packSpecial({ addon }: Packing, { parent, name, path, facts }: Inode, t
   try {
     const { xattrs } = readXattrs(addon, descriptor, path);
     const linkTarget = type === 'symlink' ? byteTextOf(addon.readlinkatBytes(descriptor, '')) : ('' as ByteText);
-    return formatTarEntry({ ...describe(facts, path, type), linkTarget, xattrs });
+    return formatTarEntry({ ...describeInode(facts, path, type), linkTarget, xattrs });
   } finally {
     addon.close(descriptor);
   }
 }
 
-function describe(facts: FileFacts, path: ByteText, type: TarType): TarEntry {
+export type DescribedFacts = Pick<FileFacts, 'mode' | 'uid' | 'gid' | 'mtimeNs' | 'rdevMajor' | 'rdevMinor'>;
+
+/** What of an inode stands in the header of every kind of entry. */
+export function describeInode(facts: DescribedFacts, path: ByteText, type: TarType): TarEntry {
   const device = type === 'character' || type === 'block';
   return createTarEntry({
     path,

@@ -136,8 +136,9 @@ test('one that waits calls, and lets in, turns away or cuts off as it is told', 
     .on('error', () => undefined)
     .resume();
   await called();
+  const refused = once(second, 'close');
   await carrier.order('refuse');
-  await once(second, 'close');
+  await refused;
   const third = connect({ path: front, allowHalfOpen: true });
   third.end('again');
   await called();
