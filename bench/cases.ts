@@ -194,7 +194,7 @@ export const cases: Readonly<Record<string, (bench: Bench) => Row[] | Promise<Ro
   registry: ({ scratch, rounds }) => registry(scratch, Math.min(rounds, 5)),
   names: ({ scratch, rounds }) => names(scratch, Math.min(rounds, 10)),
   networks,
-  network: ({ rounds }) => network(Math.min(rounds, 5)),
+  network: ({ rounds }) => network(rounds),
   build: (bench) => build({ ...bench, rounds: Math.min(bench.rounds, 5) }),
   machines: ({ engine, rounds }) => machines(engine, Math.min(rounds, 5)),
   after: afterWork,

@@ -1,7 +1,9 @@
-// One world of the case `network`, in the network namespace that it is started in: node network-worlds.ts orlop|plain|docker SECONDS. Prints figures by work.
+// One world of the case `network`, in the network namespace that it is started in: node network-worlds.ts orlop|plain|docker SECONDS. Reads works, a line each, until its
+// standard input ends, and prints the figure of each.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import { createLogger } from '#log';
 import { openNetworks, type Networks } from '#network';
 import { loadAddon } from '#sys';
@@ -151,33 +153,33 @@ async function timePublishing({ publish, unpublish }: World): Promise<number> {
   return quantile(times, 0.5);
 }
 
-async function measure(
-  world: World,
-  namespaces: readonly [TestNamespace, TestNamespace, TestNamespace],
-  seconds: string,
-): Promise<Record<string, number>> {
-  const [first, second, outside] = namespaces;
-  const figures: Record<string, number> = {
-    'container to container': await throughput(second, first, { bind: world.addresses[0] }, seconds),
-    'container to host': await throughput(first, null, { bind: world.gateway }, seconds),
-  };
-  const published = { bind: world.addresses[0], ...(world.publish === null ? {} : { at: [hostAddress, hostPort] as [string, number] }) };
-  await world.publish?.();
-  figures['outside to published port'] = await throughput(outside, first, published, seconds);
-  if (world.publish !== null) {
-    figures['127.0.0.1 to published port'] = await throughput(
-      null,
-      first,
-      { bind: world.addresses[0], at: ['127.0.0.1', hostPort] },
-      seconds,
-    );
+type Namespaces = readonly [first: TestNamespace, second: TestNamespace, outside: TestNamespace];
+type Measure = (world: World, namespaces: Namespaces, seconds: string) => Promise<number | null>;
+
+const works: Readonly<Record<string, Measure>> = {
+  'container to container': ({ addresses: [bind] }, [first, second], seconds) => throughput(second, first, { bind }, seconds),
+  'container to host': ({ gateway: bind }, [first], seconds) => throughput(first, null, { bind }, seconds),
+  'outside to published port': (world, [first, , outside], seconds) =>
+    published(world, (at) => throughput(outside, first, { bind: world.addresses[0], ...at }, seconds), hostAddress),
+  async '127.0.0.1 to published port'(world, [first], seconds) {
+    if (world.publish === null) return null;
+    return published(world, (at) => throughput(null, first, { bind: world.addresses[0], ...at }, seconds), '127.0.0.1');
+  },
+  'publish a port and take it back': async (world) => (world.publish === null ? null : timePublishing(world)),
+};
+
+/** With the port published, if the world does such a thing; without, its container is reached by its own address. */
+async function published(world: World, measure: (at: { at?: [string, number] }) => Promise<number>, host: string): Promise<number> {
+  if (world.publish === null) return measure({});
+  await world.publish();
+  try {
+    return await measure({ at: [host, hostPort] });
+  } finally {
     await world.unpublish();
-    figures['publish a port and take it back'] = await timePublishing(world);
   }
-  return figures;
 }
 
-const [which = 'orlop', seconds = '2'] = process.argv.slice(2);
+const [which = 'orlop', seconds = '1'] = process.argv.slice(2);
 await using outside = await openOutside(addon, mtu);
 await using first = await openTestNamespace(addon);
 await using second = await openTestNamespace(addon);
@@ -186,4 +188,7 @@ await using networks = await openNetworks({ addon, prefix: 'bench', state: creat
 const containers = [first, second] as const;
 const world =
   which === 'orlop' ? await openOrlop(networks, containers) : which === 'docker' ? openDocker(containers) : openPlain(containers);
-process.stdout.write(`${JSON.stringify(await measure(world, [first, second, outside], seconds))}\n`);
+for await (const work of createInterface({ input: process.stdin })) {
+  const figure = await works[work]?.(world, [first, second, outside], seconds);
+  process.stdout.write(`${JSON.stringify(figure ?? null)}\n`);
+}

@@ -30,7 +30,7 @@ export function formatRows(rows: readonly Row[]): string {
     for (const [index, { who, values }] of series.entries()) {
       const median = quantile(values, 0.5);
       const spread = values.length > 1 ? number(quantile(values, 0.95)) : '';
-      const ratio = index === 0 ? '' : `${(median / ours).toFixed(1)}x`;
+      const ratio = index === 0 ? '' : `${(median / ours).toFixed(2)}x`;
       cells.push([index === 0 ? work : '', who, number(median), spread, unit, ratio, index === 0 ? budget : '']);
     }
   }
