@@ -29,7 +29,8 @@ export interface DockerHostConfig {
   LogConfig: { Type: string; Config: Record<string, string> };
   NetworkMode: string;
   PortBindings: DockerPortMap;
-  RestartPolicy: { Name: string; MaximumRetryCount: number };
+  /** Delay and Window, in nanoseconds, are Orlop's own: `deploy.restart_policy` of Compose files. */
+  RestartPolicy: { Name: string; MaximumRetryCount: number; Delay?: number; Window?: number };
   /** Orlop's own: what is done with a container that has become unhealthy. */
   OnUnhealthy?: string;
   /** Orlop's: settings by name, and profiles. */

@@ -44,6 +44,10 @@ export interface Limits {
 export interface RestartPolicy {
   readonly name: 'no' | 'always' | 'unless-stopped' | 'on-failure';
   readonly maximumRetries?: number;
+  /** Always this long between an end and the next start; absent: longer each time. */
+  readonly delayMs?: number;
+  /** A run that lasts this long was no failed try: tries are counted anew after it. Absent: all of them count. */
+  readonly windowMs?: number;
 }
 
 export interface Ulimit {

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startEngine, whyNot, type TestEngine } from './harness.ts';
@@ -30,6 +32,24 @@ describe('restart policies and updates', { skip: whyNot() }, () => {
     await engine.must('run', '-d', '--name', 'fine', '--restart', 'on-failure', 'busybox', 'true');
     await until('fine', /^exited 0 0$/);
     assert.match(await engine.must('inspect', '-f', '{{json .HostConfig.RestartPolicy}}', 'failing'), /"on-failure","MaximumRetryCount":2/);
+  });
+
+  test('waits between tries, and tries that lasted, are as Compose files say', async () => {
+    const file = join(engine.root, 'compose.yaml');
+    writeFileSync(
+      file,
+      `services:
+  slow: {image: busybox, command: [sh, -c, "echo run; exit 3"], deploy: {restart_policy: {condition: on-failure, delay: 1s, max_attempts: 2}}}
+  lasts: {image: busybox, command: [sh, -c, "echo run; sleep 0.4; exit 3"], deploy: {restart_policy: {condition: on-failure, max_attempts: 1, window: 200ms}}}
+`,
+    );
+    await engine.must('compose', '-p', 'policies', '-f', file, 'up', '-d');
+    await until('policies-slow-1', /^exited 3 2$/);
+    const times = (await engine.must('logs', '-t', 'policies-slow-1')).split('\n').map((line) => Date.parse(line.split(' ')[0] ?? ''));
+    assert.ok((times[1] ?? 0) - (times[0] ?? 0) >= 1_000 && (times[2] ?? 0) - (times[1] ?? 0) >= 1_000, times.join());
+    // One try would have been all, had its runs not lasted.
+    await until('policies-lasts-1', /^\w+ 3 [3-9]$/);
+    await engine.must('compose', '-p', 'policies', '-f', file, 'down', '-t', '0');
   });
 
   test('always comes back until somebody stops it, and is not removed meanwhile', async () => {

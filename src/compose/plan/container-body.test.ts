@@ -50,12 +50,21 @@ describe('what a container is created from', () => {
     assert.deepEqual([HostConfig.NanoCpus, HostConfig.Memory, HostConfig.PidsLimit], [5e8, 9, 3]);
   });
 
-  test('restarts as restart says, or else as deploy.restart_policy does', () => {
-    assert.deepEqual(body({ restart: 'on-failure:3' }).HostConfig?.RestartPolicy, { Name: 'on-failure', MaximumRetryCount: 3 });
-    assert.deepEqual(body({ deploy: { restart_policy: { condition: 'any' } } }).HostConfig?.RestartPolicy, {
+  test('restarts as deploy.restart_policy says, or else as restart does', () => {
+    const policyOf = (service: ServiceConfig): unknown => body(service).HostConfig?.RestartPolicy;
+    assert.deepEqual(policyOf({ restart: 'on-failure:3' }), { Name: 'on-failure', MaximumRetryCount: 3 });
+    assert.deepEqual(policyOf({ restart: 'no', deploy: { restart_policy: { condition: 'any' } } }), {
       Name: 'always',
       MaximumRetryCount: 0,
     });
+    const whole = { condition: 'on-failure', max_attempts: 3, delay: 5e9, window: 120e9 };
+    assert.deepEqual(policyOf({ deploy: { restart_policy: whole } }), {
+      Name: 'on-failure',
+      MaximumRetryCount: 3,
+      Delay: 5e9,
+      Window: 120e9,
+    });
+    assert.throws(() => policyOf({ deploy: { restart_policy: { max_attempts: 3 } } }), { message: /services\.s\.deploy\.restart_policy\.max_attempts/ });
   });
 
   test('shares the namespaces of other services by their containers', () => {

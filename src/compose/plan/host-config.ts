@@ -20,7 +20,7 @@ export function hostConfigOf(project: Project, name: string, wish: ContainerWish
   return {
     ...given({
       NetworkMode: networkModeOf(project, service, wish),
-      RestartPolicy: wish.oneOff === true ? { Name: 'no', MaximumRetryCount: 0 } : restartPolicyOf(service),
+      RestartPolicy: wish.oneOff === true ? { Name: 'no', MaximumRetryCount: 0 } : restartPolicyOf(name, service),
       Mounts: [...mountsOf(project, service, wish), ...fileMounts(project, service)],
       VolumesFrom: service.volumes_from?.map((from) =>
         namespaceOf(from.startsWith('container:') ? from : `service:${from}`, wish).replace('container:', ''),
@@ -133,17 +133,29 @@ function namespaceOf(mode: string, { containers }: ContainerWish): string {
   return name === '' ? mode : `container:${containers[name] ?? name}${rest}`;
 }
 
-function restartPolicyOf({ restart, deploy }: ServiceConfig): DockerHostConfig['RestartPolicy'] | undefined {
-  if (restart !== undefined) {
-    const [name = '', count = '0'] = restart.split(':');
-    return { Name: name, MaximumRetryCount: Number(count) };
-  }
+const conditions: Readonly<Record<string, string>> = { none: 'no', any: 'always' };
+
+/** What `deploy` says goes first (compose-spec deploy, restart_policy). failed-precondition for tries that are counted of a policy that never gives up. */
+function restartPolicyOf(name: string, { restart, deploy }: ServiceConfig): DockerHostConfig['RestartPolicy'] | undefined {
   const policy = deploy?.restart_policy;
-  if (policy === undefined) return undefined;
-  const names: Readonly<Record<string, string>> = { none: 'no', 'on-failure': 'on-failure', any: 'always' };
+  if (policy === undefined) {
+    if (restart === undefined) return undefined;
+    const [word = '', count = '0'] = restart.split(':');
+    return { Name: word, MaximumRetryCount: Number(count) };
+  }
+  const { condition = 'any', max_attempts: tries = 0, delay = 0, window = 0 } = policy;
+  if (tries > 0 && condition !== 'on-failure')
+    throw new OrlopError(
+      'failed-precondition',
+      'COMPOSE_UNSUPPORTED',
+      `services.${name}.deploy.restart_policy.max_attempts goes with condition on-failure only, not ${condition}`,
+      { hint: 'write condition: on-failure, or leave max_attempts out' },
+    );
   return {
-    Name: names[policy.condition ?? 'any'] ?? policy.condition ?? '',
-    MaximumRetryCount: policy.condition === 'on-failure' ? (policy.max_attempts ?? 0) : 0,
+    Name: conditions[condition] ?? condition,
+    MaximumRetryCount: tries,
+    ...(delay === 0 ? {} : { Delay: delay }),
+    ...(window === 0 ? {} : { Window: window }),
   };
 }
 

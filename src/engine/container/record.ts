@@ -38,6 +38,8 @@ export interface ContainerState {
   readonly finishedAtNs: bigint;
   /** How often its policy has started it again since somebody did. */
   readonly restartCount: number;
+  /** How many of these were since a run that lasted its policy's window. */
+  readonly shortRuns?: number;
   /** Somebody ended it: its policy leaves it alone. */
   readonly stopped?: boolean;
   /** Its end is half of a restart: whatever its policy, the engine starts it again, and if that engine dies the next one does. */

@@ -28,7 +28,20 @@ export function startsAgain(policy: RestartPolicy | undefined, ending: Ending, o
   }
 }
 
-/** How long to wait, ms: twice as long each time, up to a minute. `lastMs` is the wait before this run; 0: there was none. Pure. */
-export function nextDelayMs(lastMs: number, ranMs: number): number {
+/** How many of the starts count as tries: all, or where the policy has a window, those since a run that lasted it (compose-spec deploy, restart_policy). Pure. */
+export function countTries(
+  policy: RestartPolicy | undefined,
+  { restarts, shortRuns, ranMs }: { readonly restarts: number; readonly shortRuns: number; readonly ranMs: number },
+): number {
+  if (policy?.windowMs === undefined) return restarts;
+  return ranMs >= policy.windowMs ? 0 : shortRuns;
+}
+
+/**
+ * How long to wait, ms: as the policy says, or else twice as long each time, up to a minute. `lastMs` is the wait before this run; 0: there was
+ * none. Pure.
+ */
+export function nextDelayMs(policy: RestartPolicy | undefined, lastMs: number, ranMs: number): number {
+  if (policy?.delayMs !== undefined) return policy.delayMs;
   return lastMs === 0 || ranMs > settledMs ? firstDelayMs : Math.min(lastMs * 2, longestDelayMs);
 }

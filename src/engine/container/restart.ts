@@ -1,20 +1,27 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { saveState, type EngineContext } from '../context.ts';
-import { nextDelayMs, startsAgain } from './restart-policy.ts';
+import { nowNs, saveState, type EngineContext } from '../context.ts';
+import { countTries, nextDelayMs, startsAgain } from './restart-policy.ts';
 import { planNamespaces } from '../spec/namespaces.ts';
 import type { ContainerRecord } from './record.ts';
 import type { LiveContainer } from './table.ts';
 
 /** Whether a process that ends now, with this code, is to be started again. */
 export function willStartAgain(container: LiveContainer, exitCode: number): boolean {
-  const { request, state } = container.record;
-  return startsAgain(request.restartPolicy, { exitCode, restarts: state.restartCount, stopped: container.stopping });
+  const { record } = container;
+  return startsAgain(record.request.restartPolicy, { exitCode, restarts: triesOf(record, nowNs()), stopped: container.stopping });
+}
+
+/** How many starts by its policy count when a run ends at this time. Pure. */
+export function triesOf({ request, state }: Pick<ContainerRecord, 'request' | 'state'>, finishedAtNs: bigint): number {
+  const ranMs = Number((finishedAtNs - state.startedAtNs) / 1_000_000n);
+  return countTries(request.restartPolicy, { restarts: state.restartCount, shortRuns: state.shortRuns ?? 0, ranMs });
 }
 
 /** Starts a container that is `restarting` after its wait, unless somebody stops, removes or starts it before. */
 export function startLater(context: EngineContext, container: LiveContainer): void {
-  const { startedAtNs, finishedAtNs } = container.record.state;
-  container.restartDelayMs = nextDelayMs(container.restartDelayMs, Number((finishedAtNs - startedAtNs) / 1_000_000n));
+  const { request, state } = container.record;
+  const ranMs = Number((state.finishedAtNs - state.startedAtNs) / 1_000_000n);
+  container.restartDelayMs = nextDelayMs(request.restartPolicy, container.restartDelayMs, ranMs);
   container.restartTimer = setTimeout(() => startNow(context, container), container.restartDelayMs).unref();
 }
 
@@ -59,13 +66,13 @@ export async function resumeRestarts(context: EngineContext, signal: AbortSignal
 
 /** Whether a container that does not run is to be started by an engine that comes up. Pure. */
 export function isDue({ request, state }: Pick<ContainerRecord, 'request' | 'state'>): boolean {
-  const { status, exitCode, restartCount: restarts, stopped = false, startedAtNs, comesBack } = state;
+  const { status, exitCode, stopped = false, startedAtNs, finishedAtNs, comesBack } = state;
   if (status !== 'created' && status !== 'exited' && status !== 'restarting') return false;
   const autostart = request.settings?.['boot.autostart'];
   if (autostart !== undefined) return autostart === 'true';
   if (status === 'exited' && comesBack === true) return true;
   if (status !== 'restarting' && startedAtNs === 0n) return false;
-  return startsAgain(request.restartPolicy, { exitCode, restarts, stopped }, 'engine start');
+  return startsAgain(request.restartPolicy, { exitCode, restarts: triesOf({ request, state }, finishedAtNs), stopped }, 'engine start');
 }
 
 export interface StartLevel<Item> {

@@ -45,6 +45,7 @@ import { followExit } from './exit.ts';
 import { openSurroundings } from './joining.ts';
 import { chainOf, type ContainerRecord, type ContainerState } from './record.ts';
 import { removeWhole } from './remove.ts';
+import { triesOf } from './restart.ts';
 import { mountRoot, openUsers } from './root-mount.ts';
 import { openSharedMemory } from './shared-memory.ts';
 import type { LiveContainer } from './table.ts';
@@ -201,6 +202,7 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
 
 function settleStart(context: EngineContext, container: LiveContainer, started: Started, startedAtNs: bigint): void {
   const { record } = container;
+  const again = record.state.status === 'restarting';
   const state: Partial<ContainerState> = {
     status: 'running',
     pid: started.pid,
@@ -208,7 +210,8 @@ function settleStart(context: EngineContext, container: LiveContainer, started: 
     outOfMemory: false,
     startedAtNs,
     finishedAtNs: 0n,
-    restartCount: record.state.status === 'restarting' ? record.state.restartCount + 1 : 0,
+    restartCount: again ? record.state.restartCount + 1 : 0,
+    ...(record.request.restartPolicy?.windowMs === undefined ? {} : { shortRuns: again ? triesOf(record, record.state.finishedAtNs) + 1 : 0 }),
     stopped: false,
     comesBack: false,
   };

@@ -17,7 +17,20 @@ export function decodeRestartPolicy(host: JsonReader): RestartPolicy | undefined
   if (name === undefined || name === 'no') return undefined;
   if (host.flag('AutoRemove'))
     throw new OrlopError('invalid-argument', 'DOCKER_BAD_RESTART', "can't create 'AutoRemove' container with restart policy");
-  return { name, ...(maximumRetries === 0 ? {} : { maximumRetries }) };
+  const spans = { delayMs: spanMs(policy, 'Delay'), windowMs: spanMs(policy, 'Window') };
+  return {
+    name,
+    ...(maximumRetries === 0 ? {} : { maximumRetries }),
+    ...(spans.delayMs === 0 ? {} : { delayMs: spans.delayMs }),
+    ...(spans.windowMs === 0 ? {} : { windowMs: spans.windowMs }),
+  };
+}
+
+/** Orlop's own fields, in nanoseconds; 0: not given. */
+function spanMs(policy: JsonReader, field: 'Delay' | 'Window'): number {
+  const asked = policy.integer(field);
+  if (asked < 0) throw invalid(`${field} cannot be negative`);
+  return asked / 1e6;
 }
 
 function invalid(message: string): OrlopError {

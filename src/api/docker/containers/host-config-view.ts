@@ -1,4 +1,4 @@
-import type { ContainerView, DeviceRate, DockerHostConfig, Limits } from '#wire';
+import type { ContainerView, DeviceRate, DockerHostConfig, Limits, RestartPolicy } from '#wire';
 import { mountConfigOf } from './mount-view.ts';
 import { portBindingsOf } from './network-settings.ts';
 
@@ -11,7 +11,7 @@ export function hostConfigOf({ request, networkMode, hidden, links }: ContainerV
     LogConfig: { Type: request.logging?.driver ?? 'json-file', Config: { ...request.logging?.options } },
     NetworkMode: networkMode,
     PortBindings: portBindingsOf(request.ports ?? []),
-    RestartPolicy: { Name: request.restartPolicy?.name ?? 'no', MaximumRetryCount: request.restartPolicy?.maximumRetries ?? 0 },
+    RestartPolicy: restartPolicyOf(request.restartPolicy ?? { name: 'no' }),
     ...(request.settings === undefined ? {} : { Settings: request.settings }),
     ...(request.profiles === undefined || isDefault(request.profiles) ? {} : { Profiles: request.profiles }),
     ...(request.onUnhealthy === undefined ? {} : { OnUnhealthy: request.onUnhealthy }),
@@ -131,4 +131,13 @@ function listOf(items: readonly string[] | undefined): string[] | null {
 /** As for a container that asked for none. */
 function isDefault(profiles: readonly string[]): boolean {
   return profiles.length === 1 && profiles[0] === 'default';
+}
+
+function restartPolicyOf({ name, maximumRetries = 0, delayMs, windowMs }: RestartPolicy): DockerHostConfig['RestartPolicy'] {
+  return {
+    Name: name,
+    MaximumRetryCount: maximumRetries,
+    ...(delayMs === undefined ? {} : { Delay: delayMs * 1e6 }),
+    ...(windowMs === undefined ? {} : { Window: windowMs * 1e6 }),
+  };
 }
