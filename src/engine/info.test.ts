@@ -19,7 +19,7 @@ function infoWith(
   // Nothing but what the report is about.
   const context = {
     table,
-    store: { metadata: { images: { list: () => [{}, {}] } }, snapshots: { driver } },
+    store: { metadata: { images: { list: () => ['one', 'one', 'other'].map((manifest) => ({ manifest })) } }, snapshots: { driver } },
     cgroups: { mode },
     dataRoot,
     execRoot: '/run/orlop',
@@ -33,11 +33,11 @@ function infoWith(
 }
 
 test('containers are counted by state, each once', () => {
-  const { containers } = infoWith(['created', 'running', 'running', 'paused', 'exited', 'dead', 'removing']);
-  assert.deepEqual(containers, { running: 2, paused: 1, stopped: 4 });
+  const { containers } = infoWith(['created', 'running', 'running', 'paused', 'restarting', 'exited', 'dead', 'removing']);
+  assert.deepEqual(containers, { running: 2, paused: 1, stopped: 5 });
 });
 
-test('names the host, the engine and what it lacks', () => {
+test('names the host, the engine and what it lacks, and counts an image with two names once', () => {
   const info = infoWith([]);
   assert.deepEqual([info.kernel, info.hostname, info.version, info.buildId], [release(), hostname(), '1.2.3', 'abc']);
   assert.deepEqual([info.dataRoot, info.execRoot, info.images, info.warnings], ['/var/lib/orlop', '/run/orlop', 2, ['no nft']]);

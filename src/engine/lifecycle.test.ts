@@ -222,10 +222,11 @@ describe('the life of a container', { skip: whyNoEngine(), timeout: 120_000 }, (
 
   describe('killing', () => {
     for (const signal of ['KILL', 'SIGKILL', '9']) {
-      test(`with ${signal} ends it at once`, async () => {
+      test(`with ${signal} ends it at once, and is over when it has ended`, async () => {
         const id = await runPatiently('doomed', stubborn);
         await host.engine.containers.kill(id, signal);
-        assert.equal(await host.exitCode(id), 137);
+        const { status, exitCode } = host.engine.containers.inspect(id);
+        assert.deepEqual([status, exitCode], ['exited', 137]);
         await host.engine.containers.remove(id, {});
       });
     }

@@ -97,6 +97,14 @@ describe('moving images and containers', { skip: whyNoEngine() }, () => {
     );
   });
 
+  test('a container that ends while it is committed is committed all the same', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const id = await bench.run(['sh', '-c', ':']);
+      await bench.engine.archives.commit(id, { name: 'brief:1' });
+      await bench.engine.containers.remove(id, { force: true });
+    }
+  });
+
   test('a bad change is refused before anything is made, and the container goes on', async () => {
     const id = await bench.run(['sh', '-c', 'echo ready; exec sleep 1000']);
     await bench.firstOutput(id);

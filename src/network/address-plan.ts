@@ -16,6 +16,8 @@ export interface AddressFacts {
 
 export interface AddressPlan {
   readonly pools: readonly AddressPool[];
+  /** Those of a family that is not enabled. */
+  readonly unused: readonly AddressPool[];
   readonly warnings: readonly string[];
 }
 
@@ -35,8 +37,10 @@ export function planPools(
   const wanted = checkPools(request.pools ?? []);
   const isOn = (family: 4 | 6): boolean => (family === 4 ? request.ipv4 !== false : request.ipv6 === true);
   const pools: AddressPool[] = [];
+  const unused: AddressPool[] = [];
   for (const [pool, subnet] of wanted) {
     if (!isOn(subnet.family)) {
+      unused.push(pool);
       warnings.push(`subnet ${pool.subnet} is left out: IPv${subnet.family} is not enabled for network ${request.name}`);
       continue;
     }
@@ -49,7 +53,7 @@ export function planPools(
     const subnet = chooseSubnet([...facts.host, ...facts.networks], family === 4 ? undefined : localPool(facts.local));
     pools.push(withGateway({ subnet: formatSubnet(subnet) }, subnet, hasGateway));
   }
-  return { pools: pools.toSorted((a, b) => Number(a.subnet.includes(':')) - Number(b.subnet.includes(':'))), warnings };
+  return { pools: pools.toSorted((a, b) => Number(a.subnet.includes(':')) - Number(b.subnet.includes(':'))), unused, warnings };
 }
 
 function checkFree(subnet: Subnet, others: readonly Subnet[]): void {

@@ -7,7 +7,7 @@ import { planEndpoint } from './endpoints.ts';
 import { bridgeLink, buriedGroup, buriedLink, checkPrefix, isHostLink, networkId, newHostLink } from './naming.ts';
 import { builtInNetworks } from './records.ts';
 import type { Endpoint, EndpointWishes, NetworkRecord } from './types.ts';
-import { checkSameWishes, parseWishes } from './wishes.ts';
+import { checkSameWishes, parseWishes, wishesIn } from './wishes.ts';
 
 const [bridge, , none] = builtInNetworks('orl') as [NetworkRecord, NetworkRecord, NetworkRecord];
 const network: NetworkRecord = { ...bridge, pools: [{ subnet: '10.5.0.0/24', gateway: '10.5.0.1' }] };
@@ -45,6 +45,17 @@ test('another network has its own addresses', () => {
   const first = plan('c');
   const second = plan('c', {}, [first], { ...network, id: 'other', name: 'other' });
   assert.equal(second.address, first.address);
+});
+
+test('an address in a subnet of a family that is not enabled is a wish that gets nothing', () => {
+  const half: NetworkRecord = { ...network, unusedPools: [{ subnet: 'fd05::/64' }] };
+  const endpoint = plan('c', { address6: 'fd05::5' }, [], half);
+  assert.deepEqual([endpoint.address, endpoint.address6, endpoint.wishes], ['10.5.0.2', undefined, { address6: 'fd05::5' }]);
+  checkSameWishes(endpoint, wishesIn(half, parseWishes({ address6: 'fd05::5' })));
+  assert.throws(
+    () => plan('c', { address6: 'fd06::5' }, [], half),
+    (error) => isOrlopError(error, 'invalid-argument'),
+  );
 });
 
 test('asking again with the same wishes or none is the same, with others a conflict', () => {

@@ -6,7 +6,7 @@ import { formatMac, macOf } from './ipam.ts';
 import { newEndpointId, newHostLink } from './naming.ts';
 import type { Occupancy } from './occupancy.ts';
 import type { AddressPool, Endpoint, EndpointWishes, NetworkRecord } from './types.ts';
-import { parseWishes, type ParsedWishes } from './wishes.ts';
+import { parseWishes, wishesIn, type ParsedWishes } from './wishes.ts';
 
 /** Of what a new endpoint is made. */
 export interface EndpointPlan {
@@ -23,7 +23,7 @@ export interface EndpointPlan {
 export function planEndpoint(plan: EndpointPlan): Endpoint {
   const { containerId, network, wanted } = plan;
   const { names = [], ...asked } = wanted;
-  const wishes = parseWishes(asked);
+  const wishes = wishesIn(network, parseWishes(asked));
   const place = {
     id: newEndpointId(),
     containerId,

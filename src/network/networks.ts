@@ -18,7 +18,7 @@ import { createRegistry, type Registry } from './registry.ts';
 import { shape } from './shaping.ts';
 import { createSweeper } from './sweeper.ts';
 import type { Endpoint, EndpointWishes, NetworkRecord, Networks, NetworksOptions } from './types.ts';
-import { checkSameWishes, parseWishes } from './wishes.ts';
+import { checkSameWishes, parseWishes, wishesIn } from './wishes.ts';
 
 /** What the functions of this file share: the records of one engine, and the ways to the kernel. */
 interface Context extends NetworksOptions, AttachmentTools {
@@ -86,7 +86,7 @@ async function reserve(
     // From here to the table's entry nothing waits, so that no address is given twice.
     const existing = endpoints.get(containerId, network.name);
     if (existing !== undefined) {
-      checkSameWishes(existing, wishes);
+      checkSameWishes(existing, wishesIn(network, wishes));
       return existing;
     }
     // Somebody may have removed it while its devices were made: then it is looked for again, and not found.

@@ -144,7 +144,7 @@ async function create(context: Context, request: NetworkRequest): ReturnType<Reg
   if (found === null) undo.defer(() => removeDevices(context, draft));
   const local = request.ipv6 === true ? await engineSubnet(context) : localSubnet(new Uint8Array(5));
   const plan = await claimPools(context, { request: { ...request, name: draft.name }, draft, taken: otherSubnets(context), local });
-  const network = { ...draft, pools: plan.pools };
+  const network = { ...draft, pools: plan.pools, ...(plan.unused.length === 0 ? {} : { unusedPools: plan.unused }) };
   for (const [name, index] of draft.driver === 'bridge' ? [] : plan.ready.indexes) {
     probeChild(socket, network, index, newBridgeLink(prefix, new Set([name])));
   }

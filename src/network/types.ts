@@ -40,6 +40,8 @@ export interface NetworkRecord {
   readonly ipv6: boolean;
   /** Chosen at creation; of the default bridge when the first endpoint needs it. Then they never change. */
   readonly pools: readonly AddressPool[];
+  /** Subnets that were asked for of a family that is not enabled: shown, and addresses in them may be wished for, but nobody gets one. */
+  readonly unusedPools?: readonly AddressPool[];
   /** Devices of the host: the bridge, then further bridges of the same network; or the parent that macvlan and ipvlan hang on. */
   readonly links: readonly string[];
   /** Of the containers' links; absent: that of the host's way out. */

@@ -1,8 +1,8 @@
 import { OrlopError } from '#errors';
-import { formatAddress, parseAddress, type Address } from './addresses.ts';
+import { contains, formatAddress, parseAddress, parseCidr, type Address } from './addresses.ts';
 import { isLinkName } from './driver-options.ts';
 import { formatMac, isUnicastMac, parseMac } from './ipam.ts';
-import type { Endpoint, EndpointWishes } from './types.ts';
+import type { Endpoint, EndpointWishes, NetworkRecord } from './types.ts';
 
 /** A setting of the kernel for one link: `net.ipv4.conf.IFNAME.log_martians`, with the link's name for IFNAME. */
 export interface LinkSetting {
@@ -38,6 +38,23 @@ export function parseWishes(wanted: EndpointWishes): ParsedWishes {
     mac: macOf(wanted.mac),
     link: linkOf(wanted.link ?? options[`${optionSpace}ifname`]),
     settings: settingsOf(options[`${optionSpace}sysctls`]),
+  };
+}
+
+/**
+ * Without an address of a family that the network has subnets of but does not use: Docker's engine takes such a wish and shows it, and gives no address. Pure.
+ */
+export function wishesIn({ ipv4, ipv6, unusedPools = [] }: NetworkRecord, wishes: ParsedWishes): ParsedWishes {
+  const isVain = (address: Address | undefined): boolean =>
+    address !== undefined &&
+    unusedPools.some(({ subnet }) => {
+      const parsed = parseCidr(subnet)?.subnet;
+      return parsed !== undefined && contains(parsed, address);
+    });
+  return {
+    ...wishes,
+    ...(!ipv4 && isVain(wishes.address) ? { address: undefined } : {}),
+    ...(!ipv6 && isVain(wishes.address6) ? { address6: undefined } : {}),
   };
 }
 

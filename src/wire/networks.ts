@@ -104,6 +104,8 @@ export interface NetworkView {
   readonly ipv4: boolean;
   readonly ipv6: boolean;
   readonly pools: readonly AddressPool[];
+  /** Of a family that is not enabled. */
+  readonly unusedPools?: readonly AddressPool[];
   /** The bridge device first. */
   readonly links: readonly string[];
   readonly members: readonly NetworkMember[];

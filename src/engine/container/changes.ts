@@ -1,3 +1,4 @@
+import { isOrlopError } from '#errors';
 import type { ContainerConfig } from '#oci';
 import { type Change, fromByteText, type PackOptions } from '#store';
 import { S_IFDIR, S_IFMT, S_IFREG } from '#sys';
@@ -46,6 +47,17 @@ export async function* exportContainer(context: EngineContext, ref: string): Asy
   publishContainerEvent(context, container, 'export');
 }
 
+/** Whether it was done. A container that is to be paused, or to go on, may have ended or have been paused by somebody else meanwhile: then there is nothing to do. */
+async function unlessItEnded(change: Promise<void>): Promise<boolean> {
+  try {
+    await change;
+    return true;
+  } catch (error) {
+    if (isOrlopError(error, 'conflict')) return false;
+    throw error;
+  }
+}
+
 /** The container's changes become a layer, and with its image a new one. A running container is paused meanwhile, unless that is not wanted. */
 export async function commitContainer(context: EngineContext, ref: string, request: CommitRequest): Promise<string> {
   const container = context.table.find(ref);
@@ -54,8 +66,8 @@ export async function commitContainer(context: EngineContext, ref: string, reque
   await using undo = new AsyncDisposableStack();
   const isRunning = record.state.status === 'running';
   if (isRunning && request.pause !== false) {
-    await pauseContainer(context, id, { forWork: true });
-    undo.defer(() => unpauseContainer(context, id));
+    const paused = await unlessItEnded(pauseContainer(context, id, { forWork: true }));
+    if (paused) undo.defer(async () => void (await unlessItEnded(unpauseContainer(context, id))));
   }
   const live = isActive(record.state.status) && request.pause === false;
   const { comment, author, name, changes, signal } = request;

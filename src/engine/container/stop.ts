@@ -10,6 +10,8 @@ import type { LiveContainer } from './table.ts';
 
 const defaultStopTimeoutS = { app: 10, system: 60 } as const;
 const sigkill = 9;
+/** As long as Docker's engine waits for the end of what it has killed. */
+const killPatienceMs = 10_000;
 
 /** Asks the process to end; kills it when it has not within the timeout. `comesBack`: it is started next. false: it was not running. */
 export async function stopContainer(
@@ -52,21 +54,26 @@ function giveUpRestartInTurn(context: EngineContext, container: LiveContainer): 
   return context.queues.run(container.record.id, async () => giveUpRestart(context, container));
 }
 
-/** Sends a signal to the first process; KILL ends everything in the container. */
+/**
+ * Sends a signal to the first process; KILL ends everything in the container and is over when that is seen, as Docker's clients expect who look at the container or remove it next.
+ * Fails with `unavailable` when the end does not come within 10 s.
+ */
 export async function killContainer(context: EngineContext, ref: string, signalText: string): Promise<void> {
   const container = context.table.find(ref);
   const signal = parseSignal(signalText);
   requireRunning(container, ref);
   // Who asks a process to end does not want it back.
   if (signal === sigkill || signal === parseSignal(endingSignal(container.record.process))) willEnd(context, container, false);
-  if (signal === sigkill) {
-    const frozen = container.record.state.status === 'paused';
-    sendSignal(context, container, signal);
-    if (frozen) await cgroupOf(context, container).thaw();
-  } else {
-    sendSignal(context, container, signal);
-  }
+  const frozen = container.record.state.status === 'paused';
+  const ended = signal === sigkill ? nextExit(container) : null;
+  sendSignal(context, container, signal);
   publishContainerEvent(context, container, 'kill', { signal: String(signal) });
+  if (ended === null) return;
+  if (frozen) await cgroupOf(context, container).thaw();
+  if (await endsWithin(ended, killPatienceMs)) return;
+  throw new OrlopError('unavailable', 'ENGINE_KILL_UNSEEN', `tried to kill container, but did not receive an exit event`, {
+    hint: 'a process of it waits for a disk or a device; it ends when that answers',
+  });
 }
 
 /** Kills and waits until the end is settled. */

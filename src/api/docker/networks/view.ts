@@ -13,7 +13,7 @@ export function networkOf(view: NetworkView, { containers }: { readonly containe
     EnableIPv4: view.ipv4,
     EnableIPv6: view.ipv6,
     // Options of an address manager are refused, so there are none; clients compare that with what they asked for.
-    IPAM: { Driver: 'default', Options: null, Config: view.pools.map(poolOf) },
+    IPAM: { Driver: 'default', Options: null, Config: [...view.pools, ...(view.unusedPools ?? [])].map(poolOf) },
     Internal: view.internal,
     Attachable: view.attachable,
     Ingress: false,
