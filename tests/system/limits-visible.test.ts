@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -83,6 +84,53 @@ describe('a container that is shown its limits', { skip: whyNot() || whyNoLxcfs 
     );
   });
 
+  test('holds up neither the engine nor itself when lxcfs does not answer, and sees them again', async () => {
+    const before = lxcfsPid();
+    process.kill(before, 'SIGSTOP');
+    const reading = engine.orlop('exec', 'box', 'cat', '/proc/meminfo');
+    const startedAt = Date.now();
+    await engine.must('launch', 'busybox', 'other');
+    await engine.must('run', '--rm', 'busybox', 'true');
+    await engine.must('ps');
+    await engine.must('stop', '-t', '1', 'other');
+    assert.ok(Date.now() - startedAt < 15_000, `${Date.now() - startedAt} ms`);
+    await reading;
+    await eventually(
+      () => memoryOf('box'),
+      (bytes) => bytes === 192 * mebibyte && lxcfsPid() !== before,
+    );
+    assert.equal(isAlive(before), false);
+    await engine.must('rm', 'other');
+  });
+
+  test('is ended, and its files looked at, while lxcfs does not answer', async () => {
+    await engine.must('launch', 'busybox', 'other');
+    const stopped = async (work: () => Promise<unknown>): Promise<void> => {
+      const before = lxcfsPid();
+      process.kill(before, 'SIGSTOP');
+      await work();
+      await eventually(
+        () => memoryOf('box'),
+        (bytes) => bytes === 192 * mebibyte && lxcfsPid() !== before,
+      );
+    };
+    await stopped(async () => {
+      const copying = engine.orlop('cp', 'other:/proc/meminfo', '-');
+      await engine.must('ps');
+      await copying;
+    });
+    // Who waits for an answer is not even killed.
+    await stopped(() => Promise.all([engine.orlop('exec', 'other', 'cat', '/proc/meminfo'), engine.must('rm', '-f', 'other')]));
+  });
+
+  test('takes the place of one that does not answer when an engine begins', async () => {
+    const before = lxcfsPid();
+    await engine.kill();
+    process.kill(before, 'SIGSTOP');
+    await engine.start();
+    assert.deepEqual([lxcfsPid() === before, isAlive(before), await memoryOf('box')], [false, false, 192 * mebibyte]);
+  });
+
   test('keeps its view over the death of the engine, and gets it back if lxcfs died meanwhile', async () => {
     const before = lxcfsPid();
     await engine.kill();
@@ -105,5 +153,20 @@ describe('a container that is shown its limits', { skip: whyNot() || whyNoLxcfs 
     assert.equal(isAlive(last), false);
     assert.equal(existsSync(join(engine.root, 'exec/lxcfs')), false);
     await engine.start();
+  });
+
+  test('sees the figures of the host when no other lxcfs can be started', async () => {
+    const programs = mkdtempSync(join(tmpdir(), 'orlop-programs-'));
+    const program = join(programs, 'lxcfs');
+    symlinkSync('/usr/bin/lxcfs', program);
+    await using other = await startEngine([], undefined, { PATH: `${programs}:${process.env['PATH'] ?? ''}` });
+    await other.must('launch', 'busybox', 'box', '--set', 'limits.memory=64MiB');
+    const total = (): Promise<string> => other.orlop('exec', 'box', 'grep', 'MemTotal', '/proc/meminfo').then(({ stdout }) => stdout);
+    assert.match(await total(), /\b65536 kB/);
+    rmSync(programs, { recursive: true });
+    process.kill(Number(readFileSync(join(other.root, 'exec/lxcfs/pid'), 'utf8')), 'SIGKILL');
+    await eventually(total, (answer) => answer.includes(`${hostMemory / 1024} kB`));
+    await other.must('run', '--rm', 'busybox', 'true');
+    await other.must('launch', 'busybox', 'later');
   });
 });

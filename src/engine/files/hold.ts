@@ -17,6 +17,7 @@ export async function holdRoot(context: EngineContext, container: LiveContainer,
   if (!runs()) undo.defer(await takeTurn(context, container));
   // A start may have had its turn before ours.
   const runsNow = runs();
+  if (runsNow) await context.lxcfs.settle();
   const root = undo.use(await openContainerRoot(context, container));
   if (!runsNow) await attachMounts(context, container.record, { root: root.descriptor, path }, undo);
   const parts = undo.move();

@@ -1,18 +1,11 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { SpecMount } from '#oci';
 import type { ContainerRecord } from '../container/record.ts';
 
 /** What lxcfs(1) answers for each container on its own: files of the kernel's that tell of the whole host otherwise. Of processors the list of those that are there is all that differs. */
-const reports = [
+export const reports = [
   ...['cpuinfo', 'diskstats', 'loadavg', 'meminfo', 'slabinfo', 'stat', 'swaps', 'uptime'].map((name) => `/proc/${name}`),
   '/sys/devices/system/cpu/online',
 ];
-
-/** Those of them that the kernel has, and lxcfs at `directory` as well. */
-export function presentReports(directory: string): string[] {
-  return reports.filter((report) => existsSync(report) && existsSync(join(directory, report)));
-}
 
 /** Whether a container is to see its limits in them: `if-possible` leaves it with the host's where there is no lxcfs. Pure. */
 export function wantsReports({ kind, request }: Pick<ContainerRecord, 'kind' | 'request'>): 'yes' | 'no' | 'if-possible' {

@@ -1,9 +1,7 @@
-import { join } from 'node:path';
 import { OrlopError } from '#errors';
 import { changeMounts } from '#runtime';
 import {
   AT_EMPTY_PATH,
-  AT_FDCWD,
   MOUNT_ATTR_NODEV,
   MOUNT_ATTR_NOEXEC,
   MOUNT_ATTR_NOSUID,
@@ -15,7 +13,7 @@ import { isActive, type ContainerRecord } from '../container/record.ts';
 import { runningPlace } from '../container/running-place.ts';
 import type { LiveContainer } from '../container/table.ts';
 import type { EngineContext } from '../context.ts';
-import { presentReports, staleReports, wantsReports } from './reports.ts';
+import { staleReports, wantsReports } from './reports.ts';
 
 type Borrow = (descriptor: number) => number;
 
@@ -35,8 +33,8 @@ export async function openReports(
       hint: `install the package lxcfs and restart the engine, or: orlop set ${record.name} limits.visible=false`,
     });
   try {
-    const { directory } = await context.lxcfs.open();
-    return openAll(context, ownUsers, { places: presentReports(directory), directory, borrow });
+    const { places } = await context.lxcfs.open();
+    return openAll(context, ownUsers, { places, borrow });
   } catch (error) {
     if (wants === 'yes') throw error;
     context.logger.warn('a machine starts without a view of its limits', { container: record.name, error });
@@ -44,20 +42,23 @@ export async function openReports(
   }
 }
 
-/** Nobody may write to what lxcfs passes on to the host's kernel, with all rights in the container either: the mounts are locked as they are (mount_namespaces(7)). */
+/**
+ * Nobody may write to what lxcfs passes on to the host's kernel, with all rights in the container either: the mounts are locked as they are (mount_namespaces(7)). Nothing here asks lxcfs,
+ * which might not answer.
+ */
 function openAll(
   { addon }: EngineContext,
   ownUsers: boolean,
-  { places, directory, borrow }: { readonly places: readonly string[]; readonly directory: string; readonly borrow: Borrow },
+  { places, borrow }: { readonly places: ReadonlyMap<string, number>; readonly borrow: Borrow },
 ): Map<string, number> {
   const attributes = BigInt(MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-  const opened = places.map((place) => {
-    const mount = borrow(addon.openTree(AT_FDCWD, join(directory, place), OPEN_TREE_CLONE));
+  const opened = [...places.values()].map((place) => {
+    const mount = borrow(addon.openTree(place, '', AT_EMPTY_PATH | OPEN_TREE_CLONE));
     addon.mountSetattr(mount, '', AT_EMPTY_PATH, attributes, 0n, 0n, -1);
     return mount;
   });
   const locked = ownUsers ? addon.lockMounts(opened).map(borrow) : opened;
-  return new Map(places.map((place, index) => [place, locked[index] ?? -1]));
+  return new Map([...places.keys()].map((place, index) => [place, locked[index] ?? -1]));
 }
 
 /** Gives running containers the reports of the lxcfs that runs in place of those of one that is gone. What fails is logged. */
@@ -76,18 +77,23 @@ async function renewOne(context: EngineContext, container: LiveContainer): Promi
   if (!isActive(record.state.status) || record.state.pid <= 0) return;
   const mounts = readMountinfo(record.state.pid);
   if (staleReports(mounts, context.lxcfs.server?.device ?? null).length === 0) return;
-  const { directory, device } = await context.lxcfs.open();
-  const detach = staleReports(mounts, device);
+  const place = runningPlace(context, record);
+  const server = await context.lxcfs.open().catch(async (error: unknown) => {
+    // The host's figures are better than errors.
+    await changeMounts({ ...place, detach: staleReports(mounts, null), attach: [] });
+    throw error;
+  });
+  const detach = staleReports(mounts, server.device);
   using opened = new DisposableStack();
   const borrow: Borrow = (descriptor) => {
     opened.defer(() => context.addon.close(descriptor));
     return descriptor;
   };
-  const places = presentReports(directory).filter((report) => detach.includes(report));
-  const attach = [...openAll(context, record.run?.idRange != null, { places, directory, borrow })].map(
+  const places = new Map([...server.places].filter(([report]) => detach.includes(report)));
+  const attach = [...openAll(context, record.run?.idRange != null, { places, borrow })].map(
     ([target, mount]) => ({ mount, target, make: 'file' }) as const,
   );
-  await changeMounts({ ...runningPlace(context, record), detach, attach });
+  await changeMounts({ ...place, detach, attach });
 }
 
 /** Whether a running container shows what lxcfs reports. */
