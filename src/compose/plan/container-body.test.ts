@@ -64,7 +64,9 @@ describe('what a container is created from', () => {
       Delay: 5e9,
       Window: 120e9,
     });
-    assert.throws(() => policyOf({ deploy: { restart_policy: { max_attempts: 3 } } }), { message: /services\.s\.deploy\.restart_policy\.max_attempts/ });
+    assert.throws(() => policyOf({ deploy: { restart_policy: { max_attempts: 3 } } }), {
+      message: /services\.s\.deploy\.restart_policy\.max_attempts/,
+    });
   });
 
   test('shares the namespaces of other services by their containers', () => {

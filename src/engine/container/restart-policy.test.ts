@@ -42,7 +42,10 @@ test('the waits double up to a minute, and begin anew after a run that lasted', 
 });
 
 test('a policy that says how long to wait is heeded each time', () =>
-  assert.deepEqual([nextDelayMs({ name: 'always', delayMs: 5_000 }, 0, 50), nextDelayMs({ name: 'always', delayMs: 5_000 }, 5_000, 50)], [5_000, 5_000]));
+  assert.deepEqual(
+    [nextDelayMs({ name: 'always', delayMs: 5_000 }, 0, 50), nextDelayMs({ name: 'always', delayMs: 5_000 }, 5_000, 50)],
+    [5_000, 5_000],
+  ));
 
 test('tries are counted anew after a run that lasted the window', () => {
   const ended = { restarts: 7, shortRuns: 2 };

@@ -211,7 +211,9 @@ function settleStart(context: EngineContext, container: LiveContainer, started: 
     startedAtNs,
     finishedAtNs: 0n,
     restartCount: again ? record.state.restartCount + 1 : 0,
-    ...(record.request.restartPolicy?.windowMs === undefined ? {} : { shortRuns: again ? triesOf(record, record.state.finishedAtNs) + 1 : 0 }),
+    ...(record.request.restartPolicy?.windowMs === undefined
+      ? {}
+      : { shortRuns: again ? triesOf(record, record.state.finishedAtNs) + 1 : 0 }),
     stopped: false,
     comesBack: false,
   };
