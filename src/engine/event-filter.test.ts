@@ -6,6 +6,7 @@ import type { EngineEvent } from './model.ts';
 const events: readonly EngineEvent[] = [
   { type: 'container', action: 'start', id: 'c0ffee', attributes: { name: 'web', image: 'busybox', tier: 'front' } },
   { type: 'network', action: 'connect', id: 'beef', attributes: { name: 'mine', container: 'c0ffee' } },
+  { type: 'container', action: 'health_status: healthy', id: 'd00d', attributes: { name: 'well' } },
   { type: 'image', action: 'tag', id: 'sha256:1', attributes: { name: 'busybox' } },
 ].map((event, index) => ({ ...event, timeNs: BigInt(index) }) as EngineEvent);
 
@@ -15,9 +16,11 @@ async function* all(): AsyncGenerator<EngineEvent> {
 
 describe('filters of events', () => {
   const cases: readonly [filters: Record<string, string[]>, actions: string[]][] = [
-    [{}, ['start', 'connect', 'tag']],
+    [{}, ['start', 'connect', 'health_status: healthy', 'tag']],
     [{ type: ['network', 'image'] }, ['connect', 'tag']],
     [{ event: ['start'] }, ['start']],
+    [{ event: ['health_status'] }, ['health_status: healthy']],
+    [{ event: ['health'] }, []],
     [{ container: ['c0f'] }, ['start']],
     [{ container: ['web', 'other'] }, ['start']],
     [{ network: ['mine'] }, ['connect']],

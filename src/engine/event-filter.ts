@@ -22,7 +22,8 @@ function predicateOf(name: string, values: readonly string[]): Predicate {
     case 'type':
       return ({ type }) => values.includes(type);
     case 'event':
-      return ({ action }) => values.includes(action);
+      // Without what stands behind the colon: `health_status`, `exec_start`.
+      return ({ action }) => values.some((value) => action === value || action.startsWith(`${value}:`));
     case 'scope':
       return () => values.includes('local');
     case 'label':

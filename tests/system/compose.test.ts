@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findDockerPlugin } from '../clients/docker-plugins.ts';
+import { composeProject, keepRunning, type ComposeProject } from './compose-project.ts';
 import { runCommand, startEngine, whyNot, type Outcome, type TestEngine } from './harness.ts';
 
 const reason = whyNot();
 const plugin = reason === false ? findDockerPlugin('docker-compose') : null;
-
-const keepRunning = '[sh, -c, "trap \'exit 0\' TERM; while :; do sleep 0.1; done"]';
 
 describe('orlop compose', { skip: reason }, () => {
   let engine: TestEngine;
@@ -20,30 +19,7 @@ describe('orlop compose', { skip: reason }, () => {
   });
   after(() => engine[Symbol.asyncDispose]());
 
-  /** A project of its own, with this file. */
-  function project(text: string): {
-    readonly name: string;
-    readonly directory: string;
-    write(text: string, file?: string): void;
-    compose(...args: string[]): Promise<Outcome>;
-    must(...args: string[]): Promise<string>;
-    ids(service?: string): Promise<string[]>;
-  } {
-    const name = `p${++projects}`;
-    const directory = join(engine.root, name);
-    mkdirSync(directory);
-    const write = (content: string, file = 'compose.yaml'): void => writeFileSync(join(directory, file), content);
-    write(text);
-    const compose = (...args: string[]): Promise<Outcome> => engine.orlopWith({ cwd: directory, timeoutMs: 60_000 }, 'compose', ...args);
-    const must = async (...args: string[]): Promise<string> => {
-      const { code, stdout, stderr } = await compose(...args);
-      assert.equal(code, 0, `orlop compose ${args.join(' ')}: ${stderr}${stdout}`);
-      return stdout.trimEnd();
-    };
-    const ids = async (...service: string[]): Promise<string[]> =>
-      (await must('ps', '-a', '-q', '--no-trunc', ...service)).split('\n').filter((id) => id !== '');
-    return { name, directory, write, compose, must, ids };
-  }
+  const project = (text: string): ComposeProject => composeProject(engine, `p${++projects}`, text);
 
   const two = (environment: string): string => `services:
   a: {image: busybox, command: ${keepRunning}, environment: {X: "${environment}"}}
@@ -149,50 +125,6 @@ configs: {three: {content: "three is \${VARIABLE}"}}
       'cat /run/secrets/one /run/secrets/deep/two /etc/three; stat -c " %u %a" /run/secrets/deep/two',
     );
     assert.equal(said, 'firstsecondthree is second 7 400');
-    await must('down');
-  });
-
-  test('what ran before runs again when an update fails and --rollback-on-failure says so', async () => {
-    const file = (health: string): string => `services:
-  a: {image: busybox, command: ${keepRunning}, healthcheck: {test: [CMD, ${health}], interval: 200ms, retries: 2}}
-`;
-    const { name, must, compose, ids, write } = project(file('"true"'));
-    await must('up', '-d', '--wait');
-    const before = await ids('a');
-    write(file('"false"'));
-    const failed = await compose('up', '-d', '--rollback-on-failure');
-    assert.equal(failed.code, 1);
-    assert.match(failed.stderr, /is unhealthy/);
-    assert.deepEqual(await ids('a'), before);
-    assert.equal(await must('ps', '--format', '{{.Name}} {{.State}}'), `${name}-a-1 running`);
-    await must('down');
-  });
-
-  test('a rolling update that starts the new one first always has one that is healthy', async () => {
-    const file = (environment: string): string => `services:
-  a:
-    image: busybox
-    command: ${keepRunning}
-    environment: {X: "${environment}"}
-    healthcheck: {test: [CMD, "true"], interval: 1s, start_period: 5s, start_interval: 100ms}
-    deploy: {replicas: 2, update_config: {order: start-first, parallelism: 1}}
-`;
-    const { name, must, ids, write } = project(file('1'));
-    await must('up', '-d', '--wait');
-    const old = await ids('a');
-    write(file('2'));
-    const plan = (await must('up', '--dry-run')).split('\n');
-    const at = (line: RegExp): number => plan.findIndex((text) => line.test(text));
-    assert.ok(at(new RegExp(`^Container ${name}-a-1 {2}Waiting`)) < at(/^Container [0-9a-f]{12}_.*-a-1 {2}Stopping/), plan.join('\n'));
-    assert.ok(at(/^Container [0-9a-f]{12}_.*-a-1 {2}Stopping/) < at(new RegExp(`^Container ${name}-a-2 {2}Waiting`)), plan.join('\n'));
-    await must('up', '-d', '--wait');
-    const now = await ids('a');
-    assert.equal(now.length, 2);
-    assert.deepEqual(
-      now.filter((id) => old.includes(id)),
-      [],
-    );
-    assert.equal((await must('ps', '--format', '{{.Name}}')).split('\n').toSorted().join(' '), `${name}-a-1 ${name}-a-2`);
     await must('down');
   });
 

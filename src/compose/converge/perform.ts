@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '#client';
 import { isOrlopError, OrlopError } from '#errors';
 import { hashNetwork, hashService, hashVolume } from '../model/print.ts';
@@ -8,7 +9,7 @@ import { referencedFiles } from '../plan/host-config.ts';
 import { resourceLabels } from '../plan/labels.ts';
 import type { Act, Step } from '../plan/steps.ts';
 import { runHooks } from './hooks.ts';
-import { waitFor } from './wait.ts';
+import { waitFor, watchWhether, type Happenings } from './wait.ts';
 
 /** What steps are carried out with. */
 export interface Performing {
@@ -18,6 +19,7 @@ export interface Performing {
   /** Seconds before a container that is stopped is killed. */
   readonly stopTimeoutS?: number | undefined;
   readonly onWarning: (text: string) => void;
+  readonly happenings: Happenings;
 }
 
 type Undo = (() => Promise<void>) | null;
@@ -48,6 +50,9 @@ export async function performStep({ act }: Step, performing: Performing, signal:
       return () => client.containers.rename(act.ref, act.from);
     case 'wait':
       await waitForAll(act, performing, signal);
+      return null;
+    case 'pause':
+      await delay(act.duration / 1e6, undefined, { signal });
       return null;
     case 'remove-network':
       await gone(client.networks.remove(act.name));
@@ -180,12 +185,14 @@ async function stopContainer(ref: string, service: string, { client, project, st
 }
 
 async function waitForAll(
-  { refs, condition, required }: ActOf<'wait'>,
-  { client, onWarning }: Performing,
+  { refs, condition, required, monitor = 0 }: ActOf<'wait'>,
+  { client, onWarning, happenings }: Performing,
   signal: AbortSignal,
 ): Promise<void> {
+  const waiting = { client, happenings, signal };
   try {
-    await Promise.all(refs.map((ref) => waitFor(client, ref, condition, signal)));
+    await Promise.all(refs.map((ref) => waitFor(ref, condition, waiting)));
+    if (monitor > 0) await Promise.all(refs.map((ref) => watchWhether(ref, monitor / 1e6, waiting)));
   } catch (error) {
     if (required || !isOrlopError(error, 'failed-precondition')) throw error;
     onWarning(`optional dependency: ${error.message}`);

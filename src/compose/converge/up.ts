@@ -3,12 +3,15 @@ import type { Project } from '../model/project.ts';
 import { planDown, planStops, type DownOptions } from '../plan/down.ts';
 import type { ObservedContainer } from '../plan/observed.ts';
 import type { Plan, Step } from '../plan/steps.ts';
-import { planUp, type UpOptions } from '../plan/up.ts';
+import { planRollback } from '../plan/rollback.ts';
+import type { UpOptions } from '../plan/planning.ts';
+import { planUp } from '../plan/up.ts';
 import { ensureImages, type ImageOptions, type ImageSource } from './images.ts';
 import { observe } from './observe.ts';
 import { performStep } from './perform.ts';
 import { runPlan, type Running } from './run-steps.ts';
-import { waitFor } from './wait.ts';
+import { judgeUpdates, type Verdicts } from './judge-updates.ts';
+import { followHappenings, waitFor } from './wait.ts';
 
 export interface ConvergeOptions extends Pick<Running, 'onStep' | 'parallel' | 'signal'> {
   /** Called with the plan before it is carried out; resolves with false: that is all that was wanted. */
@@ -54,25 +57,43 @@ export async function waitUntilReady(client: Client, project: Project, signal: A
   const containers = (await containersOf(client, project)).filter(
     ({ service, oneOff }) => !oneOff && Object.hasOwn(project.services, service),
   );
-  await Promise.all(
-    containers.map(async ({ id, name }) => {
-      const { State } = await client.containers.inspect(id);
-      await waitFor(client, name, State.Health === undefined ? 'started' : 'healthy', signal);
-    }),
-  );
+  using happenings = followHappenings(client, project.name);
+  await Promise.all(containers.map(({ name }) => waitFor(name, 'ready', { client, happenings, signal })));
 }
 
-async function carryOut(
-  client: Client,
-  project: Project,
-  plan: Plan,
-  options: ConvergeOptions & { readonly imageIds: Readonly<Record<string, string>>; readonly rollsBack?: boolean },
-): Promise<void> {
+interface CarryingOut extends ConvergeOptions {
+  readonly imageIds: Readonly<Record<string, string>>;
+  readonly rollsBack?: boolean;
+}
+
+async function carryOut(client: Client, project: Project, plan: Plan, options: CarryingOut): Promise<void> {
   for (const warning of plan.warnings) options.onWarning(warning);
-  if ((await options.onPlan?.(plan)) === false) return;
-  const performing = { client, project, imageIds: options.imageIds, stopTimeoutS: options.stopTimeoutS, onWarning: options.onWarning };
+  if ((await options.onPlan?.(plan)) === false || plan.steps.length === 0) return;
+  const verdicts = judgeUpdates(project, plan, 'update_config', options.onWarning);
+  try {
+    await perform(client, project, plan, verdicts, options);
+  } catch (error) {
+    if (options.rollsBack !== true) await rollBack(client, project, verdicts.lost, options);
+    throw error;
+  }
+}
+
+/** Services whose update failed run again what they ran before. What goes wrong then is said: the failure is told by who calls. */
+async function rollBack(client: Client, project: Project, services: readonly string[], options: CarryingOut): Promise<void> {
+  for (const service of services) {
+    options.onWarning(`update of service ${service} failed: what ran before is brought back`);
+    const plan = planRollback(project, service, await observe(client, project));
+    const verdicts = judgeUpdates(project, plan, 'rollback_config', options.onWarning);
+    await perform(client, project, plan, verdicts, options).catch((error: unknown) => options.onWarning(String(error)));
+  }
+}
+
+async function perform(client: Client, project: Project, plan: Plan, verdicts: Verdicts, options: CarryingOut): Promise<void> {
+  const { imageIds, stopTimeoutS, onWarning } = options;
+  using happenings = followHappenings(client, project.name);
+  const performing = { client, project, imageIds, stopTimeoutS, onWarning, happenings };
   await runPlan(plan, {
-    perform: (step: Step, signal: AbortSignal) => performStep(step, performing, signal),
+    perform: (step: Step, signal: AbortSignal) => verdicts.tolerate(step, signal, () => performStep(step, performing, signal)),
     ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
     parallel: options.parallel,
     signal: options.signal,

@@ -1,5 +1,5 @@
-/** What a dependency must be before others start (compose-spec 05-services, depends_on). */
-export type Condition = 'started' | 'healthy' | 'completed';
+/** What a dependency must be before others start (compose-spec 05-services, depends_on); `ready`: running, and healthy where there is a check. */
+export type Condition = 'started' | 'healthy' | 'completed' | 'ready';
 
 /** One thing that is done to the engine. Containers are named by id where they are there already, else by name. */
 export type Act =
@@ -21,7 +21,11 @@ export type Act =
       readonly refs: readonly string[];
       readonly condition: Condition;
       readonly required: boolean;
-    };
+      /** How long it must stay so, in nanoseconds. */
+      readonly monitor?: number;
+    }
+  /** Nothing, for so many nanoseconds. */
+  | { readonly kind: 'pause'; readonly service: string; readonly duration: number };
 
 /** A step of a plan: done when those before it are. */
 export interface Step {
@@ -30,6 +34,8 @@ export interface Step {
   /** For people: what it is about, `Container web-1`. */
   readonly subject: string;
   readonly act: Act;
+  /** The container, by name, whose replacement fails with this step: its service's `update_config` says what follows. */
+  readonly updates?: string;
 }
 
 export interface Plan {
@@ -50,6 +56,7 @@ const doing: Readonly<Record<Act['kind'], readonly [doing: string, done: string]
   remove: ['Removing', 'Removed'],
   rename: ['Renaming', 'Renamed'],
   wait: ['Waiting', 'Ready'],
+  pause: ['Pausing', 'Paused'],
 };
 
 /** `Creating`, and `Created` when it is done. */

@@ -7,7 +7,8 @@ import { projectOf } from '../testing/project.ts';
 import type { Observed, ObservedContainer } from './observed.ts';
 import { planDown } from './down.ts';
 import { formatPlan } from './steps.ts';
-import { planUp, type UpOptions } from './up.ts';
+import type { UpOptions } from './planning.ts';
+import { planUp } from './up.ts';
 
 const nothing: Observed = { containers: [], networks: {}, volumes: {} };
 
@@ -110,6 +111,32 @@ describe('the plan of up', () => {
       plan.slice(-2).map((line) => line.split('  ')[1]),
       ['Removing', 'Removing'],
     );
+  });
+
+  test('replaces so many at a time, waits between them, and keeps what may come back until all are there', () => {
+    const config: ServiceConfig = {
+      ...a,
+      scale: 3,
+      deploy: { update_config: { parallelism: 2, delay: 1e9, monitor: 2e9, failure_action: 'rollback' } },
+    };
+    const old = [1, 2, 3].map((number) => running('a', { image: 'old' }, number));
+    const { steps } = planUp(projectOf({ a: config }), { ...nothing, containers: old });
+    const after = (id: string): readonly string[] => steps.find((step) => step.id === id)?.after ?? [];
+    assert.deepEqual(after('pause:a:1'), ['ready:p-a-1', 'ready:p-a-2']);
+    assert.ok(after('start:p-a-3').includes('pause:a:1') && !after('start:p-a-2').includes('pause:a:1'));
+    assert.ok(after('remove:a10000000000').includes('ready:p-a-3'));
+    assert.deepEqual(
+      steps.flatMap(({ act }) => (act.kind === 'wait' ? [act.monitor] : act.kind === 'pause' ? [act.duration] : [])),
+      [2e9, 2e9, 1e9, 2e9],
+    );
+  });
+
+  test('refuses by name what is no action upon a failure', () => {
+    const of = (action: string): ServiceConfig => ({ ...a, deploy: { rollback_config: { failure_action: action } } });
+    assert.throws(() => up(projectOf({ a: of('rollback') })), {
+      message: /services\.a\.deploy\.rollback_config\.failure_action is "rollback"/,
+    });
+    assert.doesNotThrow(() => up(projectOf({ a: of('continue') })));
   });
 
   test('takes replicas away and adds them, with the lowest numbers that are free', () => {

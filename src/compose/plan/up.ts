@@ -5,39 +5,9 @@ import { containerName } from './container-body.ts';
 import { planGround } from './ground.ts';
 import { isUp, type Observed, type ObservedContainer } from './observed.ts';
 import { inOrder } from './order.ts';
-import type { Condition, Plan, Step } from './steps.ts';
-
-export interface UpOptions {
-  /** Of the services that are asked for; those that they only depend on are let be where they run. */
-  readonly forceRecreate?: boolean;
-  readonly noRecreate?: boolean;
-  readonly removeOrphans?: boolean;
-  readonly renewVolumes?: boolean;
-  /** False: only create. */
-  readonly start?: boolean;
-  readonly dependencies?: boolean;
-  /** Numbers of containers in place of those that the files say. */
-  readonly scale?: Readonly<Record<string, number>>;
-  /** What containers replace stays until all is well. */
-  readonly keepReplaced?: boolean;
-  /** Of the image that each service is to run; absent where it is not known. */
-  readonly imageIds?: Readonly<Record<string, string>>;
-}
-
-interface Planning {
-  readonly project: Project;
-  readonly observed: Observed;
-  readonly options: UpOptions;
-  readonly steps: Step[];
-  readonly warnings: string[];
-  /** Steps that stand for a service's containers being created and started, by service. */
-  readonly started: Map<string, readonly string[]>;
-  readonly names: Map<string, readonly string[]>;
-  readonly recreated: Set<string>;
-  /** Steps of what all containers need: networks and volumes. */
-  readonly ground: readonly string[];
-  readonly displaced: ReadonlySet<ObservedContainer>;
-}
+import { planNew, type Planning, type UpOptions } from './planning.ts';
+import { checkUpdates, planReplacements } from './replace.ts';
+import type { Condition, Plan } from './steps.ts';
 
 /** The steps from what is to what the project wants; nothing for what is already so. Pure. */
 export function planUp(project: Project, observed: Observed, options: UpOptions = {}): Plan {
@@ -76,6 +46,7 @@ function keepUntilDone({ steps }: Planning): void {
 function planService(name: string, planning: Planning): void {
   const { project, options, observed, displaced } = planning;
   const service = project.services[name] ?? {};
+  checkUpdates(name, service);
   const wanted = options.scale?.[name] ?? scaleOf(service);
   const existing = observed.containers
     .filter((container) => container.service === name && !container.oneOff && !displaced.has(container))
@@ -97,7 +68,7 @@ function planService(name: string, planning: Planning): void {
   if (gone.length > 0) planning.recreated.add(name);
   const inherited = (number: number): ObservedContainer['anonymous'] =>
     options.renewVolumes === true ? {} : (gone.find((container) => container.number === number)?.anonymous ?? {});
-  ends.push(...numbers.map((number) => planNew(name, number, gate, planning, [], inherited(number))));
+  ends.push(...numbers.map((number) => planNew(planning, { service: name, number, gate, inherited: inherited(number) })));
   ends.push(...planReplacements(name, changed, gate, planning));
   for (const container of kept.filter((container) => !changed.includes(container))) ends.push(...planKept(name, container, gate, planning));
   for (const container of [...gone, ...existing.filter((one) => !kept.includes(one))]) planRemoval(container, planning);
@@ -157,98 +128,6 @@ function planGate(name: string, service: ServiceConfig, planning: Planning): str
       });
     return [id];
   });
-}
-
-function planNew(
-  service: string,
-  number: number,
-  gate: readonly string[],
-  planning: Planning,
-  before: readonly string[] = [],
-  inherited: Readonly<Record<string, string>> = {},
-): string {
-  const name = containerName(planning.project, service, number);
-  const create = `create:${name}`;
-  const subject = `Container ${name}`;
-  planning.steps.push({
-    id: create,
-    after: [...planning.ground, ...namespacesOf(service, planning), ...before],
-    subject,
-    act: { kind: 'create', service, number, name, inherited },
-  });
-  if (planning.options.start === false) return create;
-  planning.steps.push({ id: `start:${name}`, after: [create, ...gate], subject, act: { kind: 'start', service, ref: name } });
-  return `start:${name}`;
-}
-
-/** A container that shares another's namespace is created when that is there. */
-function namespacesOf(service: string, { project, started }: Planning): string[] {
-  const { network_mode, ipc, pid, uts, volumes_from = [] } = project.services[service] ?? {};
-  const others = [network_mode, ipc, pid, uts].flatMap((mode) =>
-    mode?.startsWith('service:') === true ? [mode.slice('service:'.length)] : [],
-  );
-  return [...others, ...volumes_from.map((from) => from.split(':')[0] ?? '')].flatMap((other) => started.get(other) ?? []);
-}
-
-/** Containers that are replaced: all at once, or, where others wait for their health, a few at a time so that the service stays reachable. */
-function planReplacements(service: string, changed: readonly ObservedContainer[], gate: readonly string[], planning: Planning): string[] {
-  const config = planning.project.services[service] ?? {};
-  const update = config.deploy?.update_config;
-  const rolls = update !== undefined || (config.healthcheck !== undefined && changed.length > 1);
-  const size = rolls ? (update?.parallelism ?? 1) || changed.length : changed.length;
-  const ends: string[] = [];
-  let before: readonly string[] = [];
-  for (let at = 0; at < changed.length; at += size) {
-    const batch = changed
-      .slice(at, at + size)
-      .map((container) => planReplacement(service, container, [...gate, ...before], { rolls, planning }));
-    ends.push(...batch);
-    before = batch;
-  }
-  return ends;
-}
-
-function planReplacement(
-  service: string,
-  old: ObservedContainer,
-  gate: readonly string[],
-  { rolls, planning }: { readonly rolls: boolean; readonly planning: Planning },
-): string {
-  const { project, options, steps } = planning;
-  const config = project.services[service] ?? {};
-  const name = containerName(project, service, old.number);
-  const aside = `${old.id.slice(0, 12)}_${name}`;
-  const subject = `Container ${name}`;
-  const fixedPorts = (config.ports ?? []).some(({ published }) => published !== undefined);
-  const startFirst = config.deploy?.update_config?.order === 'start-first' && isUp(old);
-  if (startFirst && fixedPorts)
-    planning.warnings.push(`${service} publishes ports of the host, which two containers cannot have: it is stopped first`);
-  const renaming = old.name === aside ? [] : [`rename:${old.id}`];
-  if (renaming.length > 0)
-    steps.push({
-      id: `rename:${old.id}`,
-      after: gate,
-      subject: `Container ${old.name}`,
-      act: { kind: 'rename', ref: old.id, from: old.name, to: aside },
-    });
-  const stop = `stop:${old.id}`;
-  const first = startFirst && !fixedPorts;
-  const stopAfter = first ? [`ready:${name}`] : [`create:${name}`, ...gate];
-  const inherited = options.renewVolumes === true ? {} : old.anonymous;
-  let end = planNew(service, old.number, first || !isUp(old) ? gate : [...gate, stop], planning, renaming, inherited);
-  if (options.start !== false && (rolls || first || options.keepReplaced === true)) {
-    const condition = config.healthcheck === undefined || config.healthcheck.disable === true ? 'started' : 'healthy';
-    steps.push({ id: `ready:${name}`, after: [end], subject, act: { kind: 'wait', service, refs: [name], condition, required: true } });
-    end = `ready:${name}`;
-  }
-  if (isUp(old)) steps.push({ id: stop, after: stopAfter, subject: `Container ${aside}`, act: { kind: 'stop', service, ref: old.id } });
-  steps.push({
-    id: `remove:${old.id}`,
-    after: [end, ...(isUp(old) ? [stop] : [])],
-    subject: `Container ${aside}`,
-    act: { kind: 'remove', ref: old.id, volumes: options.renewVolumes === true },
-  });
-  return first && options.keepReplaced !== true ? `remove:${old.id}` : end;
 }
 
 /** A container that is as wanted: started when it is not, restarted when what it depends on was replaced and says so. */

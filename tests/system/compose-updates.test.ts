@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { composeProject, keepRunning, type ComposeProject } from './compose-project.ts';
+import { startEngine, whyNot, type TestEngine } from './harness.ts';
+
+describe('updates by orlop compose', { skip: whyNot() }, () => {
+  let engine: TestEngine;
+  let projects = 0;
+  const project = (text: string): ComposeProject => composeProject(engine, `u${++projects}`, text);
+  before(async () => {
+    engine = await startEngine();
+    await engine.must('template', 'build', 'busybox');
+  });
+  after(() => engine[Symbol.asyncDispose]());
+
+  test('what ran before runs again when an update fails and --rollback-on-failure says so', async () => {
+    const file = (health: string): string => `services:
+  a: {image: busybox, command: ${keepRunning}, healthcheck: {test: [CMD, ${health}], interval: 200ms, retries: 2}}
+`;
+    const { name, must, compose, ids, write } = project(file('"true"'));
+    await must('up', '-d', '--wait');
+    const before = await ids('a');
+    write(file('"false"'));
+    const failed = await compose('up', '-d', '--rollback-on-failure');
+    assert.equal(failed.code, 1);
+    assert.match(failed.stderr, /is unhealthy/);
+    assert.deepEqual(await ids('a'), before);
+    assert.equal(await must('ps', '--format', '{{.Name}} {{.State}}'), `${name}-a-1 running`);
+    await must('down');
+  });
+
+  test('a rolling update that starts the new one first always has one that is healthy', async () => {
+    const file = (environment: string): string => `services:
+  a:
+    image: busybox
+    command: ${keepRunning}
+    environment: {X: "${environment}"}
+    healthcheck: {test: [CMD, "true"], interval: 1s, start_period: 5s, start_interval: 100ms}
+    deploy: {replicas: 2, update_config: {order: start-first, parallelism: 1}}
+`;
+    const { name, must, ids, write } = project(file('1'));
+    await must('up', '-d', '--wait');
+    const old = await ids('a');
+    write(file('2'));
+    const plan = (await must('up', '--dry-run')).split('\n');
+    const at = (line: RegExp): number => plan.findIndex((text) => line.test(text));
+    assert.ok(at(new RegExp(`^Container ${name}-a-1 {2}Waiting`)) < at(/^Container [0-9a-f]{12}_.*-a-1 {2}Stopping/), plan.join('\n'));
+    assert.ok(at(/^Container [0-9a-f]{12}_.*-a-1 {2}Stopping/) < at(new RegExp(`^Container ${name}-a-2 {2}Waiting`)), plan.join('\n'));
+    await must('up', '-d', '--wait');
+    const now = await ids('a');
+    assert.equal(now.length, 2);
+    assert.deepEqual(
+      now.filter((id) => old.includes(id)),
+      [],
+    );
+    assert.equal((await must('ps', '--format', '{{.Name}}')).split('\n').toSorted().join(' '), `${name}-a-1 ${name}-a-2`);
+    await must('down');
+  });
+
+  test('an update that fails goes on, stops, or brings back what ran, as update_config says', async () => {
+    const file = (version: string, action: string, command: string): string => `services:
+  a:
+    image: busybox
+    command: ${command}
+    environment: {X: "${version}"}
+    deploy:
+      replicas: 2
+      update_config: {failure_action: ${action}, monitor: 600ms, parallelism: 1}
+      rollback_config: {parallelism: 0, order: start-first}
+`;
+    const dies = '[sh, -c, "sleep 0.2; exit 9"]';
+    const { name, must, compose, ids, write } = project(file('1', 'rollback', keepRunning));
+    await must('up', '-d');
+    const before = await ids('a');
+    write(file('2', 'rollback', dies));
+    const back = await compose('up', '-d');
+    assert.equal(back.code, 1);
+    assert.match(back.stderr, /update of service a failed: container .*-a-1 (ended|exited) \(9\)/);
+    assert.deepEqual(await ids('a'), before);
+    assert.equal(
+      (await must('ps', '-a', '--format', '{{.Name}} {{.State}}')).split('\n').toSorted().join(),
+      `${name}-a-1 running,${name}-a-2 running`,
+    );
+
+    write(file('3', 'pause', dies));
+    assert.equal((await compose('up', '-d')).code, 1);
+    assert.match(await must('ps', '-a', '--format', '{{.Name}} {{.State}}'), new RegExp(`^${name}-a-2 running$`, 'm'));
+    assert.match(await must('ps', '-a', '--format', '{{.Name}} {{.State}}'), new RegExp(`^${name}-a-1 exited$`, 'm'));
+
+    write(file('4', 'continue', dies));
+    const on = await compose('up', '-d');
+    assert.equal(on.code, 0, on.stderr);
+    assert.match(on.stderr, /-a-2 failed, the update of service a goes on/);
+    assert.equal(await must('ps', '-q'), '');
+    await must('down');
+  });
+});
