@@ -23,7 +23,7 @@ export function exitCodeOfStart(error: OrlopError): number {
   return error.code === 'RUNTIME_COMMAND_NOT_EXECUTABLE' ? exitCodes.notExecutable : exitCodes.unusable;
 }
 
-const unusableCodes = ['CLI_USAGE', 'CLIENT_ENGINE_GONE', 'CLIENT_BAD_HOST', 'CLIENT_HOST_REFUSED', 'WIRE_BAD_DETACH_KEYS'];
+const unusableCodes = ['CLI_USAGE', 'CLIENT_ENGINE_GONE', 'WIRE_BAD_DETACH_KEYS'];
 
 /** The code of any other command that failed. */
 export function exitCodeOf(error: OrlopError): number {

@@ -14,6 +14,14 @@ export function explainUnknown(words: readonly string[]): { readonly group: stri
   const isGroup = inGroup.length > 0;
   if (isGroup && (second === undefined || second === '--help' || second === '-h')) return { group: first };
   const word = isGroup ? `${first} ${second}` : first;
-  const meant = nearestWord(word, isGroup ? inGroup : listCommands().flatMap(({ name, aliases = [] }) => [name, ...aliases]));
+  const meant = isGroup ? nearestWord(word, inGroup) : nearestCommand(first, second);
   throw wrongWords(`unknown command: ${word}${meant === undefined ? '' : `; did you mean "orlop ${meant}"?`}`);
+}
+
+/** A command of one word, or one of a group whose name was mistyped. */
+function nearestCommand(first: string, second: string | undefined): string | undefined {
+  const names = listCommands().flatMap(({ name, aliases = [] }) => [name, ...aliases]);
+  const meant = nearestWord(first, [...new Set(names.map((name) => name.replace(/ .*/, '')))]);
+  const whole = `${meant} ${second}`;
+  return meant !== undefined && commandsInGroup(meant).some(({ name }) => name === whole) ? whole : meant;
 }

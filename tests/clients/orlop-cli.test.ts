@@ -282,7 +282,13 @@ describe('the command line, against our HTTP edge over an engine in memory', () 
       [['frobnicate'], /^orlop: unknown command: frobnicate\n/, 1],
       [['ps', '--format', '{{range .}}'], /^orlop: template parsing error: unexpected EOF: \{\{range\}\} has no \{\{end\}\}\n/, 1],
       [['inspect', '-f', '{{', 'x'], /^orlop: template parsing error: unclosed action\n/, 64],
-      [['-H', 'tcp://127.0.0.1:1', 'ps'], /^orlop: tcp:\/\/127\.0\.0\.1:1 is refused without TLS/],
+      [['-H', 'tcp://127.0.0.1:1', 'ps'], /^orlop: tcp:\/\/127\.0\.0\.1:1 is refused without TLS/, 1],
+      [['contaner', 'ls'], /^orlop: unknown command: contaner; did you mean "orlop container ls"\?\n/, 1],
+      [['run', '--env-file', '/nonexistent', 'x'], /^orlop: cannot read \/nonexistent: no such file\n/],
+      [['cp', 'a', 'b'], /^orlop: one of source and destination must be in a container/, 1],
+      [['network', 'create', '--gateway', '10.0.0.1', 'x'], /^orlop: invalid subnet: every ip-range/, 1],
+      [['inspect', '--type', 'plugin', 'x'], /^orlop: "plugin" is not a valid value for --type\n/, 1],
+      [['container', 'prune'], /^orlop: refusing to remove things without an answer\n/],
     ];
     for (const [words, message, wanted = 125] of cases) {
       const { code, stderr } = await orlop(...words);

@@ -30,7 +30,7 @@ export interface ProgramOptions {
 /** The command line under test: the sources, or the program that ORLOP_TEST_CLI names. */
 export const orlopCommand: readonly string[] =
   process.env['ORLOP_TEST_CLI'] === undefined
-    ? [process.execPath, fileURLToPath(new URL('../../src/main/orlop.ts', import.meta.url))]
+    ? [process.execPath, '--', fileURLToPath(new URL('../../src/main/orlop.ts', import.meta.url))]
     : [process.env['ORLOP_TEST_CLI']];
 
 /** Starts a program. */

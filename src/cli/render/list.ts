@@ -24,7 +24,9 @@ export function formatList(rows: readonly Readonly<Record<string, string>>[], { 
     ]);
   }
   const template = parseListTemplate(format.slice('table '.length));
-  const titles = Object.fromEntries(template.fields.map((name) => [name, headers[name] ?? name.toUpperCase()]));
+  const titles = Object.fromEntries(
+    template.fields.map((name) => [name, name === 'Label' ? (label: string) => label : (headers[name] ?? name.toUpperCase())]),
+  );
   return formatTable([template.renderTitles(titles), ...rows.map((row) => template.render(asRow(row)))].map((line) => line.split('\t')));
 }
 

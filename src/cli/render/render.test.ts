@@ -7,6 +7,8 @@ import { formatList } from './list.ts';
 import { createProgressView } from './progress.ts';
 import { formatTable, truncate } from './table.ts';
 import { parseTemplate } from './template.ts';
+import { withLabels } from './template/row.ts';
+import { asStructure } from './template/structures.ts';
 
 describe('templates', () => {
   const value = {
@@ -133,6 +135,16 @@ describe('lists', () => {
     assert.throws(() => formatList(rows, { ...options, format: '{{.Nope}}' }), { kind: 'invalid-argument' });
   });
 
+  test('know one label of a row by its name', () => {
+    const labelled = withLabels({ Names: 'a', Labels: 'x=1,y=2' }, { x: '1', y: '2,3' });
+    assert.equal(formatList([labelled], { ...options, format: '{{.Label "y"}}{{.Label "none"}}' }), '2,3\n');
+    assert.equal(
+      formatList([labelled], { ...options, format: String.raw`table {{.Label "x"}}\t{{json .Names}}` }),
+      'x         NAMES\n1         "a"\n',
+    );
+    assert.equal(formatList([labelled], { ...options, format: 'json' }), '{"Labels":"x=1,y=2","Names":"a"}\n');
+  });
+
   test('count letters, not bytes', () => {
     assert.equal(
       formatTable([
@@ -143,6 +155,40 @@ describe('lists', () => {
     );
     assert.equal(truncate('abcdef', 4), 'abc…');
     assert.equal(truncate('abcd', 4), 'abcd');
+  });
+});
+
+describe('structures of the API in templates', () => {
+  const container = {
+    Id: 'abc',
+    State: { Status: 'running', Running: true },
+    Config: { Labels: { Upper: '1' }, Entrypoint: null, ExposedPorts: { '80/tcp': {} } },
+    NetworkSettings: { Ports: { '80/tcp': [{ HostIp: '127.0.0.1', HostPort: '8080' }] } },
+    HostConfig: { RestartPolicy: { Name: 'no', MaximumRetryCount: 0 } },
+  };
+  const render = (text: string): string => parseTemplate(text).render(asStructure(container, 'Container'));
+
+  test('have all fields of Go, also those that JSON leaves out', () => {
+    assert.equal(render('{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}'), 'none');
+    assert.equal(render('{{.State.Health}} {{json .State.Health}} {{.SizeRw}}'), '<nil> null <nil>');
+    assert.equal(render('{{range .Mounts}}x{{end}}{{len .Mounts}}{{.Path}}'), '0');
+    assert.throws(() => render('{{.State.Health.Status}}'), { message: 'template: no field .State.Health.Status' });
+    assert.throws(() => render('{{.State.Nope}}'), { message: 'template: no field .State.Nope' });
+  });
+
+  test('are printed as Go prints structures, lists and maps', () => {
+    assert.equal(render('{{.NetworkSettings.Ports}} {{.HostConfig.RestartPolicy}}'), 'map[80/tcp:[{127.0.0.1 8080}]] {no 0}');
+    assert.equal(render('{{.Config.ExposedPorts}} {{.Config.Entrypoint}} {{.Config.Volumes}}'), 'map[80/tcp:{}] [] map[]');
+    assert.equal(render('{{.State}}'), '{running true false false false false 0 0    <nil>}');
+  });
+
+  test('are in JSON as they came', () => {
+    assert.equal(render('{{json .Config}} {{json .Config.Entrypoint}}'), `${JSON.stringify(container.Config)} null`);
+    assert.equal(render('{{json .}}'), JSON.stringify(container));
+  });
+
+  test('have maps with keys of any kind, and fields by their names in Go', () => {
+    assert.equal(render('{{.Config.Labels.Upper}} {{.Config.Labels.Other}} {{.ID}}'), '1 <no value> abc');
   });
 });
 

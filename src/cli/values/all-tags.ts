@@ -6,5 +6,5 @@ export function parseName(name: string, allTags: boolean): string {
   const reference = parseReference(name);
   if (!allTags) return formatReference(withDefaultTag(reference));
   if (reference.tag === undefined && reference.digest === undefined) return formatReference(reference);
-  throw new OrlopError('invalid-argument', 'CLI_USAGE', `${name} names a tag: with --all-tags it must not`);
+  throw new OrlopError('invalid-argument', 'CLI_WRONG_WORDS', `${name} names a tag: with --all-tags it must not`);
 }

@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { usageError } from '../arguments/usage-error.ts';
+import { wrongWords } from '../arguments/usage-error.ts';
 
 /** One side of a copy: a path in a container, a path here, or `-` for an archive on a standard stream. */
 export interface CopyPlace {
@@ -13,7 +13,7 @@ export function parseCopyPlace(text: string): CopyPlace {
   const colon = text.indexOf(':');
   if (colon <= 0 || text.startsWith('/') || text.startsWith('.')) return { path: text };
   const path = text.slice(colon + 1);
-  if (path === '') throw usageError(`${JSON.stringify(text)} names no path: write CONTAINER:PATH`);
+  if (path === '') throw wrongWords(`${JSON.stringify(text)} names no path: write CONTAINER:PATH`);
   return { container: text.slice(0, colon), path };
 }
 
@@ -46,7 +46,7 @@ export function planLanding(source: { path: string; name: string; isDirectory: b
   if (found?.isDirectory === true) {
     return { directory: clean, name: source.isDirectory && asksForContent(source.path) ? null : source.name };
   }
-  if (found !== null && source.isDirectory) throw usageError('cannot copy directory: the destination is a file');
-  if (!source.isDirectory && asksForDirectory(target)) throw usageError(`no such directory: ${target}`);
+  if (found !== null && source.isDirectory) throw wrongWords('cannot copy directory: the destination is a file');
+  if (!source.isDirectory && asksForDirectory(target)) throw wrongWords(`no such directory: ${target}`);
   return { directory: posix.dirname(clean), name: posix.basename(clean) };
 }

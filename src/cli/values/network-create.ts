@@ -1,6 +1,6 @@
 import type { DockerIpamConfig, DockerNetworkCreate } from '#wire';
 import type { Arguments } from '../arguments/parse.ts';
-import { usageError } from '../arguments/usage-error.ts';
+import { wrongWords } from '../arguments/usage-error.ts';
 import { parsePairs } from './pairs.ts';
 import { contains, parseSubnet, type Subnet } from './subnets.ts';
 
@@ -27,14 +27,14 @@ function poolsOf(args: Arguments): DockerIpamConfig[] {
   for (const [index, { subnet, config }] of pools.entries()) {
     const other = pools.slice(0, index).find((pool) => contains(pool.subnet, subnet) || contains(subnet, pool.subnet));
     if (other !== undefined)
-      throw usageError(`multiple overlapping subnet configuration is not supported: ${config.Subnet} and ${other.config.Subnet}`);
+      throw wrongWords(`multiple overlapping subnet configuration is not supported: ${config.Subnet} and ${other.config.Subnet}`);
   }
   const given = ['ip-range', 'gateway', 'aux-address'].some((flag) => args.has(flag));
   if (pools.length === 0 && given)
-    throw usageError('invalid subnet: every ip-range, gateway or aux-address must have a corresponding subnet');
+    throw wrongWords('invalid subnet: every ip-range, gateway or aux-address must have a corresponding subnet');
   const poolOf = (flag: string, address: Subnet, text: string): DockerIpamConfig => {
     const found = pools.find(({ subnet }) => contains(subnet, address));
-    if (found === undefined) throw usageError(`no matching subnet for ${flag} ${text}`);
+    if (found === undefined) throw wrongWords(`no matching subnet for ${flag} ${text}`);
     return found.config;
   };
   for (const range of args.list('ip-range')) setOnce(poolOf('range', parseSubnet(range), range), 'IPRange', range);
@@ -48,7 +48,7 @@ function poolsOf(args: Arguments): DockerIpamConfig[] {
 
 function setOnce(config: DockerIpamConfig, field: 'IPRange' | 'Gateway', text: string): void {
   if (config[field] !== undefined) {
-    throw usageError(
+    throw wrongWords(
       `cannot configure multiple ${field === 'IPRange' ? 'ranges' : 'gateways'} (${text}, ${config[field]}) on the same subnet (${config.Subnet})`,
     );
   }

@@ -1,4 +1,4 @@
-import { usageError } from '../arguments/usage-error.ts';
+import { wrongWords } from '../arguments/usage-error.ts';
 
 /** Addresses that begin with the same bits. */
 export interface Subnet {
@@ -14,7 +14,7 @@ export function parseSubnet(text: string): Subnet {
   const number = family === 6 ? parseIpv6(address) : parseIpv4(address);
   const bits = family === 6 ? 128 : 32;
   const prefixLength = length === undefined ? bits : /^\d{1,3}$/.test(length) ? Number(length) : bits + 1;
-  if (number === null || prefixLength > bits || rest.length > 0) throw usageError(`invalid CIDR address: ${text}`);
+  if (number === null || prefixLength > bits || rest.length > 0) throw wrongWords(`invalid CIDR address: ${text}`);
   return { family, number, prefixLength };
 }
 

@@ -88,7 +88,7 @@ async function importCache(invocation: Invocation, id: string): Promise<number> 
 
 export const pruneBuilds: Verb = async ({ args, io, client }) => {
   const what = args.flag('all') ? 'all that builds keep' : 'what builds keep and no image needs';
-  if (!args.flag('force') && !(await confirm(io, `This removes ${what}. Go on?`))) return exitCodes.failure;
+  if (!args.flag('force') && !(await confirm(io, `This removes ${what}. Go on?`))) return exitCodes.ok;
   const { until, id, type, ...others } = parseFilters(args.list('filter'));
   const [unknown] = Object.keys(others);
   if (unknown !== undefined) throw usageError(`invalid filter '${unknown}': until, id or type`);

@@ -1,6 +1,6 @@
 import { basename, dirname } from 'node:path';
 import { OrlopError } from '#errors';
-import { usageError } from '../arguments/usage-error.ts';
+import { wrongWords } from '../arguments/usage-error.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Invocation, Verb } from '../invocation.ts';
 import { write } from '../io.ts';
@@ -12,11 +12,12 @@ import { packHere, unpackHere } from '../values/tar-program.ts';
 
 export const cp: Verb = async (invocation) => {
   const [from, to] = invocation.args.positionals.map(parseCopyPlace);
-  if (from === undefined || to === undefined) throw usageError('cp needs a source and a destination', invocation.command);
-  if (from.container !== undefined && to.container !== undefined) throw usageError('copying between containers is not supported');
+  if (from === undefined || to === undefined) throw wrongWords('cp needs a source and a destination', invocation.command);
+  if (from.container !== undefined && to.container !== undefined)
+    throw wrongWords('copying between containers is not supported', invocation.command);
   if (from.container !== undefined) await copyOut(invocation, { container: from.container, path: from.path }, to.path);
   else if (to.container !== undefined) await copyIn(invocation, from.path, { container: to.container, path: to.path });
-  else throw usageError('one of source and destination must be in a container: CONTAINER:PATH', invocation.command);
+  else throw wrongWords('one of source and destination must be in a container: CONTAINER:PATH', invocation.command);
   return exitCodes.ok;
 };
 
@@ -44,7 +45,7 @@ async function copyIn(invocation: Invocation, path: string, to: ContainerPath): 
   const options = { ownUser: args.flag('archive') };
   if (path === '-') {
     if (target.found?.isDirectory !== true)
-      throw new OrlopError('failed-precondition', 'CLI_USAGE', `destination "${to.container}:${to.path}" must be a directory`);
+      throw new OrlopError('failed-precondition', 'CLI_WRONG_WORDS', `destination "${to.container}:${to.path}" must be a directory`);
     return files.write(to.container, target.path, await openArchive(io, undefined, 'name a file or a directory'), options);
   }
   const source = await describeHere(path, args.flag('follow-link'));
@@ -66,5 +67,5 @@ function count(source: AsyncIterable<Uint8Array>): { pieces: AsyncIterable<Uint8
 }
 
 async function report({ args, io }: Invocation, bytes: number, target: string): Promise<void> {
-  if (!args.flag('quiet')) await write(io.stderr, `Successfully copied ${formatBytes(bytes)} to ${target}\n`);
+  if (!args.flag('quiet') && io.stderr.isTTY) await write(io.stderr, `Successfully copied ${formatBytes(bytes)} to ${target}\n`);
 }

@@ -26,9 +26,10 @@ export const diskUsage: Verb = async ({ args, io, client }) => {
     const [own, docker] = await Promise.all([disk.usage(), disk.dockerUsage()]);
     await write(io.stdout, formatList(summaryOf(own, docker), { format, columns, headers }));
   } else {
-    const details = detailsOf(await disk.dockerUsage(), Date.now());
+    const usage = await disk.dockerUsage();
+    const details = detailsOf(usage, Date.now());
     if (format === 'json') await printJson(io, details);
-    else if (format === undefined || format === 'table') await write(io.stdout, formatDetails(details));
+    else if (format === undefined || format === 'table') await write(io.stdout, formatDetails(details, usage.BuilderSize));
     else await write(io.stdout, `${parseTemplate(format).render(details)}\n`);
   }
   return exitCodes.ok;
@@ -130,7 +131,7 @@ function detailsOf({ Images, Containers, Volumes, BuildCache }: DockerDiskUsage,
   };
 }
 
-function formatDetails({ Images, Containers, Volumes, BuildCache }: Details): string {
+function formatDetails({ Images, Containers, Volumes, BuildCache }: Details, cacheBytes: number): string {
   const table = (rows: readonly Row[], titles: Readonly<Record<string, string>>): string =>
     formatTable([Object.values(titles), ...rows.map((row) => Object.keys(titles).map((name) => row[name] ?? ''))]);
   const images = {
@@ -166,6 +167,6 @@ function formatDetails({ Images, Containers, Volumes, BuildCache }: Details): st
     `Images space usage:\n\n${table(Images, images)}`,
     `Containers space usage:\n\n${table(Containers, containers)}`,
     `Local Volumes space usage:\n\n${table(Volumes, { Name: 'VOLUME NAME', Links: 'LINKS', Size: 'SIZE' })}`,
-    `Build cache usage:\n\n${table(BuildCache, caches)}`,
+    `Build cache usage: ${formatBytes(cacheBytes, digits)}\n\n${table(BuildCache, caches)}`,
   ].join('\n');
 }

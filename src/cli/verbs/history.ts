@@ -21,7 +21,13 @@ export const history: Verb = async ({ args, io, client }) => {
   const quiet = args.flag('quiet') && args.text('format') === undefined;
   await write(
     io.stdout,
-    quiet ? rows.map((row) => `${row['ID']}\n`).join('') : formatList(rows, { format: args.text('format'), columns, headers }),
+    quiet
+      ? rows.map((row) => `${row['ID']}\n`).join('')
+      : formatList(rows, {
+          format: args.text('format'),
+          columns: plain ? columns.map((name) => (name === 'CreatedSince' ? 'CreatedAt' : name)) : columns,
+          headers,
+        }),
   );
   return exitCodes.ok;
 };
@@ -39,7 +45,7 @@ function rowOf({ Id, Created, CreatedBy, Size, Comment }: DockerHistoryEntry, { 
   const by = CreatedBy.replaceAll('\t', ' ');
   return {
     ID: whole ? Id : Id.replace(/^sha256:([0-9a-f]{12})[0-9a-f]*$/, '$1'),
-    CreatedSince: plain ? at : age,
+    CreatedSince: plain ? at : Created > 0 ? age : 'N/A',
     CreatedAt: at,
     CreatedBy: whole ? by : truncate(by, 45),
     Size: plain ? String(Size) : formatBytes(Size),

@@ -1,6 +1,6 @@
 import type { Client } from '#client';
 import { isOrlopError, OrlopError, toOrlopError } from '#errors';
-import { usageError } from '../arguments/usage-error.ts';
+import { wrongWords } from '../arguments/usage-error.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Invocation, Verb } from '../invocation.ts';
 import { write } from '../io.ts';
@@ -8,10 +8,11 @@ import { reportError } from '../render/error.ts';
 import { printJson } from '../render/json.ts';
 import { suggestName } from '../suggest-names.ts';
 import { parseTemplate } from '../render/template.ts';
+import { asStructure, type StructureName } from '../render/template/structures.ts';
 
 export const inspect: Verb = (invocation) => {
   const type = invocation.args.text('type') ?? '';
-  if (type !== '' && !Object.hasOwn(looks, type)) throw usageError(`"${type}" is not a valid value for --type`, invocation.command);
+  if (type !== '' && !Object.hasOwn(looks, type)) throw wrongWords(`"${type}" is not a valid value for --type`, invocation.command);
   return inspectAll(invocation, type);
 };
 
@@ -28,7 +29,7 @@ async function inspectAll({ args, io, client }: Invocation, type: string): Promi
   const format = args.text('format');
   const template = format === undefined || format === 'json' ? null : parseTemplate(format);
   const engine = await client();
-  const found: unknown[] = [];
+  const found: Found[] = [];
   const failures: unknown[] = [];
   for (const ref of args.positionals) {
     try {
@@ -38,9 +39,10 @@ async function inspectAll({ args, io, client }: Invocation, type: string): Promi
       failures.push(error);
     }
   }
-  if (args.flag('json')) await printJson(io, found);
-  else if (template !== null) for (const item of found) await write(io.stdout, `${template.render(item)}\n`);
-  else await write(io.stdout, `${format === 'json' ? JSON.stringify(found) : JSON.stringify(found, null, 4)}\n`);
+  const items = found.map(({ item }) => item);
+  if (args.flag('json')) await printJson(io, items);
+  else if (template !== null) for (const { item, kind } of found) await write(io.stdout, `${template.render(asStructure(item, kind))}\n`);
+  else await write(io.stdout, `${format === 'json' ? JSON.stringify(items) : JSON.stringify(items, null, 4)}\n`);
   for (const failure of failures) await reportError(io, await suggestName(toOrlopError(failure), engine, args.positionals));
   return failures.length === 0 ? exitCodes.ok : exitCodes.failure;
 }
@@ -52,6 +54,18 @@ interface Look {
   readonly platform: string | undefined;
 }
 
+interface Found {
+  readonly item: unknown;
+  readonly kind: StructureName;
+}
+
+const structures: Readonly<Record<string, StructureName>> = {
+  container: 'Container',
+  image: 'Image',
+  network: 'Network',
+  volume: 'Volume',
+};
+
 /** Where a name is looked up, in this order. */
 const looks: Readonly<Record<string, (engine: Client, ref: string, how: Look) => Promise<unknown>>> = {
   container: (engine, ref, { size }) => engine.containers.inspect(ref, { size }),
@@ -60,11 +74,11 @@ const looks: Readonly<Record<string, (engine: Client, ref: string, how: Look) =>
   volume: (engine, ref) => engine.volumes.inspect(ref),
 };
 
-async function inspectOne(engine: Client, ref: string, { type, ...how }: Look & { readonly type: string }): Promise<unknown> {
+async function inspectOne(engine: Client, ref: string, { type, ...how }: Look & { readonly type: string }): Promise<Found> {
   for (const [kind, look] of Object.entries(looks)) {
     if (type !== '' && type !== kind) continue;
     try {
-      return await look(engine, ref, how);
+      return { item: await look(engine, ref, how), kind: structures[kind] ?? 'Nothing' };
     } catch (error) {
       if (!isOrlopError(error, 'not-found')) throw error;
     }

@@ -4,6 +4,7 @@ import type { Verb } from '../invocation.ts';
 import { write } from '../io.ts';
 import { printJson } from '../render/json.ts';
 import { formatList } from '../render/list.ts';
+import { withLabels } from '../render/template/row.ts';
 import { parseFilters } from '../values/pairs.ts';
 
 const columns = ['ID', 'Name', 'Driver', 'Scope'];
@@ -23,7 +24,7 @@ export const listNetworks: Verb = async ({ args, io, client }) => {
 };
 
 function networkRow(network: DockerNetwork, { whole }: { readonly whole: boolean }): Record<string, string> {
-  return {
+  const row = {
     ID: whole ? network.Id : network.Id.slice(0, 12),
     Name: network.Name,
     Driver: network.Driver,
@@ -36,4 +37,5 @@ function networkRow(network: DockerNetwork, { whole }: { readonly whole: boolean
       .join(','),
     CreatedAt: network.Created.replace('T', ' ').replace(/Z$/, ' +0000 UTC'),
   };
+  return withLabels(row, network.Labels);
 }

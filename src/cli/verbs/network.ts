@@ -46,7 +46,7 @@ export const disconnectNetwork: Verb = async ({ args, client }) => {
 };
 
 export const pruneNetworks: Verb = async ({ args, io, client }) => {
-  if (!args.flag('force') && !(await confirm(io, 'This removes all networks that no container is in. Go on?'))) return exitCodes.failure;
+  if (!args.flag('force') && !(await confirm(io, 'This removes all networks that no container is in. Go on?'))) return exitCodes.ok;
   const removed = await (await client()).networks.prune(parseFilters(args.list('filter')));
   if (args.flag('json')) await printJson(io, { NetworksDeleted: removed });
   else if (removed.length > 0) await write(io.stdout, `Deleted Networks:\n${removed.join('\n')}\n\n`);

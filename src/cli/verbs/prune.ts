@@ -8,7 +8,7 @@ import { parseFilters } from '../values/pairs.ts';
 import { formatBytes } from '../values/size.ts';
 
 export const pruneContainers: Verb = async ({ args, io, client }) => {
-  if (!args.flag('force') && !(await confirm(io, 'This removes all stopped containers. Go on?'))) return exitCodes.failure;
+  if (!args.flag('force') && !(await confirm(io, 'This removes all stopped containers. Go on?'))) return exitCodes.ok;
   const { deleted, freedBytes } = await (await client()).disk.pruneContainers(parseFilters(args.list('filter')));
   if (args.flag('json')) {
     await printJson(io, { ContainersDeleted: deleted, SpaceReclaimed: freedBytes });
@@ -21,7 +21,7 @@ export const pruneContainers: Verb = async ({ args, io, client }) => {
 export const pruneImages: Verb = async ({ args, io, client }) => {
   const named = args.flag('all');
   const what = named ? 'all images that no container uses' : 'all images without a name that no container uses';
-  if (!args.flag('force') && !(await confirm(io, `This removes ${what}. Go on?`))) return exitCodes.failure;
+  if (!args.flag('force') && !(await confirm(io, `This removes ${what}. Go on?`))) return exitCodes.ok;
   const { untagged, deleted, freedBytes } = await (await client()).disk.pruneImages({ named, filters: parseFilters(args.list('filter')) });
   if (args.flag('json')) {
     await printJson(io, { Untagged: untagged, Deleted: deleted, SpaceReclaimed: freedBytes });
@@ -44,17 +44,25 @@ function reclaimed(bytes: number): string {
   return `Total reclaimed space: ${formatBytes(bytes)}\n`;
 }
 
-/** Asks before something is removed. Fails with `failed-precondition` where nobody can answer. */
+/** Asks before something is removed; the answer may be piped in. Fails with `failed-precondition` where nobody answers. */
 export async function confirm(io: Io, question: string): Promise<boolean> {
-  if (!io.stdin.isTTY) {
-    throw new OrlopError('failed-precondition', 'CLI_USAGE', 'refusing to remove things without being asked at a terminal', {
-      hint: 'say --force',
-    });
-  }
+  const answer = io.stdin.isTTY ? await askAtTerminal(io, `${question} [y/N] `) : await firstLine(io);
+  if (answer !== undefined) return /^y(es)?$/i.test(answer.trim());
+  throw new OrlopError('failed-precondition', 'CLI_USAGE', 'refusing to remove things without an answer', {
+    hint: 'say --force, or y on standard input',
+  });
+}
+
+async function askAtTerminal(io: Io, question: string): Promise<string> {
   const asking = createInterface({ input: io.stdin, output: io.stderr.stream });
   try {
-    return /^y(es)?$/i.test((await asking.question(`${question} [y/N] `)).trim());
+    return await asking.question(question);
   } finally {
     asking.close();
   }
+}
+
+async function firstLine(io: Io): Promise<string | undefined> {
+  for await (const line of createInterface({ input: io.stdin })) return line;
+  return undefined;
 }

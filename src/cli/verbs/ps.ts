@@ -7,6 +7,7 @@ import { printJson } from '../render/json.ts';
 import { formatList } from '../render/list.ts';
 import { formatPorts } from '../render/ports.ts';
 import { truncate } from '../render/table.ts';
+import { withLabels } from '../render/template/row.ts';
 import { parseFilters } from '../values/pairs.ts';
 import { formatBytes } from '../values/size.ts';
 
@@ -16,8 +17,8 @@ const headers = { ID: 'CONTAINER ID', RunningFor: 'CREATED', CreatedAt: 'CREATED
 export const ps: Verb = async ({ args, io, client }) => {
   const limit = args.flag('latest') ? 1 : args.integer('last');
   const format = args.text('format');
-  // A template that shows sizes asks for them, as Docker's does.
-  const size = args.flag('size') || (!args.flag('quiet') && /\{\{.*\.Size\b.*\}\}/s.test(format ?? ''));
+  // A template that shows sizes, or all fields, asks for them, as Docker's does.
+  const size = args.flag('size') || (!args.flag('quiet') && /\{\{.*(?:\.Size\b|json \. *\}).*\}/s.test(format ?? ''));
   const filters = parseFilters(args.list('filter'));
   const containers = await (await client()).containers.list({
     all: args.flag('all') || limit !== undefined,
@@ -42,7 +43,7 @@ export const ps: Verb = async ({ args, io, client }) => {
 /** The fields that `--format` knows, by Docker's names and ours (Kind). */
 export function rowOf(container: DockerContainerSummary, { whole, nowMs }: { whole: boolean; nowMs: number }): Record<string, string> {
   const command = JSON.stringify(container.Command);
-  return {
+  const row = {
     ID: whole ? container.Id : container.Id.slice(0, 12),
     Image: whole ? container.Image : container.Image.replace(/^sha256:([0-9a-f]{12})[0-9a-f]*$/, '$1'),
     Kind: container.Labels[kindLabel] === 'system' ? 'system' : 'app',
@@ -65,6 +66,7 @@ export function rowOf(container: DockerContainerSummary, { whole, nowMs }: { who
     Size: sizeOf(container),
     LocalVolumes: String(container.Mounts.filter(({ Driver: driver }) => driver === 'local').length),
   };
+  return withLabels(row, container.Labels);
 }
 
 /** What the container has written, and what it sees together with its image; nothing is known of it where it was not asked for. */

@@ -22,10 +22,10 @@ export const run: Verb = async ({ args, io, client, command }) => {
   const detachKeys = await readDetachKeys(args, io);
   if (args.flag('json') && !detach) throw usageError('--json goes with --detach: what the process says is not ours', command);
   if (streams.stdin) requireTerminal(io, terminal);
-  const options = await readContainerOptions(args, io.env);
   const size = terminal ? terminalSize(io.stdout) : undefined;
-  const { body, name } = planCreate(args, options, streams, size === undefined ? undefined : [size.rows, size.columns]);
   try {
+    const options = await readContainerOptions(args, io.env);
+    const { body, name } = planCreate(args, options, streams, size === undefined ? undefined : [size.rows, size.columns]);
     const engine = await client();
     const { Id: id, Warnings: warnings } = await createNoting({ engine, args, io }, body, name);
     for (const warning of warnings) await write(io.stderr, `WARNING: ${warning}\n`);

@@ -24,7 +24,7 @@ export const start: Verb = async (invocation) => {
   }
   if (args.flag('wait')) throw usageError('--wait does not go with --attach and --interactive', command);
   if (args.flag('json')) throw usageError('--json does not go with --attach and --interactive: what the process says is not ours', command);
-  if (args.flag('all') || args.positionals.length > 1) throw usageError('you cannot start and attach multiple containers at once', command);
+  if (args.flag('all') || args.positionals.length > 1) throw wrongWords('you cannot start and attach multiple containers at once', command);
   if (args.positionals.length === 0) throw wrongWords('"orlop start" requires at least 1 argument', command);
   const detachKeys = await readDetachKeys(args, io);
   const [ref = ''] = args.positionals;

@@ -45,7 +45,10 @@ export const stats: Verb = async (invocation) => {
 };
 
 function tableOf({ args }: Invocation, now: ReadonlyMap<string, DockerStats>, before: ReadonlyMap<string, DockerStats>): string {
-  const rows = [...now].map(([ref, sample]) => rowOf(ref, sample, before.get(ref), args.flag('no-trunc')));
+  const whole = args.flag('no-trunc');
+  // Containers that nobody named go by their ids.
+  const called = (ref: string): string => (args.positionals.length > 0 || whole ? ref : ref.slice(0, 12));
+  const rows = [...now].map(([ref, sample]) => rowOf(called(ref), sample, before.get(ref), whole));
   return formatList(rows, { format: args.text('format'), columns, headers });
 }
 

@@ -27,9 +27,11 @@ export const restart: Verb = async (invocation) => {
 };
 
 function optionsFor({ args, io }: Invocation, ref: string): StopOptions {
+  const asked = args.integer('timeout');
   return {
-    timeoutS: args.integer('timeout'),
+    timeoutS: asked,
     signal: args.text('signal'),
-    onKilled: (timeoutS) => void io.stderr.write(`WARNING: ${ref} did not end within ${timeoutS} s and was killed\n`),
+    // Who gives it no time knows that it is killed.
+    onKilled: (timeoutS) => asked !== 0 && void io.stderr.write(`WARNING: ${ref} did not end within ${timeoutS} s and was killed\n`),
   };
 }

@@ -1,4 +1,4 @@
-import { usageError } from '../arguments/usage-error.ts';
+import { wrongWords } from '../arguments/usage-error.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { write } from '../io.ts';
@@ -13,8 +13,8 @@ export const pruneSystem: Verb = async ({ args, io, client, command }) => {
   const images = all ? 'all images that no container uses' : 'all images without a name';
   const what = `all stopped containers, all networks that no container is in, ${withVolumes ? 'all volumes without a name that no container uses, ' : ''}${images} and all content that nothing needs`;
   const filters = parseFilters(args.list('filter'));
-  if (withVolumes && filters['until'] !== undefined) throw usageError('the filter "until" is not supported with --volumes', command);
-  if (!args.flag('force') && !(await confirm(io, `This removes ${what}. Go on?`))) return exitCodes.failure;
+  if (withVolumes && filters['until'] !== undefined) throw wrongWords('the filter "until" is not supported with --volumes', command);
+  if (!args.flag('force') && !(await confirm(io, `This removes ${what}. Go on?`))) return exitCodes.ok;
   const { disk, networks, volumes } = await client();
   const containers = await disk.pruneContainers(filters);
   const left = await networks.prune(filters);

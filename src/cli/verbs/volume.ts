@@ -1,11 +1,12 @@
 import { OrlopError } from '#errors';
 import type { DockerVolume } from '#wire';
-import { usageError } from '../arguments/usage-error.ts';
+import { wrongWords } from '../arguments/usage-error.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { write } from '../io.ts';
 import { printJson } from '../render/json.ts';
 import { formatList } from '../render/list.ts';
+import { withLabels } from '../render/template/row.ts';
 import { parseFilters, parsePairs } from '../values/pairs.ts';
 import { formatBytes } from '../values/size.ts';
 import { forEach } from './each.ts';
@@ -18,7 +19,7 @@ export const createVolume: Verb = async ({ args, io, client, command }) => {
   const named = args.text('name');
   const [name = named] = args.positionals;
   if (named !== undefined && args.positionals.length > 0)
-    throw usageError('conflicting options: cannot specify a volume-name through both --name and as a positional arg', command);
+    throw wrongWords('conflicting options: cannot specify a volume-name through both --name and as a positional arg', command);
   const driver = args.text('driver');
   const volume = await (await client()).volumes.create({
     ...(name === undefined ? {} : { Name: name }),
@@ -49,7 +50,7 @@ export const listVolumes: Verb = async ({ args, io, client }) => {
 /** What a volume takes is known where the whole disk was looked at. */
 export function volumeRow({ Name, Driver, Labels, Mountpoint, Scope, UsageData }: DockerVolume): Record<string, string> {
   const labels = Object.entries(Labels ?? {}).map(([name, value]) => `${name}=${value}`);
-  return {
+  const row = {
     Driver,
     Name,
     Labels: labels.join(','),
@@ -61,6 +62,7 @@ export function volumeRow({ Name, Driver, Labels, Mountpoint, Scope, UsageData }
     Size: UsageData === undefined ? 'N/A' : formatBytes(UsageData.Size, 4),
     Status: 'N/A',
   };
+  return withLabels(row, Labels);
 }
 
 export const removeVolumes: Verb = async (invocation) => {
@@ -87,11 +89,11 @@ export const updateVolume: Verb = async ({ args }) => {
 export const pruneVolumes: Verb = async ({ args, io, client, command }) => {
   const filters = parseFilters(args.list('filter'));
   if (args.flag('all') && filters['all'] !== undefined)
-    throw usageError('conflicting options: cannot specify both --all and --filter all=1', command);
+    throw wrongWords('conflicting options: cannot specify both --all and --filter all=1', command);
   if (args.flag('all')) filters['all'] = ['true'];
   const which = args.flag('all') ? 'all volumes' : 'all volumes without a name';
   if (!args.flag('force') && !(await confirm(io, `This removes ${which} that no container uses, with what they hold. Go on?`)))
-    return exitCodes.failure;
+    return exitCodes.ok;
   const { deleted, freedBytes } = await (await client()).volumes.prune(filters);
   if (args.flag('json')) {
     await printJson(io, { VolumesDeleted: deleted, SpaceReclaimed: freedBytes });

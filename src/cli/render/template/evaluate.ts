@@ -1,6 +1,7 @@
 import { functions, isTrue, titleFunction, wrong } from './functions.ts';
 import type { Node, Operand, ParsedText, Pipeline } from './parse.ts';
 import { show } from './show.ts';
+import { nil, typeOf } from './structures.ts';
 
 /** Variables in sight, the innermost first. */
 interface Scope {
@@ -93,7 +94,7 @@ function renderRange(evaluation: Evaluation, node: Extract<Node, { kind: 'range'
 /** Keys of maps in order, as Go ranges over them. */
 function itemsOf(value: unknown): (readonly [key: unknown, item: unknown])[] {
   if (Array.isArray(value)) return [...value.entries()];
-  if (value === null || value === undefined) return [];
+  if (value === null || value === undefined || value === nil) return [];
   if (typeof value === 'object') return Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
   throw wrong(`range can't iterate over ${show(value)}`);
 }
@@ -167,23 +168,28 @@ function holderOf(scope: Scope, name: string): Scope {
 }
 
 /**
- * A structure of Docker's API must have the field; a map (labels, options, anything whose keys people choose) need not. They are told apart by their
- * keys: those of structures begin with a capital.
+ * A structure of Docker's API must have the field; a map (labels, options, anything whose keys people choose) need not. Where their types are not known,
+ * they are told apart by their keys: those of structures begin with a capital. A field of a structure also goes by its name in Go: ID for Id.
  */
 function follow(value: unknown, path: readonly string[]): unknown {
   let at = value;
   for (const name of path) {
     if (typeof at !== 'object' || at === null) throw wrong(`no field .${path.join('.')}`);
-    if (!Object.hasOwn(at, name)) {
-      if (isMap(at)) return undefined;
-      throw wrong(`no field .${path.join('.')}`);
-    }
-    at = (at as Record<string, unknown>)[name];
+    const key = Object.hasOwn(at, name) || isMap(at) ? name : nameInJson(at, name);
+    if (key === undefined) throw wrong(`no field .${path.join('.')}`);
+    if (!Object.hasOwn(at, key)) return undefined;
+    at = (at as Record<string, unknown>)[key];
   }
   return at;
 }
 
+function nameInJson(structure: object, name: string): string | undefined {
+  return /^[A-Z]/.test(name) ? Object.keys(structure).find((key) => key.toLowerCase() === name.toLowerCase()) : undefined;
+}
+
 function isMap(value: object): boolean {
+  const type = typeOf(value);
+  if (type !== undefined) return type === 'map';
   return !Array.isArray(value) && !Object.keys(value).some((key) => /^[A-Z]\w*$/.test(key));
 }
 

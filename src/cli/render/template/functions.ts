@@ -1,6 +1,7 @@
 import { OrlopError } from '#errors';
 import { formatRow, isRow } from './row.ts';
 import { formatAs, show } from './show.ts';
+import { nil, typeOf } from './structures.ts';
 
 type TemplateFunction = (...values: readonly unknown[]) => unknown;
 
@@ -22,7 +23,7 @@ export const functions: Readonly<Record<string, TemplateFunction>> = {
   le: (value, other) => compare(value, other) <= 0,
   gt: (value, other) => compare(value, other) > 0,
   ge: (value, other) => compare(value, other) >= 0,
-  json: (value) => (isRow(value) ? formatRow(value) : JSON.stringify(value ?? null)),
+  json: (value) => (isRow(value) ? formatRow(value) : (JSON.stringify(value ?? null) ?? 'null')),
   split: (text, separator) => textOf(text, 'split').split(textOf(separator, 'split')),
   join: (list, separator = '') => listOf(list).map(show).join(textOf(separator, 'join')),
   title: (text) =>
@@ -41,10 +42,12 @@ const leaveTitles = new Set(['json', 'split', 'join', 'title', 'lower', 'upper',
 
 /** A function as it is while the titles of a table are made: those that change texts leave a title as it is. */
 export function titleFunction(name: string): TemplateFunction | undefined {
-  return leaveTitles.has(name) ? (value) => (name === 'json' ? '' : value) : functions[name];
+  return leaveTitles.has(name) ? (value) => value : functions[name];
 }
 
 export function isTrue(value: unknown): boolean {
+  if (value === nil) return false;
+  if (typeof value === 'object' && value !== null && typeOf(value) === 'structure') return true;
   if (typeof value === 'object' && value !== null) return lengthOf(value) > 0;
   return Boolean(value);
 }

@@ -1,12 +1,24 @@
 /** Marks what is a row of a listing. */
 const rowMark = Symbol('row');
 
-/** A row as templates get it: `{{json .}}` prints it as Docker's command line does. */
-export function asRow(row: Readonly<Record<string, string>>): object {
-  return { ...row, [rowMark]: true };
+const labelsMark = Symbol('labels');
+
+type Row = Readonly<Record<string, string>>;
+
+/** A row whose template can ask for one label: `{{.Label "name"}}`. */
+export function withLabels(row: Row, labels: Readonly<Record<string, string>> | null): Row {
+  return { ...row, [labelsMark]: labels ?? {} };
 }
 
-export function isRow(value: unknown): value is Readonly<Record<string, string>> {
+/** A row as templates get it: `{{json .}}` prints it as Docker's command line does. */
+export function asRow(row: Row): object {
+  const labels = (row as { readonly [labelsMark]?: Readonly<Record<string, string>> })[labelsMark];
+  const made = { ...row, [rowMark]: true };
+  if (labels === undefined) return made;
+  return Object.defineProperty(made, 'Label', { value: (name: string) => (Object.hasOwn(labels, name) ? labels[name] : '') });
+}
+
+export function isRow(value: unknown): value is Row {
   return typeof value === 'object' && value !== null && rowMark in value;
 }
 

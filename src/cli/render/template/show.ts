@@ -1,11 +1,18 @@
-/** As Go prints values (fmt, %v): lists in brackets, maps with their keys sorted. */
+import { nil, typeOf } from './structures.ts';
+
+/** As Go prints values (fmt, %v): lists in brackets, structures in braces, maps with their keys sorted. */
 export function show(value: unknown): string {
-  if (value === null || value === undefined) return '<no value>';
+  return value === null || value === undefined ? '<no value>' : showPart(value);
+}
+
+function showPart(value: unknown): string {
+  if (value === null || value === undefined || value === nil) return '<nil>';
   if (typeof value === 'string') return value;
   if (typeof value !== 'object') return JSON.stringify(value) ?? '<no value>';
-  if (Array.isArray(value)) return `[${value.map(show).join(' ')}]`;
+  if (Array.isArray(value)) return `[${value.map(showPart).join(' ')}]`;
+  if (typeOf(value) === 'structure') return `{${Object.values(value).map(showPart).join(' ')}}`;
   const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return `map[${entries.map(([key, item]) => `${key}:${show(item)}`).join(' ')}]`;
+  return `map[${entries.map(([key, item]) => `${key}:${showPart(item)}`).join(' ')}]`;
 }
 
 /** Go's Sprintf with the verbs that make sense for JSON's values: v s d t q f g x X c and %. */
