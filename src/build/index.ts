@@ -22,7 +22,7 @@ export { digestSelected } from './files/digest.ts';
 export { type Listing, listTar } from './files/listing.ts';
 export { readSmall, type ReadTree, readTree } from './files/read-tree.ts';
 export { parseMode } from './files/mode.ts';
-export { type Selected, selectSources, showPath } from './files/select.ts';
+export { noParents, type Selected, selectBelow, selectSources, showPath } from './files/select.ts';
 export { openFilePlace, openOrMakeDirectory, type Owner } from './files/target.ts';
 export { type FileTree, openPath } from './files/tree.ts';
 export { isTar, readChunks, unpackTar } from './files/unpack.ts';

@@ -55,9 +55,27 @@ export const transfers: readonly BuildCase[] = [
     file: 'FROM localhost/base\nCOPY --chown=guest a /guest\nCOPY --chown=guest:extra d /d\nCOPY --chown=77:extra a /mixed\nCOPY --chown=guest a /there/file\n',
   },
   {
+    // Directories that are made for it get the mode as well, since BuildKit 0.20 (fsutil 228).
     name: 'COPY --chmod',
     make: tree,
     file: 'FROM scratch\nCOPY --chmod=4711 a /special\nCOPY --chmod=0750 d /d\nCOPY --chmod=755 --chown=3:4 a /both\n',
+    differs: ['- /d 40000 750 0:0', '+ /d 40000 755 0:0'],
+  },
+  {
+    name: 'COPY --parents from the pivot on',
+    make: tree,
+    file: 'FROM scratch AS from\nCOPY d /top/d\nFROM scratch\nCOPY --parents --from=from --exclude=d/sub/deep /top/./d/sub /x\n',
+    files: [
+      '/x 40000 755 0:0',
+      '/x/d 40000 755 0:0',
+      '/x/d/sub 40000 700 0:0 at 981173106',
+      '/x/d/sub/g 100000 644 0:0 768c71d785bf at 981173106',
+    ],
+  },
+  {
+    name: 'COPY --from a stage without a file',
+    make: tree,
+    file: 'FROM scratch AS nothing\nFROM scratch\nCOPY --from=nothing / /x\nCOPY a /a\n',
   },
   {
     name: 'special modes are kept',

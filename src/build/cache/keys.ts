@@ -3,7 +3,7 @@ import type { CopyStep, RunMount, RunStep, WorkdirStep } from '../model.ts';
 import type { Root } from '../ports.ts';
 
 /** Raised when what is stored under a key comes to mean something else. */
-const version = 1;
+const version = 2;
 
 /** The digest of all that a step's result depends on. Stable over engines: what it is made of is written out, in order. */
 function keyOf(kind: string, root: Root, facts: unknown): string {

@@ -3,6 +3,7 @@ import { createGiveWay, S_IFDIR, S_IFMT } from '#sys';
 import { isLeftOut } from './digest.ts';
 import type { CopyOptions } from './copy.ts';
 import { type Listing, tarTypeOf } from './listing.ts';
+import { modeOfNew } from './mode.ts';
 import type { ReadFacts, ReadNode, ReadTree } from './read-tree.ts';
 import type { Selected } from './select.ts';
 import { byBytes, isDirectory, isFile, isLink, joinPath } from './tree.ts';
@@ -64,9 +65,9 @@ export async function planCopyLayer(
   }
 }
 
-function emptyDirectory({ owner, timeNs, nowNs }: Planning): Made {
+function emptyDirectory({ owner, mode, timeNs, nowNs }: Planning): Made {
   return {
-    facts: { mode: S_IFDIR | 0o755, ...owner, mtimeNs: timeNs ?? nowNs },
+    facts: { mode: S_IFDIR | (mode === undefined ? 0o755 : modeOfNew(mode)), ...owner, mtimeNs: timeNs ?? nowNs },
     attributes: [],
     from: null,
     entries: new Map(),

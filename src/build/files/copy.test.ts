@@ -21,10 +21,16 @@ import { parseIgnoreFile } from '#ignore';
 import { loadAddon } from '#sys';
 import { copySelected, type CopyOptions } from './copy.ts';
 import { digestSelected } from './digest.ts';
-import { readTree } from './read-tree.ts';
-import { selectSources } from './select.ts';
+import { type ReadTree, readTree } from './read-tree.ts';
+import { type Selected, selectBelow, selectSources } from './select.ts';
 import type { FileTree } from './tree.ts';
 import { unpackTar } from './unpack.ts';
+
+/** `pivot/./pattern` is meant for `--parents`. */
+function select(tree: ReadTree, source: string): Selected[] {
+  const [pivot = '', pattern] = source.split('/./');
+  return pattern === undefined ? selectSources(tree, source) : selectBelow(tree, pivot, pattern);
+}
 
 const skip = process.getuid?.() === 0 ? {} : { skip: 'needs root: owners are set' };
 
@@ -46,7 +52,7 @@ describe('files between two trees', skip, () => {
       inTree(join(top, 'to'), (to) =>
         copySelected(
           from,
-          sources.flatMap((source) => selectSources(readTree(from), source)),
+          sources.flatMap((source) => select(readTree(from), source)),
           to,
           options,
         ),
@@ -104,6 +110,10 @@ describe('files between two trees', skip, () => {
       const from = readTree(tree);
       assert.deepEqual(
         selectSources(from, '**/g').map(({ path }) => path),
+        [],
+      );
+      assert.deepEqual(
+        selectSources(from, '**/**/g').map(({ path }) => path),
         ['d/sub/g'],
       );
       assert.deepEqual(selectSources(from, 'none*'), []);
@@ -116,8 +126,21 @@ describe('files between two trees', skip, () => {
 
   test('what is left out, and parents that are kept', async () => {
     await copy(['e'], { target: '/a/', exclude: parseIgnoreFile('*.txt\n!two.txt') });
-    await copy(['./d/./sub/g'], { target: '/b/', parents: true });
+    await copy(['d/./sub/g'], { target: '/b/', parents: true });
     assert.deepEqual(shown(), ['a d', 'a/three.md f', 'a/two.txt f', 'b d', 'b/sub d', 'b/sub/g f']);
+  });
+
+  test('parents are kept from the pivot on, with the modes that they have there', async () => {
+    mkdirSync(at('from/e/deep/er'), { recursive: true, mode: 0o711 });
+    writeFileSync(at('from/e/deep/er/four.txt'), '4');
+    await copy(['*/./**/*.txt'], { target: '/a/', parents: true });
+    await copy(['e/./deep'], { target: '/b', parents: true, exclude: parseIgnoreFile('deep/er') });
+    await copy(['/./none*'], { target: '/c', parents: true });
+    const found = shown();
+    assert.deepEqual(found.slice(0, 6), ['a d', 'a/deep d', 'a/deep/er d', 'a/deep/er/four.txt f', 'a/one.txt f', 'a/two.txt f']);
+    assert.deepEqual(found.slice(6), ['b d', 'b/deep d', 'c d']);
+    assert.equal(lstatSync(at('to/a/deep/er')).mode & 0o777, 0o711);
+    await assert.rejects(copy(['e/./none'], { target: '/d', parents: true }), /"\/e\/none": not found/);
   });
 
   test('owner, mode and time of all that is copied', async () => {
@@ -135,7 +158,7 @@ describe('files between two trees', skip, () => {
       const facts = lstatSync(at('to', path));
       assert.deepEqual([facts.uid, facts.gid, facts.mode & 0o777, facts.mtimeMs], [7, 8, mode, 5000], path);
     }
-    assert.equal(lstatSync(at('to/o')).mode & 0o777, 0o755);
+    assert.equal(lstatSync(at('to/o')).mode & 0o777, 0o711);
   });
 
   test('one file with two names stays one file', async () => {

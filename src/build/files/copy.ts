@@ -17,9 +17,18 @@ import {
 } from '#sys';
 import type { IgnoreMatcher } from '../model.ts';
 import { isLeftOut } from './digest.ts';
-import type { ModeChange } from './mode.ts';
+import { type ModeChange, modeOfNew } from './mode.ts';
 import type { Selected } from './select.ts';
-import { clearPlace, type NamedPlace, notADirectory, openFilePlace, openOrMakeDirectory, type Owner, statPlace } from './target.ts';
+import {
+  clearPlace,
+  type NamedPlace,
+  type NewDirectories,
+  notADirectory,
+  openFilePlace,
+  openOrMakeDirectory,
+  type Owner,
+  statPlace,
+} from './target.ts';
 import { factsOf, isDirectory, isFile, isLink, joinPath, namesIn, openForReading, openPath, plainly, type FileTree } from './tree.ts';
 
 export interface CopyOptions {
@@ -60,27 +69,32 @@ export async function copySelected(from: FileTree, selected: readonly Selected[]
     for (const descriptor of copying.copied.values()) to.addon.close(descriptor);
   });
   const several = selected.length > 1 || options.target.endsWith('/') || options.parents === true;
+  // BuildKit makes the target of --parents even when a pattern matches nothing.
+  if (options.parents === true) to.addon.close(openOrMakeDirectory(to, options.target, newDirectories(copying)).descriptor);
   for (const one of selected) await copyOne(copying, one, several);
 }
 
-function newDirectories({ owner, timeNs }: Copying) {
-  return { owner: owner ?? { uid: 0, gid: 0 }, ...(timeNs === undefined ? {} : { timeNs }) };
+function newDirectories({ owner, timeNs, mode }: Copying): NewDirectories {
+  return {
+    owner: owner ?? { uid: 0, gid: 0 },
+    ...(timeNs === undefined ? {} : { timeNs }),
+    ...(mode === undefined ? {} : { mode: modeOfNew(mode) }),
+  };
 }
 
-async function copyOne(copying: Copying, { path, name, parents }: Selected, several: boolean): Promise<void> {
+async function copyOne(copying: Copying, one: Selected, several: boolean): Promise<void> {
   const { from, to } = copying;
+  const { path, name, relative } = one;
   const handle = openPath(from, path);
   if (handle === null) return;
   try {
-    const target = copying.parents === true ? await keepParents(copying, parents) : copying.target;
-    if (isDirectory(factsOf(from.addon, handle))) {
-      const into = copying.parents === true && name !== '' ? `${target}/${show(name)}` : target;
-      return await copyContent(copying, handle, into);
-    }
+    const withParents = copying.parents === true && name !== '';
+    const target = withParents ? keepParents(copying, one) : copying.target;
+    if (isDirectory(factsOf(from.addon, handle)) && !withParents) return await copyContent(copying, handle, target);
     const place = several || isTargetDirectory(to, target) ? `${target.replace(/\/+$/, '')}/${show(name)}` : target;
     const opened = openFilePlace(to, place, newDirectories(copying));
     try {
-      await copyNode(copying, handle, opened, '' as ByteText);
+      await copyNode(copying, handle, opened, relative);
     } finally {
       to.addon.close(opened.parent);
     }
@@ -103,12 +117,12 @@ function isTargetDirectory(to: FileTree, target: string): boolean {
 }
 
 /** Makes the directories above a source below the target, as they are in the source. */
-async function keepParents(copying: Copying, parents: ByteText): Promise<string> {
+function keepParents(copying: Copying, { path, parents, relative }: Selected): string {
   const { from, to, target } = copying;
   let at = target.replace(/\/+$/, '');
-  let source = '';
+  let source = path.slice(0, path.length - relative.length);
   for (const name of parents === '' ? [] : parents.split('/')) {
-    source = source === '' ? name : `${source}/${name}`;
+    source = source === '' || source.endsWith('/') ? `${source}${name}` : `${source}/${name}`;
     at = `${at}/${show(name as ByteText)}`;
     const { descriptor, made } = openOrMakeDirectory(to, at, newDirectories(copying));
     try {
@@ -137,7 +151,7 @@ async function copyContent(copying: Copying, handle: number, target: string): Pr
 interface TargetDirectory {
   readonly descriptor: number;
   readonly path: ByteText;
-  /** In what was selected. */
+  /** What `exclude` is asked about: in what was selected, or below the pivot. */
   readonly relative: ByteText;
 }
 

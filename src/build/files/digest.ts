@@ -7,7 +7,7 @@ import type { Selected } from './select.ts';
 import { isDirectory, isFile, isLink, joinPath } from './tree.ts';
 
 export interface DigestOptions {
-  /** Paths relative to what was selected. */
+  /** Of paths relative to what was selected, with parents to what they begin below. */
   readonly exclude?: IgnoreMatcher;
   readonly signal?: AbortSignal;
 }
@@ -24,15 +24,15 @@ interface Digesting extends DigestOptions {
  */
 export async function digestSelected(tree: ReadTree, selected: readonly Selected[], options: DigestOptions = {}): Promise<string> {
   const digesting: Digesting = { ...options, hash: createHash('sha256'), giveWay: createGiveWay(), seen: new Map() };
-  for (const { path, name, parents } of selected) {
+  for (const { path, name, parents, relative } of selected) {
     digesting.hash.update(`source ${JSON.stringify([name, parents])}\n`);
     using node = tree.find(path);
-    if (node !== null) await digestNode(digesting, node, '' as ByteText);
+    if (node !== null) await digestNode(digesting, node, relative);
   }
   return digesting.hash.digest('hex');
 }
 
-/** `relative`: in what was selected. */
+/** `relative`: in what was selected, or below what its parents begin at. */
 async function digestNode(digesting: Digesting, node: ReadNode, relative: ByteText): Promise<void> {
   const { hash, seen, exclude } = digesting;
   const { facts } = node;

@@ -17,6 +17,11 @@ export function parseMode(text: string): ModeChange {
   return (mode, isDirectory) => clauses.reduce((before: number, apply) => apply(before, isDirectory), mode);
 }
 
+/** The mode that a directory gets which is made on the way. */
+export function modeOfNew(mode: ModeChange): number {
+  return mode(0o755, true) & 0o7777;
+}
+
 function parseClause(clause: string, whole: string): ModeChange {
   const [, who = '', actions = ''] = /^([ugoa]*)((?:[-+=](?:[rwxXst]*|[ugo]))+)$/.exec(clause) ?? [];
   if (actions === '') {

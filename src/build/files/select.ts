@@ -13,72 +13,84 @@ export interface Selected {
   readonly name: ByteText;
   /** For `--parents`: the directories above it that are to be made as well, relative to where they go. */
   readonly parents: ByteText;
+  /** What excluding patterns see before what is below it: with `--parents` its path from the pivot on. */
+  readonly relative: ByteText;
+}
+
+/** Of what is put somewhere by its name alone. */
+export const noParents = { parents: '' as ByteText, relative: '' as ByteText } as const;
+
+/**
+ * What a source of COPY or ADD means in a tree: itself, or all that its pattern matches, in order. `..` stays at the top. Links are followed up to the first
+ * pattern, as BuildKit does it. Nothing matches: an empty list for a pattern, which copies nothing; not-found `BUILD_NO_SOURCE` for a plain path.
+ */
+export function selectSources(tree: ReadTree, source: string): Selected[] {
+  const parts = partsOf(source);
+  if (!parts.some(isPattern)) requireThere(tree, parts, source);
+  return matchParts(tree, ['' as ByteText], parts, false).map((path) => ({ path, name: baseOf(path), ...noParents }));
 }
 
 /**
- * What a source of COPY or ADD means in a tree: itself, or all that its pattern matches, in order. `..` stays at the top. `**` stands for any number of
- * directories. Nothing matches: an empty list for a pattern, which copies
- * nothing, as BuildKit's; not-found `BUILD_NO_SOURCE` for a plain path.
+ * The same for `--parents`: what `pattern` means below `pivot`, which may be a pattern as well. Directories are kept from the pivot on. `**` stands for any
+ * number of directories here, and only here.
  */
-export function selectSources(tree: ReadTree, source: string): Selected[] {
-  const { path, pivot } = parseSource(source);
-  const parts = path.split('/').filter((part) => part !== '');
-  const bytes = parts.map(toByteText);
-  const found = parts.some(isPattern) ? matchParts(tree, bytes) : [bytes.join('/') as ByteText];
-  if (!parts.some(isPattern)) requireThere(tree, found[0] ?? toByteText(''), source);
-  return found.map((one) => {
-    const slash = one.lastIndexOf('/');
-    const above = slash < 0 ? '' : one.slice(0, slash);
-    return { path: one, name: one.slice(slash + 1) as ByteText, parents: parentsFrom(above, pivot) };
-  });
+export function selectBelow(tree: ReadTree, pivot: string, pattern: string): Selected[] {
+  const [above, below] = [partsOf(pivot), partsOf(pattern)];
+  if (!above.some(isPattern) && !below.some(isPattern)) requireThere(tree, [...above, ...below], posix.join('/', pivot, pattern));
+  return matchParts(tree, ['' as ByteText], above, false).flatMap((top) =>
+    matchParts(tree, [top], below, true).map((path) => {
+      const kept = (top === '' ? path : path.slice(top.length + 1)) as ByteText;
+      return { path, name: baseOf(kept), parents: kept.slice(0, Math.max(kept.lastIndexOf('/'), 0)) as ByteText, relative: kept };
+    }),
+  );
 }
 
-/** `a/./b`: with `--parents` only what follows the dot is kept. `pivot`: how many parts come before it. */
-function parseSource(source: string): { path: string; pivot: number } {
-  const at = source.indexOf('/./');
-  const clean = (text: string): string => posix.join('/', text).replace(/(?<=.)\/$/, '');
-  if (at < 0) return { path: clean(source), pivot: 0 };
-  const before = clean(source.slice(0, at));
-  return { path: clean(source), pivot: before === '/' ? 0 : before.split('/').length - 1 };
+function partsOf(source: string): ByteText[] {
+  return posix
+    .join('/', source)
+    .split('/')
+    .filter((part) => part !== '')
+    .map(toByteText);
 }
 
-function parentsFrom(path: string, pivot: number): ByteText {
-  return path.split('/').slice(pivot).join('/') as ByteText;
+function baseOf(path: ByteText): ByteText {
+  return path.slice(path.lastIndexOf('/') + 1) as ByteText;
 }
 
-function requireThere(tree: ReadTree, path: ByteText, source: string): void {
-  using found = tree.find(path);
-  if (found === null) throw noSource(source);
+function requireThere(tree: ReadTree, parts: readonly ByteText[], source: string): void {
+  using found = tree.find(parts.join('/') as ByteText);
+  if (found === null) {
+    throw new OrlopError('not-found', 'BUILD_NO_SOURCE', `${JSON.stringify(source)}: not found`, { details: { source } });
+  }
 }
 
-function noSource(source: string): OrlopError {
-  return new OrlopError('not-found', 'BUILD_NO_SOURCE', `${JSON.stringify(source)}: not found`, { details: { source } });
-}
-
-function matchParts(tree: ReadTree, parts: readonly ByteText[]): ByteText[] {
-  let found: ByteText[] = ['' as ByteText];
+function matchParts(tree: ReadTree, tops: readonly ByteText[], parts: readonly ByteText[], deep: boolean): ByteText[] {
+  let found = [...tops];
+  let follow = true;
   for (const [index, part] of parts.entries()) {
     const isLast = index === parts.length - 1;
-    found = found.flatMap((at) => (part === '**' ? directoriesBelow(tree, at, isLast) : matchOne(tree, at, part)));
+    found = found.flatMap((at) => (deep && part === '**' ? directoriesBelow(tree, at, isLast) : matchOne(tree, at, part, follow)));
+    follow &&= !isPattern(part);
   }
   return [...new Set(found)];
 }
 
-function matchOne(tree: ReadTree, at: ByteText, part: ByteText): ByteText[] {
+/** `follow`: links on the way are followed. */
+function matchOne(tree: ReadTree, at: ByteText, part: ByteText, follow: boolean): ByteText[] {
   if (!isPattern(part)) {
     const path = joinPath(at, part);
-    using found = tree.find(path);
+    using found = tree.find(path, follow);
     return found === null ? [] : [path];
   }
   const matches = createNameMatcher(part);
-  return listOf(tree, at)
+  return listOf(tree, at, follow)
     .filter((name) => matches(name))
     .map((name) => joinPath(at, name));
 }
 
 /** The directory itself and all below it, links not followed; `withFiles`: files too. */
 function directoriesBelow(tree: ReadTree, at: ByteText, withFiles: boolean): ByteText[] {
-  const below = listOf(tree, at).flatMap((name) => {
+  const below = listOf(tree, at, false).flatMap((name) => {
     const path = joinPath(at, name);
     using found = tree.find(path, false);
     if (found === null) return [];
@@ -88,8 +100,8 @@ function directoriesBelow(tree: ReadTree, at: ByteText, withFiles: boolean): Byt
   return withFiles ? below : [at, ...below];
 }
 
-function listOf(tree: ReadTree, path: ByteText): ByteText[] {
-  using found = tree.find(path);
+function listOf(tree: ReadTree, path: ByteText, follow: boolean): ByteText[] {
+  using found = tree.find(path, follow);
   return found !== null && isDirectory(found.facts) ? found.names() : [];
 }
 

@@ -12,6 +12,8 @@ export interface Owner {
 /** What directories get that are made on the way. */
 export interface NewDirectories {
   readonly owner: Owner;
+  /** Absent: 0755. */
+  readonly mode?: number;
   /** ns since the epoch; absent: when they are made. */
   readonly timeNs?: bigint;
 }
@@ -28,7 +30,7 @@ export interface NamedPlace {
 const mostLinks = 40;
 
 /**
- * Opens a directory by its absolute path (O_PATH), and makes what is missing of it, mode 0755. Links are followed within the tree, also those that lead to what is not there yet.
+ * Opens a directory by its absolute path (O_PATH), and makes what is missing of it. Links are followed within the tree, also those that lead to what is not there yet.
  * `made`: the last part is new. Fails with invalid-argument `BUILD_NOT_A_DIRECTORY`. The caller closes it.
  */
 export function openOrMakeDirectory(tree: FileTree, path: string, wishes: NewDirectories): { descriptor: number; made: boolean } {
@@ -72,8 +74,8 @@ function openOrMake(tree: FileTree, place: NamedPlace, wishes: NewDirectories, l
   if (there !== null) throw notADirectory(place.path);
   addon.mkdirat(place.parent, fromByteText(place.name), 0o755);
   const descriptor = addon.openat2(place.parent, fromByteText(place.name), O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, plainly);
-  addon.fchmodat(place.parent, fromByteText(place.name), 0o755, 0);
   addon.fchownat(descriptor, '', wishes.owner.uid, wishes.owner.gid, AT_EMPTY_PATH);
+  addon.fchmodat(place.parent, fromByteText(place.name), wishes.mode ?? 0o755, 0);
   if (wishes.timeNs !== undefined) addon.utimensat(descriptor, '', wishes.timeNs, wishes.timeNs, AT_EMPTY_PATH);
   return { descriptor, made: true };
 }

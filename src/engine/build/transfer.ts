@@ -12,6 +12,7 @@ import {
   isTar,
   type Listing,
   type NewLayer,
+  noParents,
   openOrMakeDirectory,
   openPath,
   type Owner,
@@ -22,6 +23,7 @@ import {
   type ReadTree,
   readTree,
   type Selected,
+  selectBelow,
   selectSources,
   showPath,
   unpackTar,
@@ -32,7 +34,7 @@ import { OrlopError } from '#errors';
 import { addMadeLayer } from '#image';
 import { resolveUser } from '#runtime';
 import { type ByteText, toByteText } from '#store';
-import { S_IFMT, S_IFREG } from '#sys';
+import { S_IFDIR, S_IFMT, S_IFREG } from '#sys';
 import { mountUnmapped } from '../container/root-mount.ts';
 import { createContainerId } from '../container/names.ts';
 import { nowNs } from '../context.ts';
@@ -216,9 +218,11 @@ async function openPaths(
   const source = work.sources(step.from);
   const opened = await openSource(build.context, build.contexts, source, build.imageRoot);
   try {
-    const selected = sources.flatMap(({ pattern }) => selectSources(opened.files, pattern));
+    const selected = sources.flatMap(({ pattern, pivot }) =>
+      pivot === undefined ? selectSources(opened.files, pattern) : selectBelow(opened.files, pivot, pattern),
+    );
     if (build.request.sequential === true) checkClassic(step, selected.length);
-    const wanted = withoutExcluded(opened.files, selected, matcherOf(step));
+    const wanted = withoutExcluded(opened.files, selected, step);
     return {
       ...opened,
       selected: wanted,
@@ -246,13 +250,16 @@ function checkClassic(step: CopyStep, found: number): void {
   }
 }
 
-/** A file that was selected goes by its name, a directory is looked into later. */
-function withoutExcluded(files: ReadTree, selected: readonly Selected[], exclude: IgnoreMatcher | undefined): readonly Selected[] {
+/** A file that was selected goes by its name, or with `--parents` by its path below the pivot. A directory is looked into later. */
+function withoutExcluded(files: ReadTree, selected: readonly Selected[], step: CopyStep): readonly Selected[] {
+  const exclude = matcherOf(step);
   if (exclude === undefined) return selected;
-  return selected.filter(({ path, name }) => {
-    if (name === '' || !exclude.excludes(showPath(name))) return true;
+  return selected.filter(({ path, name, relative }) => {
+    const kept = showPath(relative === '' ? name : relative);
+    if (name === '' || !exclude.excludes(kept)) return true;
     using found = files.find(path);
-    return found !== null && exclude.mayContain(showPath(name));
+    if (found === null || (found.facts.mode & S_IFMT) !== S_IFDIR) return false;
+    return !step.parents || exclude.mayContain(kept);
   });
 }
 
@@ -268,7 +275,7 @@ async function openOther(build: BuildRun, step: CopyStep, source: Exclude<CopySo
 }
 
 function one(path: string, name: string): Selected {
-  return { path: toByteText(path), name: toByteText(name), parents: '' as ByteText };
+  return { path: toByteText(path), name: toByteText(name), ...noParents };
 }
 
 function onDisk(tree: FileTree & Disposable): Pick<Part, 'files' | 'listing' | 'tree' | typeof Symbol.asyncDispose> {

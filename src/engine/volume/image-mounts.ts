@@ -45,15 +45,15 @@ export async function openImageMount(
   const writable = readOnly ? undefined : image?.writable;
   // overlayfs without a writable directory wants two layers; an empty one changes nothing.
   const [empty = ''] = store.snapshots.view(null).lower;
-  const layers = lower.length > 1 ? lower : [...lower, empty];
-  const whole = await mountOverlayRoot(addon, {
-    base,
-    lower: [...new Set(layers)],
-    ...(writable === undefined
+  const layers = [...new Set(lower.length > 1 ? lower : [...lower, empty])];
+  const isEmpty = layers.length === 1 && writable === undefined;
+  const written =
+    writable === undefined
       ? { fsuid: 0, fsgid: 0, attributes: k.MOUNT_ATTR_RDONLY }
-      : { upper: { directory: writable.upper, work: writable.work }, volatile: true, fsuid: first, fsgid: first }),
-    way: overlayWay,
-  });
+      : { upper: { directory: writable.upper, work: writable.work }, volatile: true, fsuid: first, fsgid: first };
+  const whole = isEmpty
+    ? openEmptyImage(addon, base, empty)
+    : await mountOverlayRoot(addon, { base, lower: layers, ...written, way: overlayWay });
   if (subpath === undefined) return whole;
   try {
     const inside = openInRoot(addon, whole, subpath, k.O_PATH);
@@ -67,6 +67,13 @@ export async function openImageMount(
   } finally {
     addon.close(whole);
   }
+}
+
+/** An image of nothing is the empty layer itself. */
+function openEmptyImage(addon: k.Addon, base: number, empty: string): number {
+  const mount = addon.openTree(base, empty, k.OPEN_TREE_CLONE);
+  addon.mountSetattr(mount, '', k.AT_EMPTY_PATH, BigInt(k.MOUNT_ATTR_RDONLY), 0n, 0n, -1);
+  return mount;
 }
 
 function subpathFailed(image: string, subpath: string, cause: unknown): unknown {
