@@ -52,7 +52,14 @@ static int configure(int context, const char *option) {
   return os_fsconfig(context, FSCONFIG_SET_STRING, key, option + length + 1);
 }
 
-static int make_mount(struct stage *stage, const struct op *op, const char *target) {
+/* As an option, which /proc/self/mountinfo then shows, as it would one of the caller's. */
+static int configure_mode(int context, int mode) {
+  char octal[] = {(char)('0' + (mode >> 9 & 7)), (char)('0' + (mode >> 6 & 7)), (char)('0' + (mode >> 3 & 7)), (char)('0' + (mode & 7)), '\0'};
+  return os_fsconfig(context, FSCONFIG_SET_STRING, "mode", octal);
+}
+
+/* `mode` -1: the file system's own. */
+static int make_mount(struct stage *stage, const struct op *op, const char *target, int mode) {
   const char *fstype = op_text(op, MOUNT_FSTYPE);
   const char *source = op_text(op, MOUNT_SOURCE);
   OS_CLOSE int context = os_fsopen(fstype);
@@ -64,6 +71,8 @@ static int make_mount(struct stage *stage, const struct op *op, const char *targ
     error = configure(context, option);
     if (error < 0) return refused(stage, error, context, "fsconfig", target, option);
   }
+  error = mode < 0 ? 0 : configure_mode(context, mode);
+  if (error < 0) return refused(stage, error, context, "fsconfig", target, "mode");
   error = os_fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL);
   if (error < 0) return refused(stage, error, context, "fsconfig", target, fstype);
   int mount = os_fsmount(context, (unsigned)op_quad(op, MOUNT_ATTRIBUTES));
@@ -134,13 +143,6 @@ static int mode_at(struct stage *stage, const char *target) {
   return place >= 0 && fstat(place, &facts) == 0 ? (int)(facts.st_mode & 07777) : -1;
 }
 
-static int set_mode(struct stage *stage, int mount, const char *target, int mode) {
-  if (mode < 0) return 0;
-  OS_CLOSE int top = os_open(mount, ".", O_RDONLY | O_DIRECTORY, 0);
-  if (top < 0) return stage_fail(stage, top, "openat", target);
-  return fchmod(top, (mode_t)mode) < 0 ? stage_fail(stage, -errno, "fchmod", target) : 0;
-}
-
 int stage_mount(struct stage *stage, const struct op *op) {
   const char *target = op_text(op, MOUNT_TARGET);
   const char *fstype = op_text(op, MOUNT_FSTYPE);
@@ -149,10 +151,8 @@ int stage_mount(struct stage *stage, const struct op *op) {
   int error = stage_require_mounts(stage);
   if (error < 0) return error;
   if (is_too_long(op)) return mount_at_once(stage, op, target, make);
-  OS_CLOSE int mount = make_mount(stage, op, target);
+  OS_CLOSE int mount = make_mount(stage, op, target, keep_mode ? mode_at(stage, target) : -1);
   if (mount < 0) return mount;
-  error = set_mode(stage, mount, target, keep_mode ? mode_at(stage, target) : -1);
-  if (error < 0) return error;
   if (strcmp(fstype, "proc") == 0 || strcmp(fstype, "sysfs") == 0) {
     OS_CLOSE int place = make_plain(stage, target, make);
     if (place < 0) return place;

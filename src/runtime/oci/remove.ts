@@ -32,6 +32,8 @@ export async function killContainer(context: RuntimeContext, record: ContainerRe
   // Without its own process namespace a container does not end with its first process.
   if (all || (signal === signals.SIGKILL && !record.ownPids)) return signalAll(context, record, signal);
   signalProcess(context, record.pid, signal);
+  // In a frozen cgroup of v1 nothing dies before it is thawed. Any other signal may wait until then.
+  if (signal === signals.SIGKILL && status === 'paused') await cgroupOf(context, record).thaw();
 }
 
 async function signalAll(context: RuntimeContext, record: ContainerRecord, signal: number): Promise<void> {

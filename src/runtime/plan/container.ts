@@ -40,13 +40,16 @@ export function planContainer(spec: Spec, facts: ContainerFacts): Planned<Plan> 
   const user = process.user ?? { uid: 0, gid: 0 };
   // Over the root's own directory, in the host's mount namespace: for whoever asks for no namespace of mounts, as runc does it.
   const inPlace = !hasOwnMounts(facts) && 'mount' in facts.root && facts.root.at !== undefined;
+  const files = planRootFiles(spec, facts);
   const plan: Op[] = [
     ...planStreams(facts),
     ...(facts.skeleton === null
       ? [...planEntry(isPrivate(spec) ? k.MS_PRIVATE : k.MS_SLAVE, facts, inPlace), planRoot(facts)]
       : planFurnishedRoot(spec, facts, facts.skeleton)),
-    ...planRootFiles(spec, facts),
+    ...files.making,
+    // A place for the console is made in a /dev that is read-only from then on.
     ...planTerminal(facts.stdio, user, facts.slots, true),
+    ...files.sealing,
     ...planHostsHooks(spec, facts),
     ...planIdentity(spec, facts),
     // While the host's /dev/null can still be reached for masks.
@@ -99,7 +102,8 @@ function isPrivate(spec: Spec): boolean {
   return ['private', 'rprivate'].includes(spec.linux?.rootfsPropagation ?? '');
 }
 
-function planRootFiles(spec: Spec, facts: ContainerFacts): Op[] {
+/** What is made below the root, and what makes some of it read-only afterwards. */
+function planRootFiles(spec: Spec, facts: ContainerFacts): { readonly making: readonly Op[]; readonly sealing: readonly Op[] } {
   const mounts = spec.mounts ?? [];
   const furnished = facts.skeleton === null ? new Set<number>() : skeletonMembers(mounts);
   const { mounting, sealing } = planMounts(mounts, { ...facts, furnished });
@@ -108,7 +112,7 @@ function planRootFiles(spec: Spec, facts: ContainerFacts): Op[] {
   const ownDev = !mounts.some((mount, index) => placeOf(mount) === '/dev' && facts.prepared.has(index));
   const devices =
     ownDev && facts.skeleton === null ? planDevices(spec.linux?.devices ?? [], { userNamespace, hostHasKcore: facts.hostHasKcore }) : [];
-  return [...mounting, ...devices, ...sealing];
+  return { making: [...mounting, ...devices], sealing };
 }
 
 /** createContainer hooks see the host's files from within the container's namespaces (runtime-spec config, "POSIX-platform Hooks"). */
