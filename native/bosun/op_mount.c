@@ -190,6 +190,27 @@ int stage_bind(struct stage *stage, const struct op *op) {
   return attach(stage, tree, op_text(op, BIND_TARGET), op_word(op, BIND_MAKE));
 }
 
+static int map_ids(int tree, int userns, bool whole) {
+  struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (__u64)userns};
+  return userns < 0 ? 0 : os_mount_setattr(tree, whole ? AT_RECURSIVE : 0, &attributes);
+}
+
+int stage_bind_inside(struct stage *stage, const struct op *op) {
+  struct stat facts;
+  const char *source = op_text(op, BIND_INSIDE_SOURCE);
+  unsigned recursive = op_word(op, BIND_INSIDE_RECURSIVE) != 0 ? AT_RECURSIVE : 0u;
+  int error = stage_require_mounts(stage);
+  if (error < 0) return error;
+  OS_CLOSE int place = root_open(stage, source, O_PATH);
+  if (place < 0) return stage_fail(stage, place, "openat2", source);
+  OS_CLOSE int tree = os_open_tree(place, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | recursive);
+  if (tree < 0) return stage_fail(stage, tree, "open_tree", source);
+  error = map_ids(tree, stage_slot(stage, op, BIND_INSIDE_USERNS), op_word(op, BIND_INSIDE_MAPPED) != 0);
+  if (error < 0) return stage_fail(stage, error, "mount_setattr", source);
+  if (fstat(tree, &facts) < 0) return stage_fail(stage, -errno, "fstat", source);
+  return attach(stage, tree, op_text(op, BIND_INSIDE_TARGET), S_ISDIR(facts.st_mode) ? ROOT_MAKE_DIRECTORY : ROOT_MAKE_FILE);
+}
+
 int stage_set_mount_attributes(struct stage *stage, const struct op *op) {
   const char *target = op_text(op, SET_MOUNT_ATTRIBUTES_TARGET);
   int userns = stage_slot(stage, op, SET_MOUNT_ATTRIBUTES_USERNS);

@@ -23,6 +23,7 @@ static stage_op *const performers[OP_LIMIT] = {
     [OP_MOUNT] = stage_mount,
     [OP_ATTACH_MOUNT] = stage_attach_mount,
     [OP_BIND] = stage_bind,
+    [OP_BIND_INSIDE] = stage_bind_inside,
     [OP_SET_MOUNT_ATTRIBUTES] = stage_set_mount_attributes,
     [OP_RECONFIGURE_MOUNT] = stage_reconfigure_mount,
     [OP_MAKE_DIRECTORY] = stage_make_directory,

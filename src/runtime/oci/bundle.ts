@@ -3,6 +3,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { isErrno, OrlopError } from '#errors';
 import { maxSpecBytes, parseJson, parseSpecText, type Spec, type SpecMount } from '#oci';
 import { isBind } from '../plan/mounts.ts';
+import { isWithin, placeOf } from '../plan/places.ts';
 
 /** A bundle's config.json with all host paths absolute, and its text as it lies on disk. */
 export interface Bundle {
@@ -21,7 +22,8 @@ export function openBundle(path: string): Bundle {
   const spec = parseSpecText(text);
   if (spec.root === undefined) throw new OrlopError('invalid-argument', 'RUNTIME_SPEC_INVALID', 'root must be specified');
   const rootfs = findRoot(isAbsolute(spec.root.path) ? spec.root.path : join(directory, spec.root.path));
-  return { directory, rootfs, text, spec: { ...spec, mounts: (spec.mounts ?? []).map((mount) => anchor(mount, directory)) } };
+  const mounts = (spec.mounts ?? []).map((mount) => anchor(withinRoot(mount, rootfs), directory));
+  return { directory, rootfs, text, spec: { ...spec, mounts } };
 }
 
 /** A spec that names no version is taken for one of the first, as runc does. */
@@ -68,6 +70,12 @@ function missingDirectory(directory: string, why: string): OrlopError {
 function anchor(mount: SpecMount, directory: string): SpecMount {
   if (!isBind(mount) || mount.source === undefined || isAbsolute(mount.source)) return mount;
   return { ...mount, source: join(directory, mount.source) };
+}
+
+/** A destination that begins with the root's own path on the host is meant inside it, as with runc. */
+function withinRoot(mount: SpecMount, rootfs: string): SpecMount {
+  if (rootfs === '/' || !isWithin(placeOf(mount), rootfs)) return mount;
+  return { ...mount, destination: placeOf({ destination: placeOf(mount).slice(rootfs.length) }) };
 }
 
 function findRoot(path: string): string {

@@ -7,10 +7,10 @@ import { type BlockingCreator, openNamespace, readProcessStat, spawnCreatorSync 
 import { createCgroup } from '../cgroups/cgroup.ts';
 import type { Cgroup } from '../cgroups/types.ts';
 import { planSandbox } from '../plan/sandbox.ts';
-import { translateId } from '../sandbox/id-map.ts';
+import { areSameMaps, readIdMap, translateId } from '../sandbox/id-map.ts';
 import { openBirthplace, requestOf } from '../sandbox/open.ts';
 import { type Parked, type PreparedPlan, prepareStart } from '../sandbox/start.ts';
-import type { NamespaceName, NamespaceRequest, StartOptions, Stdio } from '../sandbox/types.ts';
+import type { IdMap, NamespaceName, NamespaceRequest, StartOptions, Stdio } from '../sandbox/types.ts';
 import { type ContainerRecord, makeContainerDirectory, removeContainerDirectory, saveRecord } from '../state/record.ts';
 import type { Bundle } from './bundle.ts';
 import type { RuntimeContext } from './context.ts';
@@ -215,18 +215,39 @@ function park(
   const made = told(() => creator.beginSandbox(planned.plan, planned.descriptors));
   let known: number | null = null;
   const pid = (): number => (known ??= told(made).pid);
+  const joinsUsers = namespaces.some(({ name, join }) => name === 'user' && join !== undefined);
+  let joined: IdMap | undefined;
+  const mapped = (): IdMap | null => (joinsUsers ? (joined ??= joinedMap(pid(), idMap)) : idMap);
+  const translate = (id: number, which: keyof IdMap): number | null => {
+    const map = mapped();
+    return map === null ? id : translateId(id, map[which]);
+  };
   return {
     addon: context.addon(),
     get pid() {
       return pid();
     },
     namespaces,
-    idMap,
+    get idMap() {
+      return mapped();
+    },
     cgroup,
     openNamespace: (name) => openNamespace(pid(), name),
-    hostUid: (uid) => (idMap === null ? uid : translateId(uid, idMap.uids)),
-    hostGid: (gid) => (idMap === null ? gid : translateId(gid, idMap.gids)),
+    hostUid: (uid) => translate(uid, 'uids'),
+    hostGid: (gid) => translate(gid, 'gids'),
   };
+}
+
+/** A joined user namespace has the map that it has. As with runc, the spec may repeat it (containerd and CRI-O do), and may not name another. */
+function joinedMap(pid: number, stated: IdMap | null): IdMap {
+  const map = readIdMap(pid);
+  if (stated === null || areSameMaps(map, stated)) return map;
+  throw new OrlopError(
+    'invalid-argument',
+    'RUNTIME_SPEC_INVALID',
+    'user namespaces enabled, but both namespace path and non-matching mapping specified -- you may only provide one',
+    { hint: 'remove linux.uidMappings and linux.gidMappings, or the path of the user namespace' },
+  );
 }
 
 interface RunParts {
@@ -250,6 +271,7 @@ function prepare(parked: Parked, parts: RunParts, options: CreateOptions): Prepa
     prepareStart(parked, {
       spec: parts.spec,
       root: chooseRoot(parked, parts, own),
+      rootPath: parts.rootfs,
       stdio: options.stdio,
       waitForStart: options.waitForStart,
       ...(startFifo === null ? {} : { startFifo }),

@@ -64,6 +64,7 @@ function sayOp(op: Op, failure: PlanFailureDetails): string | null {
       return `error mounting ${JSON.stringify(op.source)} to rootfs at ${JSON.stringify(op.target)}: mount ${op.source}:${op.target}: ${reasonOf(failure)}`;
     case 'attach_mount':
     case 'bind':
+    case 'bind_inside':
       return `error mounting ${'source' in op ? `${JSON.stringify(op.source)} ` : ''}to rootfs at ${JSON.stringify(op.target)}: ${reasonOf(failure)}`;
     case 'set_sysctl':
       return failure.syscall.startsWith('open') ? `open /proc/sys/${op.path}: ${reason}` : `write /proc/sys/${op.path}: ${reason}`;

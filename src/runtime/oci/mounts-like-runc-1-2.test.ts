@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import type { IdMapping, Linux, SpecMount } from '#oci';
@@ -183,14 +183,50 @@ describe('mounts of runtime-spec 1.2', { skip: reasonToSkip() }, () => {
       [tmpfs, { ...again(['size=128k', 'noexec']), type: 'tmpfs' }],
       'awk \'$5=="/m" {print $6, $NF}\' /proc/self/mountinfo',
     );
-    assert.equal(out, 'rw,noexec,relatime rw,size=128k,inode64\n'.replace(',inode64', out.includes('inode64') ? ',inode64' : ''), err);
+    assert.equal(
+      out,
+      'rw,noexec,relatime rw,size=128k,mode=755,inode64\n'.replace(',inode64', out.includes('inode64') ? ',inode64' : ''),
+      err,
+    );
   });
 
   test('a tmpfs with permissions of its own has these, whatever lay in its place', () => {
     chmodSync(join(home.root, 'n'), 0o700);
     const at = (options: string[]): SpecMount => ({ destination: '/n', type: 'tmpfs', source: 'tmpfs', options });
     assert.equal(run([at(['mode=1750'])], 'stat -c %a /n').out, '1750\n');
-    assert.equal(run([at([])], 'stat -c %a /n').out, '700\n');
+    // As an option, too, where programs look for it.
+    assert.match(run([at([])], 'stat -c %a /n; grep " /n " /proc/self/mounts').out, /^700\ntmpfs \/n tmpfs \S*\bmode=700\b/);
+  });
+
+  test('a source in the root is what earlier mounts have made of it, and a destination may begin with the path of the root', () => {
+    const at = source('ordered');
+    writeFileSync(join(at, 'below/file'), 'found\n');
+    const outside = (name: string): string => join(home.root, name);
+    const inside = (options: readonly string[]): SpecMount[] => [
+      bind(join(at, 'below'), []),
+      bind(outside('m'), options, { destination: outside('n') }),
+    ];
+    assert.equal(run(inside(['rbind']), 'cat /n/file').out, 'found\n');
+    assert.equal(run(inside([]), 'cat /n/file', users).out, 'found\n');
+    assert.equal(run(inside(['ro']), `cat /n/file; ${attributesOf('/n')}`).out, 'found\nro,relatime\n');
+    const file = [bind(join(at, 'below/file'), [], { destination: '/m/one' }), bind(outside('m/one'), [], { destination: '/m/two' })];
+    assert.equal(run(file, 'cat /m/two').out, 'found\n');
+    const mapped = [{ containerID: 0, hostID: 77, size: 1 }];
+    const owner = run(
+      [bind(join(at, 'below'), []), bind(outside('m'), [], { destination: '/n', uidMappings: mapped, gidMappings: mapped })],
+      'stat -c %u /n/file',
+    );
+    assert.equal(owner.out, '77\n', owner.err);
+  });
+
+  test('a link of the root leads a source in it to nothing of the host', () => {
+    symlinkSync('/etc', join(home.root, 'm/link'));
+    const { code, err } = run(
+      [bind(source('linked'), [], { destination: '/m/link' }), bind(join(home.root, 'm/link/passwd'), [], { destination: '/n/passwd' })],
+      'true',
+    );
+    assert.deepEqual([code, /error mounting/.test(err)], [1, true], err);
+    rmSync(join(home.root, 'm/link'));
   });
 
   test('a thousand bind mounts are no more trouble than one', () => {

@@ -273,9 +273,11 @@ function normalizeMount(line: string, places: ReadonlyMap<string, string>): stri
   // Masks are stricter than runc's, and so is the tmpfs that holds the hierarchies of v1.
   const mask = fstype === 'tmpfs' && attributes.split(',').includes('ro') && root === '/' && !/^\/[ab]\//.test(place);
   if (mask || place === '/sys/fs/cgroup') return `${place} tmpfs`;
+  // Later versions than 1.1 give it as an option, as we do; the permissions themselves are compared below.
+  const said = /^\/[ab]\//.test(place) ? options.replace(/,mode=\d+/, '') : options;
   const host = root
     .replaceAll(/orlop-mounts-\d+(-\d+)?/g, 'id')
     .replace(/^.*host-/, '')
     .replace(/^.*\/rootfs/, '/');
-  return [places.get(parent) ?? 'outside', host, place, attributes, peers, fstype, source, options].join(' ');
+  return [places.get(parent) ?? 'outside', host, place, attributes, peers, fstype, source, said].join(' ');
 }

@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { after, describe, test } from 'node:test';
 import type { Hook, LinuxSeccomp } from '#oci';
 import { detectCgroupLayout } from '../cgroups/layout.ts';
 import { openTestBundles, shell } from '../testing/bundles.ts';
 import { runtimeProgram } from '../testing/program.ts';
 import { reasonToSkip } from '../testing/root.ts';
+import { exampleSpec } from './commands/spec.ts';
 
 const nsenter = spawnSync('nsenter', ['--version']).status === 0 ? false : 'nsenter is not installed';
 
@@ -135,6 +137,28 @@ describe("runc's habits", { skip: reasonToSkip() }, () => {
     assert.deepEqual(bundles.call(['start', id]), { code: 0, out: '', err: '' });
     assert.equal(readFileSync(errors, 'utf8'), 'exec /bin/script: no such file or directory\n');
     remove(id);
+  });
+
+  test('a paused container ends with SIGKILL, and with no other signal before it is resumed', async () => {
+    const { id, directory } = bundles.make({ process: shell('exec sleep 100') });
+    assert.equal(bundles.call(['run', '--detach', '--bundle', directory, id], { detached: true }).code, 0);
+    const status = (): string => (JSON.parse(bundles.call(['state', id]).out) as { status: string }).status;
+    assert.equal(bundles.call(['pause', id]).code, 0);
+    assert.equal(bundles.call(['kill', id, 'TERM']).code, 0);
+    assert.equal(status(), 'paused');
+    assert.equal(bundles.call(['kill', id, 'KILL']).code, 0);
+    for (let tries = 0; status() !== 'stopped' && tries < 100; tries += 1) await setTimeout(50);
+    assert.equal(status(), 'stopped');
+    remove(id);
+  });
+
+  test('a /dev that is read-only has its console', () => {
+    const mounts = (exampleSpec().mounts ?? []).map((mount) =>
+      mount.destination === '/dev' ? { ...mount, options: [...(mount.options ?? []), 'ro'] } : mount,
+    );
+    const process = { ...shell('test -c /dev/console && grep "^tmpfs /dev " /proc/mounts'), terminal: true };
+    const { out, err } = bundles.run({ process, rest: { mounts } });
+    assert.match(out, /^tmpfs \/dev tmpfs ro,/, err);
   });
 
   test('what is no signal, and ps that fails, are told in one line', () => {

@@ -4,12 +4,13 @@ import { once } from 'node:events';
 import { mkdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import type { Linux } from '#oci';
+import type { IdMapping, Linux } from '#oci';
 import { namespaceId } from '#sys';
-import { openTestBundles, shell } from '../testing/bundles.ts';
+import { openTestBundles, type Outcome, shell } from '../testing/bundles.ts';
 import { reasonToSkip } from '../testing/root.ts';
+import { exampleSpec } from './commands/spec.ts';
 
-describe('containers in mount namespaces that were there before', { skip: reasonToSkip() }, () => {
+describe('containers in namespaces that were there before', { skip: reasonToSkip() }, () => {
   const bundles = reasonToSkip() === false ? openTestBundles(`orlop-shared-ns-${process.pid}`) : (null as never);
   const none: Linux = { namespaces: [{ type: 'ipc' }, { type: 'uts' }], maskedPaths: [], readonlyPaths: [] };
 
@@ -86,6 +87,22 @@ describe('containers in mount namespaces that were there before', { skip: reason
     bundles.call(['start', id]);
     const { code, err } = bundles.call(['exec', id, 'true']);
     assert.deepEqual([code, /has no mount namespace/.test(err)], [255, true], err);
+    assert.equal(bundles.call(['delete', '--force', id]).code, 0);
+  });
+
+  test('a joined user namespace has the map that it has: another one is refused, the same one is fine', () => {
+    for (const name of ['proc', 'sys', 'dev']) mkdirSync(join(bundles.home.root, name), { recursive: true });
+    const map = (hostID: number): { uidMappings: IdMapping[]; gidMappings: IdMapping[] } => {
+      const row = [{ containerID: 0, hostID, size: 1000 }];
+      return { uidMappings: row, gidMappings: row };
+    };
+    const usual = exampleSpec().linux?.namespaces ?? [];
+    const { id, pid } = create({ namespaces: [...usual, { type: 'user' }], ...map(500_000) }, 'true');
+    const namespaces = [...usual, { type: 'user', path: `/proc/${pid}/ns/user` } as const];
+    const runWith = (stated: Linux): Outcome => bundles.run({ process: shell('cat /proc/self/uid_map'), linux: { namespaces, ...stated } });
+    for (const stated of [{}, map(500_000)]) assert.match(runWith(stated).out, /^\s*0\s+500000\s+1000$/m);
+    const { code, err } = runWith(map(600_000));
+    assert.deepEqual([code, /both namespace path and non-matching mapping specified/.test(err)], [1, true], err);
     assert.equal(bundles.call(['delete', '--force', id]).code, 0);
   });
 

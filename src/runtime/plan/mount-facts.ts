@@ -19,7 +19,18 @@ export interface LateMount {
   readonly tree: AttributeChange;
 }
 
-export type PreparedMount = OpenedMount | LateMount;
+/** A bind mount of what the container itself has at that place by then, earlier mounts of the list included. */
+export interface InsideMount {
+  readonly inside: string;
+  readonly recursive: boolean;
+  readonly own: AttributeChange;
+  readonly tree: AttributeChange;
+  /** A user namespace whose ids the mount's become, or null; `mapsTree`: also those of the mounts below it. */
+  readonly users: number | null;
+  readonly mapsTree: boolean;
+}
+
+export type PreparedMount = OpenedMount | LateMount | InsideMount;
 
 export interface MountFacts {
   /** By index into spec.mounts: every bind mount and every tmpfs that is copied into. */

@@ -80,16 +80,29 @@ function checkOptions(mount: SpecMount, options: MountOptions, at: string): void
 }
 
 function planPrepared(target: string, options: MountOptions, prepared: PreparedMount, facts: MountFacts): Op[] {
-  const make = prepared.file ? 2 : 1;
-  const placing: Op[] =
+  return [...planPlacing(target, prepared, facts), ...planPropagation(target, options)];
+}
+
+function planPlacing(target: string, prepared: PreparedMount, { slots }: MountFacts): Op[] {
+  if ('descriptor' in prepared) return [{ op: 'attach_mount', mount: slots.add(prepared.descriptor), target, make: makeOf(prepared) }];
+  const { own, tree } = prepared;
+  const recursive = prepared.recursive ? 1 : 0;
+  const binding: Op =
     'source' in prepared
-      ? [
-          { op: 'bind', source: prepared.source, target, recursive: prepared.recursive ? 1 : 0, make },
-          ...planAttributes(target, prepared.own, false),
-          ...planAttributes(target, prepared.tree, true),
-        ]
-      : [{ op: 'attach_mount', mount: facts.slots.add(prepared.descriptor), target, make }];
-  return [...placing, ...planPropagation(target, options)];
+      ? { op: 'bind', source: prepared.source, target, recursive, make: makeOf(prepared) }
+      : {
+          op: 'bind_inside',
+          source: prepared.inside,
+          target,
+          recursive,
+          userns: prepared.users === null ? k.noSlot : slots.add(prepared.users),
+          mapped: prepared.mapsTree ? 1 : 0,
+        };
+  return [binding, ...planAttributes(target, own, false), ...planAttributes(target, tree, true)];
+}
+
+function makeOf({ file }: { readonly file: boolean }): number {
+  return file ? 2 : 1;
 }
 
 /**

@@ -5,8 +5,9 @@ import * as k from '#sys';
 import { type Addon, readMountinfo } from '#sys';
 import { dependsOnLocks, planBindAttributes } from '../plan/bind-attributes.ts';
 import { type MountOptions, parseMountOptions } from '#sys';
-import type { LateMount, PreparedMount } from '../plan/mount-facts.ts';
+import type { InsideMount, LateMount, PreparedMount } from '../plan/mount-facts.ts';
 import { isBind, isRemount } from '../plan/mounts.ts';
+import { areRelated, isWithin, placeOf } from '../plan/places.ts';
 import { rejectField } from '../plan/refuse.ts';
 import { formatIdMap } from '../plan/sandbox.ts';
 import { openCopiedTmpfs } from './copy-up.ts';
@@ -18,6 +19,8 @@ export interface BindContext {
   /** Detached mounts by destination, made by the caller. */
   readonly given: ReadonlyMap<string, number>;
   readonly root: StartOptions['root'];
+  /** Where the root lies on the host, when the caller knows. */
+  readonly rootPath: string | null;
   /** The container has a user namespace of its own. */
   readonly ownUsers: boolean;
   /** Whoever is in it may mount, and so could take the flags of its mounts away, were these not locked. */
@@ -54,6 +57,11 @@ export function openBindMounts(spec: Spec, context: BindContext): BindMounts {
       return;
     }
     const given = context.given.get(mount.destination);
+    const inside = given === undefined ? placeInside(spec, index, context) : null;
+    if (inside !== null) {
+      prepared.set(index, prepareInside(inside, mount, index, context, undo));
+      return;
+    }
     if (given === undefined && prepared.size >= mostOpened && context.hostInSight && !isMapped(mount)) {
       prepared.set(index, prepareLate(mount, context));
       return;
@@ -93,6 +101,25 @@ function prepareLate(mount: SpecMount, { addon, ownUsers }: BindContext): LateMo
   const { mode } = orMissing(mount, () => addon.fstatat(k.AT_FDCWD, source, 0));
   const recursive = parseMountOptions(mount.options ?? []).bind === 'tree';
   return { source, recursive, file: (mode & k.S_IFMT) !== k.S_IFDIR, ...attributesOf(addon, mount, ownUsers) };
+}
+
+/**
+ * The place in the container that a source names by its path on the host, if an earlier mount of the list has changed what lies there: as with runc, whose sources are
+ * looked for where the root is mounted already. Null for all others, which are opened on the host.
+ */
+function placeInside({ mounts = [] }: Spec, index: number, { rootPath, hostInSight }: BindContext): string | null {
+  const source = mounts[index]?.source ?? '';
+  if (rootPath === null || !hostInSight || rootPath === '/' || !isWithin(source, rootPath)) return null;
+  const inside = placeOf({ destination: source.slice(rootPath.length) });
+  return mounts.slice(0, index).some((earlier) => areRelated(placeOf(earlier), inside)) ? inside : null;
+}
+
+function prepareInside(inside: string, mount: SpecMount, index: number, context: BindContext, undo: DisposableStack): InsideMount {
+  const options = parseMountOptions(mount.options ?? []);
+  const own = planBindAttributes(mount.options ?? [], null) ?? { set: 0, clear: 0 };
+  const users = findUsers(mount, index, options, context);
+  if (users !== null) undo.defer(() => context.addon.close(users));
+  return { inside, recursive: options.bind === 'tree', own, tree: options.tree, users, mapsTree: options.idmap === 'tree' };
 }
 
 function attributesOf(addon: Addon, mount: SpecMount, lockedBySource: boolean): Pick<LateMount, 'own' | 'tree'> {
@@ -216,11 +243,8 @@ function orMissing<T>({ source = '', destination }: SpecMount, open: () => T): T
  * disk (`containerID`) becomes the host's id (`hostID`), which the container's user namespace, if it has one, then shows as one of its own.
  */
 function mapIds(descriptor: number, mount: SpecMount, index: number, options: MountOptions, context: BindContext): void {
-  const { uidMappings = [], gidMappings = [] } = mount;
-  const own = uidMappings.length + gidMappings.length > 0;
-  if (!own && options.idmap === 'no') return;
-  const at = `mounts[${index}]`;
-  const users = own ? makeUsers(context.addon, { uids: uidMappings, gids: gidMappings }, at) : containersUsers(context, at);
+  const users = findUsers(mount, index, options, context);
+  if (users === null) return;
   const recursive = options.idmap === 'tree' ? k.AT_RECURSIVE : 0;
   try {
     context.addon.mountSetattr(descriptor, '', k.AT_EMPTY_PATH | recursive, BigInt(k.MOUNT_ATTR_IDMAP), 0n, 0n, users);
@@ -233,6 +257,15 @@ function mapIds(descriptor: number, mount: SpecMount, index: number, options: Mo
   } finally {
     context.addon.close(users);
   }
+}
+
+/** The user namespace whose mappings a mount is to have, for who asks to close; null when its ids stay as they are. */
+function findUsers(mount: SpecMount, index: number, options: MountOptions, context: BindContext): number | null {
+  const { uidMappings = [], gidMappings = [] } = mount;
+  const own = uidMappings.length + gidMappings.length > 0;
+  if (!own && options.idmap === 'no') return null;
+  const at = `mounts[${index}]`;
+  return own ? makeUsers(context.addon, { uids: uidMappings, gids: gidMappings }, at) : containersUsers(context, at);
 }
 
 function containersUsers(context: BindContext, at: string): number {

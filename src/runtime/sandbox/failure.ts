@@ -39,6 +39,7 @@ function explain(op: Op, failure: PlanFailureDetails): Told | null {
       };
     case 'mount':
     case 'bind':
+    case 'bind_inside':
     case 'attach_mount':
     case 'set_mount_attributes':
     case 'reconfigure_mount':
@@ -102,7 +103,9 @@ function explainCommand(op: OpOf<'execute'>, { errno, syscall, path, detail }: P
   };
 }
 
-type MountOp = OpOf<'mount' | 'bind' | 'attach_mount' | 'set_mount_attributes' | 'reconfigure_mount' | 'mask' | 'make_read_only'>;
+type MountOp = OpOf<
+  'mount' | 'bind' | 'bind_inside' | 'attach_mount' | 'set_mount_attributes' | 'reconfigure_mount' | 'mask' | 'make_read_only'
+>;
 
 function explainMount(op: MountOp, failure: PlanFailureDetails): Told {
   const code = 'RUNTIME_MOUNT_FAILED';
@@ -111,7 +114,12 @@ function explainMount(op: MountOp, failure: PlanFailureDetails): Told {
     case 'mount':
       return { code, text: `${op.fstype} (${op.source}) cannot be mounted on ${op.target}: ${reason}`, ...mountHint(op, failure) };
     case 'bind':
-      return { code, text: `${op.source} cannot be mounted on ${op.target}: ${reason}`, hint: 'check that the source exists on the host' };
+    case 'bind_inside':
+      return {
+        code,
+        text: `${op.source} cannot be mounted on ${op.target}: ${reason}`,
+        hint: `check that the source exists ${op.op === 'bind' ? 'on the host' : 'in the container'}`,
+      };
     case 'attach_mount':
       return {
         code,

@@ -67,6 +67,7 @@ export function prepareStart(parked: Parked, options: StartOptions): PreparedPla
       addon,
       given: options.mounts ?? new Map(),
       root: options.root,
+      rootPath: options.rootPath ?? null,
       ownUsers: hasOwn(parked, 'user'),
       lock: hasOwn(parked, 'user') && spec.process?.capabilities?.bounding?.includes('CAP_SYS_ADMIN') === true,
       hostInSight: (parked.skeleton ?? null) === null && !joinedNamespaces(parked.namespaces).has('mnt'),

@@ -127,6 +127,8 @@ export interface StartOptions extends CommonStart {
   readonly spec: Spec;
   /** A detached mount (over the host directory `at`, else over `/` of the new mount namespace), or a host path. */
   readonly root: { readonly mount: number; readonly at?: number } | { readonly path: string };
+  /** Where that mount's tree lies on the host: sources of bind mounts below it are then looked for inside, where earlier mounts have changed them. */
+  readonly rootPath?: string;
   /** Detached mounts that replace the source of the spec's mount with this destination. */
   readonly mounts?: ReadonlyMap<string, number>;
   /** Stop before the program: state `created` until `connection.start()`. */

@@ -76,6 +76,13 @@ const attempts: Readonly<Record<OpName, Attempt | 'cannot fail here'>> = {
   ),
   attach_mount: attempt('before', { op: 'attach_mount', mount: 2, target: '/dev', make: 0 }, 'EINVAL', 'move_mount', /^\/dev$/),
   bind: attempt('before', { op: 'bind', ...tree, target: '/no/such' }, 'ENOENT', 'openat2', /^\/no\/such$/),
+  bind_inside: attempt(
+    'before',
+    { op: 'bind_inside', source: '/no/such', target: '/m', recursive: 0, userns: noSlot, mapped: 0 },
+    'ENOENT',
+    'openat2',
+    /^\/no\/such$/,
+  ),
   set_mount_attributes: attempt(
     'before',
     { op: 'set_mount_attributes', target: '/bin', set: 1, clear: 0, propagation: 0, recursive: 0, userns: noSlot },

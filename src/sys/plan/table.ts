@@ -114,6 +114,11 @@ export const opTable = {
   attach_mount: { code: 27, by: 'stage', args: { mount: 'slot', target: 'string', make: 'u32' } },
   /** open_tree(OPEN_TREE_CLONE) of a host path, then move_mount to target. */
   bind: { code: 28, by: 'stage', args: { source: 'string', target: 'string', recursive: 'u32', make: 'u32' } },
+  /**
+   * open_tree(OPEN_TREE_CLONE) of what lies at `source` below the new root by then, earlier mounts included, then move_mount to target, which is made a file or a
+   * directory like it. `userns` maps its ids first (MOUNT_ATTR_IDMAP), with `mapped` 1 those of the whole tree.
+   */
+  bind_inside: { code: 66, by: 'stage', args: { source: 'string', target: 'string', recursive: 'u32', userns: 'slot', mapped: 'u32' } },
   /** mount_setattr(2) on target; `userns` for MOUNT_ATTR_IDMAP; propagation 0 leaves it. */
   set_mount_attributes: {
     code: 29,
