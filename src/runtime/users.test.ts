@@ -47,7 +47,8 @@ test("who is not there is named in Docker's words", () => {
     () => findUser('web', ['nogroup'], files),
     (error) => isOrlopError(error, 'not-found'),
   );
-  assert.throws(() => findUser('2147483648', [], files), /uids and gids must be in range 0-2147483647/);
+  for (const text of ['2147483648', '-1', '0:-1'])
+    assert.throws(() => findUser(text, [], files), /uids and gids must be in range 0-2147483647/, text);
 });
 
 test('whatever an image holds as passwd and group, ids stay in range', () => {

@@ -99,11 +99,11 @@ function findGroup(text: string, entries: readonly GroupEntry[]): number {
 }
 
 function parseId(text: string): number | null {
-  return /^\d{1,15}$/.test(text) ? Number(text) : null;
+  return /^-?\d{1,15}$/.test(text) ? Number(text) : null;
 }
 
 function checkRange(id: number): number {
-  if (id <= largestId) return id;
+  if (id >= 0 && id <= largestId) return id;
   throw new OrlopError('invalid-argument', 'RUNTIME_ID_RANGE', `uids and gids must be in range 0-${largestId}`);
 }
 
@@ -126,7 +126,7 @@ function parseGroup(text: string): GroupEntry[] {
 }
 
 function isId(id: number | null): id is number {
-  return id !== null && id <= largestId;
+  return id !== null && id >= 0 && id <= largestId;
 }
 
 function lines(text: string): string[][] {

@@ -94,6 +94,12 @@ describe('docker cp', { skip: whyNot() || dockerMissing() }, () => {
     assert.match((await docker('cp', here('one'), 'sealed-up:/etc/one')).stderr, /container rootfs is marked read-only/);
   });
 
+  test('the working directory of a container that was never started is there', async () => {
+    await must('create', '--name', 'fresh', '-w', '/home/foo/bar', 'busybox');
+    await must('cp', 'fresh:/home/foo/bar', here('bar'));
+    assert.ok(existsSync(here('bar')));
+  });
+
   test('links in a container lead within it, and so do those that an archive brings', async () => {
     const secret = here('secret');
     writeFileSync(secret, 'secret');

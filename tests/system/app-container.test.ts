@@ -77,6 +77,18 @@ describe('app containers', { skip: whyNot() }, () => {
     assert.equal(await engine.must('run', '--rm', '-w', '/srv/made/here', image, 'pwd'), '/srv/made/here');
   });
 
+  test('a working directory that is a file is refused in Docker’s words', async () => {
+    const { code, stderr } = await engine.orlop('run', '--rm', '-w', '/bin/cat', image);
+    assert.equal(code, 125);
+    assert.match(stderr, /Cannot mkdir: \/bin\/cat is not a directory/);
+  });
+
+  test('a read-only root has read-only files of the engine over /etc', async () => {
+    const script = 'for file in hosts hostname resolv.conf; do touch /etc/$file 2>&1; done; true';
+    const said = await engine.must('run', '--rm', '--read-only', image, 'sh', '-c', script);
+    assert.equal(said.match(/Read-only file system/g)?.length, 3, said);
+  });
+
   test('the network none has only a loopback, the host network is the host', async () => {
     const none = await engine.must('run', '--rm', '--network', 'none', image, 'ls', '/sys/class/net');
     assert.equal(none, 'lo');

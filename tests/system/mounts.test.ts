@@ -130,21 +130,39 @@ describe('mounts of containers', { skip: whyNot() }, () => {
       assert.equal(await bench.sh(['--mount', `${bind},readonly,bind-recursive=writable`], 'touch /d/below/x; ls /d/below'), 'file\nx');
     });
 
-    test('whose owners cannot be mapped are named', async (t) => {
+    test('stay as they are where owners cannot be mapped, and the rest is mapped all the same', async (t) => {
       mkdirSync(join(bench.host, 'below'));
       execFileSync('mount', ['-t', 'proc', 'below', join(bench.host, 'below')]);
       t.after(() => execFileSync('umount', [join(bench.host, 'below')]));
-      const message = await bench.fails(['-v', `${bench.host}:/d`]);
-      assert.match(
-        message,
-        new RegExp(
-          `the file system of ${bench.host}/below \\(proc\\) does not support it\\nhint: .*bind-recursive=disabled.*--userns host`,
-        ),
-      );
-      assert.match(await bench.sh(['--userns', 'host', '-v', `${bench.host}:/d`], 'ls /d/below'), /self/);
-      assert.match(await bench.fails(['-v', `${bench.host}/below:/d`]), /hint: run with --userns host/);
+      writeFileSync(join(bench.host, 'file'), '');
+      chownSync(join(bench.host, 'file'), 7, 8);
+      const look = 'stat -c %u:%g /d/file /d/below/version; touch /d/new && ls /d/below/self >/dev/null';
+      assert.equal(await bench.sh(['-v', `${bench.host}:/d`], look), '7:8\n65534:65534');
+      assert.equal(owner(join(bench.host, 'new')), '0:0');
+      const attempt = 'touch /d/x 2>&1; echo 1 2>&1 >/d/below/sys/kernel/printk; ls -d /d/below/self';
+      assert.match(await bench.sh(['-v', `${bench.host}:/d:ro`], attempt), /Read-only.*\n.*(denied|Read-only).*\n\/d\/below\/self$/);
+      assert.equal(await bench.sh(['-v', `${bench.host}/below:/d`], 'stat -c %u:%g /d/version'), '65534:65534');
       symlinkSync(bench.host, `${bench.host}-link`);
-      assert.match(await bench.fails(['-v', `${bench.host}-link:/d`]), new RegExp(`the file system of ${bench.host}/below \\(proc\\)`));
+      assert.match(await bench.sh(['-v', `${bench.host}-link:/d`, '-v', `${bench.host}:/d/below`], 'ls /d/below'), /^below\nfile/);
+    });
+
+    test('come along with the whole host, as monitors ask for it', async () => {
+      const seen = await bench.sh(
+        ['-v', '/:/host:ro', '-v', '/sys:/sys:ro', '-v', '/dev:/host-dev'],
+        'ls -d /host/proc/1 /sys/kernel /host-dev/null',
+      );
+      assert.equal(seen, '/host-dev/null\n/host/proc/1\n/sys/kernel');
+    });
+
+    test('a source whose owners cannot be mapped is named', async (t) => {
+      for (const name of ['one', 'two', 'over']) mkdirSync(join(bench.host, name));
+      const over = join(bench.host, 'over');
+      execFileSync('mount', ['-t', 'overlay', '-o', `lowerdir=${bench.host}/one:${bench.host}/two`, 'over', over]);
+      t.after(() => execFileSync('umount', [over]));
+      const message = await bench.fails(['-v', `${over}:/d`]);
+      assert.match(message, new RegExp(`the file system of ${over} \\(overlay\\) does not support it\\nhint: run with --userns host`));
+      assert.equal(await bench.sh(['--userns', 'host', '-v', `${over}:/d`], 'stat -c %u:%g /d'), '0:0');
+      assert.equal(await bench.sh(['-v', `${bench.host}:/d`], 'stat -c %u:%g /d /d/over'), '0:0\n65534:65534');
     });
   });
 

@@ -10,6 +10,7 @@ import {
   bootId,
   idmappedView,
   MOUNT_ATTR_NODEV,
+  MOUNT_ATTR_RDONLY,
   OPEN_TREE_CLONE,
   prepareMonitorDirectory,
 } from '#sys';
@@ -144,14 +145,14 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   if (record.kind === 'system' && ready.idRange !== null) ready.cgroup.delegate(ready.idRange.first, ready.idRange.first);
   prepareMonitorDirectory(files.monitor);
   const { filesOwner, service } = await prepareNames(context, container, places);
-  const mounts = mountHostFiles(context, filesOwner, ready, borrow);
+  const mounts = mountHostFiles(context, filesOwner, { ready, isReadOnly: record.request.readOnlyRoot === true }, borrow);
   const filter = seccompFilter(record, boundingSet(record, context.cgroups, ownUsers), context.seccomp);
   const [root] = await beginnings;
   await applyGuestFiles(context.addon, rootSeenFrom(root, ready), record);
   // Where no cgroup can keep a container from devices, its files are none.
   if (!canRestrictDevices(context.cgroups) && record.request.privileged !== true) forbidDevices(context, root);
   if (service !== null) await serveNames(context, record, service, () => ready.sandbox.openNamespace('net'));
-  const asked = await openMounts(context, record, [...record.mounts, ...given.mounts], ready, borrow);
+  const { opened: asked, below } = await openMounts(context, record, [...record.mounts, ...given.mounts], ready, borrow);
   if (!canRestrictDevices(context.cgroups) && record.request.privileged !== true)
     for (const mount of asked.values()) forbidDevices(context, mount);
   const nodes = openNodes(context, container, given.devices, ready, borrow);
@@ -161,7 +162,7 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   const user = resolveUser(context.addon, root, record.process.user, record.request.groupAdd);
   const process = { ...record.process, env: [...links, ...record.process.env, ...container.hiddenEnv] };
   const spec = buildSpec(
-    { ...record, process },
+    { ...record, process, mounts: [...record.mounts, ...below] },
     {
       user,
       ownUsers: ready.idRange !== null,
@@ -268,16 +269,21 @@ function devicesOf(context: EngineContext, record: ContainerRecord, ownUsers: bo
   return record.request.privileged === true && !ownUsers ? hostDevices(context.addon) : [];
 }
 
-/** Each file is a view of its own: before Linux 6.15 nothing can be cloned out of the data root's view. */
+/** Each file is a view of its own: before Linux 6.15 nothing can be cloned out of the data root's view. They are as read-only as the container's root. */
 function mountHostFiles(
   context: EngineContext,
   record: ContainerRecord,
-  ready: ReadySandbox,
+  { ready, isReadOnly }: { readonly ready: ReadySandbox; readonly isReadOnly: boolean },
   borrow: (descriptor: number) => number,
 ): Map<string, number> {
   using users = ready.idRange === null ? null : openUsers(context, ready);
-  const open = (path: string): number =>
+  const clone = (path: string): number =>
     users === null ? context.addon.openTree(AT_FDCWD, path, OPEN_TREE_CLONE) : idmappedView(context.addon, path, users.descriptor);
+  const open = (path: string): number => {
+    const descriptor = clone(path);
+    if (isReadOnly) context.addon.mountSetattr(descriptor, '', AT_EMPTY_PATH, BigInt(MOUNT_ATTR_RDONLY), 0n, 0n, -1);
+    return descriptor;
+  };
   const files = Object.entries(hostFilesOf(record.kind));
   return new Map(files.map(([target, file]) => [target, borrow(open(join(context.dataRoot, 'containers', record.id, file)))]));
 }

@@ -59,7 +59,8 @@ function environmentOf(container: LiveContainer, request: ExecRequest, user: Res
     ...(request.terminal ? ['TERM=xterm'] : []),
     ...(record.kind === 'system' ? ['container=orlop'] : []),
   ];
-  const merged = mergeEnvironment([...fixed, ...links, ...record.process.env], request.env ?? []);
+  // An empty HOME is none, to runc as well.
+  const merged = mergeEnvironment([...fixed, ...links, ...record.process.env], request.env ?? []).filter((entry) => entry !== 'HOME=');
   return merged.some((entry) => entry.startsWith('HOME=')) ? merged : [...merged, `HOME=${user.home}`];
 }
 

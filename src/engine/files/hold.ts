@@ -1,9 +1,10 @@
-import { OrlopError } from '#errors';
+import { isErrno, OrlopError } from '#errors';
 import { AT_EMPTY_PATH, type FileFacts } from '#sys';
 import { isActive } from '../container/record.ts';
 import type { LiveContainer } from '../container/table.ts';
 import type { EngineContext } from '../context.ts';
 import { attachMounts } from '../volume/attach-mounts.ts';
+import { openDirectories } from './directories.ts';
 import { openContainerRoot, type ContainerRoot } from './root.ts';
 
 export interface HeldRoot extends AsyncDisposable {
@@ -19,9 +20,21 @@ export async function holdRoot(context: EngineContext, container: LiveContainer,
   const runsNow = runs();
   if (runsNow) await context.lxcfs.settle();
   const root = undo.use(await openContainerRoot(context, container));
-  if (!runsNow) await attachMounts(context, container.record, { root: root.descriptor, path }, undo);
+  if (!runsNow) {
+    if (container.record.state.status === 'created') makeWorkingDirectory(context, container, root);
+    await attachMounts(context, container.record, { root: root.descriptor, path }, undo);
+  }
   const parts = undo.move();
   return { root, [Symbol.asyncDispose]: () => parts.disposeAsync() };
+}
+
+/** As the first start will: Docker makes it with the container, and clients find it there. What stands in the way of it is the start's to tell. */
+function makeWorkingDirectory({ addon }: EngineContext, { record }: LiveContainer, root: ContainerRoot): void {
+  try {
+    addon.close(openDirectories(addon, root, record.process.workingDirectory, { uid: 0, gid: 0 }));
+  } catch (error) {
+    if (!isErrno(error, 'ENOTDIR', 'ELOOP', 'EEXIST')) throw error;
+  }
 }
 
 /** Resolves when it is our turn in the container's queue; the others wait until the function that it gives is called. */

@@ -61,6 +61,11 @@ describe('what cannot be combined is refused in Docker’s words', () => {
     [{ ...joined, dns: ['1.1.1.1'] }, /^conflicting options: dns and the network mode$/],
     [{ ...joined, extraHosts: ['a:1.1.1.1'] }, /^conflicting options: custom host-to-IP mapping and the network mode$/],
     [{ ...joined, mac: '02:00:00:00:00:01' }, /^conflicting options: mac-address and the network mode$/],
+    [
+      { ...joined, endpoints: { 'container:web': { mac: '02:00:00:00:00:01' } } },
+      /^conflicting options: mac-address and the network mode$/,
+    ],
+    [{ ...joined, name: 'web' }, /^cannot join own network$/],
     [{ ...joined, ports }, /^conflicting options: port publishing and the container type network mode$/],
     [{ ...joined, publishAll: true }, /^conflicting options: port publishing and the container type network mode$/],
     [{ ...joined, exposedPorts: ['80/tcp'] }, /^conflicting options: port exposing and the container type network mode$/],

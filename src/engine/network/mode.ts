@@ -48,7 +48,10 @@ export function planNetworks(request: CreateRequest, known: KnownPlaces): Networ
   const wanted = Object.entries(request.endpoints ?? {}).map(([name, wishes]) => ({ name: name === 'default' ? 'bridge' : name, wishes }));
   const other = joinedId(mode);
   if (other !== null) {
-    checkJoining(request, wanted.length > 0);
+    if (request.name !== undefined && request.name === other) throw invalid('cannot join own network');
+    // How today's clients say --mac-address, which needs no place of its own to be refused.
+    const mac = request.mac ?? request.endpoints?.[mode]?.mac;
+    checkJoining({ ...request, ...(mac === undefined ? {} : { mac }) }, wanted.length > 0);
     return { mode: `container:${known.containerId(other)}`, places: [], warnings: [] };
   }
   const main = known.find(mode);

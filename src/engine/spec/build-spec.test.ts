@@ -82,6 +82,11 @@ describe('the environment', () => {
 
   test("tells a machine's init that it runs in a container", () => assert.ok(env({ kind: 'system' }).includes('container=orlop')));
 
+  test('has a home whatever is asked for, and no variable that is named without a value', () => {
+    const process = { ...recordWith().process, env: ['PATH=/bin', 'HOME=', 'HOSTNAME'] };
+    assert.deepEqual(env({ process }, { user: www }), ['PATH=/bin', 'HOME=/var/www']);
+  });
+
   test('is left alone where image or request have spoken', () => {
     const said = ['PATH=/bin', 'HOME=/nowhere', 'TERM=dumb', 'HOSTNAME=', 'container=mine'];
     const process = { ...recordWith().process, env: said };

@@ -74,8 +74,11 @@ function withVariables(env: readonly string[], added: readonly string[]): string
 
 /** Docker's additions, each only where image and request are silent. */
 function environmentOf(record: ContainerRecord, user: ResolvedUser, terminal: boolean): string[] {
-  const env = mergeEnvironment(record.process.env, []);
-  const names = new Set(env.map((entry) => entry.slice(0, entry.indexOf('='))));
+  // An empty HOME is none, to runc as well.
+  const env = mergeEnvironment(record.process.env, []).filter((entry) => entry !== 'HOME=');
+  // A name without a value asks that there be no such variable. HOME there is always.
+  const unwanted = record.process.env.filter((entry) => !entry.includes('=') && entry !== 'HOME');
+  const names = new Set([...env.map((entry) => entry.slice(0, entry.indexOf('='))), ...unwanted]);
   const additions = [
     `HOSTNAME=${record.hostname}`,
     ...(terminal ? ['TERM=xterm'] : []),

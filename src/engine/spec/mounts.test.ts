@@ -92,6 +92,15 @@ describe('an app', () => {
     }
   });
 
+  test('has what was asked for on /sys, and nothing of ours below it', () => {
+    const own = [{ type: 'volume', source: 'v', target: '/sys', readOnly: false, shortOptions: '' }] as const;
+    const places = planMounts('app', requestWith(), own).map(({ destination }) => destination);
+    assert.deepEqual(
+      places.filter((place) => place.startsWith('/sys')),
+      ['/sys'],
+    );
+  });
+
   test("keeps its image's /run", () => assert.ok(!planMounts('app', requestWith()).some((mount) => mount.destination === '/run')));
 });
 

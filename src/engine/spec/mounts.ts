@@ -35,7 +35,7 @@ export function planMounts(kind: Kind, request: CreateRequest, own: readonly Res
   );
   const places = new Set(asked.map(({ destination }) => posix.resolve('/', destination)));
   const isFree = ({ destination }: SpecMount): boolean =>
-    !places.has(destination) && !(places.has('/dev') && destination.startsWith('/dev/'));
+    !places.has(destination) && !['/dev', '/sys'].some((place) => places.has(place) && destination.startsWith(`${place}/`));
   return [...mounts.filter(isFree), ...asked, ...hostFiles.filter(isFree)];
 }
 

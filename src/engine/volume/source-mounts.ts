@@ -1,7 +1,8 @@
 import { mkdirSync, realpathSync } from 'node:fs';
+import { posix } from 'node:path';
 import { isErrno, OrlopError } from '#errors';
 import * as k from '#sys';
-import { type Addon, openInRoot, readMountinfo } from '#sys';
+import { type Addon, type Mount, openInRoot, readMountinfo } from '#sys';
 import { allIds, formatOwnerMap, type OwnerRange } from './owner-map.ts';
 import { setPropagation } from './propagation.ts';
 import type { ResolvedMount } from './resolved-mount.ts';
@@ -10,6 +11,8 @@ export interface SourceFacts {
   readonly addon: Addon;
   /** null: the container has the host's users. */
   readonly range: OwnerRange | null;
+  /** Owners are left as they are on the host: of use for what everybody may read. */
+  readonly asIs?: boolean;
 }
 
 /**
@@ -22,7 +25,7 @@ export function openSourceMount(facts: SourceFacts, mount: ResolvedMount, path: 
   const descriptor = cloneSource(addon, mount, path, recursive);
   try {
     setPropagation(addon, descriptor, mount, facts.range !== null);
-    mapOwners(facts, descriptor, mount, path);
+    if (facts.asIs !== true) mapOwners(facts, descriptor, mount, path);
     if (mount.readOnly) {
       const below = mount.shallowReadOnly === true ? 0 : recursive;
       addon.mountSetattr(descriptor, '', k.AT_EMPTY_PATH | below, BigInt(k.MOUNT_ATTR_RDONLY), 0n, 0n, -1);
@@ -84,11 +87,40 @@ function mapOwners({ addon, range }: SourceFacts, descriptor: number, mount: Res
     if (!isErrno(error, 'EINVAL', 'EPERM')) throw error;
     // devtmpfs cannot be mapped, and a node such as /dev/null is of use to everybody as it is.
     if (!given && isDevice(addon, descriptor)) return;
-    throw cannotMap(mount, path, unmappable(addon, path, map), error);
+    const culprit = unmappable(addon, path, map, mount.recursive === true);
+    if (!given && culprit?.isBelow === false && kernelsOwn.has(culprit.fstype)) return;
+    throw cannotMap(mount, path, culprit, error);
   } finally {
     addon.close(users);
   }
 }
+
+/** File systems that show the kernel and hold no files: nobody's owners are mapped there, and a container sees of them what any user of the host does. */
+const kernelsOwn: ReadonlySet<string> = new Set([
+  'proc',
+  'sysfs',
+  'cgroup',
+  'cgroup2',
+  'devtmpfs',
+  'devpts',
+  'mqueue',
+  'debugfs',
+  'tracefs',
+  'securityfs',
+  'pstore',
+  'bpf',
+  'configfs',
+  'efivarfs',
+  'fusectl',
+  'binfmt_misc',
+  'hugetlbfs',
+  'selinuxfs',
+  'smackfs',
+  'autofs',
+  'rpc_pipefs',
+  'nsfs',
+  'resctrl',
+]);
 
 function isDevice(addon: Addon, descriptor: number): boolean {
   return (addon.fstatat(descriptor, '', k.AT_EMPTY_PATH).mode & k.S_IFMT) === k.S_IFCHR;
@@ -100,13 +132,35 @@ interface Unmappable {
   readonly isBelow: boolean;
 }
 
+/**
+ * A recursive bind as one mount for each file system below its source, which is what can be done where one of them cannot be mapped: `mount_setattr(2)` maps a whole tree or none of it,
+ * and no part of a detached one. The first is the source's own.
+ */
+export function piecesOf(mount: ResolvedMount): ResolvedMount[] {
+  // The table of mounts knows no links.
+  const path = realpathSync(mount.source);
+  const places = new Set(mountsBelow(path).map(({ mountPoint }) => mountPoint));
+  const { createSource: _made, ...rest } = mount;
+  const below = [...places].map((source) => ({
+    ...rest,
+    source,
+    target: posix.join(mount.target, posix.relative(path, source)),
+    recursive: false,
+    readOnly: mount.readOnly && mount.shallowReadOnly !== true,
+  }));
+  return [{ ...rest, recursive: false }, ...below];
+}
+
+function mountsBelow(path: string): readonly Mount[] {
+  return readMountinfo().filter(({ mountPoint }) => mountPoint.startsWith(path === '/' ? '/' : `${path}/`) && mountPoint !== path);
+}
+
 /** Which of the mounts at and below the path refuses. */
-function unmappable(addon: Addon, given: string, map: (target: number, flags: number) => void): Unmappable | null {
+function unmappable(addon: Addon, given: string, map: (target: number, flags: number) => void, recursive: boolean): Unmappable | null {
   // The table of mounts knows no links.
   const path = realpathSync(given);
   const table = readMountinfo();
-  const below = table.filter(({ mountPoint }) => mountPoint.startsWith(path === '/' ? '/' : `${path}/`) && mountPoint !== path);
-  for (const { mountPoint, fstype } of below) {
+  for (const { mountPoint, fstype } of recursive ? mountsBelow(path) : []) {
     if (!canMap(addon, mountPoint, map)) return { mountPoint, fstype, isBelow: true };
   }
   const holders = table.filter(({ mountPoint }) => mountPoint === '/' || path === mountPoint || path.startsWith(`${mountPoint}/`));
@@ -132,10 +186,7 @@ function canMap(addon: Addon, mountPoint: string, map: (target: number, flags: n
 
 function cannotMap({ source, target }: ResolvedMount, path: string, culprit: Unmappable | null, cause: unknown): OrlopError {
   const where = culprit === null ? path : `${culprit.mountPoint} (${culprit.fstype})`;
-  const hint =
-    culprit?.isBelow === true
-      ? `leave out what is mounted below: --mount type=bind,source=${source},target=${target},bind-recursive=disabled; or run with --userns host`
-      : 'run with --userns host, where owners need not be mapped';
+  const hint = 'run with --userns host, where owners need not be mapped';
   const message = `${source} cannot be mounted on ${target} with the container's owners: the file system of ${where} does not support it`;
   return new OrlopError('failed-precondition', 'ENGINE_MOUNT_OWNERS', message, { hint, cause });
 }

@@ -1,14 +1,21 @@
-import { isErrno, OrlopError } from '#errors';
+import { isErrno, isOrlopError, OrlopError } from '#errors';
 import type { ContainerRecord } from '../container/record.ts';
 import type { EngineContext } from '../context.ts';
 import type { ReadySandbox } from '../sandbox-pool.ts';
 import { publishVolumeEvent } from './events.ts';
 import { openImageMount } from './image-mounts.ts';
 import { volumesOf, type ResolvedMount } from './resolved-mount.ts';
-import { openSourceMount } from './source-mounts.ts';
+import { openSourceMount, piecesOf } from './source-mounts.ts';
+
+export interface OpenedMounts {
+  /** By their places. */
+  readonly opened: Map<string, number>;
+  /** Those that became mounts of their own because what they are below could not be mapped whole (source-mounts.ts, `piecesOf`). */
+  readonly below: readonly ResolvedMount[];
+}
 
 /**
- * Binds, volumes and images of a container as detached mounts by their places; `borrow` closes a descriptor once the start is over. Volumes are acquired: whatever
+ * Binds, volumes and images of a container as detached mounts; `borrow` closes a descriptor once the start is over. Volumes are acquired: whatever
  * comes of it, `releaseMounts` is to follow.
  */
 export async function openMounts(
@@ -17,16 +24,60 @@ export async function openMounts(
   mounts: readonly ResolvedMount[],
   ready: ReadySandbox,
   borrow: (descriptor: number) => number,
-): Promise<Map<string, number>> {
+): Promise<OpenedMounts> {
   const opened = new Map<string, number>();
+  const below: ResolvedMount[] = [];
   for (const mount of mounts) {
-    if (mount.type !== 'tmpfs') opened.set(mount.target, borrow(await openMount(context, record, mount, ready)));
+    if (mount.type === 'tmpfs') continue;
+    try {
+      opened.set(mount.target, borrow(await openMount(context, record, mount, ready)));
+    } catch (error) {
+      // Those of devices are not in the record, and their places are not ordered.
+      if (!canBePieces(mount, error) || !record.mounts.includes(mount)) throw error;
+      const others = mounts.map(({ target }) => target).filter((target) => target !== mount.target && isAtOrBelow(target, mount.target));
+      for (const [piece, descriptor] of openPieces(context, record, mount, { ready, others })) {
+        opened.set(piece.target, borrow(descriptor));
+        if (piece.target !== mount.target) below.push(piece);
+      }
+    }
   }
-  if (ready.idRange === null || opened.size === 0) return opened;
+  if (ready.idRange === null || opened.size === 0) return { opened, below };
   try {
-    return lockAll(context, opened, borrow);
+    return { opened: lockAll(context, opened, borrow), below };
   } catch (error) {
     throw isErrno(error, 'ENOENT') ? removedMeanwhile(record, error) : error;
+  }
+}
+
+function canBePieces({ type, recursive }: ResolvedMount, error: unknown): boolean {
+  return type === 'bind' && recursive === true && isOrlopError(error) && error.code === 'ENGINE_MOUNT_OWNERS';
+}
+
+function isAtOrBelow(path: string, top: string): boolean {
+  return path === top || path.startsWith(top === '/' ? '/' : `${top}/`);
+}
+
+/** Of what is mounted below, that cannot be mapped stays as it is, and that cannot be reached is left out. `others`: places that are somebody else's. */
+function* openPieces(
+  { addon, logger }: EngineContext,
+  { name }: ContainerRecord,
+  mount: ResolvedMount,
+  { ready, others }: { readonly ready: ReadySandbox; readonly others: readonly string[] },
+): Generator<[ResolvedMount, number]> {
+  const facts = { addon, range: ready.idRange };
+  const [top, ...rest] = piecesOf(mount);
+  if (top === undefined) return;
+  yield [top, openSourceMount(facts, top, top.source)];
+  for (const piece of rest) {
+    if (others.some((other) => isAtOrBelow(piece.target, other))) continue;
+    try {
+      yield [piece, openSourceMount(facts, piece, piece.source)];
+    } catch (error) {
+      if (isErrno(error, 'ENOENT', 'EACCES') || (isOrlopError(error) && error.code === 'ENGINE_MOUNT_SOURCE')) continue;
+      if (!isOrlopError(error) || error.code !== 'ENGINE_MOUNT_OWNERS') throw error;
+      logger.warn('what a container mounts keeps the owners of the host', { container: name, source: piece.source });
+      yield [piece, openSourceMount({ ...facts, asIs: true }, piece, piece.source)];
+    }
   }
 }
 

@@ -34,7 +34,11 @@ function explain(op: Op, failure: PlanFailureDetails): Told | null {
     case 'make_working_directory':
       return {
         code: 'RUNTIME_WORKING_DIRECTORY',
-        text: `working directory ${op.path} cannot be entered: ${said(failure)}`,
+        // Docker's words for the one that people know.
+        text:
+          failure.errno === 'ENOTDIR'
+            ? `Cannot mkdir: ${op.path} is not a directory`
+            : `working directory ${op.path} cannot be entered: ${said(failure)}`,
         hint: 'check --workdir and the rights on it',
       };
     case 'mount':
