@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { projectRoot } from '../scripts/rooms.ts';
 import { build } from './build.ts';
+import { compose } from './compose.ts';
 import { findLeftCgroups, lifeOf, writeBundle } from './bundle.ts';
 import { image, openEngine, type BenchEngine } from './engine.ts';
 import { machines } from './machines.ts';
@@ -196,6 +197,7 @@ export const cases: Readonly<Record<string, (bench: Bench) => Row[] | Promise<Ro
   networks,
   network: ({ rounds }) => network(rounds),
   build: (bench) => build({ ...bench, rounds: Math.min(bench.rounds, 5) }),
+  compose: (bench) => compose({ ...bench, rounds: Math.min(bench.rounds, 5) }),
   machines: ({ engine, rounds }) => machines(engine, Math.min(rounds, 5)),
   after: afterWork,
 };
