@@ -33,7 +33,7 @@ export interface FuzzOutcome {
 /** bosun's parsers with sanitizers and coverage, and what feeds them (fuzz/harness.c). */
 export function buildHarness(output: string): void {
   const source = (name: string): string => join(import.meta.dirname, 'bosun', `${name}.c`);
-  const sources = ['plan', 'log', 'log_files', 'json', 'frame', 'passing', 'report', 'text', 'os'].map(source);
+  const sources = ['plan', 'log', 'log_files', 'log_ring', 'json', 'frame', 'passing', 'report', 'text', 'os'].map(source);
   buildProgram({
     output,
     sanitize: true,

@@ -19,6 +19,7 @@ const suites = [
   'terminal',
   'exec',
   'log',
+  'log-writer',
   'settings',
   'failing-ops',
 ];

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "log_ring.h"
 #include "monitor.h"
 #include "os.h"
 #include "text.h"
@@ -200,11 +201,35 @@ void attach_output(struct monitor *monitor, uint8_t stream, const char *data, si
   for (unsigned i = 0; i < CLIENT_LIMIT; i++) give_output(monitor, &monitor->clients[i], stream, data, size);
 }
 
-/* What is in the log by now and what comes make one: the time tells where, and a line that is not in the log yet, being unfinished, comes first. */
+/* What waits in the log's ring, up to what a client may lag behind; more will be in the log when the disk goes on. */
+static void give_waiting(struct monitor *monitor, struct client *client, uint64_t at) {
+  struct log_ring *ring = monitor->log.ring;
+  struct log_record record;
+  while (at != ring_head(ring) && client->fd >= 0 && client->length < LAG_BYTES) {
+    at = ring_read(ring, at, &record, monitor->chunk);
+    if (record.whole) monitor->chunk[record.size] = '\n';
+    give_output(monitor, client, strcmp(record.stream, "stdout") == 0 ? 1 : 2, monitor->chunk, record.size + (record.whole ? 1 : 0));
+  }
+}
+
+/* The time up to which the log has everything; of what waits in its ring nothing counts as written, though it may be by now. */
+static uint64_t time_of_log(struct monitor *monitor, uint64_t waiting) {
+  struct log_ring *ring = monitor->log.ring;
+  uint64_t now = os_clock(CLOCK_REALTIME);
+  struct log_record first;
+  if (ring == NULL) return now;
+  if (waiting == ring_head(ring)) return now > ring->newest ? now : ring->newest;
+  ring_read(ring, waiting, &first, monitor->chunk);
+  return first.began - 1;
+}
+
+/* What is in the log by now and what comes make one: the time tells where, and what is not in the log yet, at least of a line that is unfinished, comes first. */
 static void welcome(struct monitor *monitor, struct client *client) {
   char now[8];
-  put_u64(now, os_clock(CLOCK_REALTIME));
+  uint64_t waiting = monitor->log.ring == NULL ? 0 : ring_tail(monitor->log.ring);
+  put_u64(now, time_of_log(monitor, waiting));
   give(monitor, client, now, sizeof now, NULL, 0);
+  if (monitor->log.ring != NULL) give_waiting(monitor, client, waiting);
   for (unsigned i = 0; i < 2; i++) {
     const struct output *output = &monitor->outputs[i];
     if (output->line.used > 0) give_output(monitor, client, output->stream, output->line.data, output->line.used);

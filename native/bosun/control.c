@@ -46,7 +46,7 @@ void control_encode_status(const struct monitor *monitor, uint8_t payload[STATUS
   put_u32(payload + 12, monitor->flags);
   put_u64(payload + 16, monitor->started);
   put_u64(payload + 24, monitor->finished);
-  put_u32(payload + 32, monitor->log.lost);
+  put_u32(payload + 32, log_lost(&monitor->log));
   put_u32(payload + 36, 0);
 }
 

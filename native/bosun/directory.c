@@ -68,7 +68,7 @@ void directory_record_exit(struct monitor *monitor) {
   put_u32(record + 12, (uint32_t)monitor->pid);
   put_u64(record + 16, monitor->started);
   put_u64(record + 24, monitor->finished);
-  put_u32(record + 32, monitor->log.lost);
+  put_u32(record + 32, log_lost(&monitor->log));
   put_u32(record + RECORD_BYTES - 4, crc32_of(record, RECORD_BYTES - 4));
   if (pwrite(monitor->exit_file, record, sizeof record, 0) == (ssize_t)sizeof record) fdatasync(monitor->exit_file);
   os_close(&monitor->exit_file);

@@ -35,10 +35,24 @@ struct log_row {
   uint64_t born;       /* time of its first record, in ns since the epoch; 0: there is none yet */
 };
 
+struct log_ring;
+
+/* A line, or a piece of one, that is logged. */
+struct log_record {
+  const char *stream; /* "stdout" or "stderr" */
+  uint64_t began;     /* ns since the epoch */
+  const char *data;
+  size_t size;
+  bool whole; /* a newline follows */
+};
+
 struct log {
-  int fd; /* -1: nothing is logged */
+  int fd; /* -1: nothing is logged here */
   enum log_format format;
   struct log_row row;
+  struct log_ring *ring; /* NULL: who feeds the log writes it as well, else records go in here, and a process of its own writes them */
+  uint64_t taken;        /* the writer's: place in the ring behind the last record that is in the buffer */
+  uint64_t written;      /* the writer's: so much of what comes is in the file already */
   bool rotated;  /* a file has been closed since somebody last looked */
   uint32_t lost; /* lines that could not be written */
   size_t used;
@@ -56,14 +70,22 @@ struct log_line {
   char data[LOG_PIECE_BYTES];
 };
 
+/* The container's output is kept. */
+bool log_is_kept(const struct log *log);
+/* Lines that could not be written, wherever they were lost. */
+uint32_t log_lost(const struct log *log);
 /* Takes output that was read at time now. */
 void log_feed(struct log *log, struct log_line *line, const char *data, size_t size, uint64_t now);
 /* The stream has ended: what is left is logged as it is, without a newline. */
 void log_end(struct log *log, struct log_line *line);
+/* Puts a record that comes at time now into the buffer, which is written when it is full. */
+void log_write(struct log *log, const struct log_record *record, uint64_t now);
 /* Writes what is buffered. A full disk costs lines, never time. */
 void log_flush(struct log *log);
 
 /* A record of `size` bytes comes at time now: goes on to the next file when this one may not take it. False: nor may any other, the record is lost. */
 bool log_make_room(struct log *log, size_t size, uint64_t now);
+/* The row's file of this number, which is made when it is missing. */
+int log_open_file(const struct log_row *row, uint64_t number);
 
 #endif

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "log_ring.h"
 #include "os.h"
 #include "text.h"
 
@@ -21,29 +22,36 @@ static uint32_t count_lines(const char *data, size_t size) {
   return count;
 }
 
-/*
- * All that is buffered goes out in one write. When the disk takes only part of it, the file is cut back to its last whole line, so that it stays
- * valid and later lines can follow.
- */
-void log_flush(struct log *log) {
-  size_t used = log->used;
-  log->used = 0;
-  if (used == 0) return;
-  ssize_t written = write(log->fd, log->buffer, used);
-  if (written == (ssize_t)used) {
-    log->row.size += used;
+/* When the disk takes only part of it, the file is cut back to its last whole line, so that it stays valid and later lines can follow. */
+static void write_lines(struct log *log, const char *lines, size_t size) {
+  ssize_t written = write(log->fd, lines, size);
+  if (written == (ssize_t)size) {
+    log->row.size += size;
     return;
   }
   size_t done = written < 0 ? 0 : (size_t)written;
   size_t whole = done;
-  while (whole > 0 && log->buffer[whole - 1] != '\n') whole--;
+  while (whole > 0 && lines[whole - 1] != '\n') whole--;
   struct stat facts;
   if (whole < done && fstat(log->fd, &facts) == 0) {
     int ignored = ftruncate(log->fd, facts.st_size - (off_t)(done - whole));
     (void)ignored;
   }
   log->row.size += whole;
-  log->lost += count_lines(log->buffer + whole, used - whole);
+  log->lost += count_lines(lines + whole, size - whole);
+}
+
+/* All that is buffered goes out in one write. A writer notes before and after how far it is; what one that was killed there had written of it is not written again. */
+void log_flush(struct log *log) {
+  size_t used = log->used;
+  log->used = 0;
+  if (used == 0) return;
+  if (log->ring != NULL) ring_begin(log->ring, &log->row);
+  size_t known = log->written < used ? (size_t)log->written : used;
+  log->written -= known;
+  log->row.size += known;
+  if (known < used) write_lines(log, log->buffer + known, used - known);
+  if (log->ring != NULL) ring_commit(log->ring, log->taken, log->lost);
 }
 
 static struct text name_of(const struct log_row *row, char *at, size_t size, uint64_t number) {
@@ -64,29 +72,36 @@ static void remove_file(const struct log_row *row, uint64_t number) {
 }
 
 /* From here on the row's own name means this file. */
-static void rename_row(const struct log_row *row, const char *file) {
+static void rename_row(const struct log_row *row) {
+  char of_file[LOG_NAME_BYTES + 32];
   char at[LOG_NAME_BYTES + 32];
+  struct text file = name_of(row, of_file, sizeof of_file, row->number);
   struct text name = TEXT_ON(at);
   text_add(&name, row->name);
   text_add(&name, ".new");
   unlinkat(row->directory, name.at, 0);
-  if (linkat(row->directory, file, row->directory, name.at, 0) == 0) renameat(row->directory, name.at, row->directory, row->name);
+  if (linkat(row->directory, file.at, row->directory, name.at, 0) == 0) renameat(row->directory, name.at, row->directory, row->name);
+}
+
+int log_open_file(const struct log_row *row, uint64_t number) {
+  char at[LOG_NAME_BYTES + 32];
+  struct text name = name_of(row, at, sizeof at, number);
+  int fd = os_open(row->directory, name.at, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, FILE_MODE);
+  if (fd >= 0) fchmod(fd, FILE_MODE);
+  return fd;
 }
 
 static bool open_next(struct log *log) {
   struct log_row *row = &log->row;
-  char at[LOG_NAME_BYTES + 32];
-  struct text name = name_of(row, at, sizeof at, row->number + 1);
   struct stat facts;
-  int fd = os_open(row->directory, name.at, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, FILE_MODE);
+  int fd = log_open_file(row, row->number + 1);
   if (fd < 0) return false;
-  fchmod(fd, FILE_MODE);
   os_close(&log->fd);
   log->fd = fd;
   row->number++;
   row->size = fstat(fd, &facts) == 0 ? (uint64_t)facts.st_size : 0;
   row->born = 0;
-  rename_row(row, name.at);
+  rename_row(row);
   if (row->number > row->files) remove_file(row, row->number - row->files);
   log->rotated = true;
   return true;

@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -13,11 +12,11 @@
 #include <unistd.h>
 
 #include "guard.h"
+#include "log_ring.h"
 #include "os.h"
 
 #define CONTROL_FD 3
 #define EVENTS_AT_ONCE 16
-#define PAGE_BYTES 4096u
 
 void monitor_watch(struct monitor *monitor, struct watch *watch, int fd, uint32_t events) {
   struct epoll_event event = {.events = events, .data.u64 = (uint64_t)watch->kind | (uint64_t)watch->index << 8 | (uint64_t)watch->serial << 32};
@@ -81,25 +80,25 @@ static void dispatch(struct monitor *monitor, const struct epoll_event *event) {
     case WATCH_INPUT:
       input_event(monitor, event->events);
       break;
+    case WATCH_WRITER:
+      writing_word(monitor);
+      break;
+    case WATCH_WRITER_END:
+      writing_end(monitor);
+      break;
   }
 }
 
-static void give_back(void *start, size_t size) {
-  uintptr_t first = ((uintptr_t)start + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
-  uintptr_t end = ((uintptr_t)start + size) / PAGE_BYTES * PAGE_BYTES;
-  if (end > first) madvise((void *)first, end - first, MADV_DONTNEED);
-}
-
-/* Whole pages of buffers that hold nothing now. */
 static void give_buffers_back(struct monitor *monitor) {
-  give_back(monitor->chunk, sizeof monitor->chunk);
-  if (monitor->log.used == 0) give_back(monitor->log.buffer, sizeof monitor->log.buffer);
-  if (monitor->input.used == 0) give_back(monitor->input.data, sizeof monitor->input.data);
+  os_give_back(monitor->chunk, sizeof monitor->chunk);
+  if (monitor->log.used == 0) os_give_back(monitor->log.buffer, sizeof monitor->log.buffer);
+  if (monitor->input.used == 0) os_give_back(monitor->input.data, sizeof monitor->input.data);
   for (unsigned i = 0; i < 2; i++) {
     struct log_line *line = &monitor->outputs[i].line;
-    give_back(line->data + line->used, sizeof line->data - line->used);
+    os_give_back(line->data + line->used, sizeof line->data - line->used);
   }
-  monitor->dirty = false;
+  /* What waits for a stuck disk takes memory until the disk goes on. */
+  monitor->dirty = monitor->log.ring != NULL && !ring_give_back(monitor->log.ring);
 }
 
 /* Milliseconds until something must be done though nothing happens; -1: nothing must. */
@@ -109,6 +108,7 @@ static int patience(const struct monitor *monitor, uint64_t now) {
     uint64_t deadline = monitor->clients[i].deadline;
     if (monitor->clients[i].fd >= 0 && deadline != 0 && deadline < soonest) soonest = deadline;
   }
+  if (monitor->writer.due != 0 && monitor->writer.due < soonest) soonest = monitor->writer.due;
   if (monitor->dirty && now + QUIET_NS < soonest) soonest = now + QUIET_NS;
   if (soonest == UINT64_MAX) return -1;
   return soonest <= now ? 0 : (int)((soonest - now) / 1000000 + 1);
@@ -121,6 +121,7 @@ static void turn(struct monitor *monitor) {
   if (count == 0 && monitor->dirty) give_buffers_back(monitor);
   attach_drop_late(monitor, os_clock(CLOCK_MONOTONIC));
   output_rearm(monitor);
+  writing_tend(monitor, os_clock(CLOCK_MONOTONIC));
   if (monitor->dying && !monitor->ended) process_settle(monitor);
 }
 
@@ -132,9 +133,11 @@ static void clear(struct monitor *monitor, bool one_shot) {
   monitor->control_listener_watch.kind = WATCH_CONTROL_LISTENER;
   monitor->attach_listener_watch.kind = WATCH_ATTACH_LISTENER;
   monitor->input.watch.kind = WATCH_INPUT;
+  monitor->writer.watch.kind = WATCH_WRITER;
+  monitor->writer.end_watch.kind = WATCH_WRITER_END;
   int *const descriptors[] = {&monitor->pidfd,     &monitor->stage,         &monitor->slave,           &monitor->directory,      &monitor->exit_file,
                               &monitor->log.fd,    &monitor->log.row.directory,      &monitor->memory_events,   &monitor->control_listener, &monitor->attach_listener,
-                              &monitor->input.fd,  &monitor->outputs[0].fd, &monitor->outputs[1].fd};
+                              &monitor->input.fd,  &monitor->outputs[0].fd, &monitor->outputs[1].fd, &monitor->writer.link, &monitor->writer.pidfd};
   for (size_t i = 0; i < sizeof descriptors / sizeof descriptors[0]; i++) *descriptors[i] = -1;
   for (unsigned i = 0; i < CONTROL_LIMIT; i++) monitor->controls[i].fd = -1;
   for (unsigned i = 0; i < CLIENT_LIMIT; i++) monitor->clients[i].fd = -1;

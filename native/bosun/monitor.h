@@ -22,6 +22,10 @@
 #endif
 /* How long output is awaited that a descendant of the process may still write. */
 #define DRAIN_NS 5000000000ull
+/* How long the end waits for a disk to take what is left of a log that has a writer of its own, as Docker's does. */
+#define WRITER_NS 10000000000ull
+/* The least time between two writers' beginnings. */
+#define WRITER_PAUSE_NS 1000000000ull
 /* How long a client that has all of the output may go on sending. */
 #define PARTING_NS 2000000000ull
 /* After so long without output the buffers' memory is given back. */
@@ -50,6 +54,8 @@ enum watch_kind {
   WATCH_CLIENT,
   WATCH_OUTPUT,
   WATCH_INPUT,
+  WATCH_WRITER,
+  WATCH_WRITER_END,
 };
 
 struct watch {
@@ -101,11 +107,23 @@ struct input {
   char data[INPUT_BYTES];
 };
 
+/* The process that writes the log, for a log that has one. */
+struct writer {
+  pid_t pid; /* 0: there is none */
+  int pidfd;
+  struct watch end_watch;
+  int link; /* bytes that mean: look */
+  struct watch watch;
+  uint64_t begun; /* on the monotonic clock, as the next */
+  uint64_t due;   /* when another begins, or 0 */
+};
+
 struct monitor {
   bool one_shot; /* role create */
   bool run_pending;
   bool executing;
   bool dying; /* the process has ended, its output not yet */
+  bool drained; /* its output has ended too; the log may not be written yet */
   bool ended; /* the monitor's own work is done */
   bool terminal;
   bool dirty; /* buffers were used since they were last given back */
@@ -140,6 +158,7 @@ struct monitor {
   struct input input;
   struct output outputs[2];
   struct log log;
+  struct writer writer;
   char chunk[CHUNK_BYTES];
 };
 
@@ -198,6 +217,21 @@ void output_rearm(struct monitor *monitor);
 /* Takes what is there at once and closes. */
 void output_finish(struct monitor *monitor, struct output *output);
 bool output_is_open(const struct monitor *monitor);
+
+/* Makes the writer of a log whose ring is there. Fails with what fork(2) fails with. */
+int writing_start(struct monitor *monitor);
+/* What was put into the ring is to be written. Without a ring this does nothing, like all that follow. */
+void writing_wake(struct monitor *monitor);
+void writing_word(struct monitor *monitor);
+void writing_end(struct monitor *monitor);
+/* Makes another writer in the place of one that was killed, when its time has come. */
+void writing_tend(struct monitor *monitor, uint64_t now);
+/* Nothing more is put in. */
+void writing_finish(struct monitor *monitor);
+/* All that was put in has been written, or lost. */
+bool writing_is_done(const struct monitor *monitor);
+/* Kills a writer that still writes; what is left is lost, and counted. */
+void writing_give_up(struct monitor *monitor);
 
 void input_open(struct monitor *monitor, int fd, bool once);
 void input_event(struct monitor *monitor, uint32_t events);

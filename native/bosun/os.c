@@ -4,9 +4,12 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+#define PAGE_BYTES 4096u
 
 static int result(long value) {
   return value < 0 ? -errno : (int)value;
@@ -113,6 +116,29 @@ int os_pidfd_signal(int pidfd, int signal) {
 
 void os_close_from(unsigned first, unsigned last) {
   if (first <= last) syscall(SYS_close_range, first, last, 0);
+}
+
+void os_close_all_but(int *kept, unsigned count) {
+  for (unsigned i = 1; i < count; i++) {
+    for (unsigned j = i; j > 0 && kept[j - 1] > kept[j]; j--) {
+      int greater = kept[j - 1];
+      kept[j - 1] = kept[j];
+      kept[j] = greater;
+    }
+  }
+  unsigned first = 0;
+  for (unsigned i = 0; i < count; i++) {
+    if (kept[i] < 0) continue;
+    if ((unsigned)kept[i] > first) os_close_from(first, (unsigned)kept[i] - 1);
+    first = (unsigned)kept[i] + 1;
+  }
+  os_close_from(first, ~0u);
+}
+
+void os_give_back(void *start, size_t size) {
+  uintptr_t first = ((uintptr_t)start + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+  uintptr_t end = ((uintptr_t)start + size) / PAGE_BYTES * PAGE_BYTES;
+  if (end > first) madvise((void *)first, end - first, MADV_DONTNEED);
 }
 
 int os_write_all(int fd, const void *data, size_t size) {

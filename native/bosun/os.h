@@ -46,6 +46,10 @@ int os_unshare(uint64_t flags);
 int os_pidfd_open(pid_t pid);
 int os_pidfd_signal(int pidfd, int signal);
 void os_close_from(unsigned first, unsigned last);
+/* Closes all but these, which it puts in order; negative ones are none. */
+void os_close_all_but(int *kept, unsigned count);
+/* Whole pages of a buffer that holds nothing now: they are zero when they are next touched. */
+void os_give_back(void *start, size_t size);
 
 /* Writes all of it; a descriptor that takes less gives -EIO. */
 int os_write_all(int fd, const void *data, size_t size);

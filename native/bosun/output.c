@@ -28,6 +28,7 @@ bool output_is_open(const struct monitor *monitor) {
 static void output_close(struct monitor *monitor, struct output *output) {
   log_end(&monitor->log, &output->line);
   log_flush(&monitor->log);
+  writing_wake(monitor);
   control_tell_rotated(monitor, true);
   monitor_watch(monitor, &output->watch, output->fd, 0);
   os_close(&output->fd);
@@ -44,6 +45,7 @@ static bool read_once(struct monitor *monitor, struct output *output) {
   monitor->dirty = true;
   log_feed(&monitor->log, &output->line, monitor->chunk, (size_t)count, os_clock(CLOCK_REALTIME));
   log_flush(&monitor->log);
+  writing_wake(monitor);
   control_tell_rotated(monitor, false);
   attach_output(monitor, output->stream, monitor->chunk, (size_t)count);
   return true;

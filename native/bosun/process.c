@@ -151,7 +151,8 @@ void process_exit_event(struct monitor *monitor) {
 /* The record is on disk before anybody is told. */
 static void conclude(struct monitor *monitor) {
   uint8_t payload[STATUS_BYTES];
-  for (unsigned i = 0; i < 2; i++) output_finish(monitor, &monitor->outputs[i]);
+  writing_give_up(monitor);
+  control_tell_rotated(monitor, true);
   directory_record_exit(monitor);
   monitor->state = MONITOR_EXITED;
   control_encode_status(monitor, payload);
@@ -159,10 +160,22 @@ static void conclude(struct monitor *monitor) {
   monitor->deadline = os_clock(CLOCK_MONOTONIC) + LAG_NS;
 }
 
+static void finish_output(struct monitor *monitor) {
+  for (unsigned i = 0; i < 2; i++) output_finish(monitor, &monitor->outputs[i]);
+  monitor->drained = true;
+  writing_finish(monitor);
+  monitor->deadline = os_clock(CLOCK_MONOTONIC) + WRITER_NS;
+}
+
 void process_settle(struct monitor *monitor) {
   bool late = os_clock(CLOCK_MONOTONIC) >= monitor->deadline;
-  if (monitor->state != MONITOR_EXITED) {
+  if (!monitor->drained) {
     if (output_is_open(monitor) && !late) return;
+    finish_output(monitor);
+    late = false;
+  }
+  if (monitor->state != MONITOR_EXITED) {
+    if (!writing_is_done(monitor) && !late) return;
     conclude(monitor);
     late = false;
   }

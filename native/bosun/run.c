@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "log_ring.h"
 #include "monitor.h"
 #include "os.h"
 
@@ -78,6 +79,18 @@ static int rotate_log(struct monitor *monitor, const struct run *run, const stru
                           .born = op_quad(op, ROTATE_LOG_BORN),
                           .size = (uint64_t)facts.st_size};
   memcpy(row->name, name, strlen(name) + 1);
+  return 0;
+}
+
+/* From here on the file is the writer's alone: closing our descriptor of it later might wait for its disk too. */
+static int buffer_log(struct monitor *monitor, const struct op *op) {
+  struct log *log = &monitor->log;
+  if (log->fd < 0 || log->row.directory < 0) return fail(monitor, -EBADF, "log", "row");
+  log->ring = ring_open(op_quad(op, BUFFER_LOG_BYTES), &log->row);
+  if (log->ring == NULL) return fail(monitor, -ENOMEM, "mmap", "log buffer");
+  int error = writing_start(monitor);
+  if (error < 0) return fail(monitor, error, "clone", "log writer");
+  os_close(&log->fd);
   return 0;
 }
 
@@ -158,6 +171,7 @@ static int perform(struct monitor *monitor, struct run *run) {
     else if (op.code == OP_KEEP_LOG) error = keep_log(monitor, run, &op);
     else if (op.code == OP_FORMAT_LOG) error = format_log(monitor, &op);
     else if (op.code == OP_ROTATE_LOG) error = rotate_log(monitor, run, &op);
+    else if (op.code == OP_BUFFER_LOG) error = buffer_log(monitor, &op);
     else if (op.code == OP_KEEP_MEMORY_EVENTS) error = keep_memory_events(monitor, run, &op);
     else if (op.code == OP_ATTACH_CLIENT) error = attach_client(monitor, run, &op);
     else if (op.code == OP_STDIO) error = use_streams(monitor, run, &op);
@@ -182,7 +196,7 @@ static bool fits_one_shot(const struct plan *plan) {
 static bool is_sound(const struct monitor *monitor, const struct plan *plan) {
   uint32_t last = plan->count == 0 ? 0 : plan_op(plan, plan->count - 1).code;
   return (last == OP_EXECUTE || last == OP_FINISH) && plan_count(plan, OP_EXECUTE) + plan_count(plan, OP_FINISH) == 1 && plan_count(plan, OP_STDIO) <= 1 &&
-         plan_count(plan, OP_KEEP_DIRECTORY) <= 1 && plan_count(plan, OP_WAIT_FOR_START) <= 1 && (!monitor->one_shot || fits_one_shot(plan));
+         plan_count(plan, OP_KEEP_DIRECTORY) <= 1 && plan_count(plan, OP_BUFFER_LOG) <= 1 && plan_count(plan, OP_WAIT_FOR_START) <= 1 && (!monitor->one_shot || fits_one_shot(plan));
 }
 
 /* The stage gets the plan, all slots, and the three streams. */

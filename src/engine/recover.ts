@@ -96,9 +96,11 @@ async function recoverContainer(context: EngineContext, container: LiveContainer
   // Of an earlier boot nothing runs: its pids are other processes' now, and what answers at the old socket is not its monitor.
   const hostWentDown = record.run.boot !== undefined && record.run.boot !== boot;
   const monitor = !hostWentDown && existsSync(join(files.monitor, 'control.sock')) ? await tryConnect(context.addon, files.monitor) : null;
-  if (monitor !== null && monitor.status.state !== 'exited') {
+  if (monitor !== null && monitor.status?.state !== 'exited') {
     const { connection, status } = monitor;
-    if (!isActive(record.state.status)) {
+    if (status === null)
+      context.logger.warn('a monitor does not answer; its log may lie on a disk that is stuck', { container: record.name });
+    if (status !== null && !isActive(record.state.status)) {
       saveState(context, container, { status: 'running', pid: status.pid, startedAtNs: status.startedAtNs, exitCode: 0, error: '' });
     }
     followExit(context, container, connection);
@@ -106,8 +108,9 @@ async function recoverContainer(context: EngineContext, container: LiveContainer
     if (container.record.state.status === 'running') await openCgroup(context.cgroups, record.run.cgroup).thaw();
     watchHealth(context, container);
     watchBoot(context, container);
-    // A process that still waits for its start belongs to a start that was cut off.
-    if (status.state !== 'running') connection.signal(9);
+    // A process that still waits for its start, or was never said to run, belongs to a start that was cut off.
+    const runs = status === null ? isActive(record.state.status) : status.state === 'running';
+    if (!runs) connection.signal(9);
     await resumePause(context, container);
     return;
   }
@@ -141,9 +144,12 @@ export function runsWithItsHost({ kind, request, state }: Pick<ContainerRecord, 
   );
 }
 
+/** A monitor answers within a millisecond, unless the disk of its log holds it up. */
+const monitorPatienceMs = 3000;
+
 async function tryConnect(addon: Addon, directory: string) {
   try {
-    return await connectMonitor(directory, addon);
+    return await connectMonitor(directory, addon, monitorPatienceMs);
   } catch (error) {
     if (isOrlopError(error, 'unavailable') || isErrno(error, 'ECONNREFUSED', 'ENOENT', 'ECONNRESET', 'EPIPE')) return null;
     throw error;

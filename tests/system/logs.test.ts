@@ -26,10 +26,13 @@ describe('logs while things die', { skip: whyNot() }, () => {
   const linesOf = async (name: string): Promise<number[]> =>
     (await engine.must('logs', name)).split('\n').map((line) => Number(/^line (\d+)$/.exec(line)?.[1] ?? Number.NaN));
 
-  for (const driver of ['json-file', 'local']) {
-    test(`kills of the engine in the middle of rotation and packing lose and double no line of ${driver}`, async () => {
+  const buffered = ['--log-opt', 'mode=non-blocking', '--log-opt', 'max-buffer-size=64m'];
+  for (const [driver, ...mode] of [['json-file'], ['local'], ['local', ...buffered]] as const) {
+    const name = `heavy-${driver}-${mode.length}`;
+    test(`kills of the engine in the middle of rotation and packing lose and double no line of ${driver} ${mode.join(' ')}`, async () => {
       const directory = await start(
-        `heavy-${driver}`,
+        name,
+        ...mode,
         '--log-driver',
         driver,
         '--log-opt',
@@ -46,14 +49,14 @@ describe('logs while things die', { skip: whyNot() }, () => {
         while (lastNumber(directory) < earlier + 3) await delay(10);
         await engine.start();
       }
-      await engine.must('stop', '-t', '0', `heavy-${driver}`);
-      const lines = await linesOf(`heavy-${driver}`);
+      await engine.must('stop', '-t', '0', name);
+      const lines = await linesOf(name);
       assert.ok(lastNumber(directory) > 18);
       assert.deepEqual(
         lines,
         [...lines.keys()].map((index) => index + 1),
       );
-      await engine.must('rm', `heavy-${driver}`);
+      await engine.must('rm', name);
     });
   }
 
@@ -69,24 +72,28 @@ describe('logs while things die', { skip: whyNot() }, () => {
     await engine.must('rm', '-f', 'alone');
   });
 
-  test('a kill of the monitor leaves a log that the next start goes on with', async () => {
-    const directory = await start('orphan', '--log-opt', 'max-size=20k');
-    for (let round = 0; round < 4; round++) {
-      while (lastNumber(directory) < 2 + round) await delay(5);
-      const init = await engine.must('inspect', '-f', '{{.State.Pid}}', 'orphan');
-      const monitor = Number(/^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${init}/status`, 'utf8'))?.[1]);
-      assert.match(readFileSync(`/proc/${monitor}/comm`, 'utf8'), /^bosun/);
-      process.kill(monitor, 'SIGKILL');
-      await engine.must('wait', 'orphan');
-      await engine.must('start', 'orphan');
-    }
-    await engine.must('stop', '-t', '0', 'orphan');
-    const lines = await linesOf('orphan');
-    // Each start counts from 1 again; within a start nothing is missing, doubled or torn.
-    lines.forEach((line, index) => assert.ok(line === 1 || line === (lines[index - 1] ?? 0) + 1, `line ${line} after ${lines[index - 1]}`));
-    assert.equal(lines.filter((line) => line === 1).length, 5);
-    await engine.must('rm', 'orphan');
-  });
+  for (const mode of [[], buffered]) {
+    test(`a kill of the monitor leaves a log that the next start goes on with ${mode.join(' ')}`, async () => {
+      const directory = await start('orphan', '--log-opt', 'max-size=20k', ...mode);
+      for (let round = 0; round < 4; round++) {
+        while (lastNumber(directory) < 2 + round) await delay(5);
+        const init = await engine.must('inspect', '-f', '{{.State.Pid}}', 'orphan');
+        const monitor = Number(/^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${init}/status`, 'utf8'))?.[1]);
+        assert.match(readFileSync(`/proc/${monitor}/comm`, 'utf8'), /^bosun/);
+        process.kill(monitor, 'SIGKILL');
+        await engine.must('wait', 'orphan');
+        await engine.must('start', 'orphan');
+      }
+      await engine.must('stop', '-t', '0', 'orphan');
+      const lines = await linesOf('orphan');
+      // Each start counts from 1 again; within a start nothing is missing, doubled or torn.
+      lines.forEach((line, index) =>
+        assert.ok(line === 1 || line === (lines[index - 1] ?? 0) + 1, `line ${line} after ${lines[index - 1]}`),
+      );
+      assert.equal(lines.filter((line) => line === 1).length, 5);
+      await engine.must('rm', 'orphan');
+    });
+  }
 
   test('whoever follows sees every line once, whatever happens to the files', async () => {
     await engine.must('create', '--name', 'followed', '--network', 'none', '--log-opt', 'max-size=30k', 'busybox', 'sh', '-c', counter);

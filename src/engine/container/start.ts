@@ -174,7 +174,7 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   );
   const clients = container.waitingClients.splice(0);
   for (const client of clients) borrow(client.socket);
-  const log = openLog(container, borrow);
+  const log = openLog(context, container, borrow);
   // Before the process can say anything: clients ask for the log from this moment on.
   const startedAtNs = nowNs();
   const started = await startProcess(ready.sandbox, {

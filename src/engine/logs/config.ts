@@ -1,5 +1,5 @@
 import { OrlopError } from '#errors';
-import { parseDuration, type LogConfig } from '#wire';
+import { parseDuration, parseSize as parseBinarySize, type LogConfig } from '#wire';
 import { compileTag } from './tag.ts';
 
 export type LogDriver = 'json-file' | 'local' | 'none';
@@ -19,6 +19,8 @@ export interface Retention {
 export interface LogSettings {
   readonly driver: LogDriver;
   readonly retention: Retention;
+  /** Bytes of output that may wait for the disk before more is dropped; null: the process waits. */
+  readonly bufferBytes: number | null;
   /** What of the container is written into each record. */
   readonly wishes: AttributeWishes;
 }
@@ -41,11 +43,11 @@ const jsonFileDefaults: Retention = { sizeBytes: 10_000_000, ageNs: weekNs, file
 /** As Docker's, but for the age. */
 const localDefaults: Retention = { sizeBytes: 20_000_000, ageNs: weekNs, files: 5, compress: true };
 
-const retentionOptions = ['max-size', 'max-file', 'max-age', 'compress', 'mode'];
+const commonOptions = ['max-size', 'max-file', 'max-age', 'compress', 'mode', 'max-buffer-size'];
 const attributeOptions = ['labels', 'labels-regex', 'env', 'env-regex', 'tag'];
 const knownOptions: Readonly<Record<LogDriver, readonly string[]>> = {
-  'json-file': [...retentionOptions, ...attributeOptions],
-  local: retentionOptions,
+  'json-file': [...commonOptions, ...attributeOptions],
+  local: commonOptions,
   none: [],
 };
 
@@ -58,12 +60,12 @@ export function mergeLogConfig(asked: LogConfig | undefined, standard: LogConfig
 /** invalid-argument in Docker's words for a driver or an option that is none; unimplemented for those that Orlop does not have. */
 export function parseLogConfig({ driver, options }: LogConfig): LogSettings {
   if (driver !== 'json-file' && driver !== 'local' && driver !== 'none') throw noDriver(driver);
-  const unknown = Object.keys(options).find((name) => !knownOptions[driver].includes(name) && name !== 'max-buffer-size');
+  const unknown = Object.keys(options).find((name) => !knownOptions[driver].includes(name));
   if (unknown !== undefined) throw noOption(unknown, driver);
-  checkMode(options);
   return {
     driver,
     retention: parseRetention(options, driver === 'local' ? localDefaults : jsonFileDefaults),
+    bufferBytes: parseBuffer(options),
     wishes: parseWishes(options),
   };
 }
@@ -138,17 +140,23 @@ function parsePattern(text: string | undefined): RegExp | null {
   }
 }
 
-/** Output is always written before the process may write more than a pipe holds, and never waited for longer than a write takes: there is no other mode. */
-function checkMode(options: Options): void {
-  const mode = options['mode'] ?? '';
-  if (!['', 'blocking', 'non-blocking'].includes(mode)) throw invalid(`logger: logging mode not supported: ${mode}`, 'leave it out');
-  if (mode === 'non-blocking') {
-    throw new OrlopError('unimplemented', 'ENGINE_LOG_MODE', 'log option mode=non-blocking is not supported', {
-      hint: 'leave it out: output goes to a local file, which a full disk does not stop either',
-    });
+/** As Docker's, a decimal megabyte where nothing is said, though sizes that are given are binary: `1m` is 1,048,576 bytes. */
+const standardBufferBytes = 1_000_000;
+/** More would only be refused when the container starts. */
+const largestBufferBytes = 2 ** 40;
+
+function parseBuffer(options: Options): number | null {
+  const [mode, size] = [options['mode'] ?? '', options['max-buffer-size']];
+  if (!['', 'blocking', 'non-blocking'].includes(mode))
+    throw invalid(`logger: logging mode not supported: ${mode}`, 'modes are blocking and non-blocking');
+  if (mode !== 'non-blocking') {
+    if (size === undefined) return null;
+    throw invalid("logger: max-buffer-size option is only supported with 'mode=non-blocking'", 'give mode=non-blocking as well');
   }
-  if (options['max-buffer-size'] !== undefined)
-    throw invalid("logger: max-buffer-size option is only supported with 'mode=non-blocking'", 'leave it out');
+  const bytes = size === undefined ? standardBufferBytes : parseBinarySize(size);
+  if (bytes === null || bytes > largestBufferBytes)
+    throw invalid(`error parsing option max-buffer-size: invalid size: '${size}'`, 'give it as in 512k, 4m');
+  return bytes;
 }
 
 function noDriver(name: string): OrlopError {

@@ -1,6 +1,6 @@
-import { OrlopError } from '#errors';
+import { isErrno, OrlopError } from '#errors';
 import type { LogTarget } from '#runtime';
-import type { MonitorConnection } from '#sys';
+import { LOCK_EX, type Addon, type MonitorConnection } from '#sys';
 import { isActive, type ContainerRecord } from '../container/record.ts';
 import type { LiveContainer } from '../container/table.ts';
 import type { EngineContext } from '../context.ts';
@@ -23,9 +23,27 @@ export function checkLog(record: ContainerRecord): void {
 }
 
 /** What a container that starts is given to log to; null when nothing is kept. */
-export function openLog({ record, files }: LiveContainer, borrow: (descriptor: number) => number): LogTarget | null {
+export function openLog(
+  { addon }: Pick<EngineContext, 'addon'>,
+  { record, files }: LiveContainer,
+  borrow: (descriptor: number) => number,
+): LogTarget | null {
   const settings = logSettingsOf(record);
-  return openRow(files.logs, settings, attributesOf(record, settings.wishes), borrow);
+  return openRow(files.logs, settings, attributesOf(record, settings.wishes), {
+    borrow,
+    isLocked: (directory) => !tryLock(addon, directory),
+  });
+}
+
+/** Until the descriptor is closed. */
+function tryLock(addon: Addon, descriptor: number): boolean {
+  try {
+    addon.flock(descriptor, LOCK_EX);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'EAGAIN')) return false;
+    throw error;
+  }
 }
 
 /** Fails with unimplemented, at once, for a container whose log is not kept. */

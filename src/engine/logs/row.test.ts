@@ -17,9 +17,10 @@ function createDirectory(t: TestContext, files: Readonly<Record<string, string>>
   return directory;
 }
 
-function open(directory: string, options: Record<string, string> = {}, driver = 'json-file') {
+function open(directory: string, options: Record<string, string> = {}, driver = 'json-file', locked = false) {
   const descriptors: number[] = [];
-  const target = openRow(directory, parseLogConfig({ driver, options }), {}, (descriptor) => (descriptors.push(descriptor), descriptor));
+  const borrow = (descriptor: number): number => (descriptors.push(descriptor), descriptor);
+  const target = openRow(directory, parseLogConfig({ driver, options }), {}, { borrow, isLocked: () => locked });
   descriptors.forEach((descriptor) => closeSync(descriptor));
   return target;
 }
@@ -45,6 +46,16 @@ describe('a row that a container starts with', () => {
       bornNs: 2_000_000_000n,
       files: 2,
     });
+  });
+
+  test('that another writer is still at is left as it is, when it has a buffer', (t) => {
+    const directory = createDirectory(t, { 'container.log.1': `${line}{"log"` });
+    const options = { mode: 'non-blocking', 'max-buffer-size': '64k' };
+    assert.equal(open(directory, options, 'json-file', true)?.bufferBytes, 65_536);
+    assert.equal(readFileSync(join(directory, 'container.log.1'), 'utf8'), `${line}{"log"`);
+    open(directory, options);
+    assert.equal(readFileSync(join(directory, 'container.log.1'), 'utf8'), line);
+    assert.equal(open(directory)?.bufferBytes, undefined);
   });
 
   test('is rid of a line that a kill has torn, however long', (t) => {

@@ -1,4 +1,16 @@
-import { constants, fstatSync, ftruncateSync, linkSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  linkSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { isErrno } from '#errors';
 import type { LogTarget } from '#runtime';
@@ -59,15 +71,22 @@ function numberOf(name: string): number | null {
   return digits === undefined ? null : Number(digits);
 }
 
+export interface RowPorts {
+  /** Takes a descriptor over and closes it once the monitor has it. */
+  readonly borrow: (descriptor: number) => number;
+  /** Whether somebody else holds a lock, as of flock(2), on an open directory. */
+  readonly isLocked: (descriptor: number) => boolean;
+}
+
 /**
  * Makes a row ready for a monitor: takes back what a kill left half done, and opens its last file and its directory, which `borrow` closes. null for a log that is not
  * kept.
  */
 export function openRow(
   directory: string,
-  { driver, retention }: Pick<LogSettings, 'driver' | 'retention'>,
+  { driver, retention, bufferBytes }: Pick<LogSettings, 'driver' | 'retention' | 'bufferBytes'>,
   attributes: LogAttributes,
-  borrow: (descriptor: number) => number,
+  { borrow, isLocked }: RowPorts,
 ): LogTarget | null {
   if (driver === 'none') return null;
   const names = namesIn(directory);
@@ -79,7 +98,8 @@ export function openRow(
   if (names.length === 0) {
     linkSync(join(directory, logFile(number)), join(directory, rowName));
   } else {
-    cutTornLine(file);
+    // The writer of a killed monitor may still be at its last lines: those that look torn are not, and the next writer waits for it.
+    if (bufferBytes === null || !isRowLocked(directory, isLocked)) cutTornLine(file);
     nameRow(directory, number);
     clearRow(directory, names, number - retention.files);
   }
@@ -87,6 +107,7 @@ export function openRow(
     file,
     format: driver === 'local' ? 'plain' : 'json-file',
     attributes: formatAttributes(attributes),
+    ...(bufferBytes === null ? {} : { bufferBytes }),
     row: {
       directory: borrow(openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY)),
       name: rowName,
@@ -97,6 +118,15 @@ export function openRow(
       files: retention.files,
     },
   };
+}
+
+function isRowLocked(directory: string, isLocked: RowPorts['isLocked']): boolean {
+  const descriptor = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    return isLocked(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 /** Removes files up to this number, and what is unfinished. */

@@ -28,6 +28,7 @@ test('a log of another format, with attributes, in a row of files says so behind
     ],
     descriptors: [7, 9],
   });
+  assert.deepEqual(planned({ file: 7, row, bufferBytes: 1000 }).ops.at(-1), { op: 'buffer_log', bytes: 1000 });
   assert.deepEqual(planned({ file: 7, attributes: ',"attrs":{}' }).ops[1], {
     op: 'format_log',
     format: 0,

@@ -27,12 +27,13 @@ export function planStreams(facts: StreamFacts): Op[] {
   ];
 }
 
-function planLog({ file, format, attributes = '', row }: LogTarget, slots: Slots): Op[] {
+function planLog({ file, format, attributes = '', row, bufferBytes }: LogTarget, slots: Slots): Op[] {
   const plain = format === 'plain';
   return [
     { op: 'keep_log', file: slots.add(file) },
     ...(plain || attributes !== '' ? [{ op: 'format_log', format: plain ? 1 : 0, attributes: Buffer.from(attributes) } as const] : []),
     ...(row === undefined ? [] : [planRow(row, slots)]),
+    ...(bufferBytes === undefined ? [] : [{ op: 'buffer_log', bytes: bufferBytes } as const]),
   ];
 }
 

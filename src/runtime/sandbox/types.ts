@@ -86,6 +86,8 @@ export interface LogTarget {
   readonly attributes?: string;
   /** The file is one of a row that goes on by itself; absent: it grows. */
   readonly row?: LogRow;
+  /** Of a row: so many bytes of output may wait for the disk, what comes then is lost. Absent: the process waits for the disk. */
+  readonly bufferBytes?: number;
 }
 
 /** Files `name.1`, `name.2`, … in a directory. The last is written; `name` alone means the same. */

@@ -60,7 +60,7 @@ describe('a container under bosun', { skip: reasonToSkip() }, () => {
     await using container = openTestContainer();
     const { pid } = await container.run({ argv: ['sh', '-c', 'read x; exit 4'], stdio: pipes(1, 0) });
     const { status, connection } = await connectMonitor(container.monitorDirectory, container.addon);
-    assert.deepEqual([status.state, status.pid, status.exit], ['running', pid, null]);
+    assert.deepEqual([status?.state, status?.pid, status?.exit], ['running', pid, null]);
     connection.closeStdin();
     assert.deepEqual(await connection.exited, await container.monitor.exited);
     connection.close();

@@ -48,6 +48,7 @@ const attempts: Readonly<Record<OpName, Attempt | 'cannot fail here'>> = {
   keep_log: attempt('first', { op: 'keep_log', file: noSlot }, 'EBADF', 'fcntl', /log/),
   format_log: attempt('first', { op: 'format_log', format: 9, attributes: new Uint8Array() }, 'EINVAL', 'log', /format/),
   rotate_log: attempt('first', logRow, 'EBADF', 'fcntl', /log directory/),
+  buffer_log: attempt('first', { op: 'buffer_log', bytes: 1 }, 'EBADF', 'log', /row/),
   keep_memory_events: attempt('first', { op: 'keep_memory_events', events: noSlot }, 'EBADF', 'fcntl', /memory events/),
   stdio: attempt('instead', { ...pipes(), mode: 9 } as Op, 'EINVAL', 'stdio', /mode/),
   attach_client: attempt('first', { op: 'attach_client', socket: noSlot, streams: 7 }, 'EBADF', 'fcntl', /client/),

@@ -1,5 +1,6 @@
 import { Socket } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { OrlopError, isErrno } from '#errors';
 import type { Addon } from '../addon.ts';
 import { createConnection, type MonitorConnection } from './connection.ts';
@@ -46,11 +47,24 @@ export function spawnBosun(addon: Addon, bosun: string, role: 'monitor' | 'creat
 
 /**
  * Connects to the monitor that keeps `directory`, as an engine does after its restart. Fails with `unavailable` `SYS_MONITOR_GONE` when there is
- * none: then the exit record tells how the process ended, or the monitor was killed.
+ * none: then the exit record tells how the process ended, or the monitor was killed. `status` is null when it has said nothing for `patienceMs`, as one that writes to a disk that
+ * is stuck: it will speak when it can, and what it then says of an end settles `exited`.
  */
-export async function connectMonitor(directory: string, addon: Addon): Promise<{ status: MonitorStatus; connection: MonitorConnection }> {
+export async function connectMonitor(
+  directory: string,
+  addon: Addon,
+  patienceMs = Number.POSITIVE_INFINITY,
+): Promise<{ status: MonitorStatus | null; connection: MonitorConnection }> {
   const connection = createConnection(addon, connectTo(join(directory, 'control.sock'), addon));
-  return { status: await connection.status(), connection };
+  const status = connection.status();
+  if (patienceMs === Number.POSITIVE_INFINITY) return { status: await status, connection };
+  status.catch(() => undefined);
+  const patience = new AbortController();
+  try {
+    return { status: await Promise.race([status, delay(patienceMs, null, { signal: patience.signal })]), connection };
+  } finally {
+    patience.abort();
+  }
 }
 
 export interface WantedStreams {

@@ -28,7 +28,7 @@ describe('when the engine is killed', { skip: reasonToSkip() }, () => {
       await once(engine, 'exit');
 
       const { status, connection } = await connectMonitor(monitorDirectory, addon);
-      assert.deepEqual([status.state, status.pid], ['running', pid]);
+      assert.deepEqual([status?.state, status?.pid], ['running', pid]);
       assert.equal(readExitRecord(monitorDirectory), null);
       const client = await attachMonitor(monitorDirectory, { stdin: true, stdout: false, stderr: false }, addon);
       client.resume();

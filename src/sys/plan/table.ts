@@ -63,6 +63,11 @@ export const opTable = {
     args: { directory: 'slot', name: 'string', number: 'u64', size: 'u64', age: 'u64', born: 'u64', files: 'u32' },
   },
   /**
+   * After `rotate_log`: records wait in memory, `bytes` of them at most, for a process that does nothing but write them, so that no disk holds the container up. What comes when
+   * that is full is lost, and counted.
+   */
+  buffer_log: { code: 17, by: 'monitor', args: { bytes: 'u64' } },
+  /**
    * Standard streams of the process. mode 0: /dev/null · 1: pipes held by the monitor, owned by host ids uid:gid ·
    * 2: a terminal opened by `open_terminal`, whose master the monitor holds · 3: slots stdin, stdout, stderr as they are.
    * `open_stdin` 0 gives /dev/null as standard input in mode 1; `stdin_once` closes it when the first attached client half-closes.
