@@ -22,7 +22,7 @@ function isNoCommand(group: string): boolean {
 }
 
 function commandPage(command: CommandSpec): Page {
-  const shown = command.flags.filter(({ refused, aliasOf }) => refused !== true && aliasOf === undefined);
+  const shown = command.flags.filter(({ refused, aliasOf }) => refused === undefined && aliasOf === undefined);
   const { aliases = [] } = command;
   const sections: Section[] = [];
   if (aliases.length > 0) sections.push({ title: 'Other names', paragraphs: [aliases.map((name) => `orlop ${name}`).join(', ')] });

@@ -10,6 +10,8 @@ export interface ImportOptions {
   readonly message?: string | undefined;
   /** Dockerfile instructions such as `CMD ["/bin/sh"]`. */
   readonly changes?: readonly string[];
+  /** What it is for (`linux/arm64`), when not for the engine's machine. */
+  readonly platform?: string | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -47,9 +49,9 @@ export function createImagesClient(transport: Transport): ImagesClient {
 }
 
 async function importRoot(transport: Transport, upload: AsyncIterable<Uint8Array>, options: ImportOptions): Promise<string> {
-  const { name, message, changes, signal } = options;
+  const { name, message, changes, platform, signal } = options;
   const { repository, tag } = name === undefined ? { repository: undefined, tag: undefined } : splitTag(name);
-  const query = { fromSrc: '-', repo: repository, tag, message, changes };
+  const query = { fromSrc: '-', repo: repository, tag, message, changes, platform };
   const answer = await transport.request({
     method: 'POST',
     path: '/images/create',

@@ -238,7 +238,7 @@ export interface Engine extends AsyncDisposable {
     download(url: URL, signal: AbortSignal): AsyncIterable<Uint8Array>;
     importRoot(
       source: AsyncIterable<Uint8Array>,
-      options: { name?: string; message?: string; changes?: readonly string[]; kind?: Kind },
+      options: { name?: string; message?: string; changes?: readonly string[]; kind?: Kind; platform?: string },
     ): Promise<string>;
   };
   /** Images to and from registries. `login` is used for the one call and kept nowhere. Fails as `#registry`'s calls do. */

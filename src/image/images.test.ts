@@ -35,6 +35,18 @@ function filesIn(store: Store, folder: string): string[] {
 }
 
 describe('an imported root', asRoot, () => {
+  it('is for another machine when that is said', async () => {
+    await using temporary = await openTemporaryStore();
+    const images = createImages(temporary.store);
+    const root = (): AsyncIterable<Uint8Array> => chunksOf(tinyTar({ 'etc/hello': 'hello' }));
+    const { config } = await images.importRoot(root(), { reference: 'far', platform: 'linux/arm/v7' });
+    assert.deepEqual([config.os, config.architecture, config.variant], ['linux', 'arm', 'v7']);
+    await assert.rejects(images.importRoot(root(), { reference: 'no', platform: 'a/b/c/d' }), {
+      kind: 'invalid-argument',
+      code: 'OCI_BAD_PLATFORM',
+    });
+  });
+
   it('becomes an image of one layer with the config that the changes ask for', async () => {
     await using temporary = await openTemporaryStore();
     const { store } = temporary;

@@ -1,4 +1,4 @@
-import { formatReference, parseReference, type Platform, withDefaultTag } from '#oci';
+import { formatReference, parsePlatform, parseReference, type Platform, withDefaultTag } from '#oci';
 import type { Digest } from '#oci';
 import type { Store } from '#store';
 import { addLayer } from './add-layer.ts';
@@ -15,6 +15,7 @@ export async function importRoot(
   platform: Platform,
 ): Promise<Digest> {
   const { changes = [], expand } = request;
+  const wanted = request.platform === undefined ? platform : parsePlatform(request.platform);
   const config = parseChanges(changes, expand === undefined ? {} : { expand });
   const reference = request.reference === undefined ? undefined : withDefaultTag(parseReference(request.reference));
   const kind = request.kind ?? 'app';
@@ -27,7 +28,7 @@ export async function importRoot(
     config: Object.keys(labels).length === 0 ? config : { ...config, Labels: labels },
     history: [{ created, comment: request.message ?? 'imported' }],
     created,
-    platform,
+    platform: wanted,
   });
   nameImages(store, [{ name: reference === undefined ? untaggedName(target) : formatReference(reference), target, kind }]);
   return target;

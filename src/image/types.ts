@@ -103,6 +103,8 @@ export interface ImportRootRequest {
   /** How they refer to variables; absent: `$` is a character. */
   readonly expand?: ExpandVariables;
   readonly message?: string;
+  /** What it is for (`linux/arm64`), when not for this machine. */
+  readonly platform?: string;
   readonly kind?: ImageKind;
   /** ISO 8601; now without it. */
   readonly created?: string;

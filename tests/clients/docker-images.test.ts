@@ -177,6 +177,9 @@ for (const program of programs) {
       const id = await must('import', '-m', 'why', '-c', 'CMD ["echo", "imported"]', 'made.tar', 'imported:1');
       assert.equal(await must('run', '--rm', '--network', 'none', 'imported:1'), 'imported');
       assert.equal(await must('history', '--format', '{{.Comment}}', 'imported:1'), 'why');
+      await must('import', '--platform', 'linux/riscv64', 'root.tar', 'far:1');
+      assert.equal(await must('inspect', '-f', '{{.Os}}/{{.Architecture}}', 'far:1'), 'linux/riscv64');
+      await must('rmi', 'far:1');
       await must('import', 'root.tar', 'imported:1');
       assert.deepEqual(await lines('images', '-q', '--no-trunc', '--filter', 'dangling=true'), [id]);
       await fails(/is used by the stopped container|conflict/i, 'rmi', 'busybox:latest', 'box:filtered', 'busybox');

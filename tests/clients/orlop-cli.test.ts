@@ -274,7 +274,7 @@ describe('the command line, against our HTTP edge over an engine in memory', () 
       [['run', '--nope', 'x'], /^orlop: unknown flag: --nope\nhint: usage: orlop run /],
       [['run', '-it', '--detach-keys', 'ctrl-', 'debian:trixie'], /^orlop: Invalid detach keys \(ctrl-\) provided\n/],
       [['run', '-Z'], /^orlop: unknown shorthand flag: 'Z' in -Z\n/],
-      [['run', '--use-api-socket', 'x'], /^orlop: --use-api-socket is not supported yet\n/],
+      [['run', '--use-api-socket', 'x'], /^orlop: orlop run --use-api-socket is not supported\nhint: mount the engine's socket/],
       [['run', '--nmae', 'x', 'y'], /^orlop: unknown flag: --nmae; did you mean "--name"\?\n/],
       [['run'], /^orlop: "orlop run" requires at least 1 argument\n/, 1],
       [['swarm', 'init'], /^orlop: orlop swarm is not supported\nhint: this engine is one machine/, 1],

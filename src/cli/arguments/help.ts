@@ -4,7 +4,7 @@ import type { CommandSpec, FlagSpec } from './spec.ts';
 export function formatCommandHelp(command: CommandSpec): string {
   const aliases =
     command.aliases === undefined ? '' : `\nAliases:\n  ${[command.name, ...command.aliases].map((name) => `orlop ${name}`).join(', ')}\n`;
-  const shown = command.flags.filter((flag) => flag.refused !== true && flag.aliasOf === undefined);
+  const shown = command.flags.filter((flag) => flag.refused === undefined && flag.aliasOf === undefined);
   const options =
     shown.length === 0 ? '' : `\nOptions:\n${formatRows(shown.toSorted(byName).map((flag) => [formatFlag(flag), flag.help]))}`;
   return `Usage:  orlop ${command.name} ${command.usage}\n\n${command.summary}\n${aliases}${options}${command.notes === undefined ? '' : `\n${command.notes()}`}`;

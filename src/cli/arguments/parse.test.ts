@@ -66,9 +66,9 @@ describe('the flag grammar', () => {
       ['run', ['--name'], 'flag needs an argument: --name'],
       ['run', ['-ie'], "flag needs an argument: 'e' in -ie"],
       ['stop', ['-t', 'soon'], 'invalid argument "soon" for "-t, --timeout" flag: it must be a whole number'],
-      ['run', ['--cpu-count', '1'], '--cpu-count is not supported yet'],
-      ['run', ['--io-maxiops=1'], '--io-maxiops is not supported yet'],
-      ['launch', ['--pid', 'host'], '--pid is not supported yet'],
+      ['run', ['--cpu-count', '1'], 'orlop run --cpu-count is not supported'],
+      ['run', ['--io-maxiops=1'], 'orlop run --io-maxiops is not supported'],
+      ['launch', ['--pid', 'host'], 'orlop launch --pid is not supported'],
     ];
     for (const [name, words, message] of mistakes) assert.throws(() => parse(name, ...words), { code: 'CLI_USAGE', message }, message);
   });

@@ -1,6 +1,6 @@
 import type { CommandSpec, FlagSpec } from './spec.ts';
 import { nearestWord } from './nearest.ts';
-import { usageError, wrongWords } from './usage-error.ts';
+import { refusedFlag, usageError, wrongWords } from './usage-error.ts';
 
 /** What was typed, checked against the command's table. */
 export interface Arguments {
@@ -101,7 +101,7 @@ function parseShorts(command: CommandSpec, word: string, words: Words, values: M
 }
 
 function suggestFlag({ flags }: CommandSpec, name: string): string {
-  const known = flags.filter(({ refused, aliasOf }) => refused !== true && aliasOf === undefined).map((flag) => flag.name);
+  const known = flags.filter(({ refused, aliasOf }) => refused === undefined && aliasOf === undefined).map((flag) => flag.name);
   const meant = nearestWord(name, [...known, helpFlag.name]);
   return meant === undefined ? '' : `; did you mean "--${meant}"?`;
 }
@@ -117,7 +117,7 @@ function nextWord(command: CommandSpec, words: Words, problem: string): string {
 }
 
 function store(command: CommandSpec, flag: FlagSpec, label: string, value: string, values: Map<string, string[]>): void {
-  if (flag.refused === true) throw usageError(`--${flag.name} is not supported yet`, command);
+  if (flag.refused !== undefined) throw refusedFlag(command, flag.name, flag.refused);
   const name = flag.aliasOf ?? flag.name;
   const held = values.get(name);
   const checked = checkValue(command, flag, label, value);

@@ -8,8 +8,8 @@ export interface FlagSpec {
   readonly help: string;
   /** What stands for the value in help texts. */
   readonly value?: string;
-  /** Docker has it and Orlop does not: using it fails, by name. Such flags are in no help text. */
-  readonly refused?: true;
+  /** Docker has it and Orlop does not: using it fails, by name, with this reason or what to do instead. Such flags are in no help text. */
+  readonly refused?: string;
   /** Another name of the flag `aliasOf`; in no help text. */
   readonly aliasOf?: string;
   /** Values that completion offers. */

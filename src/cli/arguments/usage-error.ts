@@ -13,6 +13,11 @@ export function wrongWords(message: string, command?: Command): OrlopError {
   return wrongUse('CLI_WRONG_WORDS', message, command);
 }
 
+/** Docker has the flag, Orlop does not; `why` is the reason, or what to do instead. */
+export function refusedFlag({ name }: Command, flag: string, why: string): OrlopError {
+  return new OrlopError('unimplemented', 'CLI_USAGE', `orlop ${name} --${flag} is not supported`, { hint: why });
+}
+
 function wrongUse(code: string, message: string, command: Command | undefined): OrlopError {
   const hint =
     command === undefined

@@ -1,6 +1,8 @@
 import type { CommandSpec, FlagSpec } from '../arguments/spec.ts';
+import { refuse } from './refused.ts';
 
-const refused = (name: string, kind: FlagSpec['kind'] = 'text'): FlagSpec => ({ name, kind, help: '', refused: true });
+const oneBuilder = 'there is one builder: the engine itself';
+const attestations = 'attestations are not made; what went into an image is in orlop history and orlop build history';
 const format: FlagSpec = { name: 'format', kind: 'text', help: 'table, json, or a template such as {{.ID}}' };
 const force: FlagSpec = { name: 'force', short: 'f', kind: 'flag', help: 'Do not ask' };
 const quiet: FlagSpec = { name: 'quiet', short: 'q', kind: 'flag', help: 'Print ids only' };
@@ -62,15 +64,20 @@ const buildFlags: readonly FlagSpec[] = [
   { name: 'load', kind: 'flag', help: 'Keep the image in this engine, as always' },
   { name: 'rm', kind: 'flag', help: 'Remove containers of steps, as always' },
   { name: 'force-rm', kind: 'flag', help: 'Also those of failed steps, as always' },
-  refused('compress', 'flag'),
-  refused('isolation'),
-  refused('security-opt', 'list'),
-  refused('cgroup-parent'),
-  refused('builder'),
-  refused('sbom'),
-  refused('provenance'),
-  refused('attest', 'list'),
-  refused('annotation', 'list'),
+  { name: 'compress', kind: 'flag', help: 'No effect: files go to the engine as they are' },
+  { name: 'disable-content-trust', kind: 'flag', help: 'No effect: images are pulled by digest and not by signature' },
+  { name: 'isolation', kind: 'text', help: 'Isolation technology (default)', choices: ['default'] },
+  refuse(
+    'security-opt',
+    'steps run as isolated as containers do; --allow security.insecure gives a RUN --security=insecure all rights',
+    'list',
+  ),
+  refuse('cgroup-parent', 'limit steps with --memory, --cpus and --cpuset-cpus'),
+  refuse('builder', oneBuilder),
+  refuse('sbom', attestations),
+  refuse('provenance', attestations),
+  refuse('attest', attestations, 'list'),
+  refuse('annotation', 'labels are kept with images: --label', 'list'),
 ];
 
 /** Images from Dockerfiles, and what builds keep. */

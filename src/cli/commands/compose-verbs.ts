@@ -1,5 +1,6 @@
 import type { CommandSpec, FlagSpec } from '../arguments/spec.ts';
 import { projectFlags } from './compose.ts';
+import { refuse } from './refused.ts';
 
 const many = Number.POSITIVE_INFINITY;
 
@@ -60,9 +61,11 @@ export const composeCommands: readonly CommandSpec[] = [
       flag('no-color', 'Without colours'),
       flag('no-log-prefix', 'Without names before the lines'),
       flag('timestamps', 'With the time of each line'),
-      ...['always-recreate-deps', 'attach-dependencies', 'menu', 'watch', 'yes'].map(
-        (name): FlagSpec => ({ name, kind: 'flag', help: '', refused: true }),
-      ),
+      refuse('always-recreate-deps', 'name the dependencies too, with --force-recreate', 'flag'),
+      refuse('attach-dependencies', 'name the services whose output is wanted with --attach', 'flag'),
+      refuse('menu', 'there is no menu', 'flag'),
+      refuse('watch', 'run orlop compose watch beside it', 'flag'),
+      refuse('yes', 'nothing is asked', 'flag'),
     ],
   }),
   command({
@@ -87,11 +90,18 @@ export const composeCommands: readonly CommandSpec[] = [
   }),
   command({ name: 'start', summary: 'Start containers that are stopped', flags: [] }),
   command({ name: 'stop', summary: 'Stop containers without removing them', flags: [timeout] }),
-  command({ name: 'restart', summary: 'Restart containers', flags: [timeout, { name: 'no-deps', kind: 'flag', help: '', refused: true }] }),
+  command({
+    name: 'restart',
+    summary: 'Restart containers',
+    flags: [timeout, refuse('no-deps', 'only the services named are restarted', 'flag')],
+  }),
   command({
     name: 'kill',
     summary: 'Send a signal to containers',
-    flags: [text('signal', 'The signal (default KILL)', 's'), { name: 'remove-orphans', kind: 'flag', help: '', refused: true }],
+    flags: [
+      text('signal', 'The signal (default KILL)', 's'),
+      refuse('remove-orphans', 'orlop compose up or down removes them with --remove-orphans', 'flag'),
+    ],
   }),
   command({ name: 'pause', summary: 'Freeze containers', flags: [] }),
   command({ name: 'unpause', summary: 'Let frozen containers go on', flags: [] }),
@@ -223,8 +233,11 @@ export const composeCommands: readonly CommandSpec[] = [
       list('build-arg', 'Value of an ARG (name=value)'),
       list('ssh', 'SSH agent for RUN --mount=type=ssh'),
       text('memory', 'Limit of memory of each step', 'm'),
-      ...['push', 'check', 'print'].map((name): FlagSpec => ({ name, kind: 'flag', help: '', refused: true })),
-      ...['builder', 'provenance', 'sbom'].map((name): FlagSpec => ({ name, kind: 'text', help: '', refused: true })),
+      refuse('push', 'push the images with orlop compose push', 'flag'),
+      refuse('check', 'check a Dockerfile with orlop build --check', 'flag'),
+      refuse('print', 'orlop compose config shows what would be built', 'flag'),
+      refuse('builder', 'there is one builder: the engine itself'),
+      ...['provenance', 'sbom'].map((name) => refuse(name, 'attestations are not made')),
     ],
   }),
   command({
@@ -263,9 +276,9 @@ export const composeCommands: readonly CommandSpec[] = [
       { name: 'no-path-resolution', kind: 'flag', help: 'Leave relative paths as they are' },
       { name: 'no-env-resolution', kind: 'flag', help: 'Leave files of variables unread' },
       { name: 'no-consistency', kind: 'flag', help: 'Do not check what belongs together' },
-      { name: 'variables', kind: 'flag', help: '', refused: true },
-      { name: 'resolve-image-digests', kind: 'flag', help: '', refused: true },
-      { name: 'lock-image-digests', kind: 'flag', help: '', refused: true },
+      refuse('variables', 'the files are shown with their variables filled in', 'flag'),
+      refuse('resolve-image-digests', 'orlop image inspect shows digests', 'flag'),
+      refuse('lock-image-digests', 'orlop image inspect shows digests', 'flag'),
     ],
   }),
   command({

@@ -1,5 +1,6 @@
 import { usageError } from '../arguments/usage-error.ts';
 import type { FlagSpec } from '../arguments/spec.ts';
+import { refuse } from './refused.ts';
 
 /** What says which project is meant; Docker's command line takes these before the verb, where two of them are short as well. */
 export const projectFlags: readonly FlagSpec[] = [
@@ -8,9 +9,9 @@ export const projectFlags: readonly FlagSpec[] = [
   { name: 'project-directory', kind: 'text', help: "What relative paths are of (default the first file's directory)" },
   { name: 'profile', kind: 'list', help: 'Profiles to enable; * for all' },
   { name: 'env-file', kind: 'list', help: 'Files of variables in place of .env' },
-  { name: 'compatibility', kind: 'flag', help: '', refused: true },
+  refuse('compatibility', 'names of containers have no other form here', 'flag'),
   { name: 'ansi', kind: 'text', help: 'Whether to colour (auto, always, never)', choices: ['auto', 'always', 'never'] },
-  { name: 'progress', kind: 'text', help: '', refused: true },
+  refuse('progress', 'progress is drawn at a terminal, and is a line a step elsewhere'),
   { name: 'parallel', kind: 'integer', help: 'How much to do at a time at most (default no limit)' },
 ];
 

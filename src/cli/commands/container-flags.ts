@@ -1,6 +1,7 @@
 import type { FlagSpec } from '../arguments/spec.ts';
 import { appFlags, scarceLimitFlags, surroundingFlags } from './isolation-flags.ts';
 import { networkFlags } from './network-flags.ts';
+import { refuse } from './refused.ts';
 
 /** Flags that mean the same for containers of both kinds. */
 export const sharedFlags: readonly FlagSpec[] = [
@@ -121,10 +122,9 @@ export const createFlags: readonly FlagSpec[] = [
 
 /** Docker has them; they are refused by name instead of being called unknown. */
 export const refusedFlags: readonly FlagSpec[] = [
-  { name: 'use-api-socket', kind: 'flag', help: '', refused: true },
-  ...['cpu-count', 'cpu-percent', 'io-maxbandwidth', 'io-maxiops'].map(
-    (name): FlagSpec => ({ name, kind: 'list', help: '', refused: true }),
-  ),
+  refuse('use-api-socket', "mount the engine's socket: -v /run/orlop/orlop.sock:/var/run/docker.sock", 'flag'),
+  ...['cpu-count', 'cpu-percent'].map((name) => refuse(name, 'it is for Windows: limit processors with --cpus')),
+  ...['io-maxbandwidth', 'io-maxiops'].map((name) => refuse(name, 'it is for Windows: limit devices with --device-read-bps and its like')),
 ];
 
 /** For a whole system also those that mean something for apps alone. */
@@ -137,5 +137,5 @@ export const seedFlags: readonly FlagSpec[] = [
 
 export const refusedSystemFlags: readonly FlagSpec[] = [
   ...refusedFlags,
-  ...appFlags.map(({ name, kind }): FlagSpec => ({ name, kind, help: '', refused: true })),
+  ...appFlags.map(({ name, kind }) => refuse(name, 'it is for app containers: a machine has its own of all these', kind)),
 ];

@@ -1,5 +1,6 @@
 import type { CommandSpec, FlagSpec } from '../arguments/spec.ts';
 import { listContainers } from './list-containers.ts';
+import { checkpointFlags } from './refused.ts';
 import { sortKeys } from './sort-keys.ts';
 import { createFlags, refusedFlags, refusedSystemFlags, seedFlags, sharedFlags } from './container-flags.ts';
 
@@ -74,8 +75,7 @@ export const containerCommands: readonly CommandSpec[] = [
     flags: [
       { name: 'all', kind: 'flag', help: 'All that do not run' },
       { name: 'attach', short: 'a', kind: 'flag', help: 'Attach to its output and pass signals on' },
-      { name: 'checkpoint', kind: 'text', help: '', refused: true },
-      { name: 'checkpoint-dir', kind: 'text', help: '', refused: true },
+      ...checkpointFlags,
       { name: 'interactive', short: 'i', kind: 'flag', help: 'Attach to its STDIN' },
       detachKeys,
       sigProxy,

@@ -12,7 +12,7 @@ export const lxdCommands: readonly CommandSpec[] = [
       { name: 'quiet', short: 'q', kind: 'flag', help: 'Show no progress' },
       { name: 'change', short: 'c', kind: 'list', help: 'Apply a Dockerfile instruction to the image, without --lxd' },
       { name: 'message', short: 'm', kind: 'text', help: 'Note for the history, without --lxd' },
-      { name: 'platform', kind: 'text', help: '', refused: true },
+      { name: 'platform', kind: 'text', help: "What it is for (os/arch[/variant]; default: the engine's)" },
     ],
     positionals: { min: 1, max: 2 },
   },

@@ -1,9 +1,9 @@
+import { refuse, swarm } from './refused.ts';
 import { updatedFlags } from './container-flags.ts';
 import type { CommandSpec, FlagSpec } from '../arguments/spec.ts';
 
 const many = Number.POSITIVE_INFINITY;
 const format: FlagSpec = { name: 'format', short: 'f', kind: 'text', help: 'json, or a template such as {{.Name}}' };
-const refused = (name: string, kind: FlagSpec['kind'] = 'flag'): FlagSpec => ({ name, kind, help: '', refused: true });
 
 export const networkCommands: readonly CommandSpec[] = [
   {
@@ -28,12 +28,12 @@ export const networkCommands: readonly CommandSpec[] = [
       { name: 'label', kind: 'list', help: 'Set metadata (key=value)' },
       { name: 'opt', short: 'o', kind: 'list', help: "The driver's options (name=value)" },
       { name: 'subnet', kind: 'list', help: 'Subnet (172.20.0.0/16)' },
-      refused('config-from', 'text'),
-      refused('config-only'),
-      refused('ingress'),
-      refused('ipam-driver', 'text'),
-      refused('ipam-opt', 'list'),
-      refused('scope', 'text'),
+      refuse('config-from', 'give the options to each network'),
+      refuse('config-only', 'give the options to each network', 'flag'),
+      { name: 'ipam-driver', kind: 'text', help: 'Who gives addresses (default)', choices: ['default'] },
+      { name: 'ipam-opt', kind: 'list', help: 'Its options (name=value); the default one has none' },
+      { name: 'scope', kind: 'text', help: 'Where it is known (local)', choices: ['local'] },
+      refuse('ingress', swarm, 'flag'),
     ],
     positionals: { min: 1, max: 1 },
   },

@@ -1,4 +1,5 @@
 import type { CommandSpec, FlagSpec } from '../arguments/spec.ts';
+import { refuse } from './refused.ts';
 
 const many = Number.POSITIVE_INFINITY;
 
@@ -65,7 +66,7 @@ export const otherCommands: readonly CommandSpec[] = [
     flags: [
       { name: 'force', short: 'f', kind: 'flag', help: 'Even if a container uses it' },
       { name: 'no-prune', kind: 'flag', help: 'Keep untagged parents (there are none: an image here is whole by itself)' },
-      { name: 'platform', kind: 'list', help: '', refused: true },
+      refuse('platform', 'a name is of one platform here: the whole image goes', 'list'),
     ],
     positionals: { min: 1, max: many },
     completes: 'image',
@@ -85,7 +86,7 @@ export const otherCommands: readonly CommandSpec[] = [
     flags: [
       { name: 'change', short: 'c', kind: 'list', help: 'Apply a Dockerfile instruction to the image' },
       { name: 'message', short: 'm', kind: 'text', help: 'Note for the history' },
-      { name: 'platform', kind: 'text', help: '', refused: true },
+      { name: 'platform', kind: 'text', help: "What it is for (os/arch[/variant]; default: the engine's)" },
     ],
     positionals: { min: 1, max: 2 },
   },

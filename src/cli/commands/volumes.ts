@@ -1,4 +1,5 @@
-import type { CommandSpec, FlagSpec } from '../arguments/spec.ts';
+import type { CommandSpec } from '../arguments/spec.ts';
+import { refuse, swarm } from './refused.ts';
 
 const many = Number.POSITIVE_INFINITY;
 
@@ -14,7 +15,7 @@ const clusterFlags = [
   'topology-preferred',
   'topology-required',
   'type',
-].map((name): FlagSpec => ({ name, kind: 'list', help: '', refused: true }));
+].map((name) => refuse(name, swarm, 'list'));
 
 /** Directories that outlive containers. */
 export const volumeCommands: readonly CommandSpec[] = [
@@ -48,7 +49,7 @@ export const volumeCommands: readonly CommandSpec[] = [
       { name: 'filter', short: 'f', kind: 'list', help: 'Show only what fits (dangling=true, label=key=value, name=, driver=)' },
       { name: 'format', kind: 'text', help: 'table, json, or a template such as {{.Name}}' },
       { name: 'quiet', short: 'q', kind: 'flag', help: 'Print names only' },
-      { name: 'cluster', kind: 'flag', help: '', refused: true },
+      refuse('cluster', swarm, 'flag'),
     ],
     positionals: { min: 0, max: 0 },
   },
@@ -67,7 +68,7 @@ export const volumeCommands: readonly CommandSpec[] = [
     name: 'volume update',
     summary: 'Change volumes of a swarm: there is none, so this is refused',
     usage: 'VOLUME',
-    flags: [{ name: 'availability', kind: 'text', help: '', refused: true }],
+    flags: [refuse('availability', swarm)],
     positionals: { min: 1, max: 1 },
     completes: 'volume',
   },

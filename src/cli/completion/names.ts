@@ -33,7 +33,7 @@ export function valuesOf({ choices = [], completes }: FlagSpec): {
 
 /** Flags that a person is offered. */
 export function offeredFlags({ flags }: CommandSpec): readonly FlagSpec[] {
-  return flags.filter((flag) => flag.refused !== true && flag.aliasOf === undefined);
+  return flags.filter((flag) => flag.refused === undefined && flag.aliasOf === undefined);
 }
 
 /** First words of all commands, groups once. */

@@ -14,6 +14,8 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 /** The flags of a build as a request; contexts and the Dockerfile come beside it. */
 export async function readBuildFlags(args: Arguments, env: Env): Promise<BuildRequest> {
+  const isolation = args.text('isolation') ?? 'default';
+  if (isolation !== 'default') throw usageError(`invalid isolation: ${JSON.stringify(isolation)} - linux only supports 'default'`);
   const limits = readLimits(args);
   const shm = args.text('shm-size');
   const text = <Name extends keyof BuildRequest>(flag: string, name: Name): Partial<BuildRequest> => {

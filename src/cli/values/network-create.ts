@@ -8,6 +8,8 @@ import { contains, parseSubnet, type Subnet } from './subnets.ts';
 export function planNetworkCreate(args: Arguments): DockerNetworkCreate {
   const config = poolsOf(args);
   const driver = args.text('driver');
+  const manager = { Driver: args.text('ipam-driver') ?? 'default', Config: config, Options: parsePairs('ipam-opt', args.list('ipam-opt')) };
+  const isManaged = config.length > 0 || args.has('ipam-driver') || args.has('ipam-opt');
   return {
     Name: args.positionals[0] ?? '',
     ...(driver === undefined ? {} : { Driver: driver }),
@@ -15,7 +17,8 @@ export function planNetworkCreate(args: Arguments): DockerNetworkCreate {
     ...flagOf(args, 'attachable', 'Attachable'),
     ...flagOf(args, 'ipv4', 'EnableIPv4'),
     ...flagOf(args, 'ipv6', 'EnableIPv6'),
-    ...(config.length === 0 ? {} : { IPAM: { Driver: 'default', Config: config } }),
+    ...(isManaged ? { IPAM: manager } : {}),
+    ...(args.has('scope') ? { Scope: args.text('scope') ?? '' } : {}),
     Options: parsePairs('opt', args.list('opt'), { bare: true }),
     Labels: parsePairs('label', args.list('label'), { bare: true }),
   };

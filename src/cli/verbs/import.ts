@@ -13,7 +13,12 @@ export const importImage: Verb = async ({ args, io, client }) => {
     });
   }
   const source = file === '-' ? readStandardInput(io) : await openSource(file);
-  const id = await (await client()).images.importRoot(source, { name, message: args.text('message'), changes: args.list('change') });
+  const id = await (await client()).images.importRoot(source, {
+    name,
+    message: args.text('message'),
+    changes: args.list('change'),
+    platform: args.text('platform'),
+  });
   await (args.flag('json') ? printJson(io, { Id: id }) : write(io.stdout, `${id}\n`));
   return exitCodes.ok;
 };

@@ -14,7 +14,10 @@ export const importAnyImage: Verb = async (invocation) => {
     refuse(args.text('name') !== undefined, '--name goes with --lxd', 'write the name behind the file');
     return importImage(invocation);
   }
-  refuse(args.list('change').length > 0 || args.text('message') !== undefined, '--change and --message do not go with --lxd');
+  refuse(
+    ['change', 'message', 'platform'].some((flag) => args.has(flag)),
+    '--change, --message and --platform do not go with --lxd',
+  );
   const [file = '', root] = args.positionals;
   refuse(
     root !== undefined && (file === '-' || root === '-'),

@@ -12,7 +12,7 @@ export interface ImageBackend {
     download(url: URL, signal: AbortSignal): AsyncIterable<Uint8Array>;
     importRoot(
       source: AsyncIterable<Uint8Array>,
-      options: { name?: string; message?: string; changes?: readonly string[]; kind?: Kind },
+      options: { name?: string; message?: string; changes?: readonly string[]; kind?: Kind; platform?: string },
     ): Promise<string>;
   };
 }

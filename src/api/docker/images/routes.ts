@@ -58,6 +58,10 @@ async function tag({ images }: ImageBackend, exchange: Exchange): Promise<void> 
 }
 
 async function remove({ images }: ImageBackend, exchange: Exchange): Promise<void> {
+  if (exchange.query.all('platforms').length > 0)
+    throw new OrlopError('unimplemented', 'DOCKER_PLATFORM_REMOVAL', 'one platform of an image cannot be removed by itself', {
+      hint: 'leave the platforms out: the whole image goes',
+    });
   const { untagged, deleted } = await images.remove(nameOf(exchange), { force: exchange.query.flag('force') });
   const answer: DockerDeleted[] = [...untagged.map((name) => ({ Untagged: name })), ...deleted.map((id) => ({ Deleted: id }))];
   exchange.json(200, answer);
@@ -77,6 +81,7 @@ export async function importImage({ images }: ImageBackend, exchange: Exchange):
     changes: query.all('changes'),
     message: query.text('message') || `Imported from ${source}`,
     ...(repository === '' ? {} : { name: joinTag(repository, query.text('tag')) }),
+    ...(query.text('platform') === '' ? {} : { platform: query.text('platform') }),
   });
   const out = exchange.stream(200, 'application/json');
   if (url !== null) await out.write(`${JSON.stringify({ status: `Downloading from ${url.href}` } satisfies DockerProgress)}\r\n`);
