@@ -6,11 +6,13 @@ export { dropUnused, noSuchService, selectServices } from './model/select.ts';
 export {
   containersOf,
   convergeDown,
+  convergeStart,
   convergeStop,
   convergeUp,
   waitUntilReady,
   type ConvergeOptions,
 } from './converge/up.ts';
+export { findProject } from './converge/observe.ts';
 export { createOneOff } from './converge/one-off.ts';
 export { listInitial, react } from './watch/sync.ts';
 export { planReaction, type IgnoredContext } from './watch/rules.ts';

@@ -130,6 +130,7 @@ export const composeCommands: readonly CommandSpec[] = [
       flag('quiet', 'Print ids only', 'q'),
       only('services', 'names of services'),
       list('status', 'Only containers in this state'),
+      list('filter', 'Only containers that fit (status=exited)'),
       text('format', 'table, json, or a template such as {{.Name}}'),
       flag('no-trunc', 'Print whole ids and commands'),
       flag('orphans', 'Also containers of services that the files no longer have (default true)'),

@@ -1,7 +1,7 @@
 import { isOrlopError, OrlopError } from '#errors';
 import { formatTable } from './table.ts';
 import { parseTemplate, type Template } from './template.ts';
-import { asRow, formatRow } from './template/row.ts';
+import { asRow, formatRow, type Row } from './template/row.ts';
 
 export interface ListOptions {
   /** `--format`: undefined or `table`, `table TEMPLATE`, `json`, or a template. */
@@ -10,8 +10,8 @@ export interface ListOptions {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Rows of a listing in the format asked for. Each row has every field as text. */
-export function formatList(rows: readonly Readonly<Record<string, string>>[], { format, columns, headers }: ListOptions): string {
+/** Rows of a listing in the format asked for. Each row has every field; those of columns as text. */
+export function formatList(rows: readonly Row[], { format, columns, headers }: ListOptions): string {
   if (format === 'json') return rows.map((row) => `${formatRow(row)}\n`).join('');
   if (format !== undefined && format !== 'table' && !format.startsWith('table ')) {
     const template = parseListTemplate(format);
@@ -20,7 +20,7 @@ export function formatList(rows: readonly Readonly<Record<string, string>>[], { 
   if (format === undefined || format === 'table') {
     return formatTable([
       columns.map((name) => headers[name] ?? name.toUpperCase()),
-      ...rows.map((row) => columns.map((name) => row[name] ?? '')),
+      ...rows.map((row) => columns.map((name) => String(row[name] ?? ''))),
     ]);
   }
   const template = parseListTemplate(format.slice('table '.length));

@@ -1,5 +1,6 @@
 import type { Client } from '#client';
 import { labels } from '../plan/labels.ts';
+import { projectOfLabels } from '../plan/known.ts';
 import { observeContainer, type Observed } from '../plan/observed.ts';
 import type { Project } from '../model/project.ts';
 
@@ -15,4 +16,19 @@ export async function observe(client: Client, project: Pick<Project, 'name' | 'n
     networks: Object.fromEntries(networks.map(({ Name, Labels }) => [Name, Labels])),
     volumes: Object.fromEntries(volumes.map(({ Name, Labels }) => [Name, Labels ?? {}])),
   };
+}
+
+/** The project of this name as the engine knows it, for who has no file of it; one of nothing when nothing of it is there. */
+export async function findProject(client: Client, name: string): Promise<Project> {
+  const filters = { label: [`${labels.project}=${name}`] };
+  const [containers, networks, volumes] = await Promise.all([
+    client.containers.list({ all: true, filters }),
+    client.networks.list(filters),
+    client.volumes.list({ filters }),
+  ]);
+  return projectOfLabels(name, {
+    containers: containers.map(({ Labels }) => Labels),
+    networks: Object.fromEntries(networks.map(({ Name, Labels }) => [Name, Labels])),
+    volumes: Object.fromEntries(volumes.map(({ Name, Labels }) => [Name, Labels ?? {}])),
+  });
 }

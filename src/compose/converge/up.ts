@@ -40,9 +40,24 @@ export async function convergeDown(client: Client, project: Project, down: DownO
   await carryOut(client, project, planDown(project, await observe(client, project), down), { ...options, imageIds: {} });
 }
 
-/** Stops a project's containers, those that depend on others first. */
+/** Starts the containers that there are of a project's services, in the order of what they depend on; none is made or replaced. */
+export async function convergeStart(client: Client, project: Project, options: ConvergeOptions): Promise<void> {
+  const there = await observe(client, { ...project, networks: {}, volumes: {} });
+  const counts = Map.groupBy(
+    there.containers.filter(({ oneOff }) => !oneOff),
+    ({ service }) => service,
+  );
+  const [services, missing] = [true, false].map((isThere) =>
+    Object.fromEntries(Object.entries(project.services).filter(([name]) => counts.has(name) === isThere)),
+  );
+  const known = { ...project, services: services ?? {}, disabled: { ...project.disabled, ...missing }, networks: {}, volumes: {} };
+  const scale = Object.fromEntries([...counts].map(([name, { length }]) => [name, length]));
+  await carryOut(client, known, planUp(known, there, { noRecreate: true, scale }), { ...options, imageIds: {} });
+}
+
+/** Stops a project's containers, those that depend on others first; those that run a command once are let be. */
 export async function convergeStop(client: Client, project: Project, options: ConvergeOptions): Promise<void> {
-  const chosen = (await containersOf(client, project)).filter(({ service }) => Object.hasOwn(project.services, service));
+  const chosen = (await containersOf(client, project)).filter(({ service, oneOff }) => !oneOff && Object.hasOwn(project.services, service));
   await carryOut(client, project, planStops(project, { containers: chosen }), { ...options, imageIds: {} });
 }
 

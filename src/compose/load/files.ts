@@ -7,7 +7,7 @@ const overrideNames = ['compose.override.yml', 'compose.override.yaml', 'docker-
 /** No file that people write is longer. */
 const longestFile = 16 * 1024 * 1024;
 
-/** The files to load from, absolute: those given, or the first of the usual names in `directory` or one above it, with its override. not-found. */
+/** The files to load from, absolute: those given, or the first of the usual names in `directory` or one above it, with its override. not-found `COMPOSE_NO_PROJECT_FILE`. */
 export async function findFiles(given: readonly string[], workingDirectory: string, directory: string): Promise<string[]> {
   if (given.length > 0) return given.map((path) => (path === '-' ? path : resolve(workingDirectory, path)));
   for (let at = resolve(workingDirectory, directory); ; at = dirname(at)) {
@@ -18,7 +18,7 @@ export async function findFiles(given: readonly string[], workingDirectory: stri
     }
     if (dirname(at) === at) break;
   }
-  throw new OrlopError('not-found', 'COMPOSE_NO_FILE', 'no configuration file provided: not found', {
+  throw new OrlopError('not-found', 'COMPOSE_NO_PROJECT_FILE', 'no configuration file provided: not found', {
     hint: `write a ${mainNames[0] ?? ''} here, or name one with -f`,
   });
 }

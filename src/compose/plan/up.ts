@@ -168,7 +168,7 @@ function planRemoval(container: ObservedContainer, { steps }: Planning): void {
 function planOrphans(planning: Planning): void {
   const { project, observed, options } = planning;
   const known = { ...project.services, ...project.disabled };
-  const orphans = observed.containers.filter(({ service, oneOff }) => !oneOff && !Object.hasOwn(known, service));
+  const orphans = observed.containers.filter(({ service }) => !Object.hasOwn(known, service));
   if (orphans.length === 0) return;
   if (options.removeOrphans === true) for (const orphan of orphans) planRemoval(orphan, planning);
   else

@@ -3,7 +3,8 @@ const rowMark = Symbol('row');
 
 const labelsMark = Symbol('labels');
 
-type Row = Readonly<Record<string, string>>;
+/** One thing of a listing, by the names of its fields; few are no text (a number, a list). */
+export type Row = Readonly<Record<string, unknown>>;
 
 /** A row whose template can ask for one label: `{{.Label "name"}}`. */
 export function withLabels(row: Row, labels: Readonly<Record<string, string>> | null): Row {
@@ -23,7 +24,7 @@ export function isRow(value: unknown): value is Row {
 }
 
 /** Fields in the order of their names, and signs that mean something in HTML escaped, as Go prints maps (encoding/json, Marshal). */
-export function formatRow(row: Readonly<Record<string, string | null>>): string {
+export function formatRow(row: Row): string {
   const sorted = Object.fromEntries(Object.entries(row).toSorted(([a], [b]) => (a < b ? -1 : 1)));
   return JSON.stringify(sorted).replaceAll(
     /[<>&\u2028\u2029]/g,

@@ -1,7 +1,7 @@
 import { containersOf, noSuchService, type ObservedContainer, type Project } from '#compose';
 import { OrlopError } from '#errors';
 import type { Invocation } from '../../invocation.ts';
-import { readProject } from './project.ts';
+import { findProjectOf } from './found.ts';
 
 export interface Chosen {
   readonly project: Project;
@@ -10,11 +10,12 @@ export interface Chosen {
 
 /** The project's containers of the services named, or of all. not-found for a service that is none. */
 export async function chooseContainers(
-  { args, io, client }: Pick<Invocation, 'args' | 'io' | 'client'>,
-  services: readonly string[] = args.positionals,
+  invocation: Pick<Invocation, 'args' | 'io' | 'client'>,
+  services: readonly string[] = invocation.args.positionals,
   options: { readonly oneOff?: boolean } = {},
 ): Promise<Chosen> {
-  const project = await readProject({ args, io }, { named: services, resolvesEnvironment: false });
+  const { args, client } = invocation;
+  const project = await findProjectOf(invocation, { named: services, resolvesEnvironment: false });
   for (const name of services) if (!Object.hasOwn(project.services, name)) throw noSuchService(name, project);
   const all = await containersOf(await client(), project);
   const index = args.integer('index');
@@ -29,9 +30,15 @@ export async function chooseContainers(
 export async function chooseOne(invocation: Pick<Invocation, 'args' | 'io' | 'client'>, service: string): Promise<ObservedContainer> {
   const { containers } = await chooseContainers(invocation, [service]);
   const found = containers.find(({ state }) => state === 'running') ?? containers[0];
+  const index = invocation.args.integer('index') ?? 0;
   if (found === undefined)
-    throw new OrlopError('not-found', 'COMPOSE_NO_CONTAINER', `service "${service}" is not running`, {
-      hint: 'start it with orlop compose up -d',
-    });
+    throw new OrlopError(
+      'not-found',
+      'COMPOSE_NO_CONTAINER',
+      `service "${service}" is not running${index === 0 ? '' : ` container #${index}`}`,
+      {
+        hint: 'start it with orlop compose up -d',
+      },
+    );
   return found;
 }

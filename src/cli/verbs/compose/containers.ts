@@ -3,7 +3,7 @@ import { convergeStop, type ObservedContainer } from '#compose';
 import type { Arguments } from '../../arguments/parse.ts';
 import { exitCodes } from '../../exit-codes.ts';
 import type { Verb } from '../../invocation.ts';
-import { write } from '../../io.ts';
+import { write, type Io } from '../../io.ts';
 import { chooseContainers } from './chosen.ts';
 import { stepReporter, warner } from './progress.ts';
 
@@ -15,15 +15,26 @@ function eachContainer(doing: string, done: string, deed: Deed, fits: (container
     const { args, io, client } = invocation;
     const { containers } = await chooseContainers(invocation);
     const engine = await client();
-    await Promise.all(
-      containers.filter(fits).map(async (container) => {
-        await write(io.stderr, ` Container ${container.name}  ${doing}\n`);
-        await deed(engine, container, args);
-        await write(io.stderr, ` Container ${container.name}  ${done}\n`);
-      }),
-    );
+    const fitting = containers.filter(fits);
+    if (fitting.length === 0) await write(io.stderr, `no container to ${invocation.command.name.replace('compose ', '')}\n`);
+    await doToEach(io, fitting, [doing, done], (container) => deed(engine, container, args));
     return exitCodes.ok;
   };
+}
+
+async function doToEach(
+  io: Io,
+  containers: readonly ObservedContainer[],
+  [doing, done]: readonly [string, string],
+  deed: (container: ObservedContainer) => Promise<unknown>,
+): Promise<void> {
+  await Promise.all(
+    containers.map(async (container) => {
+      await write(io.stderr, ` Container ${container.name}  ${doing}\n`);
+      await deed(container);
+      await write(io.stderr, ` Container ${container.name}  ${done}\n`);
+    }),
+  );
 }
 
 const runs = ({ state }: ObservedContainer): boolean => state === 'running';
@@ -74,8 +85,10 @@ export const composeRemove: Verb = async (invocation) => {
     return exitCodes.ok;
   }
   const { confirm } = await import('../prune.ts');
-  if (!args.flag('force') && !(await confirm(io, `Going to remove ${ended.map(({ name }) => name).join(', ')}`))) return exitCodes.failure;
-  await Promise.all(ended.map(({ id }) => engine.containers.remove(id, { volumes: args.flag('volumes') })));
+  const question = `Going to remove ${ended.map(({ name }) => name).join(', ')}`;
+  if (args.flag('force')) await write(io.stderr, `${question}\n`);
+  else if (!(await confirm(io, question))) return exitCodes.failure;
+  await doToEach(io, ended, ['Removing', 'Removed'], ({ id }) => engine.containers.remove(id, { volumes: args.flag('volumes') }));
   return exitCodes.ok;
 };
 

@@ -4,16 +4,17 @@ import { exitCodes } from '../../exit-codes.ts';
 import type { Verb } from '../../invocation.ts';
 import { write } from '../../io.ts';
 import { stepReporter, warner } from './progress.ts';
-import { readProject } from './project.ts';
+import { findProjectOf } from './found.ts';
 
 const imageChoices = ['local', 'all'] as const;
 
 /** `orlop compose down` */
-export const composeDown: Verb = async ({ args, io, client, command }) => {
+export const composeDown: Verb = async (invocation) => {
+  const { args, io, client, command } = invocation;
   const given = args.text('rmi');
   const images = imageChoices.find((choice) => choice === given);
   if (given !== undefined && images === undefined) throw usageError(`invalid value for --rmi: ${JSON.stringify(given)}`, command);
-  const whole = await readProject({ args, io }, { named: args.positionals, resolvesEnvironment: false });
+  const whole = await findProjectOf(invocation, { named: args.positionals, resolvesEnvironment: false });
   const services = Object.keys(selectServices(whole, args.positionals, { dependencies: false }).services);
   const isDry = args.flag('dry-run');
   const down = {
@@ -22,12 +23,14 @@ export const composeDown: Verb = async ({ args, io, client, command }) => {
     ...(images === undefined ? {} : { images }),
     ...(args.positionals.length === 0 ? {} : { services }),
   };
+  const report = warner(io);
   await convergeDown(await client(), whole, down, {
     stopTimeoutS: args.integer('timeout'),
     parallel: args.integer('parallel'),
     onStep: stepReporter(io),
-    onWarning: warner(io),
+    onWarning: report,
     onPlan: async (plan) => {
+      if (plan.steps.length === 0) report(`no resource found to remove for project "${whole.name}"`);
       if (isDry) await write(io.stdout, formatPlan(plan));
       return !isDry;
     },

@@ -5,12 +5,12 @@ import type { Verb } from '../../invocation.ts';
 import { write } from '../../io.ts';
 import { printJson } from '../../render/json.ts';
 import { runVerb } from './images.ts';
-import { readProject } from './project.ts';
+import { findProjectOf } from './found.ts';
 
 /** `orlop compose events` */
 export const composeEvents: Verb = async (invocation) => {
   const { args } = invocation;
-  const { name } = await readProject(invocation, { named: args.positionals, resolvesEnvironment: false });
+  const { name } = await findProjectOf(invocation, { named: args.positionals, resolvesEnvironment: false });
   const filters = [
     `label=${labels.project}=${name}`,
     ...args.positionals.map((service) => `label=${labels.service}=${service}`),

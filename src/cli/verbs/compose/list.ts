@@ -1,10 +1,14 @@
 import { imageOf, labels, sortedKeys, type ObservedContainer } from '#compose';
 import type { DockerContainerSummary } from '#wire';
+import type { Arguments } from '../../arguments/parse.ts';
+import { usageError } from '../../arguments/usage-error.ts';
 import { exitCodes } from '../../exit-codes.ts';
 import type { Verb } from '../../invocation.ts';
 import { write } from '../../io.ts';
 import { printJson } from '../../render/json.ts';
 import { formatList } from '../../render/list.ts';
+import type { Row } from '../../render/template/row.ts';
+import { parseFilters } from '../../values/pairs.ts';
 import { formatBytes } from '../../values/size.ts';
 import { rowOf } from '../ps.ts';
 import { chooseContainers } from './chosen.ts';
@@ -16,7 +20,7 @@ const psHeaders = { RunningFor: 'CREATED' };
 export const composePs: Verb = async (invocation) => {
   const { args, io, client } = invocation;
   const { project, containers } = await chooseContainers(invocation, args.positionals, { oneOff: args.flag('all') });
-  const wanted = args.list('status');
+  const wanted = [...args.list('status'), ...statesOf(args)];
   const known = { ...project.services, ...project.disabled };
   const fits = ({ state, service }: ObservedContainer): boolean =>
     (wanted.length > 0
@@ -36,15 +40,38 @@ export const composePs: Verb = async (invocation) => {
   }
   const rows = summaries.map((summary) => psRow(summary, args.flag('no-trunc')));
   const text = args.flag('quiet')
-    ? rows.map((row) => `${row['ID']}\n`).join('')
+    ? summaries.map(({ Id }) => `${Id}\n`).join('')
     : formatList(rows, { format: args.text('format'), columns: psColumns, headers: psHeaders });
   await write(io.stdout, text);
   return exitCodes.ok;
 };
 
-function psRow(summary: DockerContainerSummary, whole: boolean): Record<string, string> {
+/** `--filter status=exited`, the only filter that Compose has. */
+function statesOf(args: Arguments): readonly string[] {
+  const { status = [], ...others } = parseFilters(args.list('filter'));
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) throw usageError(`unknown filter ${JSON.stringify(unknown)}: compose ps filters by status`);
+  return status;
+}
+
+/** The fields of `orlop ps`, and Compose's own. */
+function psRow(summary: DockerContainerSummary, whole: boolean): Row {
   const row = rowOf(summary, { whole, nowMs: Date.now() });
-  return { ...row, Name: row['Names'] ?? '', Service: summary.Labels[labels.service] ?? '', Project: summary.Labels[labels.project] ?? '' };
+  const { Labels, Status, Ports } = summary;
+  return {
+    ...row,
+    Name: row['Names'],
+    Service: Labels[labels.service] ?? '',
+    Project: Labels[labels.project] ?? '',
+    ExitCode: Number(/^Exited \((\d+)\)/.exec(Status)?.[1] ?? 0),
+    Health: /\((?:health: )?(starting|healthy|unhealthy)\)$/.exec(Status)?.[1] ?? '',
+    Publishers: Ports.map(({ IP = '', PrivatePort, PublicPort = 0, Type }) => ({
+      URL: IP,
+      TargetPort: PrivatePort,
+      PublishedPort: PublicPort,
+      Protocol: Type,
+    })),
+  };
 }
 
 /** `orlop compose ls`: projects by the labels of their containers. */

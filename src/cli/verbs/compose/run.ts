@@ -22,7 +22,7 @@ export const composeRun: Verb = async (invocation) => {
   const services = args.flag('no-deps') ? {} : others;
   await convergeUp(
     engine,
-    { ...project, services, disabled: { ...project.disabled, [name]: own } },
+    { ...project, services, disabled: { ...project.disabled, ...project.services } },
     { ...reporting, images: {}, source, plan: {} },
   );
   const images = await ensureImages(engine, { ...project, services: { [name]: own } }, source, { build: args.flag('build') });

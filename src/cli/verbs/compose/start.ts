@@ -1,28 +1,13 @@
-import { convergeUp, selectServices } from '#compose';
+import { convergeStart, selectServices } from '#compose';
 import { exitCodes } from '../../exit-codes.ts';
 import type { Verb } from '../../invocation.ts';
-import { chooseContainers } from './chosen.ts';
-import { imageSource } from './images.ts';
+import { findProjectOf } from './found.ts';
 import { stepReporter, warner } from './progress.ts';
 
-/** `orlop compose start`: the containers that there are, in the order of what they depend on; none is made or replaced. */
+/** `orlop compose start`: what the services depend on, too. */
 export const composeStart: Verb = async (invocation) => {
   const { args, io, client } = invocation;
-  const { project, containers } = await chooseContainers(invocation);
-  const chosen = selectServices(project, args.positionals);
-  const count = (name: string): number => containers.filter(({ service }) => service === name).length;
-  const there = Object.keys(chosen.services).filter((name) => count(name) > 0);
-  const services = Object.fromEntries(there.map((name) => [name, chosen.services[name] ?? {}]));
-  await convergeUp(
-    await client(),
-    { ...chosen, services, networks: {}, volumes: {} },
-    {
-      images: { neverBuild: true, pull: 'never' },
-      source: imageSource(invocation, project),
-      plan: { noRecreate: true, scale: Object.fromEntries(there.map((name) => [name, count(name)])) },
-      onStep: stepReporter(io),
-      onWarning: warner(io),
-    },
-  );
+  const project = await findProjectOf(invocation, { named: args.positionals, resolvesEnvironment: false });
+  await convergeStart(await client(), selectServices(project, args.positionals), { onStep: stepReporter(io), onWarning: warner(io) });
   return exitCodes.ok;
 };

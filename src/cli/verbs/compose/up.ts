@@ -37,7 +37,8 @@ export const composeCreate: Verb = async (invocation) => {
 
 /** `orlop compose scale` */
 export const composeScale: Verb = async (invocation) => {
-  await bringUp(invocation, { start: true, scale: parseScales(invocation.args.positionals), names: [] });
+  const scale = parseScales(invocation.args.positionals);
+  await bringUp(invocation, { start: true, scale, names: Object.keys(scale) });
   return exitCodes.ok;
 };
 
