@@ -36,7 +36,9 @@ async function compile(programs: readonly Program[], folder: string, options: Bu
   const source = join(folder, 'all.cjs');
   const target = join(folder, first.name);
   writeFileSync(source, joinScripts(scripts));
-  const done = spawnSync(bun, ['build', '--compile', '--bytecode', '--minify', source, '--outfile', target], {
+  // Bun's programs would else take settings, and code, from the directory that they are started in.
+  const alone = ['dotenv', 'bunfig', 'tsconfig', 'package-json'].map((file) => `--no-compile-autoload-${file}`);
+  const done = spawnSync(bun, ['build', '--compile', '--bytecode', '--minify', ...alone, source, '--outfile', target], {
     encoding: 'utf8',
     cwd: folder,
   });
