@@ -5,6 +5,7 @@ export const clientVariables: readonly Row[] = [
   { term: 'ORLOP_HOST', about: "The engine's address, as -H: unix:///PATH or tcp://HOST:PORT" },
   { term: 'ORLOP_TLS_VERIFY', about: 'Anything but nothing: reach the engine with certificates, as --tlsverify' },
   { term: 'ORLOP_CERT_PATH', about: 'Directory of ca.pem, cert.pem and key.pem (default ~/.docker)' },
+  { term: 'COMPOSE_PROJECT_NAME', about: "Name of the Compose project, as -p; Compose's other variables are read from .env as well" },
   { term: 'DOCKER_CONFIG', about: 'Directory of config.json with logins and keys that detach, as --config (default ~/.docker)' },
   { term: 'DOCKER_DEFAULT_PLATFORM', about: 'Which image of several run, create and pull take, as --platform' },
   { term: 'BUILDKIT_PROGRESS', about: 'How build shows its progress, as build --progress' },

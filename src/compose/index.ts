@@ -1,3 +1,4 @@
+export { readVariables } from './load/environment.ts';
 export { loadProject, type ProjectOptions } from './load/project.ts';
 export type { Project } from './model/project.ts';
 export type { ServiceConfig } from './model/service.ts';

@@ -25,10 +25,12 @@ const timeout = integer('timeout', 'Seconds before containers that are stopped a
 const index = integer('index', 'Number of the container, where a service has several');
 const dryRun = flag('dry-run', 'Only print the plan');
 
+const pull: FlagSpec = { ...text('pull', 'When to pull: always, missing, never, build'), choices: ['always', 'missing', 'never', 'build'] };
+
 const creating: readonly FlagSpec[] = [
   flag('build', 'Build images also where they are here'),
   flag('no-build', 'Never build'),
-  { ...text('pull', 'When to pull: always, missing, never, build'), choices: ['always', 'missing', 'never', 'build'] },
+  pull,
   flag('quiet-pull', 'Pull without saying how far it is'),
   flag('force-recreate', 'Replace containers that have not changed, too'),
   flag('no-recreate', 'Keep containers that have changed'),
@@ -289,16 +291,22 @@ export const composeCommands: readonly CommandSpec[] = [
     min: 1,
     stopsAtPositional: true,
     flags: [
-      flag('detach', 'Run in the background and print the name', 'd'),
+      flag('detach', 'Run in the background and print the id', 'd'),
       flag('rm', 'Remove the container at its end'),
       list('env', 'Set environment variables', 'e'),
       list('label', 'Set metadata (key=value)', 'l'),
+      list('env-from-file', 'Read environment variables from files'),
       list('volume', 'Mount a directory or a volume (source:target)', 'v'),
+      { name: 'volumes', kind: 'list', help: '', aliasOf: 'volume' },
       list('publish', 'Publish a port (8080:80)', 'p'),
-      flag('service-ports', 'Publish the ports of the service, too'),
+      flag('service-ports', 'Publish the ports of the service, too', 'P'),
+      list('cap-add', 'Give a capability'),
+      list('cap-drop', 'Take a capability away'),
       flag('use-aliases', "Be found under the service's name"),
       flag('no-deps', 'Do not start services that this depends on'),
+      flag('remove-orphans', 'Remove containers of services that the files no longer have'),
       flag('no-tty', 'Without a terminal', 'T'),
+      { name: 'no-TTY', kind: 'flag', help: '', aliasOf: 'no-tty' },
       flag('interactive', 'Keep STDIN open (default true)', 'i'),
       text('entrypoint', 'The program, in place of the entrypoint'),
       text('user', 'User of the process', 'u'),
@@ -306,6 +314,8 @@ export const composeCommands: readonly CommandSpec[] = [
       text('name', 'Name of the container'),
       text('detach-keys', 'Keys that leave it'),
       flag('build', 'Build the image before'),
+      flag('quiet-build', 'Build without saying how far it is'),
+      pull,
       flag('quiet-pull', 'Pull without saying how far it is'),
       flag('quiet', 'Do not say what is done before', 'q'),
     ],

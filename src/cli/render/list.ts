@@ -20,7 +20,7 @@ export function formatList(rows: readonly Row[], { format, columns, headers }: L
   if (format === undefined || format === 'table') {
     return formatTable([
       columns.map((name) => headers[name] ?? name.toUpperCase()),
-      ...rows.map((row) => columns.map((name) => String(row[name] ?? ''))),
+      ...rows.map((row) => columns.map((name) => cellOf(row[name]))),
     ]);
   }
   const template = parseListTemplate(format.slice('table '.length));
@@ -28,6 +28,10 @@ export function formatList(rows: readonly Row[], { format, columns, headers }: L
     template.fields.map((name) => [name, name === 'Label' ? (label: string) => label : (headers[name] ?? name.toUpperCase())]),
   );
   return formatTable([template.renderTitles(titles), ...rows.map((row) => template.render(asRow(row)))].map((line) => line.split('\t')));
+}
+
+function cellOf(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value ?? '');
 }
 
 /** As Docker has it, a list whose format is no template fails with another code than what is not a list. */

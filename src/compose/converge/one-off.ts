@@ -19,6 +19,8 @@ export interface OneOffWishes {
   readonly user?: string | undefined;
   readonly workingDirectory?: string | undefined;
   readonly name?: string | undefined;
+  /** Beside those of the service. */
+  readonly capabilities?: { readonly added: readonly string[]; readonly dropped: readonly string[] };
   /** In the short form. */
   readonly volumes?: readonly string[];
   readonly ports?: readonly string[];
@@ -34,6 +36,7 @@ export interface OneOffWishes {
 /** The service as a container that is run once is made of it. Pure. */
 export function oneOffService(service: ServiceConfig, wishes: OneOffWishes): ServiceConfig {
   const { ports = [], container_name: _name, healthcheck: _check, restart: _restart, ...rest } = service;
+  const { added = [], dropped = [] } = wishes.capabilities ?? {};
   const published = [...(wishes.servicePorts === true ? ports : []), ...(wishes.ports ?? []).flatMap(parsePorts)];
   return {
     ...rest,
@@ -44,6 +47,8 @@ export function oneOffService(service: ServiceConfig, wishes: OneOffWishes): Ser
     labels: { ...service.labels, ...wishes.labels },
     ...(wishes.user === undefined ? {} : { user: wishes.user }),
     ...(wishes.workingDirectory === undefined ? {} : { working_dir: wishes.workingDirectory }),
+    ...(added.length === 0 ? {} : { cap_add: [...(service.cap_add ?? []), ...added] }),
+    ...(dropped.length === 0 ? {} : { cap_drop: [...(service.cap_drop ?? []), ...dropped] }),
     volumes: [...(service.volumes ?? []), ...(wishes.volumes ?? []).map(parseMount)],
     tty: wishes.terminal,
     stdin_open: wishes.interactive,

@@ -12,9 +12,14 @@ export type Environment = Readonly<Record<string, string>>;
 export async function withEnvFiles(given: Environment, files: readonly string[], directory: string): Promise<Environment> {
   const usual = join(directory, '.env');
   const paths = files.length > 0 ? files.map((path) => resolve(directory, path)) : (await isFile(usual)) ? [usual] : [];
+  return { ...(await readVariables(paths, given)), ...given };
+}
+
+/** The variables of these files, of which later ones win; what is not of a file is looked up in `outer`. */
+export async function readVariables(paths: readonly string[], outer: Environment): Promise<Environment> {
   let found: Environment = {};
-  for (const path of paths) found = { ...found, ...(await readEnvFile(path, (name) => given[name] ?? found[name])) };
-  return { ...found, ...given };
+  for (const path of paths) found = { ...found, ...(await readEnvFile(path, (name) => outer[name] ?? found[name])) };
+  return found;
 }
 
 async function readEnvFile(path: string, lookup: (name: string) => string | undefined, format?: string): Promise<Environment> {

@@ -7,7 +7,7 @@ const labelsMark = Symbol('labels');
 export type Row = Readonly<Record<string, unknown>>;
 
 /** A row whose template can ask for one label: `{{.Label "name"}}`. */
-export function withLabels(row: Row, labels: Readonly<Record<string, string>> | null): Row {
+export function withLabels<R extends Row>(row: R, labels: Readonly<Record<string, string>> | null): R {
   return { ...row, [labelsMark]: labels ?? {} };
 }
 

@@ -33,8 +33,10 @@ export async function attachToProject(invocation: Invocation, { project, contain
   process.on('SIGINT', onInterrupt);
   process.on('SIGTERM', onInterrupt);
   let code: number = exitCodes.ok;
+  const said = new Map(shown.map(({ id }) => [id, Promise.withResolvers<void>()]));
   const exits = containers.map(async (container) => {
     const { StatusCode } = await engine.containers.wait(container.id, { signal });
+    await said.get(container.id)?.promise;
     if (!args.flag('quiet-exit')) void io.stderr.write(`${shortName(container)} exited with code ${StatusCode}\n`);
     const counts =
       args.flag('abort-on-container-exit') || from !== undefined || (args.flag('abort-on-container-failure') && StatusCode !== 0);
@@ -49,6 +51,7 @@ export async function attachToProject(invocation: Invocation, { project, contain
     timestamps: args.flag('timestamps'),
     colours,
     signal,
+    onEnd: (id: string) => said.get(id)?.resolve(),
   };
   try {
     await Promise.all([...exits, followLogs(engine, io, shown, view)]);

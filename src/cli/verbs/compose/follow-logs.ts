@@ -6,6 +6,8 @@ export interface LogView extends Pick<LogOptions, 'since' | 'until' | 'tail' | '
   readonly noPrefix?: boolean;
   readonly colours: boolean;
   readonly signal?: AbortSignal;
+  /** Told when all that a container has said is printed, by its id. */
+  readonly onEnd?: (id: string) => void;
 }
 
 /** ECMA-48 colours that are told apart on dark and on light. */
@@ -28,6 +30,8 @@ export async function followLogs(client: Client, io: Io, containers: readonly Ob
         await printLines(client, io, container.id, prefix, view);
       } catch (error) {
         if (view.signal?.aborted !== true) throw error;
+      } finally {
+        view.onEnd?.(container.id);
       }
     }),
   );
@@ -38,7 +42,7 @@ async function printLines(
   io: Io,
   id: string,
   prefix: string,
-  { noPrefix: _noPrefix, colours: _colours, ...options }: LogView,
+  { noPrefix: _noPrefix, colours: _colours, onEnd: _onEnd, ...options }: LogView,
 ): Promise<void> {
   const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder(), stdin: new TextDecoder() };
   const rests = { stdout: '', stderr: '', stdin: '' };

@@ -1,4 +1,4 @@
-import { containersOf, convergeUp, createOneOff, dropUnused, ensureImages, isUp, selectServices } from '#compose';
+import { convergeUp, createOneOff, dropUnused, ensureImages, readVariables, selectServices } from '#compose';
 import { exitCodes } from '../../exit-codes.ts';
 import type { Verb } from '../../invocation.ts';
 import { write } from '../../io.ts';
@@ -15,7 +15,7 @@ export const composeRun: Verb = async (invocation) => {
   const [name = '', ...command] = args.positionals;
   const project = dropUnused(selectServices(await readProject(invocation, { named: [name] }), [name]));
   const engine = await client();
-  const source = imageSource(invocation, project, { quiet: args.flag('quiet-pull') });
+  const source = imageSource(invocation, project, { quiet: args.flag('quiet-pull') || args.flag('quiet-build') });
   const { [name]: own = {}, ...others } = project.services;
   const reporting = { onStep: stepReporter(io, args.flag('quiet')), onWarning: warner(io) };
   // Networks and volumes are made in any case; the service itself is not started.
@@ -23,9 +23,12 @@ export const composeRun: Verb = async (invocation) => {
   await convergeUp(
     engine,
     { ...project, services, disabled: { ...project.disabled, ...project.services } },
-    { ...reporting, images: {}, source, plan: {} },
+    { ...reporting, images: {}, source, plan: { removeOrphans: args.flag('remove-orphans') } },
   );
-  const images = await ensureImages(engine, { ...project, services: { [name]: own } }, source, { build: args.flag('build') });
+  const images = await ensureImages(engine, { ...project, services: { [name]: own } }, source, {
+    build: args.flag('build'),
+    pull: args.text('pull'),
+  });
   const detach = args.flag('detach');
   const terminal = !detach && !args.flag('no-tty') && io.stdin.isTTY && io.stdout.isTTY;
   const interactive = !detach && (!args.has('interactive') || args.flag('interactive'));
@@ -33,11 +36,15 @@ export const composeRun: Verb = async (invocation) => {
   const id = await createOneOff(engine, project, name, images[name] ?? '', {
     command,
     ...(entrypoint === undefined ? {} : { entrypoint: entrypoint === '' ? [] : entrypoint.split(' ') }),
-    environment: Object.fromEntries(args.list('env').map((entry) => splitVariable(entry, io.env))),
+    environment: {
+      ...(await readVariables(args.list('env-from-file'), project.environment)),
+      ...Object.fromEntries(args.list('env').map((entry) => splitVariable(entry, io.env))),
+    },
     labels: parsePairs('label', args.list('label'), { bare: true }),
     user: args.text('user'),
     workingDirectory: args.text('workdir'),
     name: args.text('name'),
+    capabilities: { added: args.list('cap-add'), dropped: args.list('cap-drop') },
     volumes: args.list('volume'),
     ports: args.list('publish'),
     servicePorts: args.flag('service-ports'),
@@ -48,8 +55,7 @@ export const composeRun: Verb = async (invocation) => {
   });
   if (detach) {
     await engine.containers.start(id);
-    const started = (await containersOf(engine, project)).find((container) => container.id === id && isUp(container));
-    await write(io.stdout, `${started?.name ?? id}\n`);
+    await write(io.stdout, `${id}\n`);
     return exitCodes.ok;
   }
   return runForeground(engine, io, {
