@@ -10,6 +10,7 @@ import { commitContainer, containerChanges, exportContainer } from './container/
 import { createContainer, nameInUse } from './container/create.ts';
 import { resizeDisk } from './container/disk-limit.ts';
 import { filterContainers } from './container/filter.ts';
+import { descendantsOf } from './image/descendants.ts';
 import { parseContainerName } from './container/names.ts';
 import { isActive } from './container/record.ts';
 import { removeContainer } from './container/remove.ts';
@@ -223,6 +224,7 @@ function containersOf(context: EngineContext): Engine['containers'] {
       return filterContainers(
         context.table.all().map((container) => view(container, named)),
         filter,
+        (image) => descendantsOf(context.images, image),
       );
     },
     inspect: (ref) => view(context.table.find(ref)),

@@ -153,6 +153,8 @@ export interface AdoptOptions {
 export interface DiskSize {
   /** Allocated on disk. */
   readonly bytes: number;
+  /** What its files hold, without directories: as Docker counts. */
+  readonly contentBytes: number;
   readonly inodes: number;
 }
 

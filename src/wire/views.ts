@@ -178,6 +178,8 @@ export interface CreateRequest {
 export interface ContainerSize {
   /** Of its own. */
   readonly writableBytes: number;
+  /** What its own files hold, without directories: Docker's size of a container. */
+  readonly contentBytes: number;
   /** With its image. */
   readonly rootBytes: number;
 }

@@ -9,19 +9,28 @@ type Filters = Readonly<Record<string, readonly string[]>>;
 const healthStates: ReadonlySet<string> = new Set(['none', 'starting', 'healthy', 'unhealthy']);
 const statuses = new Set(['created', 'running', 'paused', 'restarting', 'exited', 'removing', 'dead']);
 
-/** Docker's `ps` filters over views, newest first. Values of one filter are alternatives (labels: all must hold); filters add up. */
-export function filterContainers(views: readonly ContainerView[], filter: ContainerFilter): ContainerView[] {
+/** Docker's `ps` filters over views, newest first; `descendants`: ids of an image and of those that were built on it. Values of one filter are alternatives (labels: all must hold); filters add up. */
+export function filterContainers(
+  views: readonly ContainerView[],
+  filter: ContainerFilter,
+  descendants: (image: string) => ReadonlySet<string> = () => new Set(),
+): ContainerView[] {
   const filters = filter.filters ?? {};
   const newestFirst = [...views].sort((a, b) => (a.createdAtNs < b.createdAtNs ? 1 : -1));
   const limit = filter.limit ?? 0;
   const everyState = filter.all === true || limit > 0 || 'status' in filters || 'exited' in filters;
-  const predicates: Predicate[] = Object.entries(filters).map(([name, values]) => predicateOf(name, values, views));
+  const predicates: Predicate[] = Object.entries(filters).map(([name, values]) => predicateOf(name, values, views, descendants));
   if (!everyState) predicates.push((view) => ['running', 'paused', 'restarting'].includes(view.status));
   const kept = newestFirst.filter((view) => predicates.every((holds) => holds(view)));
   return limit > 0 ? kept.slice(0, limit) : kept;
 }
 
-function predicateOf(name: string, values: Filters[string], all: readonly ContainerView[]): Predicate {
+function predicateOf(
+  name: string,
+  values: Filters[string],
+  all: readonly ContainerView[],
+  descendants: (image: string) => ReadonlySet<string>,
+): Predicate {
   switch (name) {
     case 'id':
       return (view) => values.some((value) => view.id.startsWith(value));
@@ -34,7 +43,7 @@ function predicateOf(name: string, values: Filters[string], all: readonly Contai
     case 'label':
       return (view) => values.every((value) => hasLabel(view.labels, value));
     case 'ancestor':
-      return (view) => values.some((value) => isAncestor(view, value));
+      return hasAncestor(values, descendants);
     case 'is-task':
       return isTask(values);
     case 'isolation':
@@ -100,6 +109,11 @@ function isTask(values: readonly string[]): Predicate {
   const unknown = values.find((value) => !['true', 'false', '1', '0'].includes(value));
   if (unknown !== undefined) throw new OrlopError('invalid-argument', 'ENGINE_FILTER_INVALID', `invalid filter 'is-task=${unknown}'`);
   return () => values.some((value) => value === 'false' || value === '0');
+}
+
+function hasAncestor(values: readonly string[], descendants: (image: string) => ReadonlySet<string>): Predicate {
+  const ids = new Set(values.flatMap((value) => [...descendants(value)]));
+  return (view) => ids.has(view.imageId) || values.some((value) => isAncestor(view, value));
 }
 
 function isAncestor(view: ContainerView, wanted: string): boolean {

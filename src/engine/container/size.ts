@@ -6,8 +6,9 @@ import type { ContainerSize } from '../model.ts';
 export async function containerSize(context: EngineContext, ref: string): Promise<ContainerSize> {
   const { record } = context.table.find(ref);
   const { id, image } = record;
-  const { bytes: upper } = await context.store.snapshots.usage(id).catch(() => ({ bytes: 0 }));
-  const bytes = upper + pushedLayers(context, record).reduce((sum, { size }) => sum + size, 0);
+  const upper = await context.store.snapshots.usage(id).catch(() => ({ bytes: 0, contentBytes: 0 }));
+  const pushed = pushedLayers(context, record).reduce((sum, { size }) => sum + size, 0);
+  const contentBytes = upper.contentBytes + pushed;
   const { sizeBytes = 0 } = context.images.list().find((candidate) => candidate.id === image.id) ?? {};
-  return { writableBytes: bytes, rootBytes: bytes + sizeBytes };
+  return { writableBytes: upper.bytes + pushed, contentBytes, rootBytes: contentBytes + sizeBytes };
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { isOrlopError } from '#errors';
 import { createSeccompCache } from '#runtime';
+import { kernelRelease } from '#sys';
 import type { ContainerRecord } from '../container/record.ts';
 import { recordWith, requestWith, v1Layout } from '../fixtures/records.ts';
 import type { CreateRequest } from '../model.ts';
@@ -49,7 +50,7 @@ describe('a profile that cannot be used is refused', () => {
   for (const profile of profiles) {
     test(JSON.stringify(profile), () => {
       assert.throws(
-        () => parseOwnProfile(profile),
+        () => parseOwnProfile(profile, { capabilities: [], arch: 'x64', kernel: kernelRelease() }),
         (error: unknown) => isOrlopError(error, 'invalid-argument') && error.code === 'ENGINE_SECCOMP_INVALID',
       );
     });

@@ -13,6 +13,8 @@ import {
   RESOLVE_BENEATH,
   RESOLVE_NO_SYMLINKS,
   RESOLVE_NO_XDEV,
+  S_IFDIR,
+  S_IFMT,
   withErrno,
 } from '#sys';
 import type { DiskSize } from '../types.ts';
@@ -26,20 +28,21 @@ interface Measuring {
   /** Inodes with several names that have been counted. */
   readonly seen: Set<string>;
   bytes: number;
+  contentBytes: number;
   inodes: number;
 }
 
 /** What a tree takes on disk, as du(1) counts: each inode once. Other file systems mounted in it are left out. ENOENT when it is not there. */
 export async function measureTree(addon: Addon, path: string): Promise<DiskSize> {
   const root = addon.openat2(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
-  const measuring: Measuring = { addon, giveWay: createGiveWay(), seen: new Set(), bytes: 0, inodes: 0 };
+  const measuring: Measuring = { addon, giveWay: createGiveWay(), seen: new Set(), bytes: 0, contentBytes: 0, inodes: 0 };
   try {
     count(measuring, addon.fstatat(root, '', AT_EMPTY_PATH));
     await measureBelow(measuring, root, 0);
   } finally {
     addon.close(root);
   }
-  return { bytes: measuring.bytes, inodes: measuring.inodes };
+  return { bytes: measuring.bytes, contentBytes: measuring.contentBytes, inodes: measuring.inodes };
 }
 
 async function measureBelow(measuring: Measuring, directory: number, depth: number): Promise<void> {
@@ -77,5 +80,6 @@ function count(measuring: Measuring, facts: FileFacts): void {
     measuring.seen.add(key);
   }
   measuring.bytes += facts.blocks * 512;
+  if ((facts.mode & S_IFMT) !== S_IFDIR) measuring.contentBytes += facts.size;
   measuring.inodes += 1;
 }

@@ -147,7 +147,7 @@ describe('a create request', () => {
           ConsoleSize: [24, 80],
           Memory: 2 ** 30,
           MemorySwap: -1,
-          MemoryReservation: 2 ** 20,
+          MemoryReservation: 2 ** 23,
           NanoCpus: 5e8,
           CpuShares: 10,
           CpusetCpus: '0',
@@ -200,7 +200,7 @@ describe('a create request', () => {
       limits: {
         memoryBytes: 2 ** 30,
         memorySwapBytes: -1,
-        memoryReservationBytes: 2 ** 20,
+        memoryReservationBytes: 2 ** 23,
         nanoCpus: 5e8,
         cpuShares: 10,
         cpusetCpus: '0',
@@ -239,6 +239,7 @@ describe('a create request', () => {
       () =>
         decode({ Image: 'x', HostConfig: fields });
     assert.throws(limits({ Memory: 1024 }), { message: 'Minimum memory limit allowed is 6MB' });
+    assert.throws(limits({ MemoryReservation: 1024 }), { message: 'Minimum memory reservation allowed is 6MB' });
     assert.throws(limits({ Memory: 2 ** 30, MemorySwap: 2 ** 29 }), { message: /^Minimum memoryswap limit/ });
     assert.throws(limits({ MemorySwap: 2 ** 29 }), { message: /^You should always set the Memory limit/ });
     assert.throws(limits({ NanoCpus: 1e9, CpuQuota: 1000 }), { message: /^Conflicting options: Nano CPUs/ });

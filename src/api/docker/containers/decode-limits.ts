@@ -90,6 +90,8 @@ function checkLimits(limits: Limits): void {
   if (memory !== 0 && memory < 6 * 1024 * 1024) throw invalid('Minimum memory limit allowed is 6MB');
   if (memory > 0 && swap > 0 && swap < memory) throw invalid('Minimum memoryswap limit should be larger than memory limit, see usage');
   if (memory === 0 && swap > 0) throw invalid('You should always set the Memory limit when using Memoryswap limit, see usage');
+  if ((memoryReservationBytes ?? 0) > 0 && (memoryReservationBytes ?? 0) < 6 * 1024 * 1024)
+    throw invalid('Minimum memory reservation allowed is 6MB');
   if (memory > 0 && (memoryReservationBytes ?? 0) > memory)
     throw invalid('Minimum memory limit can not be less than memory reservation limit, see usage');
   if (nanoCpus !== undefined && cpuPeriodUs !== undefined)

@@ -105,8 +105,8 @@ async function list({ containers }: ContainerBackend, exchange: Exchange): Promi
 /** Nothing of a container that has been removed meanwhile. */
 async function sizesOf(containers: ContainerBackend['containers'], id: string): Promise<{ SizeRw?: number; SizeRootFs?: number }> {
   try {
-    const { writableBytes, rootBytes } = await containers.size(id);
-    return { SizeRw: writableBytes, SizeRootFs: rootBytes };
+    const { contentBytes, rootBytes } = await containers.size(id);
+    return { SizeRw: contentBytes, SizeRootFs: rootBytes };
   } catch (error) {
     if (isOrlopError(error, 'not-found')) return {};
     throw error;

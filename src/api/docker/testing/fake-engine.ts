@@ -189,7 +189,7 @@ export function createFakeEngine(): FakeEngine {
     attach: async (ref, wanted) => find(ref).process.attach(wanted),
     logs: (ref, request, signal) => replay(find(ref).process, request, signal),
     resize: async (ref, rows, columns) => find(ref).process.resize(rows, columns),
-    size: async () => ({ writableBytes: 10, rootBytes: 110 }),
+    size: async () => ({ writableBytes: 4096, contentBytes: 10, rootBytes: 110 }),
     sample: (ref) => (find(ref).view.status === 'running' ? fakeSample(++samples) : null),
     top: async (ref) => ({ titles: ['PID', 'CMD'], processes: [['4321', find(ref).view.command.join(' ')]] }),
   };
