@@ -6,13 +6,15 @@ type Cpu = NonNullable<LinuxResources['cpu']>;
 const at = 'linux.resources.cpu';
 
 export function planCpu(cpu: Cpu, version: CgroupVersion, facts: CpuFacts): CgroupWrite[] {
-  return version === 1 ? planV1(cpu) : planV2(cpu, facts);
+  return version === 1 ? planV1(cpu, facts) : planV2(cpu, facts);
 }
 
-/** What a v2 cgroup has now: a period is only written together with a quota. */
+/** What a cgroup has now: on v2 a period is only written together with a quota. */
 export interface CpuFacts {
   /** The first word of cpu.max: microseconds or `max`. */
   readonly quota: string;
+  /** cpu.cfs_period_us of v1, or null where that is not known. */
+  readonly periodUs: number | null;
 }
 
 function write(file: string, value: number | bigint | string, name: string): CgroupWrite {
@@ -22,14 +24,17 @@ function write(file: string, value: number | bigint | string, name: string): Cgr
 /** 0 means "not set" for all but idle and burst, as runc reads it. */
 const isSet = (value: number | undefined): value is number => value !== undefined && value !== 0;
 
-/** scheduler/sched-bwc.rst. The period comes first: the kernel checks a quota against it. */
-function planV1(cpu: Cpu): CgroupWrite[] {
+/**
+ * scheduler/sched-bwc.rst. The kernel compares quota and period with those of the cgroup above at each write: first comes what makes less of them, so that what is
+ * there meanwhile is allowed where the end is.
+ */
+function planV1(cpu: Cpu, { periodUs }: CpuFacts): CgroupWrite[] {
+  const period = isSet(cpu.period) ? [write('cpu.cfs_period_us', cpu.period, 'period')] : [];
+  const quota = isSet(cpu.quota) ? [write('cpu.cfs_quota_us', cpu.quota, 'quota')] : [];
+  const shorter = cpu.period !== undefined && periodUs !== null && cpu.period < periodUs;
   return [
     ...(isSet(cpu.shares) ? [write('cpu.shares', cpu.shares, 'shares')] : []),
-    ...withBurst('cpu.cfs_burst_us', cpu, [
-      ...(isSet(cpu.period) ? [write('cpu.cfs_period_us', cpu.period, 'period')] : []),
-      ...(isSet(cpu.quota) ? [write('cpu.cfs_quota_us', cpu.quota, 'quota')] : []),
-    ]),
+    ...withBurst('cpu.cfs_burst_us', cpu, shorter ? [...quota, ...period] : [...period, ...quota]),
     ...(isSet(cpu.realtimePeriod) ? [write('cpu.rt_period_us', cpu.realtimePeriod, 'realtimePeriod')] : []),
     ...(isSet(cpu.realtimeRuntime) ? [write('cpu.rt_runtime_us', cpu.realtimeRuntime, 'realtimeRuntime')] : []),
     ...(cpu.idle === undefined ? [] : [write('cpu.idle', cpu.idle, 'idle')]),

@@ -170,3 +170,12 @@ test('rules that make no sense are refused', () => {
     );
   }
 });
+
+test('a letter of the type among those of an access names nothing', () => {
+  const [, rule] = completeDeviceRules([{ allow: false, type: 'c', major: 1, minor: 11, access: 'rwa' }]);
+  assert.equal(rule?.access, accessBits.r | accessBits.w);
+  assert.throws(
+    () => completeDeviceRules([{ allow: true, type: 'c', major: 1, minor: 11, access: 'a' }]),
+    /unknown type, number or access/,
+  );
+});

@@ -50,18 +50,19 @@ export function parseDeviceRule(rule: DeviceRule): DeviceMatch {
   checkDeviceRule(rule);
   const number = (value: number | undefined): number | null => (value === undefined || value < 0 ? null : value);
   const letters = rule.access === undefined || rule.access === '' ? 'rwm' : rule.access;
-  const access = [...letters].reduce((bits, letter) => bits | accessBits[letter as keyof typeof accessBits], 0);
+  const access = (['r', 'w', 'm'] as const).reduce((bits, letter) => bits | (letters.includes(letter) ? accessBits[letter] : 0), 0);
   const type = rule.type ?? 'a';
   if (type === 'a') return { allow: rule.allow, type, major: null, minor: null, access: allAccess };
   return { allow: rule.allow, type, major: number(rule.major), minor: number(rule.minor), access };
 }
 
+/** An "a" among the letters of an access names nothing: it is written where somebody thought of the type, and runc takes it. */
 function checkDeviceRule(rule: DeviceRule): void {
   const type = rule.type ?? 'a';
   const wide = (rule.major ?? -1) < 0 && (rule.minor ?? -1) < 0;
   const whole = rule.access === undefined || [...'rwm'].every((letter) => rule.access?.includes(letter));
   const numbered = [rule.major ?? 0, rule.minor ?? 0].every((value) => Number.isInteger(value) && value < 2 ** 32);
-  if (!['a', 'b', 'c'].includes(type) || !/^[rwm]*$/.test(rule.access ?? '') || !numbered) {
+  if (!['a', 'b', 'c'].includes(type) || !/^(?:[rwma]*[rwm][rwma]*)?$/.test(rule.access ?? '') || !numbered) {
     throw new OrlopError(
       'invalid-argument',
       'RUNTIME_DEVICE_RULE',

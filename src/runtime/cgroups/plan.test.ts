@@ -15,7 +15,7 @@ function facts(
   lacking: readonly CgroupController[] = [],
   memory: ResourceFacts['memory'] = { limitBytes: 0n, usageBytes: 0n },
 ): ResourceFacts {
-  return { versionOf: (controller) => (lacking.includes(controller) ? null : version), memory, cpu: { quota: '3000' } };
+  return { versionOf: (controller) => (lacking.includes(controller) ? null : version), memory, cpu: { quota: '3000', periodUs: 50_000 } };
 }
 
 const lines = (resources: LinuxResources, version: 1 | 2, memory?: ResourceFacts['memory']) =>
@@ -36,6 +36,7 @@ test('limits become the files of v1', () => {
       { cpu: { shares: 512, period: 100000, quota: -1, cpus: '0-1', mems: '0' } },
       ['cpuset.cpus=0-1', 'cpuset.mems=0', 'cpu.shares=512', 'cpu.cfs_period_us=100000', 'cpu.cfs_quota_us=-1'],
     ],
+    [{ cpu: { period: 10_000, quota: 3000 } }, ['cpu.cfs_quota_us=3000', 'cpu.cfs_period_us=10000']],
     [
       { blockIO: { weight: 100, throttleReadBpsDevice: [{ major: 8, minor: 0, rate: 1e6 }] } },
       ['blkio.weight=100', 'blkio.throttle.read_bps_device=8:0 1000000'],

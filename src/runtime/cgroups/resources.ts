@@ -40,8 +40,18 @@ function readFacts({ memory, cpu }: LinuxResources, placeOf: (controller: Cgroup
       limitBytes: memory === undefined ? null : amount('memory.limit_in_bytes', 'memory.max'),
       usageBytes: memory?.checkBeforeUpdate === true ? (amount('memory.usage_in_bytes', 'memory.current') ?? 0n) : 0n,
     },
-    cpu: { quota: (cpu?.period === undefined ? null : read('cpu', 'cpu.cfs_quota_us', 'cpu.max'))?.split(' ')[0] ?? 'max' },
+    cpu: {
+      quota: (cpu?.period === undefined ? null : read('cpu', 'cpu.cfs_quota_us', 'cpu.max'))?.split(' ')[0] ?? 'max',
+      periodUs: placeOf('cpu')?.version === 1 ? periodNow(cpu, () => read('cpu', 'cpu.cfs_period_us', '')) : null,
+    },
   };
+}
+
+/** Matters only where both quota and period change. */
+function periodNow(cpu: LinuxResources['cpu'], read: () => string | null): number | null {
+  if (cpu?.period === undefined || cpu.quota === undefined) return null;
+  const period = Number.parseInt(read() ?? '', 10);
+  return Number.isNaN(period) ? null : period;
 }
 
 function applyWrite(write: CgroupWrite, directory: string): void {

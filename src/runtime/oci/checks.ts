@@ -7,10 +7,16 @@ import { sysctlPath } from '../plan/sysctls.ts';
  * Fails with invalid-argument `RUNTIME_SPEC_INVALID`. What the plan refuses besides keeps its own words.
  */
 export function checkSpec(spec: Spec): void {
+  checkVersion(spec.ociVersion);
   checkProcess(spec.process);
   if (spec.root === undefined) throw invalid('root must be specified');
   checkNamespaces(spec);
   checkSysctls(spec);
+}
+
+/** runtime-spec config, "Specification version": what cannot be a version of the first, or of what came before it, is none that we know. */
+function checkVersion(version: string): void {
+  if (!/^[01]\.\d+(?:\.\d+)?(?:[-+].*)?$/.test(version)) throw invalid(`unsupported ociVersion ${JSON.stringify(version)}`);
 }
 
 export function checkProcess(process: Spec['process']): asserts process is NonNullable<Spec['process']> {

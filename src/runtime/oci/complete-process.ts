@@ -16,7 +16,7 @@ export interface ProcessPlace {
 
 /**
  * A process as runc would run it: each environment variable once, with its last value; HOME from the container's own /etc/passwd where it is missing or empty;
- * without capabilities that this kernel does not know, which are told. Fails with invalid-argument `RUNTIME_ENVIRONMENT`, not-found `RUNTIME_COMMAND_NOT_FOUND`.
+ * without capabilities that this kernel does not know or would not give, which are told. Fails with invalid-argument `RUNTIME_ENVIRONMENT`, not-found `RUNTIME_COMMAND_NOT_FOUND`.
  */
 export function completeProcess(context: RuntimeContext, process: Process, place: ProcessPlace): Process {
   const listening = place.listening === 0 ? [] : [`LISTEN_FDS=${place.listening}`, 'LISTEN_PID=1'];
@@ -25,7 +25,11 @@ export function completeProcess(context: RuntimeContext, process: Process, place
   const set = env.filter((entry) => entry !== 'HOME=');
   const home = set.some((entry) => entry.startsWith('HOME=')) ? [] : [`HOME=${homeOf(context, process, place.root)}`];
   const { capabilities } = process;
-  return { ...process, env: [...set, ...home], ...(capabilities === undefined ? {} : { capabilities: knownOnes(context, capabilities) }) };
+  return {
+    ...process,
+    env: [...set, ...home],
+    ...(capabilities === undefined ? {} : { capabilities: possibleOnes(context, capabilities) }),
+  };
 }
 
 function lastOfEach(env: readonly string[], prefix: string): string[] {
@@ -58,6 +62,17 @@ function homeOf(context: RuntimeContext, process: Process, root: string): string
   } finally {
     closeSync(descriptor);
   }
+}
+
+function possibleOnes(context: RuntimeContext, asked: LinuxCapabilities): LinuxCapabilities {
+  const sets = knownOnes(context, asked);
+  const { ambient = [], permitted = [], inheritable = [] } = sets;
+  const possible = ambient.filter((name) => permitted.includes(name) && inheritable.includes(name));
+  if (possible.length === ambient.length) return sets;
+  // capabilities(7): none is ambient that is not both permitted and inheritable.
+  for (const name of ambient.filter((one) => !possible.includes(one)))
+    context.log.write('warning', `can't raise ambient capability ${name}: operation not permitted`);
+  return { ...sets, ambient: possible };
 }
 
 function knownOnes(context: RuntimeContext, sets: LinuxCapabilities): LinuxCapabilities {

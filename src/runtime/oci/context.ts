@@ -12,6 +12,8 @@ export interface RuntimeContext {
   readonly version: string;
   /** Where the records of containers are. */
   readonly root: string;
+  /** --root names it: then it must be there before it is looked into. */
+  readonly rootNamed: boolean;
   /** --systemd-cgroup. */
   readonly systemdCgroup: boolean;
   readonly log: RuntimeLog;
@@ -22,7 +24,9 @@ export interface RuntimeContext {
   print(text: string): void;
 }
 
-export function createRuntimeContext(options: Pick<RuntimeContext, 'version' | 'root' | 'systemdCgroup' | 'log'>): RuntimeContext {
+export function createRuntimeContext(
+  options: Pick<RuntimeContext, 'version' | 'root' | 'rootNamed' | 'systemdCgroup' | 'log'>,
+): RuntimeContext {
   let addon: Addon | undefined;
   let layout: CgroupLayout | undefined;
   return {

@@ -316,7 +316,9 @@ describe('beside runc', { skip }, () => {
         assert.deepEqual([done.code, done.out, done.err], [0, '', '']);
         both(['spec', '--bundle', directory]);
         const text = readFileSync(join(directory, 'config.json'), 'utf8');
-        return text.replace((JSON.parse(text) as Spec).ociVersion, 'VERSION');
+        // Later versions of runc leave these out: without inheritable ones there are none.
+        const ambient = /,\n\t*"ambient": \[[^\]]*\]/;
+        return text.replace((JSON.parse(text) as Spec).ociVersion, 'VERSION').replace(ambient, '');
       };
       assert.equal(write(), write('runc'));
     }

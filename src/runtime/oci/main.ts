@@ -30,9 +30,9 @@ export async function runRuntime(argv: readonly string[], version: string): Prom
     checkRootless(flags.text('rootless') || 'auto');
     const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
     if (command === undefined) return noTopic(log, name);
-    return await runCommand(name, command, words, log, () =>
-      createRuntimeContext({ version, root: flags.text('root') || defaultRoot, systemdCgroup: flags.flag('systemd-cgroup'), log }),
-    );
+    const named = flags.text('root') ?? '';
+    const places = { root: named || defaultRoot, rootNamed: named !== '', systemdCgroup: flags.flag('systemd-cgroup') };
+    return await runCommand(name, command, words, log, () => createRuntimeContext({ version, log, ...places }));
   } catch (thrown) {
     report(thrown, '', log);
     return 1;

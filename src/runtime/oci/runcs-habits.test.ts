@@ -161,6 +161,31 @@ describe("runc's habits", { skip: reasonToSkip() }, () => {
     assert.match(out, /^tmpfs \/dev tmpfs ro,/, err);
   });
 
+  test('capabilities that exec adds are ambient where they may be inherited, and what cannot be ambient is told', () => {
+    const sets = 'grep -E "^Cap(Inh|Amb):" /proc/self/status';
+    const inheritable = ['CAP_CHOWN', 'CAP_SYSLOG'];
+    const capabilities = { bounding: [...inheritable, 'CAP_KILL'], permitted: ['CAP_CHOWN', 'CAP_KILL'], inheritable };
+    const id = create({ process: { ...shell('true'), capabilities } });
+    const added = bundles.call(['exec', '--cap', 'CAP_SYSLOG', '--cap', 'CAP_KILL', id, 'sh', '-c', sets]);
+    assert.deepEqual(added, { code: 0, out: 'CapInh:\t0000000400000001\nCapAmb:\t0000000400000000\n', err: '' });
+    remove(id);
+    const { out, err } = bundles.run({ process: { ...shell(sets), capabilities: { ...capabilities, ambient: ['CAP_KILL'] } } });
+    assert.match(out, /^CapAmb:\t0{16}$/m);
+    assert.match(err, /level=warning msg="can't raise ambient capability CAP_KILL: operation not permitted"\n$/);
+  });
+
+  test('a root for records that is named and not there cannot be listed', () => {
+    const { code, err } = bundles.call(['--root', '/no/such/records', 'list']);
+    assert.deepEqual([code, /open \/no\/such\/records: no such file or directory/.test(err)], [1, true], err);
+    assert.ok(!existsSync('/no/such'));
+  });
+
+  test('a spec of a version that cannot be is refused', () => {
+    const { code, err } = bundles.run({ rest: { ociVersion: 'invalid' } });
+    assert.deepEqual([code, /unsupported ociVersion .*invalid/.test(err)], [1, true], err);
+    assert.equal(bundles.run({ rest: { ociVersion: '1.0.2-dev' } }).code, 0);
+  });
+
   test('what is no signal, and ps that fails, are told in one line', () => {
     const id = create();
     for (const [words, message] of [

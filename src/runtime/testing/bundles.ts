@@ -70,6 +70,7 @@ export function openTestBundles(mark: string): TestBundles {
   const home = makeBusyboxRoot();
   const program = findProgram();
   const root = join(home.directory, 'state');
+  mkdirSync(root);
   const mounted: string[] = [];
   let count = 0;
 

@@ -221,14 +221,16 @@ function parseId(text: string, what: 'uid' | 'gid'): number {
   throw usageError(`parsing ${text} as int for ${what} failed: strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
 }
 
-/** As runc: added to every set but the ambient one. */
+/** As runc: added to every set but the inheritable one, and to the ambient one where that allows it. */
 function withCapabilities(base: LinuxCapabilities = {}, names: readonly string[]): LinuxCapabilities {
+  const { inheritable = [], ambient = [] } = base;
   const added = (set: readonly string[] = []): string[] => [...new Set([...set, ...names])];
   return {
     ...base,
     bounding: added(base.bounding),
     effective: added(base.effective),
     permitted: added(base.permitted),
-    inheritable: base.inheritable ?? [],
+    inheritable,
+    ambient: added(ambient).filter((name) => ambient.includes(name) || inheritable.includes(name)),
   };
 }

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { isErrno, OrlopError } from '#errors';
 import { type ContainerRecord, directoryOf, listRecords, loadRecord } from '../../state/record.ts';
 import { type Command, none, one, takeId } from '../command.ts';
@@ -59,6 +59,7 @@ export const list: Command = {
   flags: { ...formatFlag, quiet: { kind: 'flag', short: 'q', about: 'display only container IDs' } },
   arity: none,
   run(context, flags) {
+    if (context.rootNamed && !existsSync(context.root)) throw missingRoot(context.root);
     const records = listRecords(context.root, (id) => print(2, `load container ${id}: container does not exist\n`));
     if (flags.flag('quiet')) {
       context.print(records.map(({ id }) => `${id}\n`).join(''));
@@ -71,6 +72,13 @@ export const list: Command = {
     return 0;
   },
 };
+
+/** As with runc: a root that somebody names may be misspelt, the usual one is empty until there is a container. */
+function missingRoot(root: string): OrlopError {
+  return new OrlopError('not-found', 'RUNTIME_RECORDS_MISSING', `open ${root}: no such file or directory`, {
+    hint: 'correct --root; the first container makes it',
+  });
+}
 
 function rowOf(container: ReturnType<typeof describe>): string[] {
   const { id, pid, status, bundle, created, owner } = container;
