@@ -216,6 +216,10 @@ export interface DockerImageSummary {
 }
 
 export interface DockerImage {
+  /** Until version 1.45, for clients of old. */
+  Container?: string;
+  /** The same as `Config`, likewise, at all times. */
+  ContainerConfig?: DockerImage['Config'];
   Id: string;
   RepoTags: string[];
   RepoDigests: string[];

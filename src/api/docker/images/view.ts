@@ -29,7 +29,8 @@ export function imageSummaryOf(view: ImageView, apiVersion: string): DockerImage
 
 /** `GET /images/{name}/json`. */
 export function imageInspectionOf(view: ImageView, storageDriver: string, apiVersion: string): DockerImage {
-  const { config } = view;
+  // docker-compose 1.29 speaks the newest version there is, and asks ContainerConfig, which Docker has given up, for volumes of what it replaces.
+  const config = configOf(view);
   return {
     Id: view.id,
     RepoTags: [...view.names],
@@ -39,29 +40,9 @@ export function imageInspectionOf(view: ImageView, storageDriver: string, apiVer
     Created: formatTime(view.createdAtNs),
     DockerVersion: '',
     Author: view.author,
-    Config: {
-      Hostname: '',
-      Domainname: '',
-      User: config.user,
-      AttachStdin: false,
-      AttachStdout: false,
-      AttachStderr: false,
-      ...(config.exposedPorts.length === 0 ? {} : { ExposedPorts: keysOf(config.exposedPorts) }),
-      Tty: false,
-      OpenStdin: false,
-      StdinOnce: false,
-      Env: listOf(config.env),
-      Cmd: listOf(config.command),
-      Image: '',
-      Volumes: config.volumes.length === 0 ? null : keysOf(config.volumes),
-      WorkingDir: config.workingDirectory,
-      Entrypoint: listOf(config.entrypoint),
-      OnBuild: listOf(config.onBuild ?? []),
-      Labels: Object.keys(view.labels).length === 0 ? null : { ...view.labels },
-      ...(config.shell === undefined ? {} : { Shell: [...config.shell] }),
-      ...(config.stopSignal === '' ? {} : { StopSignal: config.stopSignal }),
-      ...(config.healthCheck === undefined ? {} : { Healthcheck: toDockerHealthcheck(config.healthCheck) }),
-    },
+    Config: config,
+    ContainerConfig: config,
+    ...(compareVersions(apiVersion, '1.45') < 0 ? { Container: '' } : {}),
     Architecture: view.architecture,
     Os: view.os,
     Size: view.sizeBytes,
@@ -69,6 +50,32 @@ export function imageInspectionOf(view: ImageView, storageDriver: string, apiVer
     GraphDriver: { Name: storageDriver, Data: null },
     RootFS: { Type: 'layers', Layers: [...view.diffIds] },
     Metadata: { LastTagTime: zeroTime },
+  };
+}
+
+function configOf({ config, labels }: ImageView): DockerImage['Config'] {
+  return {
+    Hostname: '',
+    Domainname: '',
+    User: config.user,
+    AttachStdin: false,
+    AttachStdout: false,
+    AttachStderr: false,
+    ...(config.exposedPorts.length === 0 ? {} : { ExposedPorts: keysOf(config.exposedPorts) }),
+    Tty: false,
+    OpenStdin: false,
+    StdinOnce: false,
+    Env: listOf(config.env),
+    Cmd: listOf(config.command),
+    Image: '',
+    Volumes: config.volumes.length === 0 ? null : keysOf(config.volumes),
+    WorkingDir: config.workingDirectory,
+    Entrypoint: listOf(config.entrypoint),
+    OnBuild: listOf(config.onBuild ?? []),
+    Labels: Object.keys(labels).length === 0 ? null : { ...labels },
+    ...(config.shell === undefined ? {} : { Shell: [...config.shell] }),
+    ...(config.stopSignal === '' ? {} : { StopSignal: config.stopSignal }),
+    ...(config.healthCheck === undefined ? {} : { Healthcheck: toDockerHealthcheck(config.healthCheck) }),
   };
 }
 
