@@ -36,6 +36,7 @@ const creating: readonly FlagSpec[] = [
   flag('no-recreate', 'Keep containers that have changed'),
   flag('remove-orphans', 'Remove containers of services that the files no longer have'),
   list('scale', 'Number of containers of a service (SERVICE=NUMBER)'),
+  flag('yes', 'Replace volumes whose settings have changed, and lose what they hold', 'y'),
   dryRun,
   timeout,
 ];
@@ -224,6 +225,33 @@ export const composeCommands: readonly CommandSpec[] = [
     min: 2,
     max: 2,
     flags: [flag('archive', 'Keep owners', 'a'), flag('follow-link', 'Follow a link at the end of the source', 'L'), index],
+  }),
+  command({
+    name: 'export',
+    summary: "Write the root file system of a service's container to a tar archive",
+    usage: '[OPTIONS] SERVICE',
+    min: 1,
+    max: 1,
+    flags: [text('output', 'Write to a file instead of standard output', 'o'), index],
+  }),
+  command({
+    name: 'commit',
+    summary: "Make an image of the changes of a service's container",
+    usage: '[OPTIONS] SERVICE [REPOSITORY[:TAG]]',
+    min: 1,
+    max: 2,
+    flags: [
+      text('author', 'Who made it', 'a'),
+      list('change', 'Apply a Dockerfile instruction to the image', 'c'),
+      text('message', 'Note for the history', 'm'),
+      flag('pause', 'Pause the container meanwhile (default true)', 'p'),
+      index,
+    ],
+  }),
+  command({
+    name: 'volumes',
+    summary: 'List volumes of a project, or of some of its services',
+    flags: [flag('quiet', 'Print names only', 'q'), text('format', 'table, json, or a template such as {{.Name}}')],
   }),
   command({
     name: 'build',

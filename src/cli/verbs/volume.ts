@@ -37,15 +37,20 @@ export const listVolumes: Verb = async ({ args, io, client }) => {
     await printJson(io, volumes);
     return exitCodes.ok;
   }
-  const format = args.text('format');
-  const rows = volumes.map(volumeRow);
-  const text =
-    args.flag('quiet') && format === undefined
-      ? volumes.map(({ Name }) => `${Name}\n`).join('')
-      : formatList(rows, { format, columns, headers });
-  await write(io.stdout, text);
+  await write(io.stdout, formatVolumes(volumes, { quiet: args.flag('quiet'), format: args.text('format') }));
   return exitCodes.ok;
 };
+
+export interface VolumeFormat {
+  readonly quiet: boolean;
+  readonly format: string | undefined;
+}
+
+/** Names alone, or the listing that the format asks for. */
+export function formatVolumes(volumes: readonly DockerVolume[], { quiet, format }: VolumeFormat): string {
+  if (quiet && format === undefined) return volumes.map(({ Name }) => `${Name}\n`).join('');
+  return formatList(volumes.map(volumeRow), { format, columns, headers });
+}
 
 /** What a volume takes is known where the whole disk was looked at. */
 export function volumeRow({ Name, Driver, Labels, Mountpoint, Scope, UsageData }: DockerVolume): Record<string, string> {

@@ -13,6 +13,8 @@ export interface ObservedContainer {
   /** `running`, `exited`, `created`, `paused`, … */
   readonly state: string;
   readonly networks: readonly string[];
+  /** Names of all volumes in it. */
+  readonly volumes: readonly string[];
   /** Names of volumes that have none of their own, by target. */
   readonly anonymous: Readonly<Record<string, string>>;
 }
@@ -30,7 +32,7 @@ const anonymousName = /^[0-9a-f]{64}$/;
 
 export function observeContainer(summary: DockerContainerSummary): ObservedContainer {
   const { Labels: own } = summary;
-  const volumes = summary.Mounts.filter(({ Type, Name = '' }) => Type === 'volume' && anonymousName.test(Name));
+  const volumes = summary.Mounts.filter(({ Type }) => Type === 'volume').map(({ Destination, Name = '' }) => [Destination, Name] as const);
   return {
     id: summary.Id,
     name: (summary.Names[0] ?? '').replace(/^\//, ''),
@@ -41,7 +43,8 @@ export function observeContainer(summary: DockerContainerSummary): ObservedConta
     oneOff: own[labels.oneOff]?.toLowerCase() === 'true',
     state: summary.State,
     networks: Object.keys(summary.NetworkSettings.Networks),
-    anonymous: Object.fromEntries(volumes.map(({ Destination, Name = '' }) => [Destination, Name])),
+    volumes: volumes.map(([, name]) => name),
+    anonymous: Object.fromEntries(volumes.filter(([, name]) => anonymousName.test(name))),
   };
 }
 

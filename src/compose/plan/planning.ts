@@ -9,6 +9,8 @@ export interface UpOptions {
   readonly noRecreate?: boolean;
   readonly removeOrphans?: boolean;
   readonly renewVolumes?: boolean;
+  /** Volumes whose settings changed are replaced, and what they hold is lost. */
+  readonly replaceVolumes?: boolean;
   /** False: only create. */
   readonly start?: boolean;
   readonly dependencies?: boolean;

@@ -17,6 +17,7 @@ const container = (id: string, number: number, name: string, state: string): Obs
   oneOff: false,
   state,
   networks: [],
+  volumes: [],
   anonymous: {},
 });
 const aside = (number: number): ObservedContainer => container(`old${number}`, number, `old${number}00000000_p-a-${number}`, 'exited');

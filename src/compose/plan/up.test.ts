@@ -23,6 +23,7 @@ function running(service: string, config: ServiceConfig, number = 1, more: Parti
     oneOff: false,
     state: 'running',
     networks: [],
+    volumes: [],
     anonymous: {},
     ...more,
   };
@@ -189,6 +190,36 @@ describe('the plan of up', () => {
       code: 'COMPOSE_NO_EXTERNAL',
     });
   });
+});
+
+test('a volume whose settings changed is replaced, with the containers of it, where that is asked for', () => {
+  const service: ServiceConfig = { image: 'x' };
+  const project = projectOf({ a: service }, { volumes: { v: { name: 'p_v', driver_opts: { a: 'b' } } } });
+  const observed = {
+    ...nothing,
+    volumes: { p_v: { 'com.docker.compose.config-hash': 'other' } },
+    containers: [running('a', service, 1, { volumes: ['p_v'] })],
+  };
+  const lines = formatPlan(planUp(project, observed, { replaceVolumes: true }))
+    .trimEnd()
+    .split('\n');
+  const at = (line: string): number => lines.indexOf(line);
+  const order = ['Container p-a-1  Removing', 'Volume p_v  Removing', 'Volume p_v  Creating', 'Container p-a-1  Creating'];
+  assert.deepEqual(
+    order.map(at),
+    order.map(at).toSorted((a, b) => a - b),
+  );
+  assert.ok(at('Container p-a-1  Removing') >= 0);
+});
+
+test('a container that was run once for a service that is no more is an orphan; one of a service that there is, is none', () => {
+  const project = projectOf({ a: { image: 'x' } });
+  const once = (service: string): ObservedContainer => running(service, { image: 'x' }, 1, { oneOff: true, name: `p-${service}-run-1` });
+  const { warnings } = planUp(project, { ...nothing, containers: [once('a'), once('gone')] });
+  assert.deepEqual(
+    warnings.map((warning) => /\((.*)\)/.exec(warning)?.[1]),
+    ['p-gone-run-1'],
+  );
 });
 
 describe('the plan of down', () => {

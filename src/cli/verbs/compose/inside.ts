@@ -83,3 +83,19 @@ export const composeCp: Verb = async (invocation) => {
   );
   return runVerb(invocation, ['cp', ...flagsOf(args, ['archive', 'follow-link']), ...places]);
 };
+
+/** `orlop compose export` */
+export const composeExport: Verb = async (invocation) => {
+  const { args } = invocation;
+  const { id } = await chooseOne(invocation, args.positionals[0] ?? '');
+  return runVerb(invocation, ['export', ...textsOf(args, ['output']), id]);
+};
+
+/** `orlop compose commit` */
+export const composeCommit: Verb = async (invocation) => {
+  const { args } = invocation;
+  const [service = '', ...image] = args.positionals;
+  const { id } = await chooseOne(invocation, service);
+  const pause = args.has('pause') ? [`--pause=${String(args.flag('pause'))}`] : [];
+  return runVerb(invocation, ['commit', ...textsOf(args, ['author', 'change', 'message']), ...pause, id, ...image]);
+};

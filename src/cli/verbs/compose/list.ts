@@ -11,6 +11,7 @@ import type { Row } from '../../render/template/row.ts';
 import { parseFilters } from '../../values/pairs.ts';
 import { formatBytes } from '../../values/size.ts';
 import { rowOf } from '../ps.ts';
+import { formatVolumes } from '../volume.ts';
 import { chooseContainers } from './chosen.ts';
 
 const psColumns = ['Name', 'Image', 'Command', 'Service', 'RunningFor', 'Status', 'Ports'];
@@ -130,5 +131,17 @@ export const composeImages: Verb = async (invocation) => {
         headers: { ContainerName: 'CONTAINER', ID: 'IMAGE ID' },
       }),
     );
+  return exitCodes.ok;
+};
+
+/** `orlop compose volumes` */
+export const composeVolumes: Verb = async (invocation) => {
+  const { args, io, client } = invocation;
+  const { project, containers } = await chooseContainers(invocation, args.positionals, { oneOff: true });
+  const used = new Set(containers.flatMap(({ volumes }) => volumes));
+  const own = await (await client()).volumes.list({ filters: { label: [`${labels.project}=${project.name}`] } });
+  const shown = args.positionals.length === 0 ? own : own.filter(({ Name }) => used.has(Name));
+  if (args.flag('json') || args.text('format') === 'json') await printJson(io, shown);
+  else await write(io.stdout, formatVolumes(shown, { quiet: args.flag('quiet'), format: args.text('format') }));
   return exitCodes.ok;
 };

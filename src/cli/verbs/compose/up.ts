@@ -66,6 +66,7 @@ async function bringUp(invocation: Invocation, { start, scale, names }: Wishes):
       noRecreate: args.flag('no-recreate'),
       removeOrphans: args.flag('remove-orphans'),
       renewVolumes: args.flag('renew-anon-volumes'),
+      replaceVolumes: args.flag('yes'),
       scale: scale ?? parseScales(args.list('scale')),
     },
     rollsBack: args.flag('rollback-on-failure'),
