@@ -24,7 +24,7 @@ export { readSmall, type ReadTree, readTree } from './files/read-tree.ts';
 export { parseMode } from './files/mode.ts';
 export { noParents, type Selected, selectBelow, selectSources, showPath } from './files/select.ts';
 export { openFilePlace, openOrMakeDirectory, type Owner } from './files/target.ts';
-export { type FileTree, openPath } from './files/tree.ts';
+export { type FileTree, isDirectory, openPath } from './files/tree.ts';
 export { isTar, readChunks, unpackTar } from './files/unpack.ts';
 export * from './ports.ts';
 export { configOfBase, solve, type SolveOptions } from './solver/solve.ts';

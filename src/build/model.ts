@@ -223,6 +223,8 @@ export interface CopyStep extends StepBase {
   readonly sources: readonly CopySource[];
   /** Absolute, a trailing slash kept. */
   readonly target: string;
+  /** As it was written, variables replaced. */
+  readonly writtenTarget: string;
   readonly chown?: string;
   readonly chmod?: string;
   readonly link: boolean;

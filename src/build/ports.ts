@@ -67,7 +67,7 @@ export interface Executor {
   makeDirectory(step: WorkdirStep, on: Work): Promise<NewLayer | null>;
   /** The same layer, which was made on nothing, on top of a root. */
   putOn(layer: NewLayer, root: Root): NewLayer;
-  /** One digest of everything that a COPY or ADD would take, without its name and place in the target. */
+  /** One digest of everything that a COPY or ADD would take, without its name and place in the target: `file:…`, `dir:…` or, of several, `multi:…`. */
   digestSources(step: CopyStep, on: Work): Promise<string>;
   /** One digest of what a bind mount shows, or a cache begins with. */
   digestMount(from: FileSource, source: string, on: Work): Promise<string>;

@@ -3,9 +3,36 @@ import type { HistoryEntry } from '#oci';
 import type { StageConfig, Step } from '../model.ts';
 import type { Root, SolvedStage } from '../ports.ts';
 
-/** The history's line of a step, if it has one. `changed`: it made a layer. */
-export function historyEntries({ createdBy }: Step, created: string, changed: boolean): HistoryEntry[] {
-  return createdBy === null ? [] : [{ created, created_by: createdBy, ...(changed ? {} : { empty_layer: true }) }];
+/** What a step came to, as far as its line in the history tells it. */
+export interface HistoryFacts {
+  /** ISO 8601. */
+  readonly created: string;
+  /** It made a layer. */
+  readonly changed: boolean;
+  /** What a COPY or ADD took: `file:…`, `dir:…` or `multi:…`. */
+  readonly taken?: string | undefined;
+  /** In the words of Docker's first builder. */
+  readonly classic: boolean;
+}
+
+/** The history's line of a step, if it has one. */
+export function historyEntries(step: Step, { created, changed, taken, classic }: HistoryFacts): HistoryEntry[] {
+  if (step.createdBy === null) return [];
+  const words = classic ? { created_by: classicWords(step, step.createdBy, taken) } : { created_by: step.createdBy, comment: frontend };
+  return [{ created, ...words, ...(changed ? {} : { empty_layer: true }) }];
+}
+
+/** What BuildKit writes beside each line, by which programs tell its images. */
+const frontend = 'buildkit.dockerfile.v0';
+
+/** `/bin/sh -c #(nop)  ENV a=b`: all but RUN look like commands that do nothing. Copied files go by what they are (moby, builder/dockerfile/internals.go). */
+function classicWords(step: Step, createdBy: string, taken = ''): string {
+  if (step.kind === 'run') return createdBy.replace(/^RUN /, '').replace(/ # buildkit$/, '');
+  const shell = (step.config.config?.Shell ?? ['/bin/sh', '-c']).join(' ');
+  if (step.kind === 'workdir') return `${shell} #(nop) ${createdBy}`;
+  if (step.kind !== 'copy') return `${shell} #(nop)  ${createdBy.replace(/^EXPOSE \[(.*)\]$/, 'EXPOSE $1')}`;
+  const chown = step.chown === undefined ? '' : `--chown=${step.chown} `;
+  return `${shell} #(nop) ${step.isAdd ? 'ADD' : 'COPY'} ${chown}${taken} in ${step.writtenTarget} `;
 }
 
 /** The same of what is the same: root and config. For people, and for programs that look for something like an image's id after each step. */

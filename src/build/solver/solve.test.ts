@@ -68,7 +68,7 @@ async function build(text: string, world: World, options: Options = {}): Promise
       },
       makeDirectory: async (step, work) => made(step.path, work),
       putOn: (layer, root) => ({ diffId: layer.diffId, chainId: `sha256:${root.chain ?? ''}/${layer.diffId.slice(7)}` as Digest }),
-      digestSources: async (step, work) => JSON.stringify([step.sources, work.sources(step.from)]),
+      digestSources: async (step) => `file:${step.sources.map((source) => (source.kind === 'path' ? source.pattern : source.kind)).join()}`,
       digestMount: async () => 'mount',
     },
     cache: {
@@ -111,6 +111,36 @@ describe('a build', () => {
         ['RUN /bin/sh -c two # buildkit', false],
       ],
     );
+  });
+
+  test("tells what it did in the words of BuildKit, or of Docker's first builder", async () => {
+    const text =
+      'FROM b\nARG A=1\nRUN one\nCOPY --chown=7 x ./y\nWORKDIR /w\nEXPOSE 80 90/udp\nSHELL ["/bin/bash", "-c"]\nCMD ["a"]\nADD z /\n';
+    const history = async (sequential: boolean): Promise<(readonly (string | undefined)[])[]> =>
+      (await build(text, newWorld(), { sequential })).stage.history.slice(1).map((entry) => [entry.created_by, entry.comment]);
+    assert.deepEqual(
+      (await history(false)).map(([line, comment]) => `${line} (${comment})`),
+      [
+        'ARG A=1',
+        'RUN |1 A=1 /bin/sh -c one # buildkit',
+        'COPY --chown=7 x ./y # buildkit',
+        'WORKDIR /w',
+        'EXPOSE [80/tcp 90/udp]',
+        'SHELL [/bin/bash -c]',
+        'CMD ["a"]',
+        'ADD z / # buildkit',
+      ].map((line) => `${line} (buildkit.dockerfile.v0)`),
+    );
+    assert.deepEqual(await history(true), [
+      ['/bin/sh -c #(nop)  ARG A=1', undefined],
+      ['|1 A=1 /bin/sh -c one', undefined],
+      ['/bin/sh -c #(nop) COPY --chown=7 file:x in ./y ', undefined],
+      ['/bin/sh -c #(nop) WORKDIR /w', undefined],
+      ['/bin/sh -c #(nop)  EXPOSE 80/tcp 90/udp', undefined],
+      ['/bin/bash -c #(nop)  SHELL [/bin/bash -c]', undefined],
+      ['/bin/bash -c #(nop)  CMD ["a"]', undefined],
+      ['/bin/bash -c #(nop) ADD file:z in / ', undefined],
+    ]);
   });
 
   test('does nothing twice, and what depends on a change again', async () => {

@@ -214,7 +214,7 @@ async function takeStep(solving: Solving, stage: SolvedStage, step: Step, { posi
   });
   try {
     const outcome = await outcomeOf(solving, stage, step, { position, step: place.step });
-    const next = afterStep(stage, step, outcome, { epoch: options.epoch, now: ports.now() });
+    const next = afterStep(stage, step, outcome, { epoch: options.epoch, now: ports.now(), classic: options.sequential });
     const state = stateOf(next.root, next.config);
     report({ type: 'end', step: place.step, atMs: Date.now(), cached: outcome.cached, state });
     return next;
@@ -232,6 +232,8 @@ function cancelled(cause: unknown): OrlopError {
 interface Outcome {
   readonly layer: CachedStep['layer'];
   readonly key: string | null;
+  /** Of a COPY or ADD: its sources, as the executor tells them. */
+  readonly taken?: string | undefined;
   /** ISO 8601; empty: nothing was made. */
   readonly created: string;
   readonly cached: boolean;
@@ -276,16 +278,18 @@ async function makeOrFind(
     isResult: solving.results.has(position),
     context: contextOf(solving, id),
   };
-  const key = await keyOf(solving, step, work);
+  const taken = step.kind === 'copy' ? await ports.executor.digestSources(step, work) : undefined;
+  const key = await keyOf(solving, step, work, taken);
   const anew = options.noCache || isAnew(solving, position);
   const on = { ...work, description: step.createdBy ?? step.source };
   const known = anew ? null : await ports.cache.get(key, on);
-  if (known !== null) return { ...known, key, cached: true };
+  if (known !== null) return { ...known, key, taken, cached: true };
   const made = await ports.cache.alone(key, () => solving.limit(() => carryOut(solving, step, on, key)));
-  if (made !== undefined) return made;
+  if (made !== undefined) return { ...made, taken };
   // Another build was at it and may have failed: then it is this one's turn.
   const found = anew ? null : await ports.cache.get(key, on);
-  return found === null ? await solving.limit(() => carryOut(solving, step, on, key)) : { ...found, key, cached: true };
+  const last = found === null ? await solving.limit(() => carryOut(solving, step, on, key)) : { ...found, key, cached: true };
+  return { ...last, taken };
 }
 
 function isAnew({ plan, options }: Solving, position: number): boolean {
@@ -308,10 +312,10 @@ async function carryOut(solving: Solving, step: Exclude<Step, { kind: 'config' }
   return { ...made, key, cached: false };
 }
 
-async function keyOf({ options, ports }: Solving, step: Exclude<Step, { kind: 'config' }>, work: Work): Promise<string> {
+async function keyOf({ options, ports }: Solving, step: Exclude<Step, { kind: 'config' }>, work: Work, taken = ''): Promise<string> {
   const epoch = options.epoch === undefined ? {} : { epoch: options.epoch };
   if (step.kind === 'workdir') return workdirKey(step, work.root, options.epoch);
-  if (step.kind === 'copy') return copyKey(step, work.root, { sources: await ports.executor.digestSources(step, work), ...epoch });
+  if (step.kind === 'copy') return copyKey(step, work.root, { sources: taken, ...epoch });
   const sources: (string | null)[] = [];
   for (const mount of step.mounts) {
     const from = mount.type === 'bind' ? mount.from : mount.type === 'cache' ? mount.from : undefined;
@@ -354,9 +358,9 @@ function afterStep(
   stage: SolvedStage,
   step: Step,
   outcome: Outcome,
-  { epoch, now }: { epoch?: number | undefined; now: string },
+  { epoch, now, classic }: { epoch?: number | undefined; now: string; classic: boolean },
 ): SolvedStage {
-  const { layer, key } = outcome;
+  const { layer, key, taken } = outcome;
   const made = outcome.created || stage.created || now;
   const created = epoch === undefined ? made : new Date(epoch * 1000).toISOString();
   const root =
@@ -366,7 +370,7 @@ function afterStep(
           chain: layer.chainId,
           layers: [...stage.root.layers, { diffId: layer.diffId, chainId: layer.chainId, descriptor: layer.descriptor, key }],
         };
-  const history: HistoryEntry[] = [...stage.history, ...historyEntries(step, created, layer !== null)];
+  const history: HistoryEntry[] = [...stage.history, ...historyEntries(step, { created, changed: layer !== null, taken, classic })];
   return { ...stage, root, config: step.config, history, created };
 }
 

@@ -40,6 +40,7 @@ export function compileCopy(
     from,
     sources: [...sources, ...inline],
     target: targetFromWorkdir(workdirOf(state), target),
+    writtenTarget: target,
     ...(chown === undefined ? {} : { chown }),
     ...(chmod === undefined ? {} : { chmod }),
     link: instruction.link,

@@ -9,6 +9,7 @@ import {
   digestSelected,
   type FileTree,
   type IgnoreMatcher,
+  isDirectory,
   isTar,
   type Listing,
   type NewLayer,
@@ -34,7 +35,7 @@ import { OrlopError } from '#errors';
 import { addMadeLayer } from '#image';
 import { resolveUser } from '#runtime';
 import { type ByteText, toByteText } from '#store';
-import { S_IFDIR, S_IFMT, S_IFREG } from '#sys';
+import { S_IFMT, S_IFREG } from '#sys';
 import { mountUnmapped } from '../container/root-mount.ts';
 import { createContainerId } from '../container/names.ts';
 import { nowNs } from '../context.ts';
@@ -63,7 +64,7 @@ interface Part extends AsyncDisposable {
 
 const root: Owner = { uid: 0, gid: 0 };
 
-/** Everything that a COPY or ADD would take, as one digest; what was fetched for it is not fetched again by the step. */
+/** Everything that a COPY or ADD would take, as one digest, after `file:`, `dir:` or, of several, `multi:`; what was fetched for it is not fetched again by the step. */
 export async function digestTransfer(build: BuildRun, step: CopyStep, work: Work): Promise<string> {
   await using parts = await openParts(build, step, work);
   const exclude = matcherOf(step);
@@ -72,7 +73,15 @@ export async function digestTransfer(build: BuildRun, step: CopyStep, work: Work
   for (const { digest, files, selected, unpacks } of parts.list) {
     digests.push([digest ?? (await digestSelected(files, selected, options)), unpacks]);
   }
-  return createHash('sha256').update(JSON.stringify(digests)).digest('hex');
+  return `${kindOf(parts.list)}:${createHash('sha256').update(JSON.stringify(digests)).digest('hex')}`;
+}
+
+function kindOf(list: readonly Part[]): 'file' | 'dir' | 'multi' {
+  const all = list.flatMap(({ files, selected }) => selected.map(({ path }) => ({ files, path })));
+  const [first] = all;
+  if (first === undefined || all.length > 1) return 'multi';
+  using found = first.files.find(first.path);
+  return found !== null && isDirectory(found.facts) ? 'dir' : 'file';
 }
 
 /** Carries out a COPY or ADD; null: it changed nothing. */
@@ -258,7 +267,7 @@ function withoutExcluded(files: ReadTree, selected: readonly Selected[], step: C
     const kept = showPath(relative === '' ? name : relative);
     if (name === '' || !exclude.excludes(kept)) return true;
     using found = files.find(path);
-    if (found === null || (found.facts.mode & S_IFMT) !== S_IFDIR) return false;
+    if (found === null || !isDirectory(found.facts)) return false;
     return !step.parents || exclude.mayContain(kept);
   });
 }
