@@ -243,6 +243,8 @@ export interface PathSource {
   readonly kind: 'path';
   /** Clean, relative to the source's root, `.` for all of it; may have wildcards (`*`, `?`, `[…]`, `\` before one). */
   readonly pattern: string;
+  /** As written, where it leads above the root: it is taken as if it did not, but by Docker's first builder. */
+  readonly outside?: string;
   /** `--parents`: the directory that the kept parents begin below, also clean and relative (`.` without `/./`). */
   readonly pivot?: string;
 }

@@ -53,6 +53,11 @@ export function copyKey(step: CopyStep, root: Root, facts: { readonly sources: s
   ]);
 }
 
+/** `before`: what the configuration is put on, and the words that change it. */
+export function configKey(root: Root, before: readonly unknown[]): string {
+  return keyOf('config', root, before);
+}
+
 export function workdirKey(step: WorkdirStep, root: Root, epoch?: number): string {
   return keyOf('workdir', root, [step.path, step.config.config?.User ?? '', epoch ?? null]);
 }

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { HistoryEntry } from '#oci';
 import type { StageConfig, Step } from '../model.ts';
-import type { Root, SolvedStage } from '../ports.ts';
+import type { CachedStep, Root, SolvedStage } from '../ports.ts';
 
 /** What a step came to, as far as its line in the history tells it. */
-export interface HistoryFacts {
+interface HistoryFacts {
   /** ISO 8601. */
   readonly created: string;
   /** It made a layer. */
@@ -16,7 +16,7 @@ export interface HistoryFacts {
 }
 
 /** The history's line of a step, if it has one. */
-export function historyEntries(step: Step, { created, changed, taken, classic }: HistoryFacts): HistoryEntry[] {
+function historyEntries(step: Step, { created, changed, taken, classic }: HistoryFacts): HistoryEntry[] {
   if (step.createdBy === null) return [];
   const words = classic ? { created_by: classicWords(step, step.createdBy, taken) } : { created_by: step.createdBy, comment: frontend };
   return [{ created, ...words, ...(changed ? {} : { empty_layer: true }) }];
@@ -47,4 +47,36 @@ export function withLabels(stage: SolvedStage, labels: Readonly<Record<string, s
   if (Object.keys(labels).length === 0) return stage;
   const { config } = stage.config;
   return { ...stage, config: { ...stage.config, config: { ...config, Labels: { ...config?.Labels, ...labels } } } };
+}
+
+/** What carrying a step out, or finding what it made, came to. */
+export interface Outcome {
+  readonly layer: CachedStep['layer'];
+  readonly key: string | null;
+  /** Of a COPY or ADD: its sources, as the executor tells them. */
+  readonly taken?: string | undefined;
+  /** ISO 8601; empty: nothing was made. */
+  readonly created: string;
+  readonly cached: boolean;
+}
+
+/** A stage with a step more. */
+export function afterStep(
+  stage: SolvedStage,
+  step: Step,
+  outcome: Outcome,
+  { epoch, now, classic }: { epoch?: number | undefined; now: string; classic: boolean },
+): SolvedStage {
+  const { layer, key, taken } = outcome;
+  const made = outcome.created || stage.created || now;
+  const created = epoch === undefined ? made : new Date(epoch * 1000).toISOString();
+  const root =
+    layer === null
+      ? stage.root
+      : {
+          chain: layer.chainId,
+          layers: [...stage.root.layers, { diffId: layer.diffId, chainId: layer.chainId, descriptor: layer.descriptor, key }],
+        };
+  const history: HistoryEntry[] = [...stage.history, ...historyEntries(step, { created, changed: layer !== null, taken, classic })];
+  return { ...stage, root, config: step.config, history, created };
 }

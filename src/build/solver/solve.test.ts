@@ -143,6 +143,18 @@ describe('a build', () => {
     ]);
   });
 
+  test("configuration is found again as Docker's first builder finds it", async () => {
+    const world = newWorld();
+    const cached = async (options: Options): Promise<boolean[]> =>
+      (await build('FROM b\nENV A=1\nLABEL b=c\n', world, options)).events
+        .flatMap((event) => (event.type === 'end' ? [event.cached] : []))
+        .slice(1);
+    assert.deepEqual(await cached({ sequential: true }), [false, false]);
+    assert.deepEqual(await cached({ sequential: true }), [true, true]);
+    assert.deepEqual(await cached({ sequential: true, noCache: true }), [false, false]);
+    assert.deepEqual(await cached({}), [false, false]);
+  });
+
   test('does nothing twice, and what depends on a change again', async () => {
     const world = newWorld();
     const text = 'FROM b\nRUN one\nRUN two\nRUN three\n';

@@ -1,11 +1,10 @@
 import { isOrlopError, OrlopError, toOrlopError } from '#errors';
-import type { HistoryEntry, ImageConfig } from '#oci';
+import type { ImageConfig } from '#oci';
 import { scratchConfig } from '../stages/compile.ts';
-import { copyKey, runKey, workdirKey } from '../cache/keys.ts';
+import { configKey, copyKey, runKey, workdirKey } from '../cache/keys.ts';
 import type { CompiledStage, CopyStep, FileSource, RunStep, StageConfig, StagePlan, Step } from '../model.ts';
 import {
   type BaseImage,
-  type CachedStep,
   emptyRoot,
   type ImageSource,
   type NamedWork,
@@ -16,7 +15,7 @@ import {
   type StepContext,
   type Work,
 } from '../ports.ts';
-import { historyEntries, stateOf } from './history.ts';
+import { afterStep, type Outcome, stateOf } from './history.ts';
 import { createLimiter } from './limiter.ts';
 import { type Numbering, numberLines, resultsOf } from './numbering.ts';
 
@@ -118,12 +117,14 @@ async function solveStage(solving: Solving, position: number): Promise<SolvedSta
   const compiled = options.compile(position, stage.compiled ?? stage.config);
   stage = { ...stage, compiled };
   const real = compiled.steps.filter(({ kind }) => kind !== 'config').length + 1;
+  const triggers = compiled.steps.filter(({ isTrigger }) => isTrigger).length;
   let number = 1;
   for (const [index, step] of compiled.steps.entries()) {
     if (step.kind !== 'config') number++;
     solving.signal.throwIfAborted();
     const of = { step: `${position}.${index + 1}`, stage: name, number: step.kind === 'config' ? 0 : number, of: real };
-    stage = await takeStep(solving, stage, step, { ...of, line: line + index + 1, position });
+    // Triggers come before the stage's own steps, and are no lines of the file: they belong to its FROM.
+    stage = await takeStep(solving, stage, step, { ...of, line: step.isTrigger ? line : line + index + 1 - triggers, position });
     if (solving.results.has(position)) ports.images.foresee(stage.root);
   }
   return stage;
@@ -229,16 +230,6 @@ function cancelled(cause: unknown): OrlopError {
   return new OrlopError('cancelled', 'BUILD_CANCELLED', 'the build was cancelled', { cause });
 }
 
-interface Outcome {
-  readonly layer: CachedStep['layer'];
-  readonly key: string | null;
-  /** Of a COPY or ADD: its sources, as the executor tells them. */
-  readonly taken?: string | undefined;
-  /** ISO 8601; empty: nothing was made. */
-  readonly created: string;
-  readonly cached: boolean;
-}
-
 const nothing: Outcome = { layer: null, key: null, created: '', cached: false };
 
 async function outcomeOf(
@@ -267,8 +258,8 @@ async function makeOrFind(
   step: Step,
   { position, step: id }: { position: number; step: string },
 ): Promise<Outcome> {
-  if (step.kind === 'config') return nothing;
   const { ports, options } = solving;
+  if (step.kind === 'config') return options.sequential ? rememberConfig(solving, stage, step, { position, id }) : nothing;
   const sources = await sourcesOf(solving, step, position, id);
   // Made on nothing, it is the same whatever it is put on.
   const isLinked = step.kind === 'copy' && isLink(step);
@@ -291,6 +282,27 @@ async function makeOrFind(
   const last = found === null ? await solving.limit(() => carryOut(solving, step, on, key)) : { ...found, key, cached: true };
   return { ...last, taken };
 }
+
+/** Docker's first builder finds configuration again like anything else: an image of nothing else is the same image the next time, unless it is made anew. */
+async function rememberConfig(
+  solving: Solving,
+  stage: SolvedStage,
+  step: Extract<Step, { kind: 'config' }>,
+  { position, id }: { readonly position: number; readonly id: string },
+): Promise<Outcome> {
+  const { ports, options } = solving;
+  const description = step.createdBy ?? step.source;
+  const key = configKey(stage.root, [stage.config, stage.created, description]);
+  const work = { root: stage.root, sources: () => nowhere, isResult: false, context: contextOf(solving, id), description };
+  const known = options.noCache || isAnew(solving, position) ? null : await ports.cache.get(key, work);
+  if (known !== null) return { layer: null, key, created: known.created, cached: true };
+  const created = ports.now();
+  ports.cache.put(key, { layer: null, created, description }, work);
+  return { layer: null, key, created, cached: false };
+}
+
+/** Configuration takes no files. */
+const nowhere = { kind: 'root', root: emptyRoot } as const;
 
 function isAnew({ plan, options }: Solving, position: number): boolean {
   const name = plan.stages[position]?.stage.name;
@@ -352,26 +364,6 @@ function sourcesNamed(step: Exclude<Step, { kind: 'config' }>): FileSource[] {
   return (step satisfies RunStep).mounts.flatMap((mount) =>
     mount.type === 'bind' ? [mount.from] : mount.type === 'cache' ? (mount.from ?? []) : [],
   );
-}
-
-function afterStep(
-  stage: SolvedStage,
-  step: Step,
-  outcome: Outcome,
-  { epoch, now, classic }: { epoch?: number | undefined; now: string; classic: boolean },
-): SolvedStage {
-  const { layer, key, taken } = outcome;
-  const made = outcome.created || stage.created || now;
-  const created = epoch === undefined ? made : new Date(epoch * 1000).toISOString();
-  const root =
-    layer === null
-      ? stage.root
-      : {
-          chain: layer.chainId,
-          layers: [...stage.root.layers, { diffId: layer.diffId, chainId: layer.chainId, descriptor: layer.descriptor, key }],
-        };
-  const history: HistoryEntry[] = [...stage.history, ...historyEntries(step, { created, changed: layer !== null, taken, classic })];
-  return { ...stage, root, config: step.config, history, created };
 }
 
 /** The config of a base image as a stage begins with it. */

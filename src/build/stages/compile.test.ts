@@ -172,7 +172,8 @@ describe('RUN', () => {
     assert.deepEqual([user, workdir, network, security], ['u', '/b/w', 'host', 'insecure']);
   });
 
-  test('of nothing is refused, at its line', () => {
+  test('of nothing is what the image would run, or refused', () => {
+    assert.deepEqual(run('ENTRYPOINT ["a"]\nCMD ["b"]\nRUN []').argv, ['a', 'b']);
     assert.throws(() => steps('RUN []'), { message: 'RUN requires at least one argument', code: 'BUILD_BAD_DOCKERFILE' });
   });
 });

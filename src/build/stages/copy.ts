@@ -2,7 +2,7 @@ import { isDigest } from '#oci';
 import { mistake } from '../dockerfile/errors.ts';
 import type { AddInstruction, CopyInstruction, CopySource, CopyStep, FileSource, IgnoreMatcher, PathSource } from '../model.ts';
 import { type GitUrl, parseGitUrl } from './git-url.ts';
-import { insideSource, targetFromWorkdir } from './paths.ts';
+import { cleanPath, insideSource, targetFromWorkdir } from './paths.ts';
 import { copySourceOf } from './sources.ts';
 import { type StageState, stepBase, warn, type Words, wordsOf, workdirOf } from './state.ts';
 
@@ -131,7 +131,8 @@ function fileNameOf(url: string): string {
 
 /** With `--parents`, `/./` separates what is kept from what is not; without one everything is kept. */
 function readPath(path: string, parents: boolean): PathSource {
-  if (!parents) return { kind: 'path', pattern: insideSource(path) };
+  const climbs = cleanPath(path.replace(/^\/+/, '')).startsWith('..');
+  if (!parents) return { kind: 'path', pattern: insideSource(path), ...(climbs ? { outside: path } : {}) };
   const cut = path.indexOf('/./');
   if (cut < 0) return { kind: 'path', pattern: insideSource(path), pivot: '.' };
   return { kind: 'path', pattern: insideSource(path.slice(cut + '/./'.length)), pivot: insideSource(path.slice(0, cut)) };

@@ -37,8 +37,9 @@ export function compileRun(state: StageState, instruction: RunInstruction, isTri
 
 function compileCommand(state: StageState, { command }: RunInstruction): { argv: readonly string[]; files: readonly InlineFile[] } {
   if (command.form === 'exec') {
-    if (command.argv.length === 0) throw mistake('RUN requires at least one argument');
-    return { argv: command.argv, files: [] };
+    const argv = command.argv.length > 0 ? command.argv : defaultCommand(state);
+    if (argv.length === 0) throw mistake('RUN requires at least one argument');
+    return { argv, files: [] };
   }
   const { text, heredocs } = command;
   const [only] = heredocs;
@@ -48,6 +49,11 @@ function compileCommand(state: StageState, { command }: RunInstruction): { argv:
   // Its own interpreter: a file to execute. As in BuildKit the shell is still what executes it.
   const path = joinPath(scriptDirectory, only.name);
   return { argv: [...shellOf(state), path], files: [{ path, content, mode: 0o755 }] };
+}
+
+/** `RUN []` runs what the image would, as with Docker's first builder. */
+function defaultCommand({ config: { config } }: StageState): readonly string[] {
+  return [...(config?.Entrypoint ?? []), ...(config?.Cmd ?? [])];
 }
 
 /** The whole command is one `<<NAME`: then the content is the command, so that shells that have no heredocs can be used. */

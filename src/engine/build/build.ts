@@ -100,7 +100,7 @@ export async function build(builder: Builder, request: BuildRequest, options: Bu
   const steps = createSharedCache(builder.steps.of(lease), { store: context.store, lease, imports, report });
   const plan = await planWithTriggers(file, planOptions, { images, signal, report });
   if (plan.unusedBuildArgs.length > 0)
-    report({ type: 'notice', text: `[Warning] One or more build-args ${JSON.stringify(plan.unusedBuildArgs)} were not consumed` });
+    report({ type: 'notice', text: `[Warning] One or more build-args [${plan.unusedBuildArgs.join(' ')}] were not consumed` });
   const secrets = secretsOf(request);
   let memory: ReturnType<typeof openSecretsDirectory> | null = null;
   let secretFiles = 0;
@@ -149,6 +149,8 @@ export async function build(builder: Builder, request: BuildRequest, options: Bu
       explain: (error, step) => explain(error, step, file),
     },
   );
+  if (request.sequential === true && solved.history.length === 0)
+    throw new OrlopError('invalid-argument', 'BUILD_NO_IMAGE', 'No image was generated. Is your Dockerfile empty?');
   const labelled: SolvedStage = withLabels(solved, request.labels ?? {});
   const written = await writeResult(result, labelled, plan.stages[plan.target]?.platform ?? planOptions.platform);
   await exportSteps(context, request.cacheTo ?? [], { images, known: steps, credentials, report, signal });

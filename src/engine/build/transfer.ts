@@ -252,6 +252,11 @@ function checkClassic(step: CopyStep, found: number): void {
   const { isAdd, target, sources } = step;
   const name = isAdd ? 'ADD' : 'COPY';
   const count = found + sources.filter(({ kind }) => kind !== 'path').length;
+  for (const source of sources) {
+    if (step.from.kind !== 'context' || source.kind !== 'path' || source.outside === undefined) continue;
+    const message = `${name} failed: forbidden path outside the build context: ${source.outside} ()`;
+    throw new OrlopError('invalid-argument', 'BUILD_OUTSIDE_CONTEXT', message);
+  }
   if (count === 0) throw new OrlopError('not-found', 'BUILD_NO_SOURCES', `${name} failed: no source files were specified`);
   if (count > 1 && !target.endsWith('/')) {
     const message = `When using ${name} with more than one source file, the destination must be a directory and end with a /`;
