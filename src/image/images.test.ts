@@ -200,7 +200,10 @@ describe('names', asRoot, () => {
     const { store } = temporary;
     const images = createImages(store);
     const image = await importNamed(images, 'one', 'one');
-    assert.deepEqual(images.tag('one', 'two:v2').names, ['docker.io/library/one:latest', 'docker.io/library/two:v2']);
+    const before = images.resolve('one').namedNs;
+    const named = images.tag('one', 'two:v2');
+    assert.deepEqual(named.names, ['docker.io/library/one:latest', 'docker.io/library/two:v2']);
+    assert.ok(named.namedNs >= before && named.namedNs <= BigInt(Date.now()) * 1_000_000n, 'it tells when a name was last given to it');
     assert.throws(() => images.tag('one', `two@${image.manifest}`), fails('invalid-argument', 'IMAGE_BAD_TAG', /digest/));
     assert.deepEqual(await images.remove('one', { users: nobody }), { untagged: ['one:latest'], deleted: [], freedBytes: 0 });
     assert.equal(images.resolve('two:v2').id, image.id);

@@ -96,9 +96,11 @@ export function createImages(store: Store, options: ImagesOptions = {}): Images 
 }
 
 function withNames(store: Store, content: ImageContent): Image {
-  const names = store.metadata.images.byManifest(content.target).map(({ name }) => name);
+  const rows = store.metadata.images.byManifest(content.target);
+  const names = rows.map(({ name }) => name).toSorted();
+  const namedNs = rows.reduce((last, { createdNs }) => (createdNs > last ? createdNs : last), 0n);
   const layerBytes = content.layers.map(({ chainId }) => store.layers.get(chainId)?.size ?? 0);
-  return { ...content, names: names.toSorted(), layerBytes, sizeBytes: layerBytes.reduce((sum, bytes) => sum + bytes, 0) };
+  return { ...content, names, namedNs, layerBytes, sizeBytes: layerBytes.reduce((sum, bytes) => sum + bytes, 0) };
 }
 
 /** A name without tag means all tags that there are, as in `docker save`. */

@@ -16,7 +16,7 @@ import { chainIdOf, type Store } from '#store';
 import { type Image, type ImageKind, imageLabels, type ImageLayer, parentAnnotation } from './types.ts';
 
 /** An image without what the database knows of it. */
-export type ImageContent = Omit<Image, 'names' | 'layerBytes' | 'sizeBytes'>;
+export type ImageContent = Omit<Image, 'names' | 'namedNs' | 'layerBytes' | 'sizeBytes'>;
 
 /**
  * Reads manifest and config below `target`; for an index, those of `platform`. Fails with data-loss `IMAGE_DAMAGED` when a part is missing or

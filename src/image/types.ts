@@ -24,6 +24,8 @@ export interface Image {
   readonly manifest: Digest;
   /** Complete references that point to it, sorted. */
   readonly names: readonly string[];
+  /** When the last of its names came to point to it, nanoseconds since the epoch; 0 without names. */
+  readonly namedNs: bigint;
   readonly config: ImageConfig;
   /** Base first. */
   readonly layers: readonly ImageLayer[];

@@ -270,6 +270,8 @@ export interface ImageView {
   readonly names: readonly string[];
   readonly digests: readonly string[];
   readonly createdAtNs: bigint;
+  /** When a name was last given to it; 0n: it has none. */
+  readonly taggedAtNs: bigint;
   readonly sizeBytes: number;
   readonly kind: Kind;
   readonly labels: Readonly<Record<string, string>>;

@@ -163,6 +163,8 @@ for (const program of programs) {
       await fails(/No such image: /, 'images', '--filter', 'since=nowhere');
       assert.match(await must('history', '--human=false', '--format', '{{.Size}}', 'young:1'), /^[1-9]\d*$/);
       assert.equal(await must('inspect', '-f', '{{index .Config.Labels "a"}} {{index .RepoTags 0}}', 'young:1'), 'b young:1');
+      const tagged = Date.parse(await must('image', 'inspect', '-f', '{{.Metadata.LastTagTime}}', 'young:1'));
+      assert.ok(Math.abs(Date.now() - tagged) < 60_000);
       assert.match(await must('images', '--digests', '--no-trunc', 'box'), /box\s+filtered\s+sha256:\S+\s+sha256:/);
       await fails(/No such image: nowhere/i, 'image', 'inspect', 'nowhere');
       await fails(/No such image: nowhere/i, 'rmi', 'nowhere');

@@ -65,6 +65,7 @@ function viewOf(context: EngineContext, image: Image): ImageView {
     names: names.filter((name) => name.digest === undefined).map(familiarReference),
     digests: [...new Set(names.map(({ domain, path }) => `${familiarReference({ domain, path })}@${image.target}`))],
     createdAtNs: image.createdNs,
+    taggedAtNs: image.namedNs,
     sizeBytes: image.sizeBytes,
     kind: image.kind,
     labels: config?.Labels ?? {},

@@ -49,7 +49,7 @@ export function imageInspectionOf(view: ImageView, storageDriver: string, apiVer
     ...virtualSizeOf(view, apiVersion),
     GraphDriver: { Name: storageDriver, Data: null },
     RootFS: { Type: 'layers', Layers: [...view.diffIds] },
-    Metadata: { LastTagTime: zeroTime },
+    Metadata: { LastTagTime: view.taggedAtNs === 0n ? zeroTime : formatTime(view.taggedAtNs) },
   };
 }
 

@@ -13,6 +13,7 @@ export function fakeImage(name: string): ImageView {
     names: [name],
     digests: [],
     createdAtNs: 1_700_000_000_123_456_789n,
+    taggedAtNs: 0n,
     sizeBytes: 80_000_000,
     kind: 'app',
     labels: {},
