@@ -49,6 +49,8 @@ export interface EngineOptions {
   readonly cdiDirectories?: readonly string[];
   /** How this kernel mounts the roots of containers. */
   readonly overlayWay: OverlayWay;
+  /** How many user ids there are in the machine that the engine runs in; null on a host, which has all. */
+  readonly ownIds: number | null;
   /** How output is kept of containers that say nothing of it. */
   readonly logging: LogConfig;
   /** Path of the program lxcfs; null: it is not installed. */

@@ -34,7 +34,7 @@ import { leaveProxies } from './devices/proxy.ts';
 import { filterEvents } from './event-filter.ts';
 import { createEventBus } from './events.ts';
 import { createExecs } from './exec/sessions.ts';
-import { createIdRanges } from './id-ranges.ts';
+import { createIdRanges, createSharedRange } from './id-ranges.ts';
 import { createArchiveVerbs } from './image/archive.ts';
 import { createImageVerbs } from './image/images.ts';
 import { containerSize } from './container/size.ts';
@@ -133,7 +133,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 }
 
 function createContext(options: EngineOptions, undo: AsyncDisposableStack): EngineContext {
-  const idRanges = createIdRanges(options.dataRoot);
+  const idRanges = options.ownIds === null ? createIdRanges(options.dataRoot) : createSharedRange(options.ownIds);
   const context = {
     ...options,
     hostname: hostname(),

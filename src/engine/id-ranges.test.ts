@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isOrlopError } from '#errors';
-import { createIdRanges, rangeSize, type IdRange } from './id-ranges.ts';
+import { createIdRanges, createSharedRange, isShifted, rangeSize, type IdRange } from './id-ranges.ts';
 
 /** UIDS-GIDS.md of systemd: ids that belong to containers. */
 const lowest = 524_288;
@@ -96,4 +96,19 @@ test('a wide range fits between those that are held, or there is none', () => {
   assert.throws(() => ranges.take(2 * rangeSize), /no 131072 ids in a row/);
   ranges.release(four);
   assert.deepEqual(ranges.take(2 * rangeSize), { first: three.first, count: 2 * rangeSize });
+});
+
+test('in a machine all containers have its own ids, as they are', () => {
+  const ranges = createSharedRange(200_000);
+  const [one, other] = [ranges.take(), ranges.take(131_072)];
+  assert.deepEqual(
+    [one, other],
+    [
+      { first: 0, count: rangeSize },
+      { first: 0, count: 131_072 },
+    ],
+  );
+  assert.deepEqual([isShifted(one), isShifted(createIdRanges('/var/lib/orlop').take()), isShifted(null)], [false, true, false]);
+  assert.throws(() => ranges.take(262_144), { code: 'ENGINE_NO_ID_RANGE' });
+  assert.deepEqual(createSharedRange(1000).take(), { first: 0, count: 1000 });
 });

@@ -58,6 +58,28 @@ export function createIdRanges(root: string): IdRanges {
   };
 }
 
+/**
+ * In a machine owners cannot be shifted: its root may map no file system of the host's (mount_setattr(2)). So all containers there have one range, the machine's own ids as they are: users of
+ * their own with rights over their own alone, but for files and processes the same as the machine's. `available`: how many ids the machine has.
+ */
+export function createSharedRange(available: number): IdRanges {
+  return {
+    take(count = rangeSize) {
+      if (count <= Math.max(available, rangeSize)) return { first: 0, count: Math.min(count, available) };
+      throw new OrlopError('resource-exhausted', 'ENGINE_NO_ID_RANGE', `there are no ${count} user ids: the machine has ${available}`, {
+        hint: `give the machine more: orlop set MACHINE security.idmap.size=${count}`,
+      });
+    },
+    hold: () => undefined,
+    release: () => undefined,
+  };
+}
+
+/** Whether owners on disk are other numbers than the host's while a container of this range runs. */
+export function isShifted(range: IdRange | null): range is IdRange {
+  return range !== null && range.first !== 0;
+}
+
 function slotsOf({ first, count }: IdRange): number[] {
   return Array.from({ length: count / rangeSize }, (_, index) => first / rangeSize - firstSlot + index);
 }

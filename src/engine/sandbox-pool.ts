@@ -13,7 +13,7 @@ import {
   type Skeleton,
 } from '#runtime';
 import { idmappedView, type Addon } from '#sys';
-import type { IdRange, IdRanges } from './id-ranges.ts';
+import { isShifted, type IdRange, type IdRanges } from './id-ranges.ts';
 import { usualDeviceRules } from './spec/devices.ts';
 import { usualSkeleton } from './spec/skeleton.ts';
 
@@ -35,7 +35,7 @@ export interface ReadySandbox {
   readonly sandbox: Sandbox;
   readonly cgroup: Cgroup;
   readonly idRange: IdRange | null;
-  /** The data root as the container's ids see it (idmapped); null without a user namespace. Closed by `release` and `discard`. */
+  /** The data root as the container's ids see it (idmapped); null where they are the host's. Closed by `release` and `discard`. */
   readonly view: number | null;
   /** Lets go of what only the start needed. */
   release(): void;
@@ -161,7 +161,7 @@ async function makeSandbox(
       ...(idRange === null ? {} : { idMap: idMapOf(idRange) }),
     }),
   );
-  const view = idRange === null ? null : openView(options, sandbox);
+  const view = isShifted(idRange) ? openView(options, sandbox) : null;
   const parts = undo.move();
   let viewOpen = view !== null;
   const release = (): void => {

@@ -37,12 +37,22 @@ export { type KeptAddress, type LinkSocket, type NetworkLink, openLinkSocket } f
 export { lockFile, type LockFile } from './lock-file.ts';
 export { openNamespace, openNamespaces, type Namespaces } from './namespaces.ts';
 export { openInRoot, readFileInRoot, statInRoot } from './in-root.ts';
-export { idmappedView, mountOverlayRoot, planOverlayData, planOverlayOptions, type OverlayRoot, type OverlayWay } from './overlay.ts';
+export {
+  idmappedView,
+  mountOverlayRoot,
+  opaqueAttribute,
+  planOverlayData,
+  planOverlayOptions,
+  type OverlayRoot,
+  type OverlayWay,
+} from './overlay.ts';
 export { probeMappedOverlay, probeOverlayWay, type ProbeResult } from './overlay-probe.ts';
 export {
   bootId,
   findCgroupMounts,
+  countFromRoot,
   inInitialUsers,
+  ownIds,
   isAtLeast,
   kernelRelease,
   knownFileSystems,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  countFromRoot,
   findCgroupMounts,
   isAtLeast,
   kernelRelease,
@@ -42,6 +43,11 @@ test('a hybrid layout is seen whole', () => {
 test('a unified layout tells its controllers, a legacy one has no unified mount', () => {
   assert.deepEqual(findCgroupMounts(parseMountinfo(unified), () => 'cpu memory pids\n').unifiedControllers, ['cpu', 'memory', 'pids']);
   assert.equal(findCgroupMounts(parseMountinfo(legacy), () => assert.fail('nothing to read')).unified, null);
+});
+
+test('ids of a machine are counted from root on, without holes', () => {
+  const counts = ['0 1500512256 65536', '0 0 4294967295', '1 100001 65535\n0 1000 1', '5 5 5', ''].map(countFromRoot);
+  assert.deepEqual(counts, [65_536, 4_294_967_295, 65_536, 0, 0]);
 });
 
 test('this machine answers', () => {

@@ -105,3 +105,20 @@ function readOptional(path: string): string | undefined {
 export function inInitialUsers(): boolean {
   return /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'utf8'));
 }
+
+/** How many ids from 0 on this process's user namespace has, of users and groups alike; null on the host itself, which has all. */
+export function ownIds(): number | null {
+  if (inInitialUsers()) return null;
+  return Math.min(...['uid_map', 'gid_map'].map((map) => countFromRoot(readFileSync(`/proc/self/${map}`, 'utf8'))));
+}
+
+/** Lines are "first inside, first outside, count" (user_namespaces(7)). Pure. */
+export function countFromRoot(map: string): number {
+  const lines = map
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number));
+  let end = 0;
+  for (const [first = 0, , count = 0] of lines.sort(([one = 0], [other = 0]) => one - other)) if (first === end) end += count;
+  return end;
+}

@@ -43,6 +43,16 @@ test('the plan names layers in order, below the descriptor', () => {
   ]);
 });
 
+test('in a machine overlayfs keeps its marks in attributes of users, with all that it could not undo then off by itself', () => {
+  const root: OverlayRoot = { base: 7, lower: ['a', 'b'], fsuid: 0, fsgid: 0 };
+  assert.deepEqual(planOverlayOptions(root, 'user').slice(0, 3), [
+    ['source', 'orlop'],
+    ['userxattr', null],
+    ['lowerdir+', '/proc/self/fd/7/a'],
+  ]);
+  assert.equal(planOverlayData(root, 'user').data, 'userxattr,lowerdir=0:1');
+});
+
 test('for mount(2) every directory has a number, so that the most layers there can be fit into a page', () => {
   const root: OverlayRoot = { base: 7, lower: ['layers/b', 'layers/a'], fsuid: 0, fsgid: 0 };
   assert.deepEqual(planOverlayData(root), { layers: ['layers/b', 'layers/a'], data: 'redirect_dir=off,metacopy=off,lowerdir=0:1' });

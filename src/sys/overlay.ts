@@ -1,6 +1,7 @@
 import { OrlopError, isErrno } from '#errors';
 import type { Addon, MountOption } from './addon.ts';
 import * as k from './constants.ts';
+import { inInitialUsers } from './kernel.ts';
 
 /**
  * A detached view of the directory tree at `path` in which owners are shifted by the mapping of the user namespace `usernsFd`: what is owned by
@@ -54,6 +55,17 @@ export interface OverlayRoot {
   readonly way?: OverlayWay;
 }
 
+type Marks = 'trusted' | 'user';
+
+/**
+ * Where overlayfs keeps its marks, and is told so: attributes that only the host's root can set, or in a machine, whose root cannot, those of the files' owners (overlayfs.rst, "User xattr").
+ * Data roots of the one kind mean nothing to an engine of the other.
+ */
+const marks: Marks = inInitialUsers() ? 'trusted' : 'user';
+
+/** What a directory has that hides those of the same name below it; its value is then `y`. */
+export const opaqueAttribute = `${marks}.overlay.opaque`;
+
 /** fsconfig(2) copies strings of at most 255 bytes. */
 const longestOption = 255;
 
@@ -101,24 +113,32 @@ const packable: readonly (readonly [key: string, value: string])[] = [
   ['metacopy', 'off'],
 ];
 
+/** With marks of users both are off, and may not be named. */
+function optionsOf(where: Marks): readonly MountOption[] {
+  return where === 'trusted' ? packable : [['userxattr', null]];
+}
+
 /** The parameters, in order (`lowerdir+` appends, Linux 6.5). Paths go through the descriptor, so that they need no place in a mount namespace. */
-export function planOverlayOptions(root: OverlayRoot): MountOption[] {
+export function planOverlayOptions(root: OverlayRoot, where: Marks = marks): MountOption[] {
   const { lower, upper } = checkedPaths(root);
   const at = (path: string, base = root.base): string => {
     const option = `/proc/self/fd/${base}/${path}`;
     if (Buffer.byteLength(option) > longestOption) throw invalid(`${JSON.stringify(path)} is too long for a layer's path`);
     return option;
   };
-  const options: MountOption[] = [['source', 'orlop'], ...packable, ...lower.map((path): MountOption => ['lowerdir+', at(path)])];
+  const options: MountOption[] = [['source', 'orlop'], ...optionsOf(where), ...lower.map((path): MountOption => ['lowerdir+', at(path)])];
   if (upper !== undefined) options.push(['upperdir', at(upper.directory, upper.disk)], ['workdir', at(upper.work, upper.disk)]);
   if (upper !== undefined && root.volatile === true) options.push(['volatile', null]);
   return options;
 }
 
 /** The same for mount(2): every directory is named by its number in `layers`, since all names must share one page. */
-export function planOverlayData(root: OverlayRoot): { readonly layers: readonly string[]; readonly data: string } {
+export function planOverlayData(root: OverlayRoot, where: Marks = marks): { readonly layers: readonly string[]; readonly data: string } {
   const { lower, upper } = checkedPaths(root);
-  const data = [...packable.map(([key, value]) => `${key}=${value}`), `lowerdir=${lower.map((_path, index) => index).join(':')}`];
+  const data = [
+    ...optionsOf(where).map(([key, value]) => (value === null ? key : `${key}=${value}`)),
+    `lowerdir=${lower.map((_path, index) => index).join(':')}`,
+  ];
   if (upper === undefined) return { layers: lower, data: data.join(',') };
   data.push(`upperdir=${lower.length}`, `workdir=${lower.length + 1}`);
   if (root.volatile === true) data.push('volatile');

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Snapshot } from '#store';
 import { AT_EMPTY_PATH, AT_FDCWD, idmappedView, MOUNT_ATTR_IDMAP, mountOverlayRoot, OPEN_TREE_CLONE } from '#sys';
 import type { EngineContext } from '../context.ts';
+import { isShifted } from '../id-ranges.ts';
 import type { ReadySandbox } from '../sandbox-pool.ts';
 import { settleDiskSize } from './disk-limit.ts';
 import type { ContainerRecord } from './record.ts';
@@ -16,7 +17,7 @@ export interface RootParts {
 export async function mountRoot(context: EngineContext, { record, ready, snapshot }: RootParts): Promise<number> {
   if (record.request.storageOptions !== undefined) await settleDiskSize(context, record);
   const base = ready.view ?? context.dataRootDescriptor;
-  if (ready.idRange === null) return mountSnapshot(context, snapshot, { base, usernsFd: null, first: 0 }, isVolatile(record));
+  if (!isShifted(ready.idRange)) return mountSnapshot(context, snapshot, { base, usernsFd: null, first: 0 }, isVolatile(record));
   // Overlays over the view need no namespace, and opening one takes its time.
   using users = snapshot.driver === 'native' || snapshot.disk !== null ? openUsers(context, ready) : null;
   const owners = { base, usernsFd: users?.descriptor ?? null, first: ready.idRange.first };

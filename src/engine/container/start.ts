@@ -25,6 +25,7 @@ import { linkVariables } from '../network/links.ts';
 import { placesForStart, publishPlaces } from '../network/places.ts';
 import { portWishesOf, reservePorts } from '../network/ports.ts';
 import { isOnDemand, keepDoor, openInlet, tryKeepDoor } from '../on-demand/door.ts';
+import { isShifted } from '../id-ranges.ts';
 import type { ReadySandbox } from '../sandbox-pool.ts';
 import { boundingSet, buildSpec } from '../spec/build-spec.ts';
 import { canRestrictDevices, deviceRules, findBlockDevice, hostDevices } from '../spec/devices.ts';
@@ -121,7 +122,8 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   const ports = portWishesOf(record);
   if (isOnDemand(record)) await keepDoor(context, container);
   if (ports.length > 0) await reservePorts(context, container, ports);
-  const skeleton = planSkeleton({ ...record, ownUsers, devices, last });
+  const inMachine = context.ownIds !== null;
+  const skeleton = planSkeleton({ ...record, ownUsers, inMachine, devices, last });
   const rules = deviceRules(record, given.devices, context.cgroups);
   const ready = await context.pool.take(namespaces, skeleton, {
     path: cgroupPathOf(context, record),
@@ -166,6 +168,7 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
     {
       user,
       ownUsers: ready.idRange !== null,
+      inMachine: context.ownIds !== null,
       devices,
       extra: { mounts: seed === null ? last : [...last, seedMount()], env: given.env, gids: given.gids },
       layout: context.cgroups,
@@ -260,7 +263,7 @@ function openNodes(
   ready: ReadySandbox,
   borrow: (descriptor: number) => number,
 ): Map<string, number> {
-  const users = devices.length === 0 || ready.idRange === null ? null : borrow(ready.sandbox.openNamespace('user'));
+  const users = devices.length > 0 && isShifted(ready.idRange) ? borrow(ready.sandbox.openNamespace('user')) : null;
   return openDeviceNodes(addon, devices, { directory: files.devices, users, borrow });
 }
 
@@ -276,7 +279,7 @@ function mountHostFiles(
   { ready, isReadOnly }: { readonly ready: ReadySandbox; readonly isReadOnly: boolean },
   borrow: (descriptor: number) => number,
 ): Map<string, number> {
-  using users = ready.idRange === null ? null : openUsers(context, ready);
+  using users = isShifted(ready.idRange) ? openUsers(context, ready) : null;
   const clone = (path: string): number =>
     users === null ? context.addon.openTree(AT_FDCWD, path, OPEN_TREE_CLONE) : idmappedView(context.addon, path, users.descriptor);
   const open = (path: string): number => {

@@ -7,6 +7,8 @@ import type { DeviceWish } from '#wire';
 
 /** A device of the host as a container gets it. */
 export interface GivenDevice {
+  /** On the host. */
+  readonly source: string;
   /** In the container. */
   readonly target: string;
   readonly type: 'b' | 'c';
@@ -30,7 +32,7 @@ export function gatherDevices(addon: Addon, wishes: readonly DeviceWish[]): Give
 
 function gatherDevice(addon: Addon, { source, target, permissions }: DeviceWish): GivenDevice[] {
   const facts = lookUp(addon, source, 0, source);
-  const device = deviceOf(facts, target, permissions);
+  const device = deviceOf(facts, source, target, permissions);
   if (device !== null) return [device];
   const below = (facts.mode & S_IFMT) === S_IFDIR ? walk(addon, source, target, permissions) : [];
   if (below.length > 0) return below;
@@ -41,8 +43,9 @@ function walk(addon: Addon, directory: string, target: string, permissions: stri
   return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
     const [path, place] = [join(directory, entry.name), join(target, entry.name)];
     if (entry.isDirectory()) return walk(addon, path, place, permissions);
-    if (!entry.isCharacterDevice() && !entry.isBlockDevice()) return [];
-    const device = deviceOf(lookUp(addon, path, AT_SYMLINK_NOFOLLOW, directory), place, permissions);
+    // In a machine nodes are bound over files, and a directory tells of the files.
+    if (!entry.isCharacterDevice() && !entry.isBlockDevice() && !entry.isFile()) return [];
+    const device = deviceOf(lookUp(addon, path, AT_SYMLINK_NOFOLLOW, directory), path, place, permissions);
     return device === null ? [] : [device];
   });
 }
@@ -53,7 +56,7 @@ export function gatherNodes(addon: Addon, nodes: readonly CdiDeviceNode[]): Give
     nodes.map((node) => {
       const source = node.hostPath ?? node.path;
       const permissions = node.permissions === undefined || node.permissions === '' ? 'rwm' : node.permissions;
-      const device = deviceOf(lookUp(addon, source, 0, source), node.path, permissions);
+      const device = deviceOf(lookUp(addon, source, 0, source), source, node.path, permissions);
       if (device === null || (node.type !== undefined && node.type !== '' && node.type !== device.type))
         throw notGathered(source, 'not a device node');
       const { major = device.major, minor = device.minor, fileMode: mode = device.mode, uid = device.uid, gid = device.gid } = node;
@@ -75,12 +78,13 @@ function lookUp(addon: Addon, path: string, flags: number, about: string): FileF
 
 function deviceOf(
   { mode, uid, gid, rdevMajor: major, rdevMinor: minor }: FileFacts,
+  source: string,
   target: string,
   permissions: string,
 ): GivenDevice | null {
   const kind = mode & S_IFMT;
   if (kind !== S_IFBLK && kind !== S_IFCHR) return null;
-  return { target, type: kind === S_IFBLK ? 'b' : 'c', major, minor, mode: mode & 0o7777, uid, gid, permissions };
+  return { source, target, type: kind === S_IFBLK ? 'b' : 'c', major, minor, mode: mode & 0o7777, uid, gid, permissions };
 }
 
 function checkCount(devices: GivenDevice[]): GivenDevice[] {

@@ -2,13 +2,23 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno, OrlopError } from '#errors';
 import type { SpecMount } from '#oci';
-import { AT_EMPTY_PATH, AT_FDCWD, idmappedView, MOUNT_ATTR_NODEV, OPEN_TREE_CLONE, S_IFBLK, S_IFCHR, type Addon } from '#sys';
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  idmappedView,
+  inInitialUsers,
+  MOUNT_ATTR_NODEV,
+  OPEN_TREE_CLONE,
+  S_IFBLK,
+  S_IFCHR,
+  type Addon,
+} from '#sys';
 import type { GivenDevice } from './gather.ts';
 
 /**
  * Makes nodes of the container's own for these devices, in `directory` and with the owners that the container is to see, and opens each as a detached mount by its place.
- * A user namespace can make no nodes, and the host's own belong to nobody in there: these are mapped as all of the container's files are. `users`: what maps
- * them; null: nothing does. `borrow` closes a descriptor once the start is over.
+ * A user namespace can make no nodes, and the host's own belong to nobody in there: these are mapped as all of the container's files are. An engine in a machine
+ * can make none either, and gives those that the machine has. `users`: what maps them; null: nothing does. `borrow` closes a descriptor once the start is over.
  */
 export function openDeviceNodes(
   addon: Addon,
@@ -20,6 +30,8 @@ export function openDeviceNodes(
   }: { readonly directory: string; readonly users: number | null; readonly borrow: (descriptor: number) => number },
 ): Map<string, number> {
   if (devices.length === 0) return new Map();
+  if (!inInitialUsers())
+    return new Map(devices.map(({ source, target }) => [target, borrow(addon.openTree(AT_FDCWD, source, OPEN_TREE_CLONE))]));
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { mode: 0o700 });
   return new Map(

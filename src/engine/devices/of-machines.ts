@@ -1,4 +1,4 @@
-import { AT_FDCWD, inInitialUsers, S_IFCHR, S_IFMT, type Addon } from '#sys';
+import { AT_FDCWD, S_IFCHR, S_IFMT, type Addon } from '#sys';
 import { isErrno } from '#errors';
 import type { Kind } from '../model.ts';
 import type { GivenDevice } from './gather.ts';
@@ -9,12 +9,14 @@ import type { GivenDevice } from './gather.ts';
  */
 const paths = ['/dev/fuse', '/dev/net/tun'] as const;
 
-/** Those of them that this host has; none where the engine can make no nodes. Anybody may open them, as udev has it. */
+/** Those of them that this host has. Anybody may open them, as udev has it. */
 export function machineDevices(addon: Addon, kind: Kind): GivenDevice[] {
-  if (kind !== 'system' || !inInitialUsers()) return [];
+  if (kind !== 'system') return [];
   return paths.flatMap((target) => {
     const numbers = numbersOf(addon, target);
-    return numbers === null ? [] : [{ target, type: 'c' as const, ...numbers, mode: 0o666, uid: 0, gid: 0, permissions: 'rwm' }];
+    return numbers === null
+      ? []
+      : [{ source: target, target, type: 'c' as const, ...numbers, mode: 0o666, uid: 0, gid: 0, permissions: 'rwm' }];
   });
 }
 

@@ -10,6 +10,7 @@ import type { ResolvedMount } from '../volume/resolved-mount.ts';
 import { openSourceMount } from '../volume/source-mounts.ts';
 import { gatherDevices, type GivenDevice } from './gather.ts';
 import type { DeviceParts } from './named.ts';
+import { isShifted } from '../id-ranges.ts';
 import { openDeviceNodes } from './nodes.ts';
 import { planDevices } from './plan.ts';
 
@@ -87,7 +88,7 @@ function openNodes(
   name: string,
   borrow: (descriptor: number) => number,
 ): ReadonlyMap<string, number> {
-  const users = devices.length === 0 || record.run?.idRange == null ? null : borrow(openNamespace(record.state.pid, 'user'));
+  const users = devices.length > 0 && isShifted(record.run?.idRange ?? null) ? borrow(openNamespace(record.state.pid, 'user')) : null;
   const directory = `${files.devices}-${name}`;
   rmSync(directory, { recursive: true, force: true });
   return openDeviceNodes(addon, devices, { directory, users, borrow });

@@ -10,6 +10,7 @@ import {
   O_NOFOLLOW,
   O_PATH,
   O_RDONLY,
+  opaqueAttribute,
   openInRoot,
   removeTree,
   S_IFDIR,
@@ -93,7 +94,7 @@ async function bring({ addon }: EngineContext, source: number, target: string): 
     await copyTree(addon, [`/proc/self/fd/${source}/.`], target);
     const directory = addon.openat2(AT_FDCWD, target, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
     // What the image has there is not to be seen through it (overlayfs.rst, "whiteouts and opaque directories").
-    addon.setxattr(directory, 'trusted.overlay.opaque', Buffer.from('y'));
+    addon.setxattr(directory, opaqueAttribute, Buffer.from('y'));
     addon.close(directory);
     return;
   }

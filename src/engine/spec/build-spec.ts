@@ -13,6 +13,8 @@ export interface SpecFacts {
   readonly user: ResolvedUser;
   /** The container has a user namespace of its own. */
   readonly ownUsers: boolean;
+  /** The engine runs in a machine, which has fewer ids than a host. */
+  readonly inMachine?: boolean;
   readonly layout: CgroupLayout;
   /** Beyond those that every container has; the same that the skeleton was planned with. */
   readonly devices?: readonly LinuxDevice[];
@@ -39,7 +41,7 @@ export function buildSpec(record: ContainerRecord, facts: SpecFacts): Spec {
     process: planProcess(record, facts),
     annotations: { 'org.opencontainers.image.stopSignal': endingSignal(record.process), ...request.annotations },
     linux: {
-      sysctl: { ...defaultSysctls({ network: record.network, ownUsers: facts.ownUsers }), ...request.sysctls },
+      sysctl: { ...defaultSysctls({ ...facts, network: record.network }), ...request.sysctls },
       rootfsPropagation: 'rprivate',
       devices: [...(facts.devices ?? [])],
       ...planVisibility(record),

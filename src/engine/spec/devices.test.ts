@@ -13,7 +13,9 @@ test('a container may open only what every container may', () => {
 });
 
 test('a container may do with devices what was asked for', () => {
-  const given = [{ target: '/dev/fuse', type: 'c', major: 10, minor: 229, mode: 0o600, uid: 0, gid: 0, permissions: 'r' }] as const;
+  const given = [
+    { source: '/dev/fuse', target: '/dev/fuse', type: 'c', major: 10, minor: 229, mode: 0o600, uid: 0, gid: 0, permissions: 'r' },
+  ] as const;
   const record = recordWith({ request: requestWith({ deviceRules: ['c 42:* rwm', 'b *:3 r', 'a *:* rwm'] }) });
   assert.deepEqual(deviceRules(record, given, v1Layout), [
     { allow: false, type: 'a', access: 'rwm' },

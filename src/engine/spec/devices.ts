@@ -9,14 +9,16 @@ import type { GivenDevice } from '../devices/gather.ts';
 import type { DeviceNumbers } from './resources.ts';
 
 /** What a container makes for itself, or what other containers and the host keep to themselves. */
-const ownDirectories = new Set(['pts', 'shm', 'mqueue', 'fd', '.udev', 'lxc', 'lxd']);
+const ownDirectories = new Set(['pts', 'shm', 'mqueue', 'fd', '.udev', '.orlop', 'lxc', 'lxd']);
 
 /** The host's device nodes, as a privileged container sees them; the console is its own. */
 export function hostDevices(addon: Addon, directory = '/dev'): LinuxDevice[] {
   return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
     const path = join(directory, entry.name);
     if (entry.isDirectory()) return ownDirectories.has(entry.name) ? [] : hostDevices(addon, path);
-    return (entry.isCharacterDevice() || entry.isBlockDevice()) && path !== '/dev/console' ? readDevice(addon, path) : [];
+    // In a machine nodes are bound over files, and a directory tells of the files.
+    const mayBe = entry.isCharacterDevice() || entry.isBlockDevice() || entry.isFile();
+    return mayBe && path !== '/dev/console' ? readDevice(addon, path) : [];
   });
 }
 

@@ -10,6 +10,8 @@ import { planMounts } from './mounts.ts';
 export type SkeletonFacts = Pick<ContainerRecord, 'kind' | 'request' | 'network'> & {
   /** The container has a user namespace of its own. */
   readonly ownUsers: boolean;
+  /** The engine runs in a machine, which has fewer ids than a host. */
+  readonly inMachine?: boolean;
   /** Beyond those that every container has. */
   readonly devices?: readonly LinuxDevice[];
   readonly mounts?: readonly ResolvedMount[];
@@ -47,12 +49,16 @@ export function chosenPaths(request: Pick<CreateRequest, 'maskedPaths' | 'readon
 }
 
 /** Docker's: anyone in the container may ping and listen on low ports of its own network. */
-export function defaultSysctls({ network, ownUsers }: Pick<SkeletonFacts, 'network' | 'ownUsers'>): Record<string, string> {
+export function defaultSysctls({
+  network,
+  ownUsers,
+  inMachine = false,
+}: Pick<SkeletonFacts, 'network' | 'ownUsers' | 'inMachine'>): Record<string, string> {
   // Those of a network that belongs to somebody else are its owner's.
   if (network === 'host' || joinedId(network) !== null) return {};
   return {
     'net.ipv4.ip_unprivileged_port_start': '0',
-    // The group ids must be mapped in the container's user namespace.
-    'net.ipv4.ping_group_range': ownUsers ? '0 65535' : '0 2147483647',
+    // The group ids must be mapped in the user namespace that owns the network.
+    'net.ipv4.ping_group_range': ownUsers || inMachine ? '0 65535' : '0 2147483647',
   };
 }

@@ -9,6 +9,7 @@ import { openUsers } from '../container/root-mount.ts';
 import type { ContainerRecord } from '../container/record.ts';
 import type { LiveContainer } from '../container/table.ts';
 import type { EngineContext } from '../context.ts';
+import { isShifted } from '../id-ranges.ts';
 import type { ReadySandbox } from '../sandbox-pool.ts';
 import { parseMapping } from './seed-settings.ts';
 
@@ -32,7 +33,7 @@ export function openSeed(
   rmSync(files.seed, { recursive: true, force: true });
   mkdirSync(files.seed, { mode: 0o700 });
   for (const [name, text] of Object.entries(seedOf(record))) writeFileSync(join(files.seed, name), text, { mode: 0o600 });
-  if (ready.idRange === null) return borrow(context.addon.openTree(AT_FDCWD, files.seed, OPEN_TREE_CLONE));
+  if (!isShifted(ready.idRange)) return borrow(context.addon.openTree(AT_FDCWD, files.seed, OPEN_TREE_CLONE));
   using users = openUsers(context, ready);
   return borrow(idmappedView(context.addon, files.seed, users.descriptor));
 }

@@ -3,6 +3,7 @@ import { posix } from 'node:path';
 import { isErrno, OrlopError } from '#errors';
 import * as k from '#sys';
 import { type Addon, type Mount, openInRoot, readMountinfo } from '#sys';
+import { isShifted } from '../id-ranges.ts';
 import { allIds, formatOwnerMap, type OwnerRange } from './owner-map.ts';
 import { setPropagation } from './propagation.ts';
 import type { ResolvedMount } from './resolved-mount.ts';
@@ -76,7 +77,7 @@ function cloneBelow(addon: Addon, path: string, subpath: string): number {
 function mapOwners({ addon, range }: SourceFacts, descriptor: number, mount: ResolvedMount, path: string): void {
   const { uid, gid } = mount;
   const given = uid !== undefined || gid !== undefined;
-  if (!given && range === null) return;
+  if (!given && !isShifted(range)) return;
   const ids = range ?? allIds;
   const users = addon.userNamespace(formatOwnerMap(ids, uid), formatOwnerMap(ids, gid));
   const map = (target: number, flags: number): void =>

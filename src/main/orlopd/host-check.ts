@@ -1,8 +1,10 @@
 import { OrlopError } from '#errors';
-import { inInitialUsers, isAtLeast, kernelRelease, probeOverlayWay, userNamespacesEnabled, type Addon, type OverlayWay } from '#sys';
+import { isAtLeast, kernelRelease, ownIds, probeOverlayWay, userNamespacesEnabled, type Addon, type OverlayWay } from '#sys';
 
 export interface HostFindings {
   readonly overlayWay: OverlayWay;
+  /** Of the machine that the engine runs in; null on a host. */
+  readonly ownIds: number | null;
   /** What is missing and what follows from it, one sentence each. */
   readonly warnings: readonly string[];
 }
@@ -22,17 +24,19 @@ export async function checkHost(addon: Addon, dataRoot: string): Promise<HostFin
     );
   }
   const overlayWay = await probeOverlayWay(addon, dataRoot);
-  return { overlayWay, warnings: [...warnOfUsers(userNamespacesEnabled(), inInitialUsers())] };
+  const ids = ownIds();
+  return { overlayWay, ownIds: ids, warnings: [...warnOfUsers(userNamespacesEnabled(), ids)] };
 }
 
 /** Pure. */
-export function warnOfUsers(areEnabled: boolean, areInitial: boolean): string[] {
+export function warnOfUsers(areEnabled: boolean, ids: number | null): string[] {
   return [
     ...(areEnabled ? [] : ['User namespaces are switched off: only containers with --userns host or --privileged can run.']),
-    ...(areInitial
+    ...(ids === null
       ? []
       : [
-          'The engine runs in a user namespace (a machine, say): it can pull, build templates and serve images, but containers need the host’s users and do not start.',
+          'The engine runs in a machine: its containers have user namespaces, but the ids of the machine; none has a disk limit, and devices are those that the machine has.',
         ]),
+    ...(ids === null || ids >= 65_536 ? [] : [`The machine has ${ids} user ids: files of other users cannot be unpacked.`]),
   ];
 }

@@ -128,6 +128,7 @@ function factsOf(spec: Spec, namespaces: Parameters<typeof createdNamespaces>[0]
     joined: joinedNamespaces(namespaces),
     skeleton: null,
     hostHasKcore: true,
+    mayMakeNodes: true,
     noPivot: false,
     sharedInside: false,
     revealing: [],

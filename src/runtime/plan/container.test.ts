@@ -39,6 +39,7 @@ function facts(changes: Partial<ContainerFacts> = {}): ContainerFacts {
     joined: new Set(),
     skeleton: null,
     hostHasKcore: false,
+    mayMakeNodes: true,
     noPivot: false,
     sharedInside: false,
     revealing: [],

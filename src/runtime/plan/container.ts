@@ -22,6 +22,8 @@ export interface ContainerFacts extends MountFacts, StreamFacts, ProcessFacts, A
   /** What the sandbox has built: the plan then only moves it into the root. */
   readonly skeleton: Skeleton | null;
   readonly hostHasKcore: boolean;
+  /** Not within a machine: only the host's root can make device nodes. */
+  readonly mayMakeNodes: boolean;
   /** For hosts whose root is an initramfs: chroot instead of pivot_root. */
   readonly noPivot: boolean;
   /** Makes mounts that are cut off from the host's shared again, among themselves. */
@@ -107,7 +109,7 @@ function planRootFiles(spec: Spec, facts: ContainerFacts): { readonly making: re
   const mounts = spec.mounts ?? [];
   const furnished = facts.skeleton === null ? new Set<number>() : skeletonMembers(mounts);
   const { mounting, sealing } = planMounts(mounts, { ...facts, furnished });
-  const userNamespace = facts.created.has('user') || facts.joined.has('user');
+  const userNamespace = !facts.mayMakeNodes || facts.created.has('user') || facts.joined.has('user');
   // A /dev that is bound from outside is complete already and not ours to change.
   const ownDev = !mounts.some((mount, index) => placeOf(mount) === '/dev' && facts.prepared.has(index));
   const devices =

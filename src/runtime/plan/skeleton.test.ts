@@ -20,6 +20,7 @@ const facts: FurnishFacts = {
   cgroupPath: null,
   ownCgroupNamespace: true,
   hostHasKcore: false,
+  mayMakeNodes: true,
 };
 
 test('a skeleton holds what lies on and below /proc, /sys and /dev', () => {
@@ -105,6 +106,14 @@ test('without a file system on /dev it has no devices, and that tree is not move
   const skeleton = skeletonOf(spec([at('/proc', 'proc')]));
   assert.deepEqual(treesOf(skeleton.mounts), ['/proc']);
   assert.ok(!planFurnishing(skeleton, facts).some(({ op }) => op === 'bind' || op === 'make_node'));
+});
+
+test('where nobody can make nodes they are bound, for a container without users of its own as well', () => {
+  const ops = (mayMakeNodes: boolean) =>
+    planFurnishing(skeletonOf(spec(usual)), { ...facts, created: new Set(['mnt', 'pid']), mayMakeNodes }).flatMap((op) =>
+      (op.op === 'bind' || op.op === 'make_node') && op.target === '/dev/null' ? [op.op] : [],
+    );
+  assert.deepEqual([ops(true), ops(false)], [['make_node'], ['bind']]);
 });
 
 test('it needs an own mount namespace', () => {

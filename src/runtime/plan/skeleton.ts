@@ -96,6 +96,8 @@ export function treesOf(mounts: readonly SpecMount[]): string[] {
 
 export interface FurnishFacts extends ArrivalFacts, Pick<MountFacts, 'cgroups' | 'cgroupPath' | 'ownCgroupNamespace'> {
   readonly hostHasKcore: boolean;
+  /** Not within a machine: only the host's root can make device nodes. */
+  readonly mayMakeNodes: boolean;
 }
 
 /** The stage's part of a sandbox plan: from "in its namespaces" to "in a root of its own, with nothing of the host in sight". Pure. */
@@ -106,7 +108,7 @@ export function planFurnishing(skeleton: Skeleton, facts: FurnishFacts): Op[] {
     prepared: new Map(),
     slots: createSlots(),
   });
-  const userNamespace = facts.created.has('user') || facts.joined.has('user');
+  const userNamespace = !facts.mayMakeNodes || facts.created.has('user') || facts.joined.has('user');
   return [
     ...planEntry(k.MS_PRIVATE, facts),
     { op: 'open_skeleton' },

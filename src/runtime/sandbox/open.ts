@@ -1,7 +1,7 @@
 import { closeSync, constants, existsSync, openSync } from 'node:fs';
 import { isErrno } from '#errors';
 import type { SpecMount } from '#oci';
-import { type Addon, isAlive, openNamespace, type Plan, type SpawnedMonitor, spawnMonitor } from '#sys';
+import { type Addon, inInitialUsers, isAlive, openNamespace, type Plan, type SpawnedMonitor, spawnMonitor } from '#sys';
 import { detectCgroupLayout } from '../cgroups/layout.ts';
 import type { Cgroup } from '../cgroups/types.ts';
 import { planSandbox, type SandboxRequest } from '../plan/sandbox.ts';
@@ -42,6 +42,7 @@ function furnishFacts(skeleton: Skeleton, cgroup: Cgroup | undefined) {
     cgroups: hasCgroupMount(skeleton.mounts) ? (cgroup?.layout ?? detectCgroupLayout()) : null,
     cgroupPath: cgroup?.path ?? null,
     hostHasKcore: existsSync('/proc/kcore'),
+    mayMakeNodes: inInitialUsers(),
   };
 }
 

@@ -1,7 +1,7 @@
 import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
 import { ErrnoError, isErrno, OrlopError } from '#errors';
 import type { LinuxSeccomp, Process, State } from '#oci';
-import { type Addon, AT_EMPTY_PATH, AT_RECURSIVE, MS_SLAVE, type Plan } from '#sys';
+import { type Addon, AT_EMPTY_PATH, AT_RECURSIVE, inInitialUsers, MS_SLAVE, type Plan } from '#sys';
 import { detectCgroupLayout } from '../cgroups/layout.ts';
 import type { Cgroup } from '../cgroups/types.ts';
 import { planContainer } from '../plan/container.ts';
@@ -90,6 +90,7 @@ export function prepareStart(parked: Parked, options: StartOptions): PreparedPla
     firstIds: firstIds(parked.idMap),
     skeleton: parked.skeleton ?? null,
     hostHasKcore: existsSync('/proc/kcore'),
+    mayMakeNodes: inInitialUsers(),
     noPivot: options.noPivot === true,
     sharedInside: options.sharedInside === true,
     revealing: options.noPivot === true ? findRevealingMounts() : [],

@@ -1,6 +1,6 @@
 import { fchmodSync, statfsSync } from 'node:fs';
 import { ErrnoError, isErrno, OrlopError } from '#errors';
-import { type Addon, AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, O_NOFOLLOW, O_PATH, RESOLVE_BENEATH, withErrno } from '#sys';
+import { type Addon, AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, inInitialUsers, O_NOFOLLOW, O_PATH, RESOLVE_BENEATH, withErrno } from '#sys';
 import { showByteText } from '../tar/byte-text.ts';
 import { badTar, type TarEntry } from '../tar/header.ts';
 
@@ -44,7 +44,7 @@ export function setNamedAttributes(addon: Addon, parent: number, name: string | 
   return skipped;
 }
 
-/** How many the file system or the kind of file does not take: those are left out, as other engines do. */
+/** How many the file system, the kind of file or, in a machine, the kernel does not take: those are left out, as other engines do. */
 function setXattrs(addon: Addon, descriptor: number, entry: TarEntry): number {
   let skipped = 0;
   for (const [name, value] of entry.xattrs) {
@@ -52,7 +52,8 @@ function setXattrs(addon: Addon, descriptor: number, entry: TarEntry): number {
     try {
       addon.setxattr(descriptor, name, value);
     } catch (error) {
-      if (isErrno(error, 'EOPNOTSUPP', 'ENOTSUP') || (isErrno(error, 'EPERM') && name.startsWith('user.'))) skipped += 1;
+      if (isErrno(error, 'EOPNOTSUPP', 'ENOTSUP') || (isErrno(error, 'EPERM') && (name.startsWith('user.') || !inInitialUsers())))
+        skipped += 1;
       else throw attributeError(error, descriptor, entry, name, value.length);
     }
   }

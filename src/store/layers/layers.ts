@@ -125,6 +125,8 @@ async function applyLayer(
     });
     if (unpacked.skippedXattrs > 0)
       logger?.warn('extended attributes that the file system does not take', { layer: unpacked.diffId, count: unpacked.skippedXattrs });
+    if (unpacked.skippedDevices > 0)
+      logger?.warn('device nodes that cannot be made in a machine', { layer: unpacked.diffId, count: unpacked.skippedDevices });
     return await publish(parts, lease, {
       tree: join(temporary, layerTree),
       parent: options.parent,

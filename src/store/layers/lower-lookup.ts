@@ -6,6 +6,7 @@ import {
   O_DIRECTORY,
   O_NOFOLLOW,
   O_PATH,
+  opaqueAttribute,
   RESOLVE_BENEATH,
   RESOLVE_NO_SYMLINKS,
   S_IFCHR,
@@ -20,8 +21,6 @@ export interface Found {
   readonly descriptor: number;
   readonly facts: FileFacts;
 }
-
-export const opaqueAttribute = 'trusted.overlay.opaque';
 
 export function isWhiteout(facts: FileFacts): boolean {
   return (facts.mode & S_IFMT) === S_IFCHR && facts.rdevMajor === 0 && facts.rdevMinor === 0;

@@ -8,6 +8,7 @@ import {
   O_NOFOLLOW,
   O_NONBLOCK,
   O_PATH,
+  opaqueAttribute,
   O_RDONLY,
   RESOLVE_BENEATH,
   RESOLVE_NO_SYMLINKS,
@@ -25,7 +26,6 @@ import { type ByteText, byteTextOf, fromByteText, showByteText } from '../tar/by
 import type { TarEntry, TarType } from '../tar/header.ts';
 import { createTarEntry, formatTarEntry, padding } from '../tar/writer.ts';
 import { isOverlayAttribute } from './attributes.ts';
-import { opaqueAttribute } from './lower-lookup.ts';
 
 const readAt = promisify(read);
 export const beneath = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;

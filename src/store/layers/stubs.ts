@@ -10,6 +10,7 @@ import {
   O_DIRECTORY,
   O_NOFOLLOW,
   O_RDONLY,
+  opaqueAttribute,
   S_IFMT,
   S_IFREG,
 } from '#sys';
@@ -75,7 +76,7 @@ function isEmpty(addon: Addon, parent: number, name: string): boolean {
   const descriptor = addon.openat2(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, beneath);
   try {
     // An opaque one hides what is below it: it is a change although nothing is in it.
-    return listNames(descriptor).length === 0 && addon.getxattr(descriptor, 'trusted.overlay.opaque') === null;
+    return listNames(descriptor).length === 0 && addon.getxattr(descriptor, opaqueAttribute) === null;
   } finally {
     addon.close(descriptor);
   }

@@ -3,9 +3,11 @@ import {
   type Addon,
   AT_EMPTY_PATH,
   AT_SYMLINK_NOFOLLOW,
+  inInitialUsers,
   O_DIRECTORY,
   O_NOFOLLOW,
   O_PATH,
+  opaqueAttribute,
   RESOLVE_BENEATH,
   RESOLVE_IN_ROOT,
   RESOLVE_NO_MAGICLINKS,
@@ -22,7 +24,7 @@ import { checkOwner, setNamedAttributes } from './attributes.ts';
 import { copyUpDirectory, copyUpFile } from './copy-up.ts';
 import { naming } from './entry-errors.ts';
 import { createFileWriter } from './file-writer.ts';
-import { isWhiteout, opaqueAttribute } from './lower-lookup.ts';
+import { isWhiteout } from './lower-lookup.ts';
 import { createEntryMeter, defaultLimits, type EntryMeter, type UnpackLimits } from './limits.ts';
 import { ancestorsOf, joinTreePath, parseTreePath, type TreePath } from './tree-path.ts';
 
@@ -42,6 +44,8 @@ export interface Unpacked {
   readonly size: number;
   /** Extended attributes that the file system does not take. */
   readonly skippedXattrs: number;
+  /** Device nodes, which nobody can make in a machine. */
+  readonly skippedDevices: number;
 }
 
 /** Tar handlers that fill a directory; `finish` sets the directories' times. */
@@ -62,6 +66,7 @@ interface Unpacking extends UnpackOptions {
   readonly directoryTimes: { readonly path: ByteText; readonly mtimeNs: bigint }[];
   size: number;
   skippedXattrs: number;
+  skippedDevices: number;
   trashed: number;
   readonly meter: EntryMeter;
 }
@@ -73,7 +78,16 @@ interface Unpacking extends UnpackOptions {
  */
 export function createUnpacker(options: UnpackOptions): Unpacker {
   const meter = createEntryMeter(options.limits ?? defaultLimits);
-  const state: Unpacking = { ...options, meter, parent: null, directoryTimes: [], size: 0, skippedXattrs: 0, trashed: 0 };
+  const state: Unpacking = {
+    ...options,
+    meter,
+    parent: null,
+    directoryTimes: [],
+    size: 0,
+    skippedXattrs: 0,
+    skippedDevices: 0,
+    trashed: 0,
+  };
   const files = createFileWriter(options.addon, (parent, name, make) => replacing(state, parent, name, make));
   /** null while what comes is no file of the layer: a whiteout may have data. */
   let file: TarEntry | null = null;
@@ -101,7 +115,7 @@ export function createUnpacker(options: UnpackOptions): Unpacker {
     finish() {
       files.drain();
       setDirectoryTimes(state);
-      return { size: state.size, skippedXattrs: state.skippedXattrs };
+      return { size: state.size, skippedXattrs: state.skippedXattrs, skippedDevices: state.skippedDevices };
     },
     close() {
       files.close();
@@ -184,6 +198,10 @@ function makeSpecial(state: Unpacking, path: TreePath, entry: TarEntry): void {
   const { addon } = state;
   const parent = openParent(state, path.parent);
   const name = fromByteText(path.name);
+  if ((entry.type === 'block' || entry.type === 'character') && !inInitialUsers()) {
+    state.skippedDevices++;
+    return;
+  }
   replacing(state, parent, name, () => {
     if (entry.type === 'symlink') addon.symlinkat(fromByteText(entry.linkTarget), parent, name);
     else if (entry.type === 'fifo') addon.mknodat(parent, name, S_IFIFO | 0o600, 0, 0);

@@ -1,7 +1,17 @@
 import { isErrno } from '#errors';
-import { type Addon, AT_FDCWD, AT_SYMLINK_NOFOLLOW, createGiveWay, type FileFacts, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from '#sys';
+import {
+  type Addon,
+  AT_FDCWD,
+  AT_SYMLINK_NOFOLLOW,
+  createGiveWay,
+  type FileFacts,
+  O_DIRECTORY,
+  O_NOFOLLOW,
+  O_RDONLY,
+  opaqueAttribute,
+} from '#sys';
 import { below, beneath, isDirectory, listNames } from '../layers/pack-inode.ts';
-import { isWhiteout, opaqueAttribute } from '../layers/lower-lookup.ts';
+import { isWhiteout } from '../layers/lower-lookup.ts';
 import { type ByteText, fromByteText } from '../tar/byte-text.ts';
 import type { Change, ChangesOptions } from '../types.ts';
 import { createMergedTree, type MergedDirectory, type MergedEntry, type MergedTree } from './merged-tree.ts';

@@ -11,6 +11,7 @@ import {
   O_EXCL,
   O_NOFOLLOW,
   O_PATH,
+  opaqueAttribute,
   O_RDONLY,
   O_WRONLY,
   RESOLVE_BENEATH,
@@ -20,7 +21,6 @@ import {
   withErrno,
 } from '#sys';
 import { dataRuns } from '../layers/holes.ts';
-import { opaqueAttribute } from '../layers/lower-lookup.ts';
 import { beneath, inodeKey, isDirectory, readXattrs } from '../layers/pack-inode.ts';
 import { type ByteText, fromByteText } from '../tar/byte-text.ts';
 import { createMergedTree, type MergedDirectory, type MergedEntry, type MergedTree } from './merged-tree.ts';

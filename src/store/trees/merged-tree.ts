@@ -1,7 +1,17 @@
 import { isErrno } from '#errors';
-import { type Addon, AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, type FileFacts, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from '#sys';
+import {
+  type Addon,
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  AT_SYMLINK_NOFOLLOW,
+  type FileFacts,
+  O_DIRECTORY,
+  O_NOFOLLOW,
+  O_RDONLY,
+  opaqueAttribute,
+} from '#sys';
 import { type ByteText, fromByteText } from '../tar/byte-text.ts';
-import { isWhiteout, opaqueAttribute } from '../layers/lower-lookup.ts';
+import { isWhiteout } from '../layers/lower-lookup.ts';
 import { below, beneath, compareBytes, isDirectory, listNames } from '../layers/pack-inode.ts';
 
 /** A directory as overlayfs would show it: the directories of the layers that make it up, open, top first. The top one's mode and owner count. */
