@@ -120,7 +120,7 @@ export const composeCommands: readonly CommandSpec[] = [
   }),
   command({
     name: 'wait',
-    summary: 'Wait until containers have ended; prints their exit codes',
+    summary: 'Wait until containers have ended; tells their exit codes',
     usage: '[OPTIONS] SERVICE...',
     min: 1,
     flags: [flag('down-project', 'Take the project down then'), timeout],
@@ -147,6 +147,7 @@ export const composeCommands: readonly CommandSpec[] = [
     flags: [
       flag('all', 'Also projects of which nothing runs', 'a'),
       flag('quiet', 'Print names only', 'q'),
+      list('filter', 'Only projects whose name has this in it (name=TEXT)'),
       text('format', 'table, json, or a template such as {{.Name}}'),
     ],
   }),

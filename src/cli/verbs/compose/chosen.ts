@@ -42,3 +42,13 @@ export async function chooseOne(invocation: Pick<Invocation, 'args' | 'io' | 'cl
     );
   return found;
 }
+
+/** As `chooseOne`, of those that run. */
+export async function chooseRunning(invocation: Pick<Invocation, 'args' | 'io' | 'client'>, service: string): Promise<ObservedContainer> {
+  const found = await chooseOne(invocation, service);
+  if (found.state === 'exited' || found.state === 'created')
+    throw new OrlopError('failed-precondition', 'COMPOSE_NOT_RUNNING', `service "${service}" is not running`, {
+      hint: `start it with orlop compose start ${service}; see why it ended with orlop compose logs ${service}`,
+    });
+  return found;
+}

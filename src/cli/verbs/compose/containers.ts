@@ -97,8 +97,13 @@ export const composeWait: Verb = async (invocation) => {
   const { args, io, client } = invocation;
   const { containers } = await chooseContainers(invocation);
   const engine = await client();
-  const codes = await Promise.all(containers.map(async ({ id }) => (await engine.containers.wait(id)).StatusCode));
-  await write(io.stdout, codes.map((code) => `${code}\n`).join(''));
+  const codes = await Promise.all(
+    containers.map(async ({ id }) => {
+      const { StatusCode } = await engine.containers.wait(id);
+      await write(io.stdout, `container ${JSON.stringify(id)} exited with status code ${StatusCode}\n`);
+      return StatusCode;
+    }),
+  );
   if (args.flag('down-project')) {
     const { composeDown } = await import('./down.ts');
     await composeDown({ ...invocation, args: { ...args, positionals: [] } });

@@ -3,7 +3,9 @@ import type { Arguments } from '../../arguments/parse.ts';
 import { exitCodes } from '../../exit-codes.ts';
 import type { Verb } from '../../invocation.ts';
 import { write } from '../../io.ts';
-import { chooseContainers, chooseOne } from './chosen.ts';
+import { printJson } from '../../render/json.ts';
+import { formatTable } from '../../render/table.ts';
+import { chooseContainers, chooseOne, chooseRunning } from './chosen.ts';
 import { runVerb } from './images.ts';
 
 function flagsOf(args: Arguments, names: readonly string[]): string[] {
@@ -18,7 +20,7 @@ function textsOf(args: Arguments, names: readonly string[]): string[] {
 export const composeExec: Verb = async (invocation) => {
   const { args, io } = invocation;
   const [service = '', ...command] = args.positionals;
-  const { id } = await chooseOne(invocation, service);
+  const { id } = await chooseRunning(invocation, service);
   // As with Compose, there is a terminal unless it is refused or there is none here.
   const isTerminal = !args.flag('no-tty') && !args.flag('detach') && io.stdin.isTTY && io.stdout.isTTY;
   const streams = args.flag('detach') ? [] : ['--interactive', ...(isTerminal ? ['--tty'] : [])];
@@ -35,17 +37,28 @@ export const composeExec: Verb = async (invocation) => {
 /** `orlop compose attach` */
 export const composeAttach: Verb = async (invocation) => {
   const { args } = invocation;
-  const { id } = await chooseOne(invocation, args.positionals[0] ?? '');
+  const { id } = await chooseRunning(invocation, args.positionals[0] ?? '');
   return runVerb(invocation, ['attach', ...flagsOf(args, ['no-stdin']), ...textsOf(args, ['detach-keys', 'sig-proxy']), id]);
 };
 
-/** `orlop compose top` */
+/** `orlop compose top`: one table of the processes of all. */
 export const composeTop: Verb = async (invocation) => {
+  const { args, io, client } = invocation;
   const { containers } = await chooseContainers(invocation);
-  for (const { id, name } of containers.filter(({ state }) => state === 'running')) {
-    await write(invocation.io.stdout, `${name}\n`);
-    await runVerb(invocation, ['top', id]);
-    await write(invocation.io.stdout, '\n');
+  const engine = await client();
+  const tops = await Promise.all(
+    containers
+      .filter(({ state }) => state === 'running')
+      .map(async ({ id, name, service, number }) => ({ name, service, number, ...(await engine.containers.top(id)) })),
+  );
+  if (args.flag('json'))
+    await printJson(
+      io,
+      tops.map(({ name, service, Titles, Processes }) => ({ Name: name, Service: service, Titles, Processes })),
+    );
+  else {
+    const rows = tops.flatMap(({ service, number, Processes }) => Processes.map((process) => [service, String(number), ...process]));
+    if (rows.length > 0) await write(io.stdout, formatTable([['SERVICE', '#', ...(tops[0]?.Titles ?? [])], ...rows], 0));
   }
   return exitCodes.ok;
 };
@@ -67,7 +80,11 @@ export const composePort: Verb = async (invocation) => {
   const key = `${port}/${args.text('protocol') ?? 'tcp'}`;
   const { NetworkSettings } = await (await client()).containers.inspect(id);
   const [binding] = NetworkSettings.Ports[key] ?? [];
-  if (binding === undefined) throw new OrlopError('not-found', 'COMPOSE_NO_PORT', `no port ${key} for container ${name}`);
+  if (binding === undefined) {
+    const others = Object.entries(NetworkSettings.Ports).filter(([, bindings]) => (bindings ?? []).length > 0);
+    const hint = others.length === 0 ? 'it publishes none' : `it publishes ${others.map(([other]) => other).join(', ')}`;
+    throw new OrlopError('not-found', 'COMPOSE_NO_PORT', `no port ${key} for container ${name}`, { hint });
+  }
   await write(io.stdout, `${binding.HostIp}:${binding.HostPort}\n`);
   return exitCodes.ok;
 };
@@ -87,7 +104,7 @@ export const composeCp: Verb = async (invocation) => {
 /** `orlop compose export` */
 export const composeExport: Verb = async (invocation) => {
   const { args } = invocation;
-  const { id } = await chooseOne(invocation, args.positionals[0] ?? '');
+  const { id } = await chooseRunning(invocation, args.positionals[0] ?? '');
   return runVerb(invocation, ['export', ...textsOf(args, ['output']), id]);
 };
 

@@ -1,5 +1,5 @@
 import { imageOf, labels, sortedKeys, type ObservedContainer } from '#compose';
-import type { DockerContainerSummary } from '#wire';
+import { formatAge, type DockerContainerSummary } from '#wire';
 import type { Arguments } from '../../arguments/parse.ts';
 import { usageError } from '../../arguments/usage-error.ts';
 import { exitCodes } from '../../exit-codes.ts';
@@ -78,11 +78,16 @@ function psRow(summary: DockerContainerSummary, whole: boolean): Row {
 /** `orlop compose ls`: projects by the labels of their containers. */
 export const composeLs: Verb = async ({ args, io, client }) => {
   const containers = await (await client()).containers.list({ all: true, filters: { label: [labels.project] } });
+  const { name: names = [], ...others } = parseFilters(args.list('filter'));
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) throw usageError(`unknown filter ${JSON.stringify(unknown)}: compose ls filters by name`);
   const projects = Map.groupBy(containers, ({ Labels }) => Labels[labels.project] ?? '');
   const rows = sortedKeys(Object.fromEntries(projects)).flatMap((name) => {
     const own = projects.get(name) ?? [];
+    if (names.length > 0 && !names.some((part) => name.includes(part))) return [];
     if (!args.flag('all') && !own.some(({ State }) => State === 'running')) return [];
-    const states = Map.groupBy(own, ({ State }) => State);
+    const shown = own.filter(({ State }) => args.flag('all') || State === 'running');
+    const states = Map.groupBy(shown, ({ State }) => State);
     const status = [...states]
       .map(([state, some]) => `${state}(${some.length})`)
       .toSorted()
@@ -113,26 +118,37 @@ export const composeImages: Verb = async (invocation) => {
     containers.map(async ({ name, service, id }) => {
       const { Image } = await engine.containers.inspect(id);
       const [repository = '', tag = 'latest'] = imageOf(project, service).split(/:(?=[^/]*$)/);
-      const size = await engine.images.inspect(Image).then(
-        ({ Size }) => formatBytes(Size),
-        () => '',
-      );
-      return { ContainerName: name, Repository: repository, Tag: tag, ID: Image.replace('sha256:', '').slice(0, 12), Size: size };
+      const image = await engine.images.inspect(Image).catch(() => null);
+      return {
+        ID: Image,
+        ContainerName: name,
+        Repository: repository,
+        Tag: tag,
+        Platform: image === null ? '' : `${image.Os}/${image.Architecture}`,
+        Size: image?.Size ?? 0,
+        ...(image === null ? {} : { Created: image.Created }),
+      };
     }),
   );
-  if (args.flag('json') || args.text('format') === 'json') await printJson(io, rows);
-  else if (args.flag('quiet')) await write(io.stdout, rows.map(({ ID }) => `${ID}\n`).join(''));
-  else
-    await write(
-      io.stdout,
-      formatList(rows, {
-        format: args.text('format'),
-        columns: ['ContainerName', 'Repository', 'Tag', 'ID', 'Size'],
-        headers: { ContainerName: 'CONTAINER', ID: 'IMAGE ID' },
-      }),
-    );
+  const format = args.text('format');
+  if (args.flag('json') || format === 'json') await printJson(io, rows);
+  else if (args.flag('quiet')) await write(io.stdout, [...new Set(rows.map(({ ID }) => `${ID.replace('sha256:', '')}\n`))].join(''));
+  else {
+    const columns = ['ContainerName', 'Repository', 'Tag', 'Platform', 'ID', 'Size', 'Created'];
+    await write(io.stdout, formatList(rows.map(imageRow), { format, columns, headers: { ContainerName: 'CONTAINER', ID: 'IMAGE ID' } }));
+  }
   return exitCodes.ok;
 };
+
+function imageRow({ Created, ...row }: { readonly ID: string; readonly Size: number; readonly Created?: string }): Row {
+  const sinceMs = Created === undefined ? null : Math.max(0, Date.now() - Date.parse(Created));
+  return {
+    ...row,
+    ID: row.ID.replace('sha256:', '').slice(0, 12),
+    Size: formatBytes(row.Size),
+    Created: sinceMs === null ? 'N/A' : `${formatAge(BigInt(Math.floor(sinceMs)) * 1_000_000n)} ago`,
+  };
+}
 
 /** `orlop compose volumes` */
 export const composeVolumes: Verb = async (invocation) => {
