@@ -65,8 +65,8 @@ function checkFree(subnet: Subnet, others: readonly Subnet[]): void {
   });
 }
 
-/** Those that name a subnet, with it. One that names nothing asks for any. */
-function checkPools(pools: readonly Partial<AddressPool>[]): [AddressPool, Subnet][] {
+/** Those that name a subnet, with it, checked. One that names nothing asks for any. Fails with `invalid-argument`. Pure. */
+export function checkPools(pools: readonly Partial<AddressPool>[]): [AddressPool, Subnet][] {
   const faults: string[] = [];
   const good = pools.flatMap((pool): [AddressPool, Subnet][] => {
     const { subnet: text, gateway, range, auxiliary } = clean(pool);

@@ -1,4 +1,5 @@
 import { OrlopError } from '#errors';
+import { planConfiguration, withConfiguration } from './configuration.ts';
 import { parseDriverOptions, type DriverOptions } from './driver-options.ts';
 import { newBridgeLink, newNetworkId } from './naming.ts';
 import { DEFAULT_NETWORK, type NetworkDriver, type NetworkRecord, type NetworkRequest } from './types.ts';
@@ -14,12 +15,21 @@ const userDrivers: readonly string[] = ['bridge', 'macvlan', 'ipvlan'] satisfies
 const builtInDrivers: readonly string[] = ['host', 'none', 'null'];
 const predefined: readonly string[] = [DEFAULT_NETWORK, 'host', 'none', 'default'];
 
+export interface NetworkPlan {
+  readonly draft: NetworkRecord;
+  /** The request, with what the network's configuration says. */
+  readonly request: NetworkRequest;
+  readonly warnings: string[];
+}
+
 /**
  * A new network without its pools, which depend on the host, and what the user has to be told. Pure but for its random names.
  * Fails with `invalid-argument`, `permission-denied` (predefined names), `not-found` (no such driver), `conflict` (name, bridge or parent in use) or `unimplemented`.
  */
-export function planNetwork(request: NetworkRequest, facts: NetworkFacts): { readonly draft: NetworkRecord; readonly warnings: string[] } {
-  checkName(request.name, facts.networks);
+export function planNetwork(asked: NetworkRequest, facts: NetworkFacts): NetworkPlan {
+  checkName(asked.name, facts.networks);
+  if (asked.configOnly === true) return { draft: planConfiguration(asked, facts.nowMs), request: asked, warnings: [] };
+  const request = withConfiguration(asked, facts.networks);
   const driver = checkDriver(request.driver);
   const options = parseDriverOptions(driver, request.options ?? {});
   const [ipv4, ipv6, internal] = [request.ipv4 !== false, request.ipv6 === true, request.internal === true];
@@ -37,6 +47,7 @@ export function planNetwork(request: NetworkRequest, facts: NetworkFacts): { rea
     driver,
     createdAtMs: facts.nowMs,
     isBuiltIn: false,
+    ...(request.configFrom === undefined ? {} : { configFrom: request.configFrom }),
     labels: request.labels ?? {},
     options: request.options ?? {},
     internal,
@@ -47,7 +58,7 @@ export function planNetwork(request: NetworkRequest, facts: NetworkFacts): { rea
     links: [link],
     ...(options.mtu === undefined ? {} : { mtu: options.mtu }),
   };
-  return { draft, warnings: options.unknown.map((name) => `option ${name} is kept, but the driver ${driver} does not know it`) };
+  return { draft, request, warnings: options.unknown.map((name) => `option ${name} is kept, but the driver ${driver} does not know it`) };
 }
 
 function checkName(name: string, networks: readonly NetworkRecord[]): void {

@@ -59,6 +59,73 @@ if (!isInOwnNetwork()) {
     assert.deepEqual(traces(), []);
   });
 
+  test('a configuration has nothing of the host, gives no places, and stays as long as networks are made from it', async () => {
+    const state = createMemoryState();
+    await using networks = await openUserNetworks(state);
+    const before = traces();
+    const pools = [{ subnet: '10.70.0.0/16', gateway: '10.70.0.9', range: '10.70.5.0/24' }];
+    const options = { 'com.docker.network.driver.mtu': '1300' };
+    const labels = { mine: 'yes', 'orlop.lease': 'of the configuration' };
+    const { network: kept } = await networks.create({ name: 'kept', driver: 'whatever', configOnly: true, pools, options, labels });
+    await networks.create({ name: 'twin', configOnly: true, pools });
+    assert.deepEqual([kept.driver, kept.pools, kept.unusedPools, kept.links], ['none', [], pools, []]);
+    assert.deepEqual(traces(), before);
+    await assert.rejects(
+      networks.reserve('box', 'kept'),
+      refuses('permission-denied', /^cannot create endpoint on configuration-only network$/),
+    );
+
+    const { network } = await networks.create({ name: 'made', configFrom: 'kept', internal: true });
+    assert.deepEqual([network.configFrom, network.driver, network.internal], ['kept', 'bridge', true]);
+    assert.deepEqual([network.pools, network.options, network.labels, network.mtu], [pools, options, { mine: 'yes' }, 1300]);
+    assert.equal((await networks.reserve('box', 'made')).address, '10.70.5.0');
+    await networks.release('box');
+    await assert.rejects(networks.create({ name: 'again', configFrom: 'kept' }), refuses('conflict', /Pool overlaps/));
+
+    await using later = await openUserNetworks(state);
+    await assert.rejects(
+      later.remove('kept'),
+      refuses('conflict', /^error while removing network: configuration network "kept" is in use$/),
+    );
+    await later.remove('made');
+    await later.remove('kept');
+    await later.remove('twin');
+    await later.removeAll();
+    assert.deepEqual(traces(), []);
+  });
+
+  test('what a configuration is asked for that it cannot be, or besides it, is refused with words that clients know', async () => {
+    await using networks = await openUserNetworks();
+    await networks.create({ name: 'kept', configOnly: true });
+    const own = /^user specified configurations are not supported if the network depends on a configuration network$/;
+    const cases: readonly [request: NetworkRequest, kind: ErrorKind, words: RegExp][] = [
+      [{ name: 'kept', configOnly: true }, 'conflict', /already exists/],
+      [
+        { name: 'x', configOnly: true, internal: true },
+        'permission-denied',
+        /^configuration network can only contain network specific fields/,
+      ],
+      [
+        { name: 'x', configOnly: true, attachable: true },
+        'permission-denied',
+        /^configuration network can only contain network specific fields/,
+      ],
+      [{ name: 'x', configOnly: true, configFrom: 'kept' }, 'permission-denied', /^a configuration network cannot depend on another/],
+      [{ name: 'x', configOnly: true, pools: [{ subnet: '10.0.0.5/24' }] }, 'invalid-argument', /10\.0\.0\.0\/24/],
+      [{ name: 'x', configFrom: 'nothing' }, 'not-found', /^configuration network "nothing" does not exist$/],
+      [{ name: 'x', configFrom: 'bridge' }, 'not-found', /^configuration network "bridge" does not exist$/],
+      [{ name: 'x', configFrom: 'kept', pools: [{ subnet: '10.9.0.0/16' }] }, 'permission-denied', own],
+      [{ name: 'x', configFrom: 'kept', ipv6: true }, 'permission-denied', own],
+      [{ name: 'x', configFrom: 'kept', ipv4: false }, 'permission-denied', own],
+      [{ name: 'x', configFrom: 'kept', options: { a: 'b' } }, 'permission-denied', /^network driver options are not supported/],
+    ];
+    for (const [request, kind, words] of cases)
+      await assert.rejects(networks.create(request), refuses(kind, words), JSON.stringify(request));
+    await networks.remove('kept');
+    await networks.removeAll();
+    assert.deepEqual(traces(), []);
+  });
+
   test('options: the name of the bridge, the MTU, the names of interfaces; what nobody knows is kept and said', async () => {
     await using networks = await openUserNetworks();
     const options = {

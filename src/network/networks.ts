@@ -3,6 +3,7 @@ import { openNameServers } from './dns/name-servers.ts';
 import type { Directory } from './dns/types.ts';
 import { attach, detach, isAttachable, type AttachmentTools } from './attachment.ts';
 import { usualPortLimit } from './bridges.ts';
+import { checkHasPlaces } from './configuration.ts';
 import { parseDriverOptions } from './driver-options.ts';
 import { createEndpointTable, type EndpointTable } from './endpoint-table.ts';
 import { planEndpoint } from './endpoints.ts';
@@ -82,6 +83,7 @@ async function reserve(
   const wishes = parseWishes(wanted);
   for (;;) {
     const found = registry.find(ref);
+    checkHasPlaces(found);
     const network = isAttachable(found) ? (await registry.ready(found)).network : found;
     // From here to the table's entry nothing waits, so that no address is given twice.
     const existing = endpoints.get(containerId, network.name);

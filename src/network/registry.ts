@@ -13,6 +13,7 @@ import {
   type ReadyDevices,
 } from './devices.ts';
 import { mostBridges } from './bridges.ts';
+import { checkConfigurationUnused } from './configuration.ts';
 import type { EndpointTable } from './endpoint-table.ts';
 import { newBridgeLink } from './naming.ts';
 import { planNetwork } from './network-plan.ts';
@@ -134,9 +135,13 @@ async function claimFirst(context: Context, draft: NetworkRecord): Promise<Ready
   return { network, ...ready };
 }
 
-async function create(context: Context, request: NetworkRequest): ReturnType<Registry['create']> {
+async function create(context: Context, asked: NetworkRequest): ReturnType<Registry['create']> {
   const { socket, prefix, networks } = context;
-  const { draft, warnings } = planNetwork(request, { prefix, networks: [...networks.values()], nowMs: Date.now() });
+  const { draft, request, warnings } = planNetwork(asked, { prefix, networks: [...networks.values()], nowMs: Date.now() });
+  if (draft.configOnly === true) {
+    await save(context, draft);
+    return { network: draft, warnings };
+  }
   await using undo = new AsyncDisposableStack();
   const [link] = draft.links;
   const found = link === undefined ? null : socket.link({ name: link });
@@ -163,6 +168,7 @@ async function remove(context: Context, ref: string): Promise<NetworkRecord> {
   if (network.isBuiltIn) {
     throw new OrlopError('permission-denied', 'NETWORK_PREDEFINED', `${network.name} is a pre-defined network and cannot be removed`);
   }
+  checkConfigurationUnused(network, networks.values());
   const members = endpoints.ofNetwork(network.id);
   if (members.length > 0) {
     const names = members.map((member) => member.names[0] ?? member.containerId.slice(0, 12)).join(', ');

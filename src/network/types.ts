@@ -30,6 +30,10 @@ export interface NetworkRecord {
   readonly createdAtMs: number;
   /** `bridge`, `host` and `none`, which nobody made and nobody removes. */
   readonly isBuiltIn: boolean;
+  /** It only keeps what other networks are made from: no driver, no devices, no places. What its subnets are is in `unusedPools`. */
+  readonly configOnly?: true;
+  /** Name of the network that it was made from. */
+  readonly configFrom?: string;
   readonly labels: Readonly<Record<string, string>>;
   /** The driver's options as they were given: `com.docker.network.bridge.name`, `parent`, … */
   readonly options: Readonly<Record<string, string>>;
@@ -63,6 +67,10 @@ export interface NetworkRequest {
   readonly ipv4?: boolean;
   readonly ipv6?: boolean;
   readonly pools?: readonly Partial<AddressPool>[];
+  /** It is to be a configuration for others. */
+  readonly configOnly?: boolean;
+  /** Name of the configuration that it is made from; then options, subnets and families come from there. */
+  readonly configFrom?: string;
 }
 
 /** What a caller may ask of an endpoint. */

@@ -42,6 +42,8 @@ export interface DockerNetworkCreate {
   IPAM?: { Driver?: string; Options?: Record<string, string>; Config?: DockerIpamConfig[] };
   Options?: Record<string, string>;
   Labels?: Record<string, string>;
+  ConfigOnly?: boolean;
+  ConfigFrom?: { Network: string };
 }
 
 export interface DockerNetworkCreated {

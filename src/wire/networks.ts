@@ -82,6 +82,10 @@ export interface NetworkRequest {
   readonly ipv4?: boolean;
   readonly ipv6?: boolean;
   readonly pools?: readonly Partial<AddressPool>[];
+  /** It only keeps what other networks are made from. */
+  readonly configOnly?: boolean;
+  /** Name of the network, of those, that it is made from. */
+  readonly configFrom?: string;
 }
 
 /** A running container's place in a network, seen from the network. */
@@ -97,6 +101,10 @@ export interface NetworkView {
   readonly createdAtMs: number;
   /** `bridge`, `host` and `none`. */
   readonly isBuiltIn: boolean;
+  /** It only keeps what other networks are made from. */
+  readonly configOnly?: true;
+  /** Name of the network that it was made from. */
+  readonly configFrom?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly options: Readonly<Record<string, string>>;
   readonly internal: boolean;

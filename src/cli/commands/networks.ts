@@ -13,6 +13,8 @@ export const networkCommands: readonly CommandSpec[] = [
     flags: [
       { name: 'attachable', kind: 'flag', help: 'Let containers be connected by hand' },
       { name: 'aux-address', kind: 'list', help: 'Addresses that are kept for others (name=address)' },
+      { name: 'config-from', kind: 'text', value: 'network', help: 'Take subnets, options and labels from this configuration' },
+      { name: 'config-only', kind: 'flag', help: 'Only keep a configuration, for networks with --config-from' },
       {
         name: 'driver',
         short: 'd',
@@ -28,8 +30,6 @@ export const networkCommands: readonly CommandSpec[] = [
       { name: 'label', kind: 'list', help: 'Set metadata (key=value)' },
       { name: 'opt', short: 'o', kind: 'list', help: "The driver's options (name=value)" },
       { name: 'subnet', kind: 'list', help: 'Subnet (172.20.0.0/16)' },
-      refuse('config-from', 'give the options to each network'),
-      refuse('config-only', 'give the options to each network', 'flag'),
       { name: 'ipam-driver', kind: 'text', help: 'Who gives addresses (default)', choices: ['default'] },
       { name: 'ipam-opt', kind: 'list', help: 'Its options (name=value); the default one has none' },
       { name: 'scope', kind: 'text', help: 'Where it is known (local)', choices: ['local'] },

@@ -10,6 +10,7 @@ export function planNetworkCreate(args: Arguments): DockerNetworkCreate {
   const driver = args.text('driver');
   const manager = { Driver: args.text('ipam-driver') ?? 'default', Config: config, Options: parsePairs('ipam-opt', args.list('ipam-opt')) };
   const isManaged = config.length > 0 || args.has('ipam-driver') || args.has('ipam-opt');
+  const configFrom = args.text('config-from');
   return {
     Name: args.positionals[0] ?? '',
     ...(driver === undefined ? {} : { Driver: driver }),
@@ -19,6 +20,8 @@ export function planNetworkCreate(args: Arguments): DockerNetworkCreate {
     ...flagOf(args, 'ipv6', 'EnableIPv6'),
     ...(isManaged ? { IPAM: manager } : {}),
     ...(args.has('scope') ? { Scope: args.text('scope') ?? '' } : {}),
+    ...flagOf(args, 'config-only', 'ConfigOnly'),
+    ...(configFrom === undefined ? {} : { ConfigFrom: { Network: configFrom } }),
     Options: parsePairs('opt', args.list('opt'), { bare: true }),
     Labels: parsePairs('label', args.list('label'), { bare: true }),
   };

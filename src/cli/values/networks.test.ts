@@ -101,6 +101,11 @@ test('a connection asks for its place as a run does', () => {
 describe('network create', () => {
   const plan = (...words: string[]) => planNetworkCreate(argumentsOf('network', 'create', ...words));
 
+  test('of a configuration, and from one', () => {
+    assert.deepEqual(plan('--config-only', 'kept'), { Name: 'kept', ConfigOnly: true, Options: {}, Labels: {} });
+    assert.deepEqual(plan('--config-from', 'kept', 'mine'), { Name: 'mine', ConfigFrom: { Network: 'kept' }, Options: {}, Labels: {} });
+  });
+
   test('of a name alone', () => assert.deepEqual(plan('mine'), { Name: 'mine', Options: {}, Labels: {} }));
 
   test('puts gateways, ranges and kept addresses to their subnets, whatever the order', () => {

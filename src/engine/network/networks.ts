@@ -21,7 +21,9 @@ export function createNetworkVerbs(context: EngineContext): Engine['networks'] {
       return { id: network.id, warnings };
     },
     async remove(ref) {
-      publishNetworkEvent(context, await networks.remove(ref), 'destroy');
+      const network = await networks.remove(ref);
+      // Of a configuration Docker tells the beginning only.
+      if (network.configOnly !== true) publishNetworkEvent(context, network, 'destroy');
     },
     connect: (ref, container, wishes) => connectContainer(context, ref, container, wishes),
     disconnect: (ref, container, options) => disconnectContainer(context, ref, container, options),
@@ -41,11 +43,13 @@ function membersOf({ networks, table }: EngineContext, network: string): Network
   });
 }
 
-/** Removes the networks of users that no container has a place in. */
+/** Removes the networks of users that no container has a place in; configurations, in which none can have one, stay. */
 async function pruneNetworks(context: EngineContext, filter: PruneFilter): Promise<string[]> {
   const { networks } = context;
   const taken = new Set(networks.endpoints().map(({ network }) => network));
-  const doomed = networks.list().filter((network) => !network.isBuiltIn && !taken.has(network.name) && fits(network, filter));
+  const doomed = networks
+    .list()
+    .filter((network) => !network.isBuiltIn && network.configOnly !== true && !taken.has(network.name) && fits(network, filter));
   const removed: string[] = [];
   for (const network of doomed) {
     try {

@@ -11,6 +11,9 @@ export function decodeNetworkCreate(body: JsonReader): NetworkRequest {
   const driver = body.text('Driver');
   const labels = body.textMap('Labels') ?? {};
   const options = body.textMap('Options') ?? {};
+  const configFrom = body.object('ConfigFrom').text('Network');
+  // Here, because a lease becomes a label later.
+  if (configFrom !== '' && Object.keys(labels).length > 0) throw labelsOfBoth();
   return {
     name,
     ...(driver === '' || driver === 'default' ? {} : { driver }),
@@ -21,17 +24,13 @@ export function decodeNetworkCreate(body: JsonReader): NetworkRequest {
     ...flagOf('ipv4', body, 'EnableIPv4'),
     ...flagOf('ipv6', body, 'EnableIPv6'),
     ...(pools.length === 0 ? {} : { pools }),
+    ...(body.flag('ConfigOnly') ? { configOnly: true } : {}),
+    ...(configFrom === '' ? {} : { configFrom }),
   };
 }
 
 function refuseSwarm(body: JsonReader): void {
-  for (const [field, words] of [
-    ['Ingress', 'the routing mesh of a swarm'],
-    ['ConfigOnly', 'networks that are only a configuration'],
-  ] as const) {
-    if (body.flag(field)) throw unsupported(words, field);
-  }
-  if (body.object('ConfigFrom').text('Network') !== '') throw unsupported("another network's configuration", 'ConfigFrom');
+  if (body.flag('Ingress')) throw unsupported('the routing mesh of a swarm', 'Ingress');
   const scope = body.text('Scope');
   if (scope !== '' && scope !== 'local') throw unsupported(`the scope ${scope}`, 'Scope');
 }
@@ -57,7 +56,11 @@ function flagOf<Key extends string>(key: Key, body: JsonReader, field: string): 
   return given === null ? {} : ({ [key]: body.flag(field) } as { readonly [Name in Key]: boolean });
 }
 
+function labelsOfBoth(): OrlopError {
+  const words = 'user specified configurations are not supported if the network depends on a configuration network';
+  return new OrlopError('permission-denied', 'DOCKER_CONFIG_LABELS', words, { hint: 'give the labels to that network' });
+}
+
 function unsupported(words: string, field: string): OrlopError {
-  const verb = words.startsWith('networks ') ? 'are' : 'is';
-  return new OrlopError('unimplemented', 'DOCKER_UNSUPPORTED_FIELD', `${words} (${field}) ${verb} not supported`);
+  return new OrlopError('unimplemented', 'DOCKER_UNSUPPORTED_FIELD', `${words} (${field}) is not supported`);
 }

@@ -52,11 +52,21 @@ describe('a request for a network', () => {
     );
   });
 
+  test('may be a configuration, or be made from one', () => {
+    const rest = { labels: {}, options: {}, internal: false, attachable: false };
+    assert.deepEqual(decode({ Name: 'a', ConfigOnly: true }), { name: 'a', ...rest, configOnly: true });
+    assert.deepEqual(decode({ Name: 'a', ConfigOnly: false, ConfigFrom: { Network: 'b' } }), { name: 'a', ...rest, configFrom: 'b' });
+    assert.deepEqual(decode({ Name: 'a', ConfigFrom: { Network: '' } }), { name: 'a', ...rest });
+  });
+
   const refused: readonly [body: object, kind: string, message: RegExp][] = [
     [{}, 'invalid-argument', /network name cannot be blank/],
     [{ Name: 'a', Ingress: true }, 'unimplemented', /Ingress/],
-    [{ Name: 'a', ConfigOnly: true }, 'unimplemented', /ConfigOnly/],
-    [{ Name: 'a', ConfigFrom: { Network: 'b' } }, 'unimplemented', /ConfigFrom/],
+    [
+      { Name: 'a', ConfigFrom: { Network: 'b' }, Labels: { c: 'd' } },
+      'permission-denied',
+      /user specified configurations are not supported/,
+    ],
     [{ Name: 'a', Scope: 'swarm' }, 'unimplemented', /Scope/],
     [{ Name: 'a', IPAM: { Driver: 'dhcp' } }, 'unimplemented', /IPAM\.Driver/],
     [{ Name: 'a', IPAM: { Options: { x: 'y' } } }, 'unimplemented', /IPAM\.Options/],
@@ -108,6 +118,14 @@ describe('a network', () => {
     assert.deepEqual(networkOf(view, { containers: false }).Containers, {});
   });
 
+  test('shows that it is a configuration, or which it was made from', () => {
+    const of = (more: Partial<NetworkView>) => networkOf({ ...view, ...more }, { containers: false });
+    const config = of({ driver: 'none', configOnly: true, pools: [], unusedPools: view.pools });
+    assert.deepEqual([config.ConfigOnly, config.ConfigFrom, config.Driver], [true, { Network: '' }, 'null']);
+    assert.deepEqual(config.IPAM, of({}).IPAM);
+    assert.deepEqual([of({ configFrom: 'c' }).ConfigOnly, of({ configFrom: 'c' }).ConfigFrom], [false, { Network: 'c' }]);
+  });
+
   test('that always exists is known by its options or its driver', () => {
     const bridge = networkOf({ ...view, name: 'bridge', isBuiltIn: true, pools: [], options: {} }, { containers: false });
     assert.equal(bridge.Options['com.docker.network.bridge.default_bridge'], 'true');
@@ -143,7 +161,10 @@ describe('hostile input', () => {
           try {
             read(body);
           } catch (error) {
-            assert.ok(isOrlopError(error, 'invalid-argument') || isOrlopError(error, 'unimplemented'), String(error));
+            assert.ok(
+              isOrlopError(error, 'invalid-argument') || isOrlopError(error, 'unimplemented') || isOrlopError(error, 'permission-denied'),
+              String(error),
+            );
           }
         }),
       );
