@@ -38,6 +38,7 @@ export type { DevicesClient, ProfilesClient, SettingsClient } from './settings.t
 export type { NetworksClient } from './networks.ts';
 export type { ArchivesClient, CommitOptions, DiskClient, LoadLine, PruneAnswer } from './store.ts';
 export { defaultHost } from './host.ts';
+export { readLogLines, type LogLine } from './log-lines.ts';
 export { chooseHost, readTls, type HostChoice } from './environment.ts';
 export type { ClientTls } from './transport/connection.ts';
 

@@ -13,7 +13,7 @@ import {
 import { signalOf, throwIfAborted } from './abort.ts';
 import { collectResult, spawnIn, type ExecOptions, type ExecResult, type SpawnOptions } from './exec.ts';
 import { createFiles, type Files } from './files.ts';
-import { readLogLines, type LogLine } from './lines.ts';
+import { readLogLines, type LogLine } from '#client';
 import { createProcess, type Process } from './process.ts';
 import { createSnapshots, type Snapshots } from './snapshots.ts';
 import { reachable, waitForHealth, waitForLog, waitForPort, type WaitOptions } from './wait-for.ts';

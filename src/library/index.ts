@@ -18,7 +18,7 @@ export { openEngine, type EmbeddedEngine, type OpenOptions } from './embedded.ts
 export type { ExecOptions, ExecResult, SpawnOptions } from './exec.ts';
 export type { Files, WriteOptions } from './files.ts';
 export type { LeaseOptions } from './lease.ts';
-export type { LogLine } from './lines.ts';
+export type { LogLine } from '#client';
 export type { Network, NetworkOptions, Networks, OwnedNetwork } from './networks.ts';
 export type { Input, Process, ProcessInput } from './process.ts';
 export type { Snapshots } from './snapshots.ts';

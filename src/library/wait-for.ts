@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { OrlopError } from '#errors';
 import { cancelled, sleep, throwIfAborted } from './abort.ts';
 import type { Container } from './container.ts';
-import type { LogLine } from './lines.ts';
+import type { LogLine } from '#client';
 
 export interface WaitOptions {
   /** 60 s without. */

@@ -35,6 +35,7 @@ export interface DockerNetwork {
 export interface DockerNetworkCreate {
   Name: string;
   Driver?: string;
+  Scope?: string;
   Internal?: boolean;
   Attachable?: boolean;
   EnableIPv4?: boolean;

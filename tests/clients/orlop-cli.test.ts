@@ -109,6 +109,11 @@ describe('the command line, against our HTTP edge over an engine in memory', () 
     assert.equal(documents(await orlop('stats', '--no-stream', '--json'))[0].name, '/box');
     assert.deepEqual(documents(await orlop('stop', '--json', 'box')), [[{ Name: 'box' }]]);
     assert.deepEqual(documents(await orlop('wait', '--json', 'box')), [[{ Name: 'box', StatusCode: 143 }]]);
+    assert.deepEqual(documents(await orlop('tag', '--json', 'debian:trixie', 'mine:1')), [{ Name: 'mine:1' }]);
+    await orlop('run', '-d', '--name', 'talker', 'debian:trixie', 'talk', 'one', 'two');
+    const { time, ...line } = documents(await orlop('logs', '--json', 'talker'))[0];
+    assert.deepEqual([line.stream, Number.isNaN(Date.parse(time))], ['stdout', false]);
+    await orlop('rm', '-f', 'talker');
     const removed = await orlop('rm', '--json', 'box', 'bax');
     const [[good, bad]] = documents(removed);
     assert.deepEqual([removed.code, removed.stderr, good, bad.Name, bad.Error.kind], [1, '', { Name: 'box' }, 'bax', 'not-found']);

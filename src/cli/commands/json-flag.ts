@@ -2,13 +2,12 @@ import type { CommandSpec, FlagSpec } from '../arguments/spec.ts';
 
 const jsonFlag: FlagSpec = { name: 'json', kind: 'flag', help: 'Print data for programs: one JSON document, or one object a line' };
 
-/** Commands whose output is not theirs (a process's, a tar), or that have none. */
+/** Commands whose output is not theirs: a process's, a tar, a file, a script. */
 const withoutData = new Set([
   'attach',
   'exec',
   'console',
   'shell',
-  'logs',
   'cp',
   'file push',
   'file pull',
@@ -18,15 +17,6 @@ const withoutData = new Set([
   'export',
   'completion',
   'help',
-  'rename',
-  'move',
-  'snapshot rename',
-  'snapshot update',
-  'tag',
-  'login',
-  'logout',
-  'network connect',
-  'network disconnect',
   'registry serve',
   'registry gc',
   'registry check',

@@ -8,7 +8,11 @@ import { contains, parseSubnet, type Subnet } from './subnets.ts';
 export function planNetworkCreate(args: Arguments): DockerNetworkCreate {
   const config = poolsOf(args);
   const driver = args.text('driver');
-  const manager = { Driver: args.text('ipam-driver') ?? 'default', Config: config, Options: parsePairs('ipam-opt', args.list('ipam-opt')) };
+  const manager = {
+    Driver: args.text('ipam-driver') ?? 'default',
+    ...(config.length === 0 ? {} : { Config: config }),
+    ...(args.has('ipam-opt') ? { Options: parsePairs('ipam-opt', args.list('ipam-opt')) } : {}),
+  };
   const isManaged = config.length > 0 || args.has('ipam-driver') || args.has('ipam-opt');
   const configFrom = args.text('config-from');
   return {

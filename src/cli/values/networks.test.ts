@@ -132,6 +132,16 @@ describe('network create', () => {
     });
   });
 
+  test('names who gives addresses and where it is known, for the engine to judge', () => {
+    assert.deepEqual(plan(...'--ipam-driver mine --ipam-opt a=b --scope local mine'.split(' ')), {
+      Name: 'mine',
+      IPAM: { Driver: 'mine', Options: { a: 'b' } },
+      Scope: 'local',
+      Options: {},
+      Labels: {},
+    });
+  });
+
   const wrong: readonly [words: string, message: RegExp][] = [
     ['--subnet 10.0.0.0/33 mine', /invalid CIDR address: 10\.0\.0\.0\/33/],
     ['--subnet fd00:::/64 mine', /invalid CIDR address/],
@@ -139,7 +149,7 @@ describe('network create', () => {
     ['--gateway 10.0.0.1 mine', /must have a corresponding subnet/],
     ['--subnet 10.0.0.0/8 --gateway 11.0.0.1 mine', /no matching subnet for gateway 11\.0\.0\.1/],
     ['--subnet 10.0.0.0/8 --gateway 10.0.0.1 --gateway 10.0.0.2 mine', /cannot configure multiple gateways/],
-    ['--ipam-driver mine mine', /ipam-driver/],
+    ['--ingress mine', /--ingress is not supported/],
   ];
   for (const [words, message] of wrong) test(`${words} is refused`, () => assert.throws(() => plan(...words.split(' ')), { message }));
 });

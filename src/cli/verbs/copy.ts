@@ -41,15 +41,18 @@ export const copy: Verb = async (invocation) => {
 
 /** To another engine only a container that does not run: what it wrote after it was read would be lost. */
 export const move: Verb = async (invocation) => {
-  const { args, client } = invocation;
+  const { args, io, client } = invocation;
   const [ref = '', name = ''] = args.positionals;
   refuseHost(name);
-  const { containers } = await client();
   const to = args.text('to');
-  if (to === undefined) {
-    await containers.rename(ref, name);
-    return exitCodes.ok;
-  }
+  if (to === undefined) await (await client()).containers.rename(ref, name);
+  else await moveAway(invocation, ref, { to, name });
+  if (args.flag('json')) await printJson(io, { Name: name });
+  return exitCodes.ok;
+};
+
+async function moveAway(invocation: Invocation, ref: string, { to, name }: { readonly to: string; readonly name: string }): Promise<void> {
+  const { containers } = await invocation.client();
   const { State: state, Id: id } = await containers.inspect(ref);
   if (state.Running)
     throw new OrlopError('conflict', 'CLI_MOVES_STOPPED', `container ${ref} is running: what it writes from now on would stay behind`, {
@@ -57,8 +60,7 @@ export const move: Verb = async (invocation) => {
     });
   await send(invocation, id, { to, name, start: false });
   await containers.remove(id);
-  return exitCodes.ok;
-};
+}
 
 /** Through this program, as one stream from the one engine to the other. */
 async function send(

@@ -5,6 +5,7 @@ import type { Arguments } from '../arguments/parse.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { type Io, write } from '../io.ts';
+import { printJson } from '../render/json.ts';
 import { readSecret } from '../terminal/secret.ts';
 import { authOf, openCredentials, registryOf } from '../values/registry-auth.ts';
 
@@ -19,7 +20,7 @@ export const login: Verb = async ({ args, io, client }) => {
   const kept = await openCredentials(io.env).set(registry, token === null ? credential : { type: 'identity-token', token });
   const what = token === null ? 'the password' : 'a token';
   if (kept.startsWith('/')) await write(io.stderr, `WARNING: ${what} is kept unencrypted in ${kept}\n`);
-  await write(io.stdout, 'Login Succeeded\n');
+  await (args.flag('json') ? printJson(io, { Registry: registry, Username: username }) : write(io.stdout, 'Login Succeeded\n'));
   return exitCodes.ok;
 };
 

@@ -33,15 +33,17 @@ export const removeNetworks: Verb = async (invocation) => {
   });
 };
 
-export const connectNetwork: Verb = async ({ args, client }) => {
+export const connectNetwork: Verb = async ({ args, io, client }) => {
   const [network = '', container = ''] = args.positionals;
   await (await client()).networks.connect(network, container, endpointBodyOf({ ...readWishes(args), ...readLinks(args) }));
+  if (args.flag('json')) await printJson(io, { Network: network, Container: container });
   return exitCodes.ok;
 };
 
-export const disconnectNetwork: Verb = async ({ args, client }) => {
+export const disconnectNetwork: Verb = async ({ args, io, client }) => {
   const [network = '', container = ''] = args.positionals;
   await (await client()).networks.disconnect(network, container, { force: args.flag('force') });
+  if (args.flag('json')) await printJson(io, { Network: network, Container: container });
   return exitCodes.ok;
 };
 

@@ -114,18 +114,20 @@ export const removeSnapshots: Verb = async (invocation) => {
   );
 };
 
-export const renameSnapshot: Verb = async ({ args, client }) => {
+export const renameSnapshot: Verb = async ({ args, io, client }) => {
   const [ref = '', name = '', to = ''] = args.positionals;
   await (await client()).snapshots.rename(ref, name, to);
+  if (args.flag('json')) await printJson(io, { name: to });
   return exitCodes.ok;
 };
 
-export const updateSnapshot: Verb = async ({ args, client }) => {
+export const updateSnapshot: Verb = async ({ args, io, client }) => {
   const [ref = '', name = ''] = args.positionals;
   const [comment, expires] = [args.text('comment'), args.text('expires')];
   await (await client()).snapshots.change(ref, name, {
     ...(comment === undefined ? {} : { comment }),
     ...(expires === undefined ? {} : { expiresInMs: parseTimeSpan(expires, 'expires') }),
   });
+  if (args.flag('json')) await printJson(io, { name });
   return exitCodes.ok;
 };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Frame } from '#wire';
-import { readLogLines, type LogLine } from './lines.ts';
+import { readLogLines, type LogLine } from './log-lines.ts';
 
 async function linesOf(frames: readonly [stream: 'stdout' | 'stderr', text: string | Uint8Array][], stamped = false): Promise<LogLine[]> {
   const lines: LogLine[] = [];
