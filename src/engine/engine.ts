@@ -10,6 +10,7 @@ import { commitContainer, containerChanges, exportContainer } from './container/
 import { createContainer, nameInUse } from './container/create.ts';
 import { resizeDisk } from './container/disk-limit.ts';
 import { filterContainers } from './container/filter.ts';
+import { listedImage } from './container/image-name.ts';
 import { descendantsOf } from './image/descendants.ts';
 import { parseContainerName } from './container/names.ts';
 import { isActive } from './container/record.ts';
@@ -221,11 +222,14 @@ function containersOf(context: EngineContext): Engine['containers'] {
     removeLink: (ref) => removeLink(context, ref),
     list(filter) {
       const named = linkNames(context);
-      return filterContainers(
+      const kept = filterContainers(
         context.table.all().map((container) => view(container, named)),
         filter,
         (image) => descendantsOf(context.images, image),
       );
+      if (kept.length === 0) return kept;
+      const targets = new Map(context.store.metadata.images.list().map(({ name, manifest }) => [name, manifest]));
+      return kept.map((each) => ({ ...each, imageName: listedImage(context.table.find(each.id).record, targets) }));
     },
     inspect: (ref) => view(context.table.find(ref)),
     attach: (ref, request) => attachContainer(context, ref, request),

@@ -8,6 +8,7 @@ const events: readonly EngineEvent[] = [
   { type: 'network', action: 'connect', id: 'beef', attributes: { name: 'mine', container: 'c0ffee' } },
   { type: 'container', action: 'health_status: healthy', id: 'd00d', attributes: { name: 'well' } },
   { type: 'image', action: 'tag', id: 'sha256:1', attributes: { name: 'busybox' } },
+  { type: 'container', action: 'die', id: 'fade', attributes: { name: 'worker', image: 'registry:5000/app:1' } },
 ].map((event, index) => ({ ...event, timeNs: BigInt(index) }) as EngineEvent);
 
 async function* all(): AsyncGenerator<EngineEvent> {
@@ -16,7 +17,7 @@ async function* all(): AsyncGenerator<EngineEvent> {
 
 describe('filters of events', () => {
   const cases: readonly [filters: Record<string, string[]>, actions: string[]][] = [
-    [{}, ['start', 'connect', 'health_status: healthy', 'tag']],
+    [{}, ['start', 'connect', 'health_status: healthy', 'tag', 'die']],
     [{ type: ['network', 'image'] }, ['connect', 'tag']],
     [{ event: ['start'] }, ['start']],
     [{ event: ['health_status'] }, ['health_status: healthy']],
@@ -25,6 +26,8 @@ describe('filters of events', () => {
     [{ container: ['web', 'other'] }, ['start']],
     [{ network: ['mine'] }, ['connect']],
     [{ image: ['busybox'] }, ['start', 'tag']],
+    [{ image: ['registry:5000/app'] }, ['die']],
+    [{ image: ['registry:5000/app:1', 'registry'] }, ['die']],
     [{ label: ['tier=front'] }, ['start']],
     [{ label: ['tier', 'other'] }, []],
     [{ scope: ['local'], type: ['image'] }, ['tag']],

@@ -29,7 +29,7 @@ function predicateOf(name: string, values: readonly string[]): Predicate {
     case 'label':
       return ({ attributes }) => values.every((value) => hasLabel(attributes, value));
     case 'image':
-      return (event) => isNamed(event, values, event.type === 'image') || values.includes(event.attributes['image'] ?? '');
+      return (event) => isNamed(event, values, event.type === 'image') || isImage(event.attributes['image'] ?? '', values);
     case 'container':
     case 'network':
     case 'volume':
@@ -45,6 +45,12 @@ function predicateOf(name: string, values: readonly string[]): Predicate {
         hint: 'filters are: config, container, daemon, event, image, label, network, node, plugin, scope, secret, service, type, volume',
       });
   }
+}
+
+/** With its tag or without, as Docker has it. */
+function isImage(name: string, values: readonly string[]): boolean {
+  const tag = name.indexOf(':', name.lastIndexOf('/') + 1);
+  return values.includes(name) || (tag > 0 && values.includes(name.slice(0, tag)));
 }
 
 /** By the beginning of its id or its name. */

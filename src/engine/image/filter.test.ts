@@ -6,14 +6,14 @@ import { imageViewWith } from '../fixtures/records.ts';
 import { filterImages as filter, type ImageTimes } from './filter.ts';
 
 const images = [
-  imageViewWith({ names: ['busybox:latest', 'busybox:1.37'], createdAtNs: 1n, labels: { from: 'template', 'a.b': '' } }),
-  imageViewWith({ names: ['debian:trixie-systemd'], createdAtNs: 2n, kind: 'system', labels: { from: 'template' } }),
-  imageViewWith({ names: ['registry.example:5000/team/app:v1.2'], createdAtNs: 3n }),
-  imageViewWith({ names: [], createdAtNs: 4n }),
+  imageViewWith({ names: ['busybox:latest', 'busybox:1.37'], id: 'i1', createdAtNs: 1n, labels: { from: 'template', 'a.b': '' } }),
+  imageViewWith({ names: ['debian:trixie-systemd'], id: 'i2', createdAtNs: 2n, kind: 'system', labels: { from: 'template' } }),
+  imageViewWith({ names: ['registry.example:5000/team/app:v1.2'], id: 'i3', createdAtNs: 3n }),
+  imageViewWith({ names: [], id: 'i4', createdAtNs: 4n }),
 ];
 
 const times: ImageTimes = {
-  createdAtNs: (ref) => images.find(({ names }) => names.includes(ref))?.createdAtNs ?? 0n,
+  momentsOf: (ref) => [images.find(({ id, names }) => id === ref || names.includes(ref))?.createdAtNs ?? 0n, 0n],
   nowNs: 3_600_000_000_002n,
 };
 const filterImages = (views: readonly ImageView[], filters: Record<string, string[]>): ImageView[] => filter(views, filters, times);
@@ -54,6 +54,13 @@ describe('images', () => {
   for (const [filters, found] of cases) {
     test(`${JSON.stringify(filters)} shows ${found.join(', ') || 'none'}`, () => assert.deepEqual(shown(filters), found));
   }
+
+  test('before and since tell images that were made at once apart by when they came here', () => {
+    const views = ['first', 'second', 'third'].map((id) => imageViewWith({ id, names: [id], createdAtNs: 7n }));
+    const found = (filters: Record<string, string[]>): string[] =>
+      filter(views, filters, { ...times, momentsOf: (ref) => [7n, BigInt(views.findIndex(({ id }) => id === ref))] }).map(({ id }) => id);
+    assert.deepEqual([found({ since: ['first'] }), found({ before: ['second'] })], [['third', 'second'], ['first']]);
+  });
 
   test('text that means something in a regular expression only is plain text in a reference', () => {
     const odd = ['a+b:c', 'aab:c', 'a(b:c', 'a{2}:c', 'a\\db:c', 'a[b:c', 'a]b:c'].map((name) => imageViewWith({ names: [name] }));

@@ -4,8 +4,8 @@ import type { ImageView } from '../model.ts';
 
 /** What filters that compare times ask for. */
 export interface ImageTimes {
-  /** Of an image that is here; not-found else. */
-  createdAtNs(ref: string): bigint;
+  /** When an image was made and then when it came here, which tells apart those that were made at once; not-found when it is not here. */
+  momentsOf(ref: string): readonly [madeNs: bigint, hereNs: bigint];
   readonly nowNs: bigint;
 }
 
@@ -35,8 +35,11 @@ function predicateOf(name: string, values: readonly string[], times: ImageTimes)
   switch (name) {
     case 'before':
     case 'since': {
-      const moments = values.map((ref) => times.createdAtNs(ref));
-      return ({ createdAtNs }) => moments.every((moment) => (name === 'before' ? createdAtNs < moment : createdAtNs > moment));
+      const others = values.map((ref) => times.momentsOf(ref));
+      return ({ id }) => {
+        const own = times.momentsOf(id);
+        return others.every((other) => (name === 'before' ? isEarlier(own, other) : isEarlier(other, own)));
+      };
     }
     case 'until': {
       const moments = values.map((text) => momentOf(text, times.nowNs));
@@ -53,6 +56,10 @@ function predicateOf(name: string, values: readonly string[], times: ImageTimes)
         hint: 'filters are: before, dangling, kind, label, reference, since, until',
       });
   }
+}
+
+function isEarlier(one: readonly [bigint, bigint], other: readonly [bigint, bigint]): boolean {
+  return one[0] < other[0] || (one[0] === other[0] && one[1] < other[1]);
 }
 
 /** A time, or how long ago: `24h`. */

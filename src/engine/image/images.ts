@@ -16,7 +16,7 @@ export function createImageVerbs(context: EngineContext): Engine['images'] {
       filterImages(
         images.list().map((image) => viewOf(context, image)),
         filters,
-        { createdAtNs: (ref) => images.resolve(ref).createdNs, nowNs: BigInt(Date.now()) * 1_000_000n },
+        { momentsOf: (ref) => momentsOf(context, images.resolve(ref)), nowNs: BigInt(Date.now()) * 1_000_000n },
       ),
     inspect: (ref, platform) => viewOf(context, images.resolve(ref, platform)),
     async remove(ref, options) {
@@ -41,6 +41,11 @@ export function createImageVerbs(context: EngineContext): Engine['images'] {
       return image.id;
     },
   };
+}
+
+function momentsOf({ store }: EngineContext, { createdNs, target }: Image): [bigint, bigint] {
+  const named = store.metadata.images.byManifest(target).map((row) => row.createdNs);
+  return [createdNs, named.reduce((first, ns) => (ns < first ? ns : first), named[0] ?? 0n)];
 }
 
 /** The image a container is made from, with its layers in place. `ref`: an image itself needs no name. */
