@@ -94,7 +94,7 @@ describe('verbs of orlop compose', { skip: whyNot() }, () => {
 
   test('stats shows what runs', async () => {
     const rows = (await lines('stats', '--no-stream', '--format', 'json')).map((line) => JSON.parse(line).Name);
-    assert.deepEqual(rows.toSorted(), ['verbs-two-1', 'verbs-two-2', 'verbs-web-1']);
+    assert.deepEqual(new Set(rows), new Set(['verbs-two-1', 'verbs-two-2', 'verbs-web-1']));
   });
 
   test('pause and unpause freeze what runs; kill sends its signal; wait ends with the code of what ends', async () => {

@@ -90,8 +90,16 @@ describe('what a container is created from', () => {
     });
   });
 
+  test('knows containers of others by their names and by those that it gives them', () => {
+    const service: ServiceConfig = { external_links: ['other', 'other:alias'], links: ['db:sql'] };
+    const links = ['p-db-1:sql', 'other:other', 'other:alias'];
+    const inNetwork = body({ ...service, networks: { one: null } }, { networks: { one: { name: 'p_one' } } });
+    assert.deepEqual(inNetwork.NetworkingConfig?.EndpointsConfig?.['p_one']?.Links, links);
+    assert.deepEqual(body({ ...service, network_mode: 'bridge' }).HostConfig?.Links, links);
+  });
+
   test('refuses by name what the engine lacks', () => {
-    assert.throws(() => body({ external_links: ['x'] }), { kind: 'unimplemented', message: 'services.s.external_links is not supported' });
+    assert.throws(() => body({ cpu_count: 2 }), { kind: 'unimplemented', message: 'services.s.cpu_count is not supported' });
     assert.throws(() => body({ secrets: [{ source: 'x' }] }, { secrets: { x: { external: true } } }), { kind: 'unimplemented' });
   });
 });

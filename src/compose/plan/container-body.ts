@@ -13,7 +13,6 @@ const refused = [
   'provider',
   'models',
   'credential_spec',
-  'external_links',
   'use_api_socket',
   'volume_driver',
   'isolation',
@@ -49,6 +48,8 @@ export function planContainer(project: Project, name: string, wish: ContainerWis
     HostConfig: {
       ...hostConfigOf(project, name, wish),
       PortBindings: portBindings(service.ports ?? []),
+      // Docker's own bridge knows no names but these.
+      ...(service.network_mode === 'bridge' ? { Links: linksOf(project, service) } : {}),
       ...(machine === null ? {} : { Kind: 'system', Settings: { ...machine.settings } }),
     },
     NetworkingConfig: { EndpointsConfig: endpointsOf(project, name, wish.oneOff === true) },
@@ -85,7 +86,7 @@ function portBindings(ports: readonly PortConfig[]): DockerPortMap {
 
 function endpointsOf(project: Project, name: string, oneOff: boolean): Record<string, DockerEndpointWishes> {
   const service = project.services[name] ?? {};
-  const linked = (service.links ?? []).map((link) => link.split(':')).filter(([, alias]) => alias !== undefined);
+  const linked = linksOf(project, service);
   return Object.fromEntries(
     networksOf(service).map((key) => {
       const wishes = service.networks?.[key] ?? {};
@@ -103,11 +104,20 @@ function endpointsOf(project: Project, name: string, oneOff: boolean): Record<st
         ...(mac === undefined ? {} : { MacAddress: mac }),
         ...(wishes.driver_opts === undefined ? {} : { DriverOpts: { ...wishes.driver_opts } }),
         ...(wishes.gw_priority === undefined ? {} : { GwPriority: wishes.gw_priority }),
-        ...(linked.length === 0 ? {} : { Links: linked.map(([other = '', alias = '']) => `${containerName(project, other, 1)}:${alias}`) }),
+        ...(linked.length === 0 ? {} : { Links: linked }),
       };
       return [project.networks[key]?.name ?? key, endpoint];
     }),
   );
+}
+
+/** Containers that this one knows by further names: those of services, and of others (`external_links`). Who gives no name is found by its own anyway. */
+function linksOf(project: Project, { links = [], external_links: others = [] }: ServiceConfig): string[] {
+  const own = links.map((link) => link.split(':')).filter(([, alias]) => alias !== undefined);
+  return [
+    ...own.map(([other = '', alias = '']) => `${containerName(project, other, 1)}:${alias}`),
+    ...others.map((link) => (link.includes(':') ? link : `${link}:${link}`)),
+  ];
 }
 
 /** What the container of this number is called. */
