@@ -69,9 +69,9 @@ function possibleOnes(context: RuntimeContext, asked: LinuxCapabilities): LinuxC
   const { ambient = [], permitted = [], inheritable = [] } = sets;
   const possible = ambient.filter((name) => permitted.includes(name) && inheritable.includes(name));
   if (possible.length === ambient.length) return sets;
-  // capabilities(7): none is ambient that is not both permitted and inheritable.
-  for (const name of ambient.filter((one) => !possible.includes(one)))
-    context.log.write('warning', `can't raise ambient capability ${name}: operation not permitted`);
+  // capabilities(7): none is ambient that is not both permitted and inheritable. Who lists them all and none as inheritable, as Buildah does, never had any: that is no news.
+  const lost = inheritable.length === 0 ? [] : ambient.filter((name) => !possible.includes(name));
+  for (const name of lost) context.log.write('warning', `can't raise ambient capability ${name}: operation not permitted`);
   return { ...sets, ambient: possible };
 }
 
