@@ -14,11 +14,11 @@ export interface Bundle {
 }
 
 /**
- * runtime-spec bundle. `not-found` when the directory, its config.json or the root file system is missing.
+ * runtime-spec bundle, whose specification may have another name, or lie elsewhere. `not-found` when the directory, its config.json or the root file system is missing.
  */
-export function openBundle(path: string): Bundle {
+export function openBundle(path: string, config = 'config.json'): Bundle {
   const directory = resolve(path === '' ? '.' : path);
-  const text = withVersion(readConfig(directory));
+  const text = withVersion(readConfig(directory, config));
   const spec = parseSpecText(text);
   if (spec.root === undefined) throw new OrlopError('invalid-argument', 'RUNTIME_SPEC_INVALID', 'root must be specified');
   const rootfs = findRoot(isAbsolute(spec.root.path) ? spec.root.path : join(directory, spec.root.path));
@@ -48,14 +48,14 @@ function readWhole(file: string): Uint8Array {
   return readFileSync(file);
 }
 
-function readConfig(directory: string): Uint8Array {
+function readConfig(directory: string, config: string): Uint8Array {
   try {
     if (!statSync(directory).isDirectory()) throw missingDirectory(directory, 'not a directory');
-    return readWhole(join(directory, 'config.json'));
+    return readWhole(resolve(directory, config));
   } catch (error) {
     if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error;
     if (!existsSync(directory)) throw missingDirectory(directory, 'no such file or directory');
-    throw new OrlopError('not-found', 'RUNTIME_FILE_MISSING', 'JSON specification file config.json not found', {
+    throw new OrlopError('not-found', 'RUNTIME_FILE_MISSING', `JSON specification file ${config} not found`, {
       hint: `${directory} is no bundle: make one with orlop-runtime spec`,
       cause: error,
     });

@@ -1,6 +1,6 @@
 import { isatty } from 'node:tty';
 import { OrlopError, toOrlopError } from '#errors';
-import { type FlagTable, parseFlags, type ParsedArguments } from './arguments.ts';
+import { type FlagTable, parseFlags, type ParsedArguments, type ParsedFlags } from './arguments.ts';
 import { checkArity, type Command } from './command.ts';
 import { createRuntimeContext } from './context.ts';
 import { formatCommandHelp, formatHelp, formatVersion, type ProgramFacts } from './help.ts';
@@ -31,7 +31,7 @@ export async function runRuntime(argv: readonly string[], version: string): Prom
     const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
     if (command === undefined) return noTopic(log, name);
     const named = flags.text('root') ?? '';
-    const places = { root: named || defaultRoot, rootNamed: named !== '', systemdCgroup: flags.flag('systemd-cgroup') };
+    const places = { root: named || defaultRoot, rootNamed: named !== '', systemdCgroup: findManager(flags) === 'systemd' };
     return await runCommand(name, command, words, log, () => createRuntimeContext({ version, log, ...places }));
   } catch (thrown) {
     report(thrown, '', log);
@@ -45,6 +45,16 @@ function checkRootless(value: string): void {
   throw new OrlopError('unimplemented', 'RUNTIME_ROOTLESS', `--rootless=${value} is not supported: this runtime runs as root`, {
     hint: 'leave it out, or give auto or false',
   });
+}
+
+/** Who makes cgroups, by runc's flag or by crun's. */
+function findManager(flags: ParsedFlags): 'cgroupfs' | 'systemd' {
+  const named = flags.text('cgroup-manager') || 'cgroupfs';
+  if (named !== 'cgroupfs' && named !== 'systemd')
+    throw new OrlopError('invalid-argument', 'RUNTIME_CGROUP_MANAGER', `unknown cgroup manager ${JSON.stringify(named)}`, {
+      hint: 'use cgroupfs or systemd',
+    });
+  return flags.flag('systemd-cgroup') ? 'systemd' : named;
 }
 
 type ContextMaker = () => ReturnType<typeof createRuntimeContext>;

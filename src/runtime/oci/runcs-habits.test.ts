@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { after, describe, test } from 'node:test';
@@ -172,6 +172,16 @@ describe("runc's habits", { skip: reasonToSkip() }, () => {
     const { out, err } = bundles.run({ process: { ...shell(sets), capabilities: { ...capabilities, ambient: ['CAP_KILL'] } } });
     assert.match(out, /^CapAmb:\t0{16}$/m);
     assert.match(err, /level=warning msg="can't raise ambient capability CAP_KILL: operation not permitted"\n$/);
+  });
+
+  test('the specification file and the maker of cgroups can be named as for crun', () => {
+    const { id, directory } = bundles.make({ process: shell('echo there') });
+    mkdirSync(join(directory, 'below'));
+    renameSync(join(directory, 'config.json'), join(directory, 'below/other.json'));
+    const words = ['run', '--bundle', directory, '--config', 'below/other.json', id];
+    assert.deepEqual(bundles.call(['--cgroup-manager', 'cgroupfs', ...words]), { code: 0, out: 'there\n', err: '' });
+    const { code, err } = bundles.call(['--cgroup-manager=nobody', ...words]);
+    assert.deepEqual([code, /unknown cgroup manager .*nobody/.test(err)], [1, true], err);
   });
 
   test('a root for records that is named and not there cannot be listed', () => {

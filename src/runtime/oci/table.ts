@@ -41,6 +41,7 @@ export const runtimeFlags: FlagTable = {
   root: { kind: 'text', about: 'where the records of containers are (this should be a tmpfs)', preset: JSON.stringify(defaultRoot) },
   criu: { kind: 'text', about: 'ignored: containers are not checkpointed', hidden: true },
   'systemd-cgroup': { kind: 'flag', about: 'let systemd make cgroups: cgroupsPath is then "slice:prefix:name"' },
+  'cgroup-manager': { kind: 'text', about: "'systemd' for --systemd-cgroup, or 'cgroupfs', as crun names them", preset: '"cgroupfs"' },
   rootless: { kind: 'text', about: "'auto' or 'false': this runtime runs as root", preset: '"auto"' },
   help: { kind: 'flag', short: 'h', about: 'show help' },
   version: { kind: 'flag', short: 'v', about: 'print the version' },

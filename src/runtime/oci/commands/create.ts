@@ -14,6 +14,12 @@ import { checkId } from '../../state/record.ts';
 
 const createFlags: FlagTable = {
   bundle: { kind: 'text', short: 'b', about: 'path to the root of the bundle directory, defaults to the current directory' },
+  config: {
+    kind: 'text',
+    short: 'f',
+    about: "the specification file, by a path below the bundle's, as crun has it",
+    preset: '"config.json"',
+  },
   'console-socket': { kind: 'text', about: 'path to an AF_UNIX socket which takes the terminal' },
   'pidfd-socket': { kind: 'text', about: "path to an AF_UNIX socket which takes a pidfd of the container's process" },
   'pid-file': { kind: 'text', about: 'file to write the process id to' },
@@ -77,7 +83,7 @@ export const run: Command = {
 };
 
 function prepare(flags: ParsedFlags, rest: readonly string[]): { bundle: Bundle; options: Omit<CreateOptions, 'waitForStart' | 'stdio'> } {
-  const bundle = openBundle(flags.text('bundle') ?? '.');
+  const bundle = openBundle(flags.text('bundle') ?? '.', flags.text('config') || 'config.json');
   const pidFile = flags.text('pid-file') ?? '';
   const options = {
     id: checkId(takeId(rest)),
