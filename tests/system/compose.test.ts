@@ -89,12 +89,12 @@ volumes: {v: {labels: {foo: "${value}"}}, other: {}}
   });
 
   test('up creates what is missing, does nothing the second time, and replaces only what has changed; down leaves nothing', async () => {
-    const { name, must, ids, write } = project(two('1'));
+    const { name, must, compose, ids, write } = project(two('1'));
     await must('up', '-d');
     const [a, b] = [await ids('a'), await ids('b')];
     assert.deepEqual([a.length, b.length], [1, 1]);
     assert.equal(await must('up', '--dry-run'), '');
-    await must('up', '-d');
+    assert.match((await compose('up', '-d')).stderr, new RegExp(`Container ${name}-a-1 {2}Running`));
     assert.deepEqual([await ids('a'), await ids('b')], [a, b]);
     write(two('2'));
     assert.match(await must('up', '--dry-run'), new RegExp(`Container ${name}-a-1 {2}Creating`));
@@ -254,6 +254,21 @@ configs: {three: {content: "three is \${VARIABLE}"}}
     await must('down');
     const { stdout } = await runCommand('cat', [join(directory, 'out/log')]);
     assert.equal(stdout, 'started\nstopping\n');
+  });
+
+  test('a hook that fails is told with its status; before a stop it keeps nothing from being stopped', async () => {
+    const service = (phase: string): string =>
+      `services: {a: {image: busybox, command: ${keepRunning}, ${phase}: [{command: [sh, -c, 'exit 7']}]}}\n`;
+    const { must, compose, write } = project(service('post_start'));
+    const started = await compose('up', '-d');
+    assert.deepEqual([started.code, /a hook exited with status 7/.test(started.stderr)], [1, true], started.stderr);
+    await must('down', '-t', '0');
+    write(service('pre_stop'));
+    await must('up', '-d');
+    const stopped = await compose('down', '-t', '0');
+    assert.deepEqual([stopped.code, /a hook exited with status 7/.test(stopped.stderr)], [1, true], stopped.stderr);
+    assert.equal(await must('ps', '-q'), '');
+    await must('down');
   });
 
   test('whatever moment up is killed in, the next one finishes the work', async () => {

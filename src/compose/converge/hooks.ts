@@ -4,8 +4,14 @@ import type { ServiceConfig } from '../model/service.ts';
 
 type Hook = NonNullable<ServiceConfig['post_start']>[number];
 
+/** A container, and the service that it is of, for people. */
+interface HookPlace {
+  readonly ref: string;
+  readonly service: string;
+}
+
 /** Runs commands in a container, one after the other. failed-precondition, with what it said last, for one that does not end with 0. */
-export async function runHooks(client: Client, ref: string, hooks: readonly Hook[]): Promise<void> {
+export async function runHooks(client: Client, { ref, service }: HookPlace, hooks: readonly Hook[]): Promise<void> {
   for (const hook of hooks) {
     const id = await client.execs.create(ref, {
       AttachStdin: false,
@@ -26,7 +32,7 @@ export async function runHooks(client: Client, ref: string, hooks: readonly Hook
       throw new OrlopError(
         'failed-precondition',
         'COMPOSE_HOOK_FAILED',
-        `hook ${JSON.stringify(hook.command)} of ${ref} exited with ${ExitCode ?? 'nothing'}: ${said.trim()}`,
+        `${service} hook exited with status ${ExitCode ?? 'nothing'}: ${JSON.stringify(hook.command)} in ${ref}: ${said.trim()}`,
       );
   }
 }

@@ -173,14 +173,15 @@ async function* pieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 
 async function startContainer(ref: string, service: string, { client, project }: Performing): Promise<Undo> {
   await client.containers.start(ref);
-  await runHooks(client, ref, project.services[service]?.post_start ?? []);
+  await runHooks(client, { ref, service }, project.services[service]?.post_start ?? []);
   return async () => void (await client.containers.stop(ref));
 }
 
-async function stopContainer(ref: string, service: string, { client, project, stopTimeoutS, onWarning }: Performing): Promise<Undo> {
-  // A hook that fails does not keep the container from being stopped (compose-spec, pre_stop).
-  await runHooks(client, ref, project.services[service]?.pre_stop ?? []).catch((error: unknown) => onWarning(String(error)));
+async function stopContainer(ref: string, service: string, { client, project, stopTimeoutS }: Performing): Promise<Undo> {
+  // A hook that fails does not keep the container from being stopped; then it is told.
+  const [hooks] = await Promise.allSettled([runHooks(client, { ref, service }, project.services[service]?.pre_stop ?? [])]);
   await client.containers.stop(ref, { timeoutS: stopTimeoutS });
+  if (hooks.status === 'rejected') throw hooks.reason;
   return async () => void (await client.containers.start(ref));
 }
 

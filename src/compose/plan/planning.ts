@@ -29,6 +29,7 @@ export interface Planning {
   readonly options: UpOptions;
   readonly steps: Step[];
   readonly warnings: string[];
+  readonly unchanged: string[];
   /** Steps that stand for a service's containers being created and started, by service. */
   readonly started: Map<string, readonly string[]>;
   readonly names: Map<string, readonly string[]>;

@@ -41,6 +41,8 @@ export interface Step {
 export interface Plan {
   readonly steps: readonly Step[];
   readonly warnings: readonly string[];
+  /** Names of containers that run as they are wanted. */
+  readonly unchanged?: readonly string[];
 }
 
 const doing: Readonly<Record<Act['kind'], readonly [doing: string, done: string]>> = {

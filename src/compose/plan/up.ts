@@ -18,6 +18,7 @@ export function planUp(project: Project, observed: Observed, options: UpOptions 
     options,
     steps: [...ground],
     warnings: [],
+    unchanged: [],
     started: new Map(),
     names: new Map(),
     recreated: new Set(),
@@ -27,7 +28,7 @@ export function planUp(project: Project, observed: Observed, options: UpOptions 
   for (const name of inOrder(project)) planService(name, planning);
   planOrphans(planning);
   if (options.keepReplaced === true) keepUntilDone(planning);
-  return { steps: planning.steps, warnings: planning.warnings };
+  return { steps: planning.steps, warnings: planning.warnings, unchanged: planning.unchanged };
 }
 
 /** How many containers a service has. */
@@ -152,7 +153,10 @@ function planKept(service: string, container: ObservedContainer, gate: readonly 
   const restarts = Object.entries(project.services[service]?.depends_on ?? {}).some(
     ([other, { restart }]) => restart === true && recreated.has(other),
   );
-  if (!restarts) return renaming;
+  if (!restarts) {
+    planning.unchanged.push(name);
+    return renaming;
+  }
   steps.push({ id: `restart:${container.id}`, after: gate, subject, act: { kind: 'restart', service, ref: container.id } });
   return [`restart:${container.id}`];
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Client } from '#client';
 import { isErrno, isOrlopError } from '#errors';
 import { runHooks } from '../converge/hooks.ts';
+import type { ObservedContainer } from '../plan/observed.ts';
 import type { ServiceConfig } from '../model/service.ts';
 import { pathInRule, type IgnoredContext, type Reaction } from './rules.ts';
 
@@ -23,11 +24,15 @@ async function copyInto(client: Client, ref: string, from: string, to: string): 
 }
 
 /** Copies what changed into a container, and restarts it or runs commands in it where its rules say so. */
-export async function react(client: Client, ref: string, { copies, restarts, commands }: Reaction): Promise<void> {
+export async function react(
+  client: Client,
+  { id: ref, service }: Pick<ObservedContainer, 'id' | 'service'>,
+  { copies, restarts, commands }: Reaction,
+): Promise<void> {
   // Directories before what is in them.
   for (const { from, to } of copies.toSorted((a, b) => (a.to < b.to ? -1 : 1))) await copyInto(client, ref, from, to);
   if (restarts) await client.containers.restart(ref);
-  await runHooks(client, ref, commands);
+  await runHooks(client, { ref, service }, commands);
 }
 
 /** All paths of rules that say `initial_sync`, as if they had changed. */

@@ -76,6 +76,7 @@ async function bringUp(invocation: Invocation, { start, scale, names }: Wishes):
     onWarning: warner(io),
     onPlan: async (plan: Parameters<typeof formatPlan>[0]) => {
       if (isDry) await write(io.stdout, formatPlan(plan));
+      else for (const name of plan.unchanged ?? []) await write(io.stderr, ` Container ${name}  Running\n`);
       return !isDry;
     },
   };

@@ -87,7 +87,7 @@ async function handle(
   const containers = (await containersOf(engine, project)).filter(
     (container) => container.service === name && container.state === 'running' && !container.oneOff,
   );
-  await Promise.all(containers.map(({ id }) => react(engine, id, reaction)));
+  await Promise.all(containers.map((container) => react(engine, container, reaction)));
   await write(io.stderr, `Syncing service ${name} after ${reaction.copies.length} changes were detected\n`);
 }
 
