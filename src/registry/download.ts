@@ -17,6 +17,8 @@ export interface DownloadsOptions {
 /** What is asked for, as messages name it. */
 export interface DownloadRequest extends CallOptions {
   readonly object: string;
+  /** Told when the file was last changed, once its first byte is there, if the server says it: ms since the epoch. */
+  readonly onModified?: (timeMs: number) => void;
 }
 
 /**
@@ -52,7 +54,10 @@ export function createDownloads(options: DownloadsOptions = {}): Downloads {
     },
     async *stream(url, request) {
       try {
-        yield* (await open(url, request)).body;
+        const answer = await open(url, request);
+        const modifiedMs = Date.parse(answer.header('last-modified') ?? '');
+        if (!Number.isNaN(modifiedMs)) request.onModified?.(modifiedMs);
+        yield* answer.body;
       } catch (error) {
         throw asServer(error, url, request);
       }

@@ -178,6 +178,7 @@ describe('findings', () => {
       checkDockerfile(file, { buildArgs, platform: amd64, buildPlatform: amd64, namedContexts: [] }).map(({ rule }) => rule);
     assert.deepEqual(rules({}), []);
     assert.deepEqual(rules({ BUILDKIT_DOCKERFILE_CHECK: '' }), ['StageNameCasing']);
+    assert.deepEqual(rules({ BUILDKIT_DOCKERFILE_CHECK: 'skip=all;experimental=all' }), ['InvalidDefinitionDescription']);
     assert.deepEqual(rules({ BUILDKIT_DOCKERFILE_CHECK: 'skip=StageNameCasing', BUILDKIT_DOCKERFILE_CHECK_EXPERIMENTAL: 'all' }), [
       'InvalidDefinitionDescription',
     ]);

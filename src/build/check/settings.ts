@@ -50,11 +50,11 @@ function badCheck(message: string): OrlopError {
   return new OrlopError('invalid-argument', 'BUILD_BAD_CHECK', message, { hint: 'write it as # check=skip=Rule,Rule;error=true' });
 }
 
-/** The findings that the settings want to hear of. */
+/** The findings that the settings want to hear of. Experimental ones are asked for by name, and nothing skips them then, as in BuildKit. */
 export function selectWarnings(warnings: readonly Warning[], { skip, experimental }: CheckSettings): Warning[] {
   return warnings.filter(({ rule }) => {
-    if (skip === 'all' || skip.has(rule)) return false;
-    return !experimentalRules.has(rule) || experimental === 'all' || experimental.has(rule);
+    if (experimentalRules.has(rule)) return experimental === 'all' || experimental.has(rule);
+    return skip !== 'all' && !skip.has(rule);
   });
 }
 

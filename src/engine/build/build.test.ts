@@ -221,6 +221,8 @@ RUN --mount=type=tmpfs,target=/mem,size=1m mount | grep -c ' /mem ' && ! test -e
     execFileSync('git', ['update-server-info'], { cwd: join(served, 'repository.git') });
     const server = createServer((request, response) => {
       const path = join(served, new URL(request.url ?? '/', 'http://x').pathname);
+      if (path === `${served}/` || path.endsWith('/file.txt')) response.setHeader('last-modified', 'Sat, 03 Feb 2001 04:05:06 GMT');
+      if (path === `${served}/`) return void response.end('no name\n');
       if (!existsSync(path) || statSync(path).isDirectory()) return void response.writeHead(404).end();
       createReadStream(path).pipe(response);
     });
@@ -230,9 +232,9 @@ RUN --mount=type=tmpfs,target=/mem,size=1m mount | grep -c ' /mem ' && ! test -e
     const sum = createHash('sha256').update('fetched\n').digest('hex');
 
     const added = await build({
-      Dockerfile: `FROM busybox\nADD ${web}/file.txt /a/\nADD --checksum=sha256:${sum} ${web}/file.txt /b\nADD ${web}/context.tar.gz /c/\nADD ${web}/repository.git#main:sub /d\nRUN cat /a/file.txt /b /d/here; stat -c %a /b; ls /c\n`,
+      Dockerfile: `FROM busybox\nADD ${web}/file.txt /a/\nADD --checksum=sha256:${sum} ${web}/file.txt /b\nADD ${web}/context.tar.gz /c/\nADD ${web}/repository.git#main:sub /d\nADD ${web}/ /e/\nRUN cat /a/file.txt /b /d/here /e/*; stat -c '%a %Y' /b; ls /c /e; stat -c %Y /c/*\n`,
     });
-    assert.equal(added.output, 'fetched\nfetched\nfrom git\n600\ncontext.tar.gz\n');
+    assert.equal(added.output, 'fetched\nfetched\nfrom git\nno name\n600 981173106\n/c:\ncontext.tar.gz\n\n/e:\n__unnamed__\n0\n');
     const wrong = await failure(build({ Dockerfile: `FROM busybox\nADD --checksum=sha256:${'0'.repeat(64)} ${web}/file.txt /b\n` }));
     assert.equal(wrong.code, 'BUILD_WRONG_CHECKSUM');
     assert.equal((await build({}, { remote: `${web}/Dockerfile` })).output, 'from the web\n');

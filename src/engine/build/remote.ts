@@ -16,6 +16,8 @@ export interface FetchedFile {
   /** The last part of its address; empty when that has none. */
   readonly name: string;
   readonly sha256: string;
+  /** When it was last changed, as the server says; 0 when it says nothing. ns since the epoch. */
+  readonly timeNs: bigint;
 }
 
 /** Files and repositories that a build gets from elsewhere, each once. */
@@ -46,7 +48,9 @@ async function fetchFile(context: EngineContext, scratch: Scratch, text: string,
     throw new OrlopError('invalid-argument', 'BUILD_BAD_URL', `${JSON.stringify(text)} is not an address that files can be got from`);
   const path = join(scratch.make('download').path, 'content');
   const hash = createHash('sha256');
-  const source = context.downloads.stream(url, { object: url.pathname, signal });
+  let timeNs = 0n;
+  const onModified = (timeMs: number): void => void (timeNs = BigInt(Math.max(timeMs, 0)) * 1_000_000n);
+  const source = context.downloads.stream(url, { object: url.pathname, signal, onModified });
   const hashing = async function* (): AsyncGenerator<Buffer> {
     for await (const chunk of source) {
       hash.update(chunk);
@@ -54,7 +58,7 @@ async function fetchFile(context: EngineContext, scratch: Scratch, text: string,
     }
   };
   await pipeline(hashing, createWriteStream(path, { mode: 0o600 }), { signal });
-  return { path, name: decodeURIComponent(basename(url.pathname)), sha256: hash.digest('hex') };
+  return { path, name: decodeURIComponent(basename(url.pathname)), sha256: hash.digest('hex'), timeNs };
 }
 
 async function fetchRepository(

@@ -282,7 +282,7 @@ async function openOther(build: BuildRun, step: CopyStep, source: Exclude<CopySo
     case 'inline':
       return openInline(build, source.name, source.content);
     case 'url':
-      return openDownload(build, step, source.url);
+      return openDownload(build, step, source);
     case 'git':
       return openRepository(build, step, source.url);
   }
@@ -311,23 +311,25 @@ function openInline({ context, scratch, latestNs }: BuildRun, name: string, cont
   };
 }
 
-async function openDownload({ context, remote }: BuildRun, step: CopyStep, url: string): Promise<Part> {
+async function openDownload(
+  { context, remote, request, latestNs }: BuildRun,
+  step: CopyStep,
+  { url, fileName }: Extract<CopySource, { kind: 'url' }>,
+): Promise<Part> {
   const file = await remote.file(url);
   const wanted = step.checksum;
   if (wanted !== undefined && wanted !== `sha256:${file.sha256}`) throw wrongChecksum(url, wanted, `sha256:${file.sha256}`);
-  if (file.name === '' && step.target.endsWith('/'))
-    throw new OrlopError(
-      'invalid-argument',
-      'BUILD_BAD_URL',
-      `${url} names no file, and the target is a directory: name the file in the target`,
-    );
+  if (file.name === '' && step.target.endsWith('/') && request.sequential === true) {
+    const message = `ADD failed: cannot determine filename for source ${url}`;
+    throw new OrlopError('invalid-argument', 'BUILD_BAD_URL', message, { hint: 'name the file in the target' });
+  }
   const tree = openTree(context, join(file.path, '..'));
   return {
     ...onDisk(tree),
     digest: JSON.stringify([file.name, file.sha256]),
-    selected: [one('content', file.name)],
+    selected: [one('content', fileName)],
     owner: root,
-    timeNs: 0n,
+    timeNs: latestNs !== undefined && latestNs < file.timeNs ? latestNs : file.timeNs,
     unpacks: step.unpack === true,
   };
 }
