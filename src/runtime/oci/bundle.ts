@@ -4,6 +4,7 @@ import { isErrno, OrlopError } from '#errors';
 import { maxSpecBytes, parseJson, parseSpecText, type Spec, type SpecMount } from '#oci';
 import { isBind } from '../plan/mounts.ts';
 import { isWithin, placeOf } from '../plan/places.ts';
+import { readProcessLimit } from './spec-version.ts';
 
 /** A bundle's config.json with all host paths absolute, and its text as it lies on disk. */
 export interface Bundle {
@@ -23,7 +24,9 @@ export function openBundle(path: string, config = 'config.json'): Bundle {
   if (spec.root === undefined) throw new OrlopError('invalid-argument', 'RUNTIME_SPEC_INVALID', 'root must be specified');
   const rootfs = findRoot(isAbsolute(spec.root.path) ? spec.root.path : join(directory, spec.root.path));
   const mounts = (spec.mounts ?? []).map((mount) => anchor(withinRoot(mount, rootfs), directory));
-  return { directory, rootfs, text, spec: { ...spec, mounts } };
+  const { resources } = spec.linux ?? {};
+  const linux = resources === undefined ? {} : { linux: { ...spec.linux, resources: readProcessLimit(resources, spec.ociVersion) } };
+  return { directory, rootfs, text, spec: { ...spec, mounts, ...linux } };
 }
 
 /** A spec that names no version is taken for one of the first, as runc does. */

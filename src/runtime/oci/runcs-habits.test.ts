@@ -174,6 +174,23 @@ describe("runc's habits", { skip: reasonToSkip() }, () => {
     assert.match(err, /level=warning msg="can't raise ambient capability CAP_KILL: operation not permitted"\n$/);
   });
 
+  test('a limit of no processes is none in older specs, and one process from 1.3 on', () => {
+    const { hierarchies } = detectCgroupLayout();
+    const place = (hierarchies.find(({ controllers }) => controllers.includes('pids')) ?? hierarchies[0])?.mountPoint ?? '';
+    for (const [ociVersion, limit] of [
+      ['1.2.1', 'max'],
+      ['1.3.0', '1'],
+    ] as const) {
+      const id = create({ rest: { ociVersion }, linux: { cgroupsPath: `/${mark}/pids`, resources: { pids: { limit: 0 } } } });
+      const now = (): string => readFileSync(join(place, mark, 'pids/pids.max'), 'utf8').trim();
+      assert.equal(now(), limit);
+      assert.equal(bundles.call(['update', '--pids-limit', '9', id]).code, 0);
+      assert.equal(bundles.call(['update', '--pids-limit', '0', id]).code, 0);
+      assert.equal(now(), limit === 'max' ? '9' : '1');
+      remove(id);
+    }
+  });
+
   test('the specification file and the maker of cgroups can be named as for crun', () => {
     const { id, directory } = bundles.make({ process: shell('echo there') });
     mkdirSync(join(directory, 'below'));

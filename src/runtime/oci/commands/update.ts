@@ -5,6 +5,7 @@ import { loadRecord } from '../../state/record.ts';
 import type { ParsedFlags } from '../arguments.ts';
 import { wordLimits } from '../apply-resources.ts';
 import { type Command, one, takeId } from '../command.ts';
+import { readProcessLimit } from '../spec-version.ts';
 import { cgroupOf, requireStatus } from '../status.ts';
 
 export const update: Command = {
@@ -43,7 +44,7 @@ export const update: Command = {
     if (flags.text('mem-bw-schema')) throw refusedRdt('Intel RDT/MBA: memory bandwidth schema is not enabled');
     if (flags.text('kernel-memory') || flags.text('kernel-memory-tcp'))
       context.log.write('warning', 'Kernel memory settings are ignored and will be removed');
-    const resources = resourcesOf(flags);
+    const resources = readProcessLimit(resourcesOf(flags), record.ociVersion);
     if (record.systemdUnit !== undefined) {
       const { updateScope } = await import('../../systemd/index.ts');
       await updateScope(cgroupOf(context, record), record.systemdUnit, resources);
@@ -60,7 +61,7 @@ function refusedRdt(message: string): OrlopError {
 function resourcesOf(flags: ParsedFlags): LinuxResources {
   const file = flags.text('resources') ?? '';
   if (file !== '') return parseResources(parseJson(readResources(file), { name: file, maxBytes: 1024 * 1024 }));
-  const pids = flags.number('pids-limit') ?? 0;
+  const pids = flags.number('pids-limit');
   const weight = flags.number('blkio-weight') ?? 0;
   return parseResources({
     memory: pick({ limit: 'memory', reservation: 'memory-reservation', swap: 'memory-swap' }, (name) => sizeOf(flags, name)),
@@ -68,8 +69,7 @@ function resourcesOf(flags: ParsedFlags): LinuxResources {
       ...pick(cpuFlags, (name) => countOf(flags, name)),
       ...pick({ cpus: 'cpuset-cpus', mems: 'cpuset-mems' }, (name) => flags.text(name) || undefined),
     },
-    // As with runc, 0 means that nobody asked.
-    pids: pids === 0 ? {} : { limit: pids },
+    pids: pids === undefined ? {} : { limit: pids },
     blockIO: weight === 0 ? {} : { weight },
   });
 }
