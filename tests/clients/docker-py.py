@@ -158,6 +158,28 @@ def what_cannot_be_is_refused_in_known_words():
 
 
 @case
+def an_image_without_a_name_is_not_removed():
+    refused(400, "image name cannot be blank", api.remove_image, " ")
+    refused(400, "image name cannot be blank", api._raise_for_status, api._delete(api._url("/images/")))
+
+
+@case
+def a_kill_is_over_when_the_container_has_ended():
+    container = sleeper()
+    container.kill()
+    container.reload()
+    assert container.status == "exited" and container.attrs["State"]["ExitCode"] == 137, container.attrs["State"]
+    container.remove()
+
+
+@case
+def images_are_counted_once_whatever_their_names():
+    client.images.get(BUSYBOX).tag("busybox", "again")
+    assert len({image["Id"] for image in api.images(all=True)}) == api.info()["Images"]
+    client.images.remove("busybox:again")
+
+
+@case
 def groups_are_those_that_were_added():
     groups = client.containers.run(BUSYBOX, "id -G", group_add=["1000", "1001"], remove=True).split()
     assert b"1000" in groups and b"1001" in groups, groups

@@ -165,7 +165,7 @@ function planRecord(
   for (const entry of request.extraHosts ?? []) parseExtraHost(entry, ['0.0.0.0']);
   checkIsolation(request);
   checkSecurity(request);
-  checkHostLimits(request.limits ?? {}, readHostResources());
+  checkHostLimits(request.limits ?? {}, readHostResources(context.cgroups));
   diskSizeOf(request);
   checkNamespaces(request, mode);
   cgroupPathOf(context, { id, request });

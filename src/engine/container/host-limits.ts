@@ -1,16 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { OrlopError } from '#errors';
+import type { CgroupLayout } from '#runtime';
 import type { Limits } from '../model.ts';
 
 /** What of processors and memory nodes this host has. */
 export interface HostResources {
   readonly cpus: ReadonlySet<number>;
   readonly memoryNodes: ReadonlySet<number>;
+  /** What `cpu.shares` of the first version of cgroups can be: the kernel bends others (kernel/sched/sched.h, MIN_SHARES). null: with the second, where they become weights. */
+  readonly cpuShares: readonly [least: number, most: number] | null;
 }
 
 /** sysfs: `/sys/devices/system/{cpu,node}/online`. A kernel without NUMA has node 0 alone. */
-export function readHostResources(): HostResources {
-  return { cpus: readOnline('cpu'), memoryNodes: readOnline('node') };
+export function readHostResources({ mode }: Pick<CgroupLayout, 'mode'>): HostResources {
+  return { cpus: readOnline('cpu'), memoryNodes: readOnline('node'), cpuShares: mode === 'v2' ? null : [2, 262_144] };
 }
 
 function readOnline(what: 'cpu' | 'node'): ReadonlySet<number> {
@@ -23,11 +26,19 @@ function readOnline(what: 'cpu' | 'node'): ReadonlySet<number> {
 
 /** Limits that this host cannot give, in Docker's words: invalid-argument. */
 export function checkHostLimits(limits: Limits, host: HostResources): void {
-  const { nanoCpus = 0, cpusetCpus = '', cpusetMems = '' } = limits;
+  const { nanoCpus = 0, cpusetCpus = '', cpusetMems = '', cpuShares = 0 } = limits;
+  checkShares(cpuShares, host);
   const count = host.cpus.size;
   if (nanoCpus > count * 1e9) throw invalid(`range of CPUs is from 0.01 to ${count.toFixed(2)}, as there are only ${count} CPUs available`);
   checkSet(cpusetCpus, host.cpus, 'cpuset cpus', 'CPUs');
   checkSet(cpusetMems, host.memoryNodes, 'cpuset mems', 'memory nodes');
+}
+
+function checkShares(shares: number, { cpuShares }: HostResources): void {
+  if (cpuShares === null || shares === 0) return;
+  const [least, most] = cpuShares;
+  if (shares < least) throw invalid(`the minimum allowed cpu-shares is ${least}`);
+  if (shares > most) throw invalid(`the maximum allowed cpu-shares is ${most}`);
 }
 
 function checkSet(text: string, available: ReadonlySet<number>, field: string, noun: string): void {

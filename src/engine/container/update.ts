@@ -20,7 +20,7 @@ export async function updateContainer(context: EngineContext, ref: string, asked
     const { record } = container;
     if (record.request.autoRemove === true && change.restartPolicy !== undefined)
       throw invalid('Restart policy cannot be updated because AutoRemove is enabled for the container');
-    checkHostLimits(change.limits ?? {}, readHostResources());
+    checkHostLimits(change.limits ?? {}, readHostResources(context.cgroups));
     const limits = mergeLimits(record.request, change.limits ?? {});
     if (isActive(record.state.status) && record.run !== null && change.limits !== undefined)
       openCgroup(context.cgroups, record.run.cgroup).apply(

@@ -11,7 +11,7 @@ import {
   type SettingsView,
 } from '#wire';
 import { diskSizeOf, settleDiskSize } from '../container/disk-limit.ts';
-import { checkHostLimits, formatCpuList, readHostResources } from '../container/host-limits.ts';
+import { checkHostLimits, formatCpuList, readHostResources, type HostResources } from '../container/host-limits.ts';
 import { isActive, type ContainerRecord } from '../container/record.ts';
 import type { LiveContainer } from '../container/table.ts';
 import { publishContainerEvent, saveRecord, type EngineContext } from '../context.ts';
@@ -108,15 +108,19 @@ export function planSettled(
   const { limits, warnings } = planLimits(wanted.request.limits, (limit) => supportsLimit(context.cgroups, limit));
   const held = limits === wanted.request.limits ? wanted : withRequest(wanted, { limits });
   const after = withNamed(held, planNamed(devices, profiles), (name) => context.volumes.pathOf(name));
-  checkChange(before, after, facts);
+  checkChange(before, after, { facts, host: readHostResources(context.cgroups) });
   checkDevices(context, before, after);
   return { record: after, warnings };
 }
 
-function checkChange(before: ContainerRecord, after: ContainerRecord, facts: SettingFacts): void {
+function checkChange(
+  before: ContainerRecord,
+  after: ContainerRecord,
+  { facts, host }: { readonly facts: SettingFacts; readonly host: HostResources },
+): void {
   const { request, name } = after;
   const inForce = inForceOf(after, facts);
-  for (const { limits } of [request, inForce.request]) checkHostLimits(limits ?? {}, readHostResources());
+  for (const { limits } of [request, inForce.request]) checkHostLimits(limits ?? {}, host);
   if (request.autoRemove === true && (request.restartPolicy?.name ?? 'no') !== 'no')
     throw refused(name, 'restart', 'it is removed at its end (--rm)');
   if (
@@ -231,7 +235,10 @@ function applyLimits(
   { request }: Pick<ContainerRecord, 'request'>,
 ): void {
   if (before.run === null) return;
-  const unlimited = { cpus: formatCpuList(readHostResources().cpus), cpuShares: context.cgroups.mode === 'v2' ? usualSharesV2 : 1024 };
+  const unlimited = {
+    cpus: formatCpuList(readHostResources(context.cgroups).cpus),
+    cpuShares: context.cgroups.mode === 'v2' ? usualSharesV2 : 1024,
+  };
   const resources = planLimitChange(
     heldLimits(context, before.request),
     heldLimits(context, request),

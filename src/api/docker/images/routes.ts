@@ -20,6 +20,7 @@ export function imageRoutes(backend: ImageBackend, storageDriver: string): Route
       handle: (exchange) => exchange.json(200, historyOf(inspect(backend, exchange))),
     },
     { method: 'POST', path: '/images/{name...}/tag', handle: (exchange) => tag(backend, exchange) },
+    { method: 'DELETE', path: '/images/', handle: refuseBlank },
     { method: 'DELETE', path: '/images/{name...}', handle: (exchange) => remove(backend, exchange) },
   ];
 }
@@ -57,7 +58,12 @@ async function tag({ images }: ImageBackend, exchange: Exchange): Promise<void> 
   exchange.empty(201);
 }
 
+function refuseBlank(): never {
+  throw new OrlopError('invalid-argument', 'DOCKER_NO_NAME', 'image name cannot be blank');
+}
+
 async function remove({ images }: ImageBackend, exchange: Exchange): Promise<void> {
+  if (nameOf(exchange).trim() === '') refuseBlank();
   if (exchange.query.all('platforms').length > 0)
     throw new OrlopError('unimplemented', 'DOCKER_PLATFORM_REMOVAL', 'one platform of an image cannot be removed by itself', {
       hint: 'leave the platforms out: the whole image goes',
