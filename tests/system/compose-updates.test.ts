@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { composeProject, keepRunning, type ComposeProject } from './compose-project.ts';
 import { startEngine, whyNot, type TestEngine } from './harness.ts';
 
@@ -92,6 +94,36 @@ describe('updates by orlop compose', { skip: whyNot() }, () => {
     assert.equal(on.code, 0, on.stderr);
     assert.match(on.stderr, /-a-2 failed, the update of service a goes on/);
     assert.equal(await must('ps', '-q'), '');
+    await must('down');
+  });
+
+  test('up --watch shows what containers say, also after they were restarted for files that changed', async () => {
+    const { directory, must, write } = project(`services:
+  a:
+    image: busybox
+    command: [sh, -c, "trap 'exit 0' TERM; echo begins with $$(cat /file); while :; do sleep 0.1; done"]
+    develop: {watch: [{path: ./file, action: sync+restart, target: /file, initial_sync: false}]}
+`);
+    write('nothing', 'file');
+    const child = engine.spawn('compose', '--project-directory', directory, 'up', '--watch');
+    const ended = once(child, 'close');
+    let said = '';
+    let told = '';
+    child.stdout?.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    child.stderr?.on('data', (chunk: Buffer) => (told += chunk.toString()));
+    const until = async (what: () => boolean): Promise<void> => {
+      for (const deadline = Date.now() + 30_000; !what(); await delay(50)) assert.ok(Date.now() < deadline, `${said}\n${told}`);
+    };
+    await until(() => /a-1 {2}\| begins with/.test(said) && told.includes('Watch enabled'));
+    await until(() => {
+      // Who follows files may not be there yet.
+      write(`change ${Date.now()}`, 'file');
+      return /a-1 {2}\| begins with change/.test(said);
+    });
+    child.kill('SIGINT');
+    assert.deepEqual((await ended)[0], 130);
+    assert.equal(await must('ps', '-q'), '');
+    assert.match((await engine.orlop('compose', '--project-directory', directory, 'up', '-d', '--watch')).stderr, /do not go with --watch/);
     await must('down');
   });
 });

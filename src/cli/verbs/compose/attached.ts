@@ -3,7 +3,7 @@ import { noSuchService } from '#compose';
 import { exitCodes } from '../../exit-codes.ts';
 import type { Invocation } from '../../invocation.ts';
 import { painterFor } from '../../render/colour.ts';
-import { followLogs, shortName } from './follow-logs.ts';
+import { followLogs, shortName, type LogView } from './follow-logs.ts';
 import { stopProject } from './stop-project.ts';
 
 interface Attached {
@@ -43,13 +43,9 @@ export async function attachToProject(invocation: Invocation, { project, contain
     if (from === undefined ? counts && code === 0 && stopping === null : container.service === from) code = StatusCode;
     if (counts) await stop();
   });
-  const colours = painterFor(io.stdout, io.env)('red', 'x') !== 'x' && !args.flag('no-color') && args.text('ansi') !== 'never';
   const view = {
-    follow: true,
+    ...viewOf(invocation),
     since: String(sinceMs / 1000),
-    noPrefix: args.flag('no-log-prefix'),
-    timestamps: args.flag('timestamps'),
-    colours,
     signal,
     onEnd: (id: string) => said.get(id)?.resolve(),
   };
@@ -64,7 +60,14 @@ export async function attachToProject(invocation: Invocation, { project, contain
   }
 }
 
-function isShown(service: string, project: Project, { args }: Pick<Invocation, 'args'>): boolean {
+/** How `up` shows what containers say. */
+export function viewOf({ args, io }: Pick<Invocation, 'args' | 'io'>): Pick<LogView, 'follow' | 'noPrefix' | 'timestamps' | 'colours'> {
+  const colours = painterFor(io.stdout, io.env)('red', 'x') !== 'x' && !args.flag('no-color') && args.text('ansi') !== 'never';
+  return { follow: true, noPrefix: args.flag('no-log-prefix'), timestamps: args.flag('timestamps'), colours };
+}
+
+/** Whether `up` shows what a service says. */
+export function isShown(service: string, project: Project, { args }: Pick<Invocation, 'args'>): boolean {
   const only = args.list('attach');
   if (args.list('no-attach').includes(service)) return false;
   return only.length > 0 ? only.includes(service) : project.services[service]?.attach !== false;

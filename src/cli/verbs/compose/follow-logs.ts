@@ -21,20 +21,26 @@ export function shortName({ name, service, number }: ObservedContainer): string 
 /** Prints what containers say, line by line, each line behind the name of who said it. Resolves when all have ended, or the signal fired. */
 export async function followLogs(client: Client, io: Io, containers: readonly ObservedContainer[], view: LogView): Promise<void> {
   const width = Math.max(0, ...containers.map((container) => shortName(container).length));
-  await Promise.all(
-    containers.map(async (container, index) => {
-      const label = `${shortName(container).padEnd(width)}  | `;
-      const prefix =
-        view.noPrefix === true ? '' : view.colours ? `\u001B[${palette[index % palette.length] ?? 0}m${label}\u001B[0m` : label;
-      try {
-        await printLines(client, io, container.id, prefix, view);
-      } catch (error) {
-        if (view.signal?.aborted !== true) throw error;
-      } finally {
-        view.onEnd?.(container.id);
-      }
-    }),
-  );
+  await Promise.all(containers.map((container, index) => followLog(client, io, container, { ...view, width, index })));
+}
+
+/** Prints what one container says. `index` gives its colour, `width` where the line begins. */
+export async function followLog(
+  client: Client,
+  io: Io,
+  container: ObservedContainer,
+  { width, index, ...view }: LogView & { readonly width: number; readonly index: number },
+): Promise<void> {
+  const label = `${shortName(container).padEnd(width)}  | `;
+  const colour = palette[index % palette.length] ?? 0;
+  const prefix = view.noPrefix === true ? '' : view.colours ? `\u001B[${colour}m${label}\u001B[0m` : label;
+  try {
+    await printLines(client, io, container.id, prefix, view);
+  } catch (error) {
+    if (view.signal?.aborted !== true) throw error;
+  } finally {
+    view.onEnd?.(container.id);
+  }
 }
 
 async function printLines(

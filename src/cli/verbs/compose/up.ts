@@ -16,12 +16,14 @@ export const composeUp: Verb = async (invocation) => {
   if (isDetached && stopsWithFirst) throw usageError('--detach and --wait do not go with --abort-on-container-exit and its like', command);
   if (args.flag('force-recreate') && args.flag('no-recreate'))
     throw usageError('--force-recreate and --no-recreate are incompatible', command);
+  if (isDetached && args.flag('watch')) throw usageError('--detach and --wait do not go with --watch', command);
   const begunMs = Date.now();
   const project = await bringUp(invocation, { start: !args.flag('no-start') });
   if (project === null || args.flag('no-start')) return exitCodes.ok;
   const engine = await client();
   if (args.flag('wait')) await waitUntilReady(engine, project, signalAfter(args.integer('wait-timeout')));
   if (isDetached) return exitCodes.ok;
+  if (args.flag('watch')) return (await import('./attach-watching.ts')).attachWatching(invocation, project, begunMs);
   const containers = (await containersOf(engine, project)).filter(
     ({ service, oneOff }) => !oneOff && Object.hasOwn(project.services, service),
   );

@@ -21,7 +21,8 @@ import { imageSource } from './images.ts';
 import { stepReporter, warner } from './progress.ts';
 import { readProject } from './project.ts';
 
-interface Watched {
+/** A service whose files are followed. */
+export interface Watched {
   readonly name: string;
   readonly service: ServiceConfig;
   readonly context: IgnoredContext | null;
@@ -29,13 +30,9 @@ interface Watched {
 
 /** `orlop compose watch`: follows files here by the rules of `develop.watch`, until it is interrupted. */
 export const composeWatch: Verb = async (invocation) => {
-  const { args, io, client } = invocation;
+  const { args, client } = invocation;
   const project = dropUnused(selectServices(await readProject(invocation, { named: args.positionals }), args.positionals));
   const watched = await chooseWatched(project);
-  if (watched.length === 0)
-    throw new OrlopError('failed-precondition', 'COMPOSE_NOTHING_TO_WATCH', 'none of the selected services is configured for watch', {
-      hint: "give one a 'develop' section",
-    });
   const engine = await client();
   if (!args.flag('no-up')) await bringUp(invocation, engine, project, false);
   const giveUp = new AbortController();
@@ -43,12 +40,7 @@ export const composeWatch: Verb = async (invocation) => {
   process.on('SIGINT', onInterrupt);
   process.on('SIGTERM', onInterrupt);
   try {
-    for (const one of watched) await handle(invocation, engine, project, one, await listInitial(one.service, one.context));
-    const paths = watched.flatMap(({ service }) => (service.develop?.watch ?? []).map(({ path }) => path));
-    await write(io.stderr, 'Watch enabled\n');
-    for await (const batch of watchPaths(paths, giveUp.signal))
-      for (const one of watched)
-        await handle(invocation, engine, project, one, batch).catch((error: unknown) => reportError(io, toOrlopError(error)));
+    await followFiles(invocation, project, watched, giveUp.signal);
     return exitCodes.ok;
   } finally {
     process.off('SIGINT', onInterrupt);
@@ -56,8 +48,30 @@ export const composeWatch: Verb = async (invocation) => {
   }
 };
 
-async function chooseWatched({ services }: Project): Promise<Watched[]> {
+/** Brings what changes here into the services until the signal fires; what fails is said. */
+export async function followFiles(
+  invocation: Invocation,
+  project: Project,
+  watched: readonly Watched[],
+  signal: AbortSignal,
+): Promise<void> {
+  const { io, client } = invocation;
+  const engine = await client();
+  for (const one of watched) await handle(invocation, engine, project, one, await listInitial(one.service, one.context));
+  const paths = watched.flatMap(({ service }) => (service.develop?.watch ?? []).map(({ path }) => path));
+  await write(io.stderr, 'Watch enabled\n');
+  for await (const batch of watchPaths(paths, signal))
+    for (const one of watched)
+      await handle(invocation, engine, project, one, batch).catch((error: unknown) => reportError(io, toOrlopError(error)));
+}
+
+/** The services that say what to watch. failed-precondition: none does. */
+export async function chooseWatched({ services }: Project): Promise<Watched[]> {
   const chosen = Object.entries(services).filter(([, { develop }]) => (develop?.watch ?? []).length > 0);
+  if (chosen.length === 0)
+    throw new OrlopError('failed-precondition', 'COMPOSE_NOTHING_TO_WATCH', 'none of the selected services is configured for watch', {
+      hint: "give one a 'develop' section",
+    });
   return Promise.all(
     chosen.map(async ([name, service]) => {
       const directory = service.build?.context;
