@@ -11,6 +11,7 @@ import type { VolumeRecord } from './types.ts';
  *       <name>/volume.json     the record
  *       <name>/_data/          what containers see, or where its file system is mounted
  *       <name>/filling         it is being filled: without this file it is whole
+ *       <name>/filling-part    a directory in it is being filled, whose path this file holds
  *       .new-… .gone-…         being made, being removed; cleared when the volumes are opened
  */
 export const recordFile = 'volume.json';
@@ -21,6 +22,11 @@ export function contentOf(directory: string): string {
 
 export function fillingMark(directory: string): string {
   return join(directory, 'filling');
+}
+
+/** Holds the path of the directory, within the volume. */
+export function fillingPartMark(directory: string): string {
+  return join(directory, 'filling-part');
 }
 
 /** Never a volume's name: these begin with a letter or a digit. */

@@ -39,8 +39,8 @@ export interface Volumes extends AsyncDisposable {
   acquire(name: string, user: string): Promise<{ readonly path: string }>;
   /** Unmounts after the last one. false: the volume or the user was not known. */
   release(name: string, user: string): Promise<boolean>;
-  /** Lets `copy` fill it when it is empty; false: it was not, or nobody can write there. Cut off half-way, it is empty again before anybody else gets it. */
-  fill(name: string, copy: (path: string) => Promise<void>): Promise<boolean>;
+  /** Lets `copy` fill it, or the directory `part` in it, when that is empty; false: it was not, is no directory, or nobody can write there. Cut off half-way, it is empty again before anybody else gets it. */
+  fill(name: string, copy: (path: string) => Promise<void>, part?: string): Promise<boolean>;
   /** Takes over who uses what from an earlier engine, and unmounts what nobody uses. */
   reconcile(users: ReadonlyMap<string, readonly string[]>): Promise<void>;
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import fc from 'fast-check';
@@ -115,6 +115,39 @@ describe('filling a volume', () => {
     const copy = async (path: string): Promise<void> => writeFileSync(join(path, 'file'), 'x');
     assert.ok(await volumes.fill('data', copy));
     assert.ok(!(await volumes.fill('data', copy)));
+  });
+
+  test('fills an empty directory in it too, and nothing else of it', async (t) => {
+    const { open } = bench(t);
+    const volumes = await open();
+    await volumes.create({ name: 'data' }, 'one');
+    const path = volumes.pathOf('data');
+    mkdirSync(join(path, 'part/deep'), { recursive: true });
+    writeFileSync(join(path, 'file'), 'x');
+    symlinkSync('/part/deep', join(path, 'link'));
+    symlinkSync('../../../../..', join(path, 'part/out'));
+    const copy = async (to: string): Promise<void> => writeFileSync(join(to, 'filled'), 'x');
+    for (const part of ['none', 'file', 'file/below', 'part', 'part/out/tmp']) assert.ok(!(await volumes.fill('data', copy, part)), part);
+    assert.ok(await volumes.fill('data', copy, 'link'));
+    assert.ok(!(await volumes.fill('data', copy, 'part/deep')));
+    assert.deepEqual(readdirSync(join(path, 'part/deep')), ['filled']);
+    assert.deepEqual(readdirSync(path).toSorted(), ['file', 'link', 'part']);
+
+    mkdirSync(join(path, 'cut'));
+    const cut = volumes.fill(
+      'data',
+      async (to) => {
+        await copy(to);
+        throw new Error('cut off');
+      },
+      'cut',
+    );
+    await assert.rejects(cut, /cut off/);
+    const next = await open();
+    await next.acquire('data', 'two');
+    assert.deepEqual(readdirSync(join(path, 'cut')), []);
+    assert.deepEqual(readdirSync(join(path, 'part/deep')), ['filled']);
+    assert.deepEqual(readdirSync(join(path, '..')).toSorted(), ['_data', 'volume.json']);
   });
 
   test('cut off half-way leaves an empty volume to the next engine', async (t) => {

@@ -1,10 +1,21 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { OrlopError } from '#errors';
+import { isErrno, OrlopError } from '#errors';
 import type { Logger } from '#log';
-import { type Addon, AT_FDCWD, O_DIRECTORY, O_RDONLY, removeTree, ST_RDONLY, syncDirectory, writeFileAtomic } from '#sys';
-import { contentOf, fillingMark, readVolumes, recordFile, temporaryName } from './directory.ts';
+import {
+  type Addon,
+  AT_FDCWD,
+  O_DIRECTORY,
+  O_PATH,
+  O_RDONLY,
+  openInRoot,
+  removeTree,
+  ST_RDONLY,
+  syncDirectory,
+  writeFileAtomic,
+} from '#sys';
+import { contentOf, fillingMark, fillingPartMark, readVolumes, recordFile, temporaryName } from './directory.ts';
 import { createLocalDriver, localDriverName } from './local-driver.ts';
 import { checkVolumeName, createVolumeName } from './names.ts';
 import { createVolumeSizes } from './sized.ts';
@@ -80,7 +91,7 @@ function volumesOf(keeping: Keeping): Volumes {
       const volume = keeping.live.get(name);
       return volume !== undefined && (await release(volume, user));
     },
-    fill: async (name, copy) => fill(keeping, find(name), copy),
+    fill: async (name, copy, part) => fill(keeping, find(name), copy, part),
     async reconcile(users) {
       for (const volume of keeping.live.values()) {
         for (const user of users.get(volume.record.name) ?? []) volume.users.add(user);
@@ -188,7 +199,7 @@ function acquire(keeping: Keeping, volume: LiveVolume, user: string): Promise<{ 
     if (volume.gone) throw notFound(record.name);
     await driver.mount(directory, record);
     try {
-      if (volume.users.size === 0 && existsSync(fillingMark(directory))) await emptyAgain(keeping, directory);
+      if (volume.users.size === 0 && isMarked(directory)) await emptyAgain(keeping, directory);
     } catch (error) {
       await driver.unmount(directory, record);
       throw error;
@@ -207,28 +218,75 @@ function release(volume: LiveVolume, user: string): Promise<boolean> {
 }
 
 /** Only for one that is acquired. The mark is there while it is half full, unless others see it already: what these write is never taken away. */
-function fill({ addon }: Keeping, volume: LiveVolume, copy: (path: string) => Promise<void>): Promise<boolean> {
+function fill({ addon }: Keeping, volume: LiveVolume, copy: (path: string) => Promise<void>, part?: string): Promise<boolean> {
   return inTurn(volume, async () => {
     const { directory, users } = volume;
-    const path = contentOf(directory);
-    const isReadOnly = (addon.statfs(path).flags & ST_RDONLY) !== 0;
-    if (isReadOnly || readdirSync(path).some((name) => name !== ownedByFileSystem)) return false;
-    const mark = fillingMark(directory);
-    if (users.size === 1) writeFileSync(mark, '');
-    await copy(path);
-    sync(addon, path);
-    rmSync(mark, { force: true });
+    const content = contentOf(directory);
+    if ((addon.statfs(content).flags & ST_RDONLY) !== 0) return false;
+    const filled = await inPart(addon, content, part, async (path) => {
+      if (!isEmpty(path)) return false;
+      if (users.size === 1) await mark(directory, part);
+      await copy(path);
+      return true;
+    });
+    if (filled !== true) return false;
+    sync(addon, content);
+    unmark(directory);
     return true;
   });
+}
+
+function isEmpty(path: string): boolean {
+  return readdirSync(path).every((name) => name === ownedByFileSystem);
+}
+
+/** What a container made of its volume leads nowhere else: a part is a directory within it, held open meanwhile. null: there is none. */
+async function inPart<Result>(
+  addon: Addon,
+  content: string,
+  part: string | undefined,
+  work: (path: string) => Promise<Result>,
+): Promise<Result | null> {
+  if (part === undefined) return work(content);
+  await using open = new AsyncDisposableStack();
+  const adopt = (descriptor: number): number => open.adopt(descriptor, (one) => addon.close(one));
+  const top = adopt(addon.openat2(AT_FDCWD, content, O_PATH | O_DIRECTORY, 0, 0));
+  let inside: number;
+  try {
+    inside = adopt(openInRoot(addon, top, part, O_PATH | O_DIRECTORY));
+  } catch (error) {
+    // Whether it may be missing, or be a file, is seen when it is mounted.
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return null;
+    throw error;
+  }
+  return await work(`/proc/self/fd/${inside}/.`);
+}
+
+/** That of a part must never be there without its path, which would then be the whole volume's. */
+async function mark(directory: string, part: string | undefined): Promise<void> {
+  if (part === undefined) writeFileSync(fillingMark(directory), '');
+  else await writeFileAtomic(fillingPartMark(directory), part);
+}
+
+function unmark(directory: string): void {
+  rmSync(fillingMark(directory), { force: true });
+  rmSync(fillingPartMark(directory), { force: true });
 }
 
 /** What a new ext4 has in its root. */
 const ownedByFileSystem = 'lost+found';
 
+function isMarked(directory: string): boolean {
+  return existsSync(fillingMark(directory)) || existsSync(fillingPartMark(directory));
+}
+
 async function emptyAgain({ addon }: Keeping, directory: string): Promise<void> {
-  const path = contentOf(directory);
-  for (const name of readdirSync(path)) if (name !== ownedByFileSystem) await removeTree(addon, join(path, name));
-  rmSync(fillingMark(directory), { force: true });
+  const partMark = fillingPartMark(directory);
+  const part = existsSync(partMark) ? readFileSync(partMark, 'utf8') : undefined;
+  await inPart(addon, contentOf(directory), part, async (path) => {
+    for (const name of readdirSync(path)) if (name !== ownedByFileSystem) await removeTree(addon, join(path, name));
+  });
+  unmark(directory);
 }
 
 /** Before the mark goes: after a power cut it must not be half full without one. */

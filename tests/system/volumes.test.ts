@@ -76,6 +76,25 @@ describe('volumes', { skip: whyNot() }, () => {
       );
     });
 
+    test('is filled from the image while it is an empty directory, as a whole volume is', async () => {
+      const volume = `part${bench.count}`;
+      await bench.sh(['-v', `${volume}:/d`], 'mkdir -p /d/a/b /d/none; echo deep >/d/a/file');
+      const part = (path: string, more = ''): string[] => [
+        '--mount',
+        `source=${volume},target=/data,volume-subpath=${path}${more}`,
+        'filled',
+      ];
+      const run = (flags: string[], ...argv: string[]) => bench.engine.must('run', '--rm', ...flags, ...argv);
+      assert.equal(await run(part('none', ',volume-nocopy'), 'ls', '/data'), '');
+      assert.equal(await run(part('a'), 'ls', '/data'), 'b\nfile');
+      assert.equal(await run(part('a/b'), 'cat', '/data/link'), 'hello');
+      assert.equal(owner(join(bench.content(volume), 'a/b')), '33:44');
+      await run(part('a/b'), 'rm', '-r', '/data/sub');
+      assert.equal(await run(part('a/b'), 'ls', '/data'), 'hard\nlink');
+      assert.deepEqual(readdirSync(bench.content(volume)).toSorted(), ['a', 'none']);
+      assert.match((await bench.engine.orlop('run', '--rm', ...part('missing'), 'true')).stderr, /cannot access missing in volume/);
+    });
+
     test('never leaves its volume while a container swaps it for a link', async (t) => {
       const volume = `race${bench.count}`;
       writeFileSync(join(bench.host, 'secret'), 'secret');
@@ -169,10 +188,11 @@ describe('volumes', { skip: whyNot() }, () => {
   test('a start that fails lets go of its volumes', { skip: noMappedTmpfs }, async () => {
     const volume = `failed${bench.count}`;
     await bench.engine.must('volume', 'create', '-o', 'type=tmpfs', '-o', 'device=tmpfs', volume);
-    assert.match(await bench.fails(['-v', `${volume}:/d`, '-v', '/proc:/p']), /does not support it/);
+    const missing = `source=other${bench.count},target=/p,volume-subpath=none`;
+    assert.match(await bench.fails(['-v', `${volume}:/d`, '--mount', missing]), /cannot access none in volume/);
     assert.equal((await bench.engine.orlop('run', '--rm', '-v', `${volume}:/d`, image, 'no-such-program')).code, 127);
     assert.ok(readMountinfo().every(({ mountPoint }) => mountPoint !== bench.content(volume)));
-    await bench.engine.must('volume', 'rm', volume);
+    await bench.engine.must('volume', 'rm', volume, `other${bench.count}`);
   });
 
   test('a create that fails leaves no volume behind that it made', async () => {

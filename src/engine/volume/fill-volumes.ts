@@ -7,17 +7,18 @@ import type { EngineContext } from '../context.ts';
 import type { ResolvedMount } from './resolved-mount.ts';
 
 /**
- * Gives empty volumes what the container's root has at their places, with owners, modes, attributes and times, as Docker does. The volumes must be acquired. What a root
+ * Gives empty volumes, or the empty directories in them that are mounted, what the container's root has at their places, with owners, modes, attributes and times, as Docker does. The volumes must be acquired. What a root
  * holds at such a place is only read when a volume is empty. Failed-precondition when it is no directory.
  */
 export async function fillVolumes(context: EngineContext, mounts: readonly ResolvedMount[], snapshot: Snapshot): Promise<void> {
   await using open = new AsyncDisposableStack();
   let root: number | null = null;
-  for (const { source, target } of mounts) {
-    await context.volumes.fill(source, async (path) => {
+  for (const { source, target, subpath } of mounts) {
+    const copy = async (path: string): Promise<void> => {
       root ??= open.adopt(await openRoot(context, snapshot), (descriptor) => context.addon.close(descriptor));
       await copyFrom(context, root, target, path);
-    });
+    };
+    await context.volumes.fill(source, copy, subpath);
   }
 }
 

@@ -73,7 +73,7 @@ export async function makeMounts(
     await makeVolume(context, record, mount, undo);
     acquired.defer(async () => void (await context.volumes.release(mount.source, record.id)));
   }
-  const toFill = volumes.filter(({ inherited, noCopy, subpath }) => inherited !== true && noCopy !== true && subpath === undefined);
+  const toFill = volumes.filter(({ inherited, noCopy }) => inherited !== true && noCopy !== true);
   await fillVolumes(context, toFill, snapshot);
 }
 
