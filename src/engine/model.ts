@@ -123,6 +123,8 @@ export interface LogRequest {
   readonly untilNs?: bigint;
   /** Last N lines; absent: all. */
   readonly tail?: number;
+  /** Called once what is kept is open: from then on it is read to its end, also when the container is removed. */
+  readonly onOpen?: () => void;
 }
 
 export interface LogRecord {

@@ -38,18 +38,21 @@ async function writtenNs(handle: FileHandle): Promise<bigint> {
   return (await handle.stat({ bigint: true })).mtimeNs;
 }
 
+async function* readFrom(handle: FileHandle, offset: number): AsyncGenerator<Buffer> {
+  for (let at = offset; ; ) {
+    const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, at);
+    if (bytesRead === 0) return;
+    at += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
+}
+
 function plainFile(handle: FileHandle): LogFile {
   return {
     packed: false,
     writtenNs: () => writtenNs(handle),
     async *bytes(offset) {
-      let at = (await handle.stat()).size < offset ? 0 : offset;
-      for (;;) {
-        const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, at);
-        if (bytesRead === 0) return;
-        at += bytesRead;
-        yield buffer.subarray(0, bytesRead);
-      }
+      yield* readFrom(handle, (await handle.stat()).size < offset ? 0 : offset);
     },
     tail: (lines) => tailOfPlain(handle, lines),
     [Symbol.asyncDispose]: () => handle.close(),
@@ -77,7 +80,7 @@ function packedFile(handle: FileHandle): LogFile {
   const all = async function* (): AsyncGenerator<Buffer> {
     const unpacked = createGunzip();
     // What is wrong with it ends the stream; how much of it was sound has been given by then.
-    const unpacking = pipeline(handle.createReadStream({ start: 0, autoClose: false }), unpacked).catch(() => undefined);
+    const unpacking = pipeline(readFrom(handle, 0), unpacked).catch(() => undefined);
     try {
       for await (const chunk of unpacked) yield chunk as Buffer;
     } catch {

@@ -124,6 +124,23 @@ describe('what is kept', () => {
   });
 });
 
+describe('what is open', () => {
+  for (const tail of [undefined, 15]) {
+    test(`is read to its end, also when its directory goes${tail === undefined ? '' : ', its last lines too'}`, async (t) => {
+      const log = createLog(t, '');
+      const lines = Array.from({ length: 20 }, (_, index) => String(index));
+      for (const [index, text] of lines.entries()) log.append(line(text), index < 10 ? 1 : 2);
+      await log.pack();
+      const { promise: opened, resolve: onOpen } = Promise.withResolvers<void>();
+      const request = { onOpen, ...(tail === undefined ? {} : { tail }) };
+      const reading = read(log.source, request);
+      await opened;
+      for (const name of ['container.log.1.gz', 'container.log.2']) rmSync(join(log.source.directory, name));
+      assert.deepEqual(await reading, tail === undefined ? lines : lines.slice(-tail));
+    });
+  }
+});
+
 describe('a damaged file', () => {
   test('a torn last line is left out, and does not count for the tail', async (t) => {
     const { source } = createLog(t, line('1') + line('2') + line('torn').slice(0, 10));

@@ -21,7 +21,6 @@ export interface LogSource {
 interface Cursor {
   number: number;
   offset: number;
-  file: LogFile | null;
 }
 
 /**
@@ -30,12 +29,14 @@ interface Cursor {
  */
 export async function* readLog(source: LogSource, request: LogRequest, signal: AbortSignal): AsyncGenerator<LogRecord> {
   if (!existsSync(source.directory)) return;
-  const cursor = await findStart(source, request.tail);
+  await using row = await holdRow(source.directory);
+  request.onOpen?.();
+  const cursor = await findStart(row, request.tail);
   const follower = request.follow ? followChanges(source, signal) : null;
   try {
     for (;;) {
       const live = request.follow && source.isLive() && !signal.aborted;
-      for await (const record of readRow(source, cursor, request)) {
+      for await (const record of readRow(source.parse, row, cursor, request)) {
         if (signal.aborted) return;
         if (request.untilNs !== undefined && record.timeNs > request.untilNs) return;
         if (wanted(record, request)) yield record;
@@ -45,7 +46,6 @@ export async function* readLog(source: LogSource, request: LogRequest, signal: A
     }
   } finally {
     follower?.close();
-    await cursor.file?.[Symbol.asyncDispose]();
   }
 }
 
@@ -55,12 +55,10 @@ function wanted(record: LogRecord, request: LogRequest): boolean {
 }
 
 /** From the cursor to the end of the last file, where it leaves the cursor. */
-async function* readRow(source: LogSource, cursor: Cursor, { sinceNs, tail }: LogRequest): AsyncGenerator<LogRecord> {
-  const { directory, parse } = source;
-  const later = (): number | undefined => listRow(directory).find((number) => number > cursor.number);
+async function* readRow(parse: ParseRecord, row: HeldRow, cursor: Cursor, { sinceNs, tail }: LogRequest): AsyncGenerator<LogRecord> {
+  const later = (): number | undefined => row.numbers().find((number) => number > cursor.number);
   for (;;) {
-    cursor.file ??= await openLogFile(directory, cursor.number);
-    const { file } = cursor;
+    const file = await row.open(cursor.number);
     const closed = later() !== undefined;
     const over = closed && file !== null && tail === undefined && sinceNs !== undefined && (await file.writtenNs()) < sinceNs;
     if (file !== null && !over) yield* readRecords(file, cursor, parse);
@@ -68,8 +66,8 @@ async function* readRow(source: LogSource, cursor: Cursor, { sinceNs, tail }: Lo
     if (next === undefined) return;
     // The monitor writes nothing to a file once the next one is there; but it may have written between our end and that.
     if (file !== null && !file.packed && !closed) yield* readRecords(file, cursor, parse);
-    await file?.[Symbol.asyncDispose]();
-    Object.assign(cursor, { number: next, offset: 0, file: null });
+    await row.release(cursor.number);
+    Object.assign(cursor, { number: next, offset: 0 });
   }
 }
 
@@ -93,17 +91,53 @@ async function* readRecords(file: LogFile, cursor: Cursor, parse: ParseRecord): 
 }
 
 /** Before the first file, or where the last lines begin. */
-async function findStart({ directory }: LogSource, tail: number | undefined): Promise<Cursor> {
+async function findStart(row: HeldRow, tail: number | undefined): Promise<Cursor> {
   let missing = tail;
-  if (missing === undefined) return { number: 0, offset: 0, file: null };
-  for (const number of listRow(directory).toReversed()) {
-    await using file = await openLogFile(directory, number);
-    const found = await file?.tail(missing);
+  if (missing === undefined) return { number: 0, offset: 0 };
+  for (const number of row.numbers().toReversed()) {
+    const found = await (await row.open(number))?.tail(missing);
     if (found === undefined) continue;
-    if ('offset' in found) return { number, offset: found.offset, file: null };
+    if ('offset' in found) return { number, offset: found.offset };
     missing -= found.lines;
   }
-  return { number: 0, offset: 0, file: null };
+  return { number: 0, offset: 0 };
+}
+
+/** The files of a row that are to be read. Those that are open are there to the end, whatever becomes of their names. */
+interface HeldRow extends AsyncDisposable {
+  /** Of files that are open or in the directory, in order. */
+  numbers(): number[];
+  /** null: there is none, or none any more. */
+  open(number: number): Promise<LogFile | null>;
+  /** It has been read. */
+  release(number: number): Promise<void>;
+}
+
+/** Descriptors of one reader; of a longer row the rest is opened when it is its turn. */
+const heldMax = 16;
+
+/** Opens what is there at this moment, so that a container that is removed meanwhile has its log read to the end. */
+async function holdRow(directory: string): Promise<HeldRow> {
+  const held = new Map<number, LogFile>();
+  const release = async (number: number): Promise<void> => {
+    const file = held.get(number);
+    held.delete(number);
+    await file?.[Symbol.asyncDispose]();
+  };
+  const row: HeldRow = {
+    numbers: () => [...new Set([...held.keys(), ...listRow(directory)])].toSorted((one, other) => one - other),
+    async open(number) {
+      const file = held.get(number) ?? (await openLogFile(directory, number));
+      if (file !== null) held.set(number, file);
+      return file;
+    },
+    release,
+    async [Symbol.asyncDispose]() {
+      for (const number of held.keys()) await release(number);
+    },
+  };
+  for (const number of listRow(directory).slice(-heldMax)) await row.open(number);
+  return row;
 }
 
 interface Follower {

@@ -18,6 +18,8 @@ export interface LogRequest {
   readonly sinceNs?: bigint;
   readonly untilNs?: bigint;
   readonly tail?: number;
+  /** Called once what is kept is open: from then on it is read to its end, also when the container is removed. */
+  readonly onOpen?: () => void;
 }
 
 export interface LogRecord {

@@ -10,12 +10,27 @@ export async function sendLogs(backend: ContainerBackend, exchange: Exchange): P
   const request = decodeLogRequest(exchange.query);
   const terminal = view.request.terminal === true;
   const look = { timestamps: exchange.query.flag('timestamps'), details: exchange.query.flag('details'), framed: !terminal };
-  const records = backend.containers.logs(view.id, request, exchange.signal);
+  const records = await openRecords((onOpen) => backend.containers.logs(view.id, { ...request, onOpen }, exchange.signal));
   const out = exchange.stream(200, streamType(exchange, terminal));
   for await (const record of records) {
     if (exchange.signal.aborted) return;
     await out.write(formatRecord(record, look));
   }
+}
+
+/** Waits until the log is open: whoever has our answer may remove the container and still reads all of it. */
+async function openRecords(open: (onOpen: () => void) => AsyncIterable<LogRecord>): Promise<AsyncIterable<LogRecord>> {
+  const { promise: opened, resolve: onOpen } = Promise.withResolvers<void>();
+  const records = open(onOpen)[Symbol.asyncIterator]();
+  const first = records.next();
+  await Promise.race([opened, first]);
+  return (async function* () {
+    try {
+      for (let step = await first; step.done !== true; step = await records.next()) yield step.value;
+    } finally {
+      await records.return?.();
+    }
+  })();
 }
 
 export function decodeLogRequest(query: Query): LogRequest {

@@ -329,7 +329,7 @@ async function* streamEvents(bus: EventEmitter, untilNs: bigint | undefined, sig
 
 async function* replay(
   process: FakeProcess,
-  request: { follow: boolean; stdout: boolean; stderr: boolean; tail?: number },
+  request: { follow: boolean; stdout: boolean; stderr: boolean; tail?: number; onOpen?: () => void },
   signal: AbortSignal,
 ): AsyncGenerator<LogRecord> {
   const queue: (LogRecord | null)[] = process.log.slice(request.tail === undefined ? 0 : Math.max(0, process.log.length - request.tail));
@@ -339,6 +339,7 @@ async function* replay(
     wake();
   };
   const forget = process.onRecord(add);
+  request.onOpen?.();
   if (request.follow) void process.exited.then(() => add(null));
   else add(null);
   signal.addEventListener('abort', () => add(null));
