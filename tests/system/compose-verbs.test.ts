@@ -87,6 +87,8 @@ describe('verbs of orlop compose', { skip: whyNot() }, () => {
     assert.equal(await project.must('exec', '-T', '--index', '2', 'two', 'cat', '/sent'), 'sent');
     assert.notEqual((await project.compose('exec', '-T', '--index', '1', 'two', 'cat', '/sent')).code, 0);
     mkdirSync(join(project.directory, 'got'));
+    await project.must('cp', 'sent', 'two:/everywhere');
+    for (const index of ['1', '2']) await project.must('exec', '-T', '--index', index, 'two', 'test', '-e', '/everywhere');
     await project.must('cp', 'ends:/etc/passwd', 'got/');
     assert.match(readFileSync(join(project.directory, 'got/passwd'), 'utf8'), /^root:/);
     assert.match((await project.compose('cp', 'web:/nothing', 'got/')).stderr, /Could not find the file \/nothing/);

@@ -225,7 +225,12 @@ export const composeCommands: readonly CommandSpec[] = [
     usage: '[OPTIONS] SERVICE:PATH PATH|-',
     min: 2,
     max: 2,
-    flags: [flag('archive', 'Keep owners', 'a'), flag('follow-link', 'Follow a link at the end of the source', 'L'), index],
+    flags: [
+      flag('archive', 'Keep owners', 'a'),
+      flag('follow-link', 'Follow a link at the end of the source', 'L'),
+      flag('all', 'Also into containers that were run once'),
+      index,
+    ],
   }),
   command({
     name: 'export',

@@ -89,17 +89,29 @@ export const composePort: Verb = async (invocation) => {
   return exitCodes.ok;
 };
 
-/** `orlop compose cp`: `SERVICE:PATH` on one side. */
+/** `orlop compose cp`: `SERVICE:PATH` on one side. What goes in goes into all containers of the service, unless one is named. */
 export const composeCp: Verb = async (invocation) => {
   const { args } = invocation;
-  const places = await Promise.all(
-    args.positionals.map(async (place) => {
-      const [, service, path] = /^([a-zA-Z0-9._-]+):(.*)$/s.exec(place) ?? [];
-      return service === undefined ? place : `${(await chooseOne(invocation, service)).id}:${path ?? ''}`;
-    }),
-  );
-  return runVerb(invocation, ['cp', ...flagsOf(args, ['archive', 'follow-link']), ...places]);
+  const [from = '', to = ''] = args.positionals;
+  const copy = (source: string, target: string): Promise<number> =>
+    runVerb(invocation, ['cp', ...flagsOf(args, ['archive', 'follow-link']), source, target]);
+  const source = parsePlace(from);
+  if (source !== null) return copy(`${(await chooseOne(invocation, source.service)).id}:${source.path}`, to);
+  const target = parsePlace(to);
+  if (target === null) return copy(from, to);
+  const { containers } = await chooseContainers(invocation, [target.service], { oneOff: args.flag('all') });
+  const first = await chooseOne(invocation, target.service);
+  // An archive on standard input is there once.
+  const targets = from === '-' || containers.length === 0 ? [first] : containers;
+  const codes: number[] = [];
+  for (const { id } of targets) codes.push(await copy(from, `${id}:${target.path}`));
+  return codes.find((code) => code !== exitCodes.ok) ?? exitCodes.ok;
 };
+
+function parsePlace(text: string): { readonly service: string; readonly path: string } | null {
+  const [, service, path = ''] = /^([a-zA-Z0-9._-]+):(.*)$/s.exec(text) ?? [];
+  return service === undefined ? null : { service, path };
+}
 
 /** `orlop compose export` */
 export const composeExport: Verb = async (invocation) => {
