@@ -110,6 +110,8 @@ export interface BuildStepView {
   /** Counted over all stages that are built, from 1; 0 as above. */
   readonly line: number;
   readonly lines: number;
+  /** It is an ONBUILD trigger of the base: which, from 1, of how many. Its line is that of FROM. */
+  readonly trigger?: { readonly number: number; readonly of: number };
 }
 
 /** What happens during a build, in order. Times are ms since the epoch. */

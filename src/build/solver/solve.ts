@@ -124,7 +124,8 @@ async function solveStage(solving: Solving, position: number): Promise<SolvedSta
     solving.signal.throwIfAborted();
     const of = { step: `${position}.${index + 1}`, stage: name, number: step.kind === 'config' ? 0 : number, of: real };
     // Triggers come before the stage's own steps, and are no lines of the file: they belong to its FROM.
-    stage = await takeStep(solving, stage, step, { ...of, line: step.isTrigger ? line : line + index + 1 - triggers, position });
+    const at = step.isTrigger ? { line, trigger: { number: index + 1, of: triggers } } : { line: line + index + 1 - triggers };
+    stage = await takeStep(solving, stage, step, { ...of, ...at, position });
     if (solving.results.has(position)) ports.images.foresee(stage.root);
   }
   return stage;
@@ -199,6 +200,7 @@ interface StepPlace {
   readonly number: number;
   readonly of: number;
   readonly line: number;
+  readonly trigger?: { readonly number: number; readonly of: number };
   readonly position: number;
 }
 

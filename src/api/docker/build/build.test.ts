@@ -34,6 +34,15 @@ describe("Docker's classic stream", () => {
     ]);
   });
 
+  test('counts triggers, which are no lines of the file', () => {
+    const lines = createClassicLines();
+    const start = { ...shown, type: 'start', instruction: 'RUN', line: 1 } as const;
+    const said = [1, 2].flatMap((number) => lines.of({ ...start, step: `0.${number}`, text: 'ONBUILD RUN x', trigger: { number, of: 2 } }));
+    assert.deepEqual(said, [{ stream: '# Executing 2 build triggers\n' }]);
+    const own = lines.of({ ...start, step: '0.3', text: 'RUN y', line: 2 });
+    assert.deepEqual(own[0], { stream: 'Step 2/2 : RUN y' });
+  });
+
   test('says where the cache was used, and what was built', () => {
     const lines = createClassicLines();
     lines.of({ ...shown, type: 'start', step: '0.1', text: 'RUN x', instruction: 'RUN', line: 2 });

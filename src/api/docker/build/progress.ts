@@ -20,8 +20,10 @@ export function createClassicLines(): { of(event: BuildEvent): BuildLine[]; read
           // Only steps of the file are told of.
           if (event.line === 0) return [];
           lines.set(event.step, { isFrom: event.instruction === 'FROM' });
-          if (event.text.startsWith('ONBUILD ') && event.instruction !== 'ONBUILD')
-            return [said(`# Executing build trigger : ${event.text.slice('ONBUILD '.length)}\n`)];
+          if (event.trigger !== undefined) {
+            const { number, of } = event.trigger;
+            return number > 1 ? [] : [said(`# Executing ${of} build trigger${of > 1 ? 's' : ''}\n`)];
+          }
           return [said(`Step ${event.line}/${event.lines} : ${event.text}`), said('\n')];
         case 'container':
           containers.set(event.step, event.id.slice(0, shortId));
