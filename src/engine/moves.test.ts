@@ -77,6 +77,24 @@ describe('moving images and containers', { skip: whyNoEngine() }, () => {
     );
   });
 
+  test('images are pruned all at once, and one event each tells of those that are gone', async () => {
+    const committed: string[] = [];
+    for (const name of ['one', 'two', 'three']) committed.push(await bench.engine.archives.commit(await ended(`echo ${name} > /new`), {}));
+    const stop = new AbortController();
+    const told: string[] = [];
+    const telling = (async () => {
+      for await (const { action, type, id } of bench.engine.events({}, stop.signal)) {
+        if (type === 'image' && action === 'delete') told.push(id);
+        if (told.length === committed.length) stop.abort();
+      }
+    })().catch(() => undefined);
+    const { removed, freedBytes } = await bench.engine.disk.pruneImages({ named: false });
+    await telling;
+    assert.deepEqual([committed.every((image) => removed.includes(image)), told.toSorted()], [true, committed.toSorted()]);
+    assert.ok(freedBytes > 0);
+    assert.deepEqual((await bench.engine.disk.usage()).store.garbage, { count: 0, bytes: 0 });
+  });
+
   test('a running container is paused while it is committed, and goes on', async () => {
     const id = await bench.run(['sh', '-c', 'echo ready; exec sleep 1000']);
     await bench.firstOutput(id);

@@ -19,8 +19,8 @@ import { isUntagged } from './untagged.ts';
 import { importRoot } from './import.ts';
 import { readForPlatform } from './platform.ts';
 import { type ImageContent, readImage } from './read.ts';
-import { removeNames } from './remove.ts';
-import type { Image, Images } from './types.ts';
+import { removeImages, removeNames } from './remove.ts';
+import type { Image, Images, RemovedImage } from './types.ts';
 import { unpackImage } from './unpack.ts';
 import { nameImages } from './write.ts';
 
@@ -48,6 +48,11 @@ export function createImages(store: Store, options: ImagesOptions = {}): Images 
     return { ...found, image: withNames(store, readForPlatform(store, found.image, parsePlatform(wanted), reference)) };
   };
 
+  const forgotten = (removed: RemovedImage): RemovedImage => {
+    for (const target of cache.keys()) if (store.metadata.images.byManifest(target).length === 0) cache.delete(target);
+    return removed;
+  };
+
   return {
     list() {
       const targets = new Set(store.metadata.images.list().map(({ manifest }) => manifest));
@@ -68,11 +73,8 @@ export function createImages(store: Store, options: ImagesOptions = {}): Images 
       nameImages(store, [{ name: formatTag(name), target: image.target, kind: image.kind }]);
       return imageOf(image.target);
     },
-    async remove(reference, how) {
-      const removed = await removeNames(store, find(reference), how);
-      for (const target of cache.keys()) if (store.metadata.images.byManifest(target).length === 0) cache.delete(target);
-      return removed;
-    },
+    remove: async (reference, how) => forgotten(await removeNames(store, find(reference), how)),
+    removeAll: async (gone) => forgotten(await removeImages(store, gone)),
     commit: async (request) => imageOf(await commitImage(store, request, platform)),
     save: (references, { platform: wanted, signal } = {}) =>
       saveImages(

@@ -1,5 +1,5 @@
 import { OrlopError } from '#errors';
-import { familiarReference, parseReference, shortDigest } from '#oci';
+import { type Digest, familiarReference, parseReference, shortDigest } from '#oci';
 import type { Store } from '#store';
 import type { Found } from './find.ts';
 import type { Image, RemovedImage, RemoveImageOptions } from './types.ts';
@@ -16,6 +16,22 @@ export async function removeNames(store: Store, found: Found<Image>, options: Re
   const garbage = await store.collectGarbage();
   const isGone = !(await store.content.has(found.image.target));
   return { untagged, deleted: isGone ? [found.image.id, ...garbage.layers] : [], freedBytes: garbage.freedBytes };
+}
+
+/** See `Images.removeAll`. */
+export async function removeImages(store: Store, images: readonly Image[]): Promise<RemovedImage> {
+  const names = images.flatMap((image) => image.names);
+  store.metadata.transaction(() => {
+    for (const name of names) store.metadata.images.remove(name);
+  });
+  const garbage = await store.collectGarbage();
+  const deleted: Digest[] = [];
+  for (const { id, target } of images) if (!(await store.content.has(target))) deleted.push(id);
+  return {
+    untagged: names.filter((name) => !isUntagged(name)).map(familiar),
+    deleted: [...deleted, ...garbage.layers],
+    freedBytes: garbage.freedBytes,
+  };
 }
 
 /** Which names go. Pure. */

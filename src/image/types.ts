@@ -134,6 +134,8 @@ export interface Images {
    * the last name (running ones even with `force`), `IMAGE_HAS_NAMES` when an id has several and `force` is not set.
    */
   remove(reference: string, options: RemoveImageOptions): Promise<RemovedImage>;
+  /** Takes all names of these away, and then once deletes what nothing needs any more, be it theirs or not. Nobody is asked who uses them. */
+  removeAll(images: readonly Image[]): Promise<RemovedImage>;
   /** What a container has changed becomes a layer, and with its image a new image; nothing is left after a failure. Invalid-argument for a bad change or name. */
   commit(request: CommitRequest): Promise<Image>;
   /** An archive of images, each under the name that it is asked for by; see `saveImages`. Not-found before the first byte. */

@@ -6,7 +6,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test, type TestContext } from 'node:test';
-import { eventually, startEngine, whyNot, type TestEngine } from './harness.ts';
+import { eventually, projectRoot, startEngine, whyNot, type TestEngine } from './harness.ts';
+import { openTerminal } from './typed-terminal.ts';
 
 const stateOf = (engine: TestEngine, name: string): Promise<string> =>
   engine.must('inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', name);
@@ -55,6 +56,14 @@ describe('inits that are not systemd', { skip: whyNotNow }, () => {
         () => engine.must('logs', variant),
         (answer) => answer.includes(`${variant} console`),
       );
+      const terminal = openTerminal(`${projectRoot}/bin/orlop -H ${engine.host} console ${variant}`);
+      await terminal.until(/return wakes it/);
+      terminal.type('\n');
+      await terminal.until(/login: /);
+      terminal.type('root\n');
+      await terminal.until(/Password: /);
+      terminal.type('\x01q');
+      assert.equal(await terminal.ended, 0);
       assert.equal(await engine.must('inspect', '-f', '{{index .Config.Labels "orlop.init"}}', variant), variant);
       const started = (): Promise<string> => engine.must('inspect', '-f', '{{.State.StartedAt}}', variant);
       const first = await started();
