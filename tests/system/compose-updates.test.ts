@@ -97,6 +97,24 @@ describe('updates by orlop compose', { skip: whyNot() }, () => {
     await must('down');
   });
 
+  test('a network whose settings change is made anew, with what is in it', async () => {
+    const file = (internal: boolean): string => `services:
+  a: {image: busybox, command: ${keepRunning}, networks: [n]}
+  b: {image: busybox, command: ${keepRunning}, network_mode: none}
+networks: {n: {internal: ${internal}}}
+`;
+    const { name, must, write, ids } = project(file(false));
+    await must('up', '-d');
+    const [a, b] = [await ids('a'), await ids('b')];
+    write(file(true));
+    await must('up', '-d');
+    assert.equal(await engine.must('network', 'inspect', '--format', '{{.Internal}}', `${name}_n`), 'true');
+    assert.notDeepEqual(await ids('a'), a);
+    assert.deepEqual(await ids('b'), b);
+    assert.equal(await must('up', '--dry-run'), '');
+    await must('down');
+  });
+
   test('up --watch shows what containers say, also after they were restarted for files that changed', async () => {
     const { directory, must, write } = project(`services:
   a:

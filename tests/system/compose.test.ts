@@ -228,24 +228,6 @@ configs: {three: {content: "three is \${VARIABLE}"}}
     await must('down');
   });
 
-  test('a network whose settings change is made anew, with what is in it', async () => {
-    const file = (internal: boolean): string => `services:
-  a: {image: busybox, command: ${keepRunning}, networks: [n]}
-  b: {image: busybox, command: ${keepRunning}, network_mode: none}
-networks: {n: {internal: ${internal}}}
-`;
-    const { name, must, write, ids } = project(file(false));
-    await must('up', '-d');
-    const [a, b] = [await ids('a'), await ids('b')];
-    write(file(true));
-    await must('up', '-d');
-    assert.equal(await engine.must('network', 'inspect', '--format', '{{.Internal}}', `${name}_n`), 'true');
-    assert.notDeepEqual(await ids('a'), a);
-    assert.deepEqual(await ids('b'), b);
-    assert.equal(await must('up', '--dry-run'), '');
-    await must('down');
-  });
-
   test('run gives a service one more container, for one command, beside those that run', async () => {
     const { name, must, compose } = project(`services:
   a: {image: busybox, command: ${keepRunning}, environment: {X: own}, depends_on: [b], ports: ["127.0.0.1::80"], networks: [n]}
