@@ -6,7 +6,7 @@ import type { LiveContainer } from '../container/table.ts';
 import type { EngineContext } from '../context.ts';
 import type { ExecRequest } from '../model.ts';
 import { linkVariables } from '../network/links.ts';
-import { boundingSet } from '../spec/build-spec.ts';
+import { boundingSet, rlimitsOf } from '../spec/build-spec.ts';
 import { seccompFilter } from '../spec/seccomp.ts';
 
 export interface PlannedExec {
@@ -36,6 +36,7 @@ export function planExec(context: EngineContext, container: LiveContainer, reque
       user: { uid: user.uid, gid: user.gid, additionalGids: [...user.groups] },
       capabilities: capabilitySets(names, user, privileged),
       noNewPrivileges: record.request.noNewPrivileges === true,
+      rlimits: rlimitsOf(record.request),
       ...(privileged || record.request.appArmorProfile === undefined ? {} : { apparmorProfile: record.request.appArmorProfile }),
     },
     filter: privileged ? null : seccompFilter(record, boundingSet(record, context.cgroups, range !== null), context.seccomp),

@@ -28,8 +28,8 @@ describe('one more process in a container', { skip: whyNoEngine(), timeout: 120_
   });
 
   /** Runs it to its end: what it said, and its code. */
-  async function exec(command: readonly string[], change: Partial<ExecRequest> = {}, input = '') {
-    const id = host.engine.execs.create(box, requestOf(command, change));
+  async function exec(command: readonly string[], change: Partial<ExecRequest> = {}, input = '', container = box) {
+    const id = host.engine.execs.create(container, requestOf(command, change));
     const attached = await host.engine.execs.start(id, { detach: false });
     assert.ok(attached !== null);
     if (input === '') attached.stream.end();
@@ -106,6 +106,13 @@ describe('one more process in a container', { skip: whyNoEngine(), timeout: 120_
   test('runs as whom and where it was asked to', async () => {
     const { stdout } = await exec(['sh', '-c', 'id -u; id -g; pwd'], { user: '12:34', workingDirectory: '/var' });
     assert.equal(stdout, '12\n34\n/var\n');
+  });
+
+  test('has the limits and the place among the killable that the container has', async () => {
+    const bound = await host.run(['sleep', '1000'], { ulimits: [{ name: 'nofile', soft: 42, hard: 43 }], oomScoreAdjust: 300 });
+    const { stdout } = await exec(['sh', '-c', 'ulimit -n; ulimit -H -n; cat /proc/self/oom_score_adj'], {}, '', bound);
+    assert.equal(stdout, '42\n43\n300\n');
+    await host.engine.containers.remove(bound, { force: true });
   });
 
   test('has no more capabilities than the container, unless privileged', async () => {

@@ -177,7 +177,7 @@ async function runProcess(
   size: readonly [number, number],
 ): Promise<void> {
   const { container, request } = session;
-  const { run, state } = container.record;
+  const { run, state, request: asked } = container.record;
   if (run === null) throw new OrlopError('internal', 'ENGINE_NO_CGROUP', `container ${container.record.name} runs without a cgroup`);
   const { process, filter, idMap } = planExec(context, container, request);
   const sandbox = await openExecSandbox({
@@ -186,6 +186,7 @@ async function runProcess(
     pid: state.pid,
     cgroup: openCgroup(context.cgroups, run.cgroup),
     ...(idMap === null ? {} : { idMap }),
+    ...(asked.oomScoreAdjust === undefined ? {} : { oomScoreAdjust: { value: asked.oomScoreAdjust, required: true } }),
   });
   const stdio: Stdio = request.terminal
     ? { mode: 'terminal', rows: size[0], columns: size[1] }

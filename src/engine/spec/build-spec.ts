@@ -62,7 +62,7 @@ function planProcess(record: ContainerRecord, facts: SpecFacts): Process {
     capabilities: capabilitySets(record, facts),
     noNewPrivileges: request.noNewPrivileges === true,
     ...(request.appArmorProfile === undefined ? {} : { apparmorProfile: request.appArmorProfile }),
-    rlimits: (request.ulimits ?? []).map(rlimitOf),
+    rlimits: rlimitsOf(request),
     ...(request.oomScoreAdjust === undefined ? {} : { oomScoreAdj: request.oomScoreAdjust }),
   };
 }
@@ -113,6 +113,11 @@ function capabilitySets(record: ContainerRecord, facts: SpecFacts): LinuxCapabil
   // A process that is not root keeps only the bounding set, as Docker's does.
   const held = facts.user.uid === 0 ? names : [];
   return { bounding: names, effective: held, permitted: held, inheritable: [], ambient: [] };
+}
+
+/** Of each process in the container: its first and those that join it. */
+export function rlimitsOf({ ulimits = [] }: Pick<CreateRequest, 'ulimits'>): Rlimit[] {
+  return ulimits.map(rlimitOf);
 }
 
 function rlimitOf(limit: NonNullable<CreateRequest['ulimits']>[number]): Rlimit {
