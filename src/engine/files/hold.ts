@@ -14,11 +14,12 @@ export interface HeldRoot extends AsyncDisposable {
 /** With what is mounted in it. A stopped container cannot start while its layers are mounted here as well. */
 export async function holdRoot(context: EngineContext, container: LiveContainer, path: string): Promise<HeldRoot> {
   await using undo = new AsyncDisposableStack();
+  // What a running one shows may come from there.
+  await context.lxcfs.settle();
   const runs = (): boolean => isActive(container.record.state.status);
   if (!runs()) undo.defer(await takeTurn(context, container));
   // A start may have had its turn before ours.
   const runsNow = runs();
-  if (runsNow) await context.lxcfs.settle();
   const root = undo.use(await openContainerRoot(context, container));
   if (!runsNow) {
     if (container.record.state.status === 'created') makeWorkingDirectory(context, container, root);
