@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { composeProject, keepRunning, type ComposeProject } from './compose-project.ts';
 import { startEngine, whyNot, type Outcome, type TestEngine } from './harness.ts';
@@ -48,6 +50,31 @@ describe('projects of orlop compose', { skip: whyNot() }, () => {
     assert.equal(await must('ps', '-a', '-q', '--filter', 'status=running'), id);
     await must('down', '-t', '0');
     assert.equal(await engine.must('ps', '-aq', '--filter', `label=com.docker.compose.project=${name}`), '');
+  });
+
+  test('up of one service shows and stops what is named; what it depends on goes on, unless it is asked for as well', async () => {
+    const { directory, must } = project(`services:
+  a: {image: busybox, command: [sh, -c, "echo dependency; trap 'exit 0' TERM; while :; do sleep 0.1; done"]}
+  b: {image: busybox, command: [sh, -c, "echo named; trap 'exit 0' TERM; while :; do sleep 0.1; done"], depends_on: [a]}
+`);
+    const upAndInterrupt = async (until: RegExp, ...flags: string[]): Promise<string> => {
+      const child = engine.spawn('compose', '-f', join(directory, 'compose.yaml'), 'up', '--menu=false', ...flags, 'b');
+      const ended = once(child, 'close');
+      let said = '';
+      child.stderr?.resume();
+      for await (const chunk of child.stdout ?? []) {
+        said += String(chunk);
+        if (until.test(said)) child.kill('SIGINT');
+      }
+      assert.deepEqual(await ended, [130, null]);
+      return said;
+    };
+    assert.doesNotMatch(await upAndInterrupt(/named/), /dependency/);
+    assert.equal(await must('ps', '--format', '{{.Service}}'), 'a');
+    await must('down', '-t', '0');
+    await upAndInterrupt(/(named[\s\S]*dependency|dependency[\s\S]*named)/, '--attach-dependencies');
+    assert.equal(await must('ps', '-q'), '');
+    await must('down');
   });
 
   test('scale changes the services that it names, and no others', async () => {

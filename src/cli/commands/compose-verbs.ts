@@ -66,9 +66,8 @@ export const composeCommands: readonly CommandSpec[] = [
       flag('timestamps', 'With the time of each line'),
       flag('watch', 'Bring files into containers as they change here, as watch does', 'w'),
       refuse('always-recreate-deps', 'name the dependencies too, with --force-recreate', 'flag'),
-      refuse('attach-dependencies', 'name the services whose output is wanted with --attach', 'flag'),
-      refuse('menu', 'there is no menu', 'flag'),
-      refuse('yes', 'nothing is asked', 'flag'),
+      flag('attach-dependencies', 'Show, and stop in the end, also services that those named depend on'),
+      flag('menu', 'Only --menu=false: there is no menu'),
     ],
   }),
   command({

@@ -17,12 +17,15 @@ export const composeUp: Verb = async (invocation) => {
   if (args.flag('force-recreate') && args.flag('no-recreate'))
     throw usageError('--force-recreate and --no-recreate are incompatible', command);
   if (isDetached && args.flag('watch')) throw usageError('--detach and --wait do not go with --watch', command);
+  if (args.flag('menu')) throw usageError('--menu is not supported: there is no menu', command);
   const begunMs = Date.now();
-  const project = await bringUp(invocation, { start: !args.flag('no-start') });
-  if (project === null || args.flag('no-start')) return exitCodes.ok;
+  const whole = await bringUp(invocation, { start: !args.flag('no-start') });
+  if (whole === null || args.flag('no-start')) return exitCodes.ok;
   const engine = await client();
-  if (args.flag('wait')) await waitUntilReady(engine, project, signalAfter(args.integer('wait-timeout')));
+  if (args.flag('wait')) await waitUntilReady(engine, whole, signalAfter(args.integer('wait-timeout')));
   if (isDetached) return exitCodes.ok;
+  // What those named depend on goes on when they are stopped, and says nothing here.
+  const project = args.flag('attach-dependencies') ? whole : selectServices(whole, args.positionals, { dependencies: false });
   if (args.flag('watch')) return (await import('./attach-watching.ts')).attachWatching(invocation, project, begunMs);
   const containers = (await containersOf(engine, project)).filter(
     ({ service, oneOff }) => !oneOff && Object.hasOwn(project.services, service),
