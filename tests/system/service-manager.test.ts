@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, closeSync, fstatSync, mkdtempSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, closeSync, fstatSync, linkSync, mkdtempSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -52,12 +52,22 @@ function startService(t: TestContext, flags: readonly string[], listener: number
   };
 }
 
-/** The descriptor of a server's socket, which nobody here accepts from any more. */
-async function listenAt(t: TestContext, where: { path: string } | { port: number; host: string }): Promise<number> {
-  const server = createServer().listen(where);
+/** A socket that listens, for somebody else to accept from. */
+interface Listener {
+  readonly descriptor: number;
+  /** Once who is to have it has it: who connects then does not come to us. */
+  leave(): void;
+}
+
+async function listenAt(where: { path: string } | { port: number; host: string }): Promise<Listener> {
+  // Node removes the name that it gave to a socket; another name of the same stays.
+  const server = createServer().listen('path' in where ? { path: `${where.path}.ours` } : where);
   await once(server, 'listening');
-  t.after(() => server.close());
-  return (server as unknown as { _handle: { fd: number } })._handle.fd;
+  if ('path' in where) linkSync(`${where.path}.ours`, where.path);
+  return {
+    descriptor: (server as unknown as { _handle: { fd: number } })._handle.fd,
+    leave: () => void server.close(),
+  };
 }
 
 describe('an engine under a service manager', { skip: whyNot() }, () => {
@@ -65,9 +75,10 @@ describe('an engine under a service manager', { skip: whyNot() }, () => {
     const directory = mkdtempSync(join(tmpdir(), 'orlop-listen-'));
     t.after(() => rmSync(directory, { recursive: true }));
     const path = join(directory, 'orlop.sock');
-    const listener = await listenAt(t, { path });
+    const listener = await listenAt({ path });
     chmodSync(path, 0o640);
-    const service = startService(t, ['-H', 'fd://'], listener);
+    const service = startService(t, ['-H', 'fd://'], listener.descriptor);
+    listener.leave();
     assert.equal(service.told(), 'READY=1');
     const { code, stdout, stderr } = await runCommand(join(projectRoot, 'bin/orlop'), ['-H', `unix://${path}`, 'version']);
     assert.equal(code, 0, stderr);
@@ -84,8 +95,9 @@ describe('an engine under a service manager', { skip: whyNot() }, () => {
   });
 
   test('does not serve a port that it was given, which would have no certificates', async (t) => {
-    const listener = await listenAt(t, { port: 0, host: '127.0.0.1' });
-    const service = startService(t, ['-H', 'fd://'], listener);
+    const listener = await listenAt({ port: 0, host: '127.0.0.1' });
+    const service = startService(t, ['-H', 'fd://'], listener.descriptor);
+    listener.leave();
     await once(service.child, 'exit');
     assert.equal(service.child.exitCode, 1);
     assert.match(service.said(), /fd:\/\/3 is not a unix socket that listens/);
