@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -10,8 +10,20 @@ import { eventually, startEngine, whyNot, type TestEngine } from './harness.ts';
 const counter =
   'trap "echo bye; exit 3" TERM; i=0; while true; do i=$((i + 1)); echo line $i; [ $((i % 100)) = 0 ] && echo $i >/n && sleep 0.005; done';
 
-/** A small ext4 of its own that can be frozen, or why there is none. */
-function openDisk(): { root: string; freeze(): void; thaw(): void; close(): void } | string {
+function whyNoDisk(): string | false {
+  if (spawnSync('mkfs.ext4', ['-V'], { stdio: 'ignore' }).error !== undefined) return 'needs mkfs.ext4';
+  return existsSync('/dev/loop-control') ? false : 'needs loop devices';
+}
+
+interface Disk {
+  readonly root: string;
+  freeze(): void;
+  thaw(): void;
+  close(): void;
+}
+
+/** A small ext4 of its own that can be frozen. */
+function openDisk(): Disk {
   const directory = mkdtempSync(join(tmpdir(), 'orlop-stuck-'));
   const [image, root] = [join(directory, 'image'), join(directory, 'disk')];
   writeFileSync(image, '');
@@ -21,9 +33,9 @@ function openDisk(): { root: string; freeze(): void; thaw(): void; close(): void
   try {
     run('mkfs.ext4', '-q', image);
     run('mount', '-o', 'loop', image, root);
-  } catch {
+  } catch (error) {
     rmSync(directory, { recursive: true });
-    return 'needs mkfs.ext4 and loop devices';
+    throw error;
   }
   let frozen = false;
   const thaw = (): void => {
@@ -45,13 +57,12 @@ function openDisk(): { root: string; freeze(): void; thaw(): void; close(): void
   };
 }
 
-const disk = whyNot() === false ? openDisk() : 'needs root';
-
-describe('a disk under the log that is stuck', { skip: typeof disk === 'string' ? disk : whyNot() }, () => {
-  if (typeof disk === 'string') return;
+describe('a disk under the log that is stuck', { skip: whyNot() || whyNoDisk() }, () => {
+  let disk: Disk;
   let engine: TestEngine;
   const covered: string[] = [];
   before(async () => {
+    disk = openDisk();
     engine = await startEngine();
     await engine.must('template', 'build', 'busybox');
   });
