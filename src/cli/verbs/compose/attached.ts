@@ -37,7 +37,7 @@ export async function attachToProject(invocation: Invocation, { project, contain
   const exits = containers.map(async (container) => {
     const { StatusCode } = await engine.containers.wait(container.id, { signal });
     await said.get(container.id)?.promise;
-    if (!args.flag('quiet-exit')) void io.stderr.write(`${shortName(container)} exited with code ${StatusCode}\n`);
+    void io.stderr.write(`${shortName(container)} exited with code ${StatusCode}\n`);
     const counts =
       args.flag('abort-on-container-exit') || from !== undefined || (args.flag('abort-on-container-failure') && StatusCode !== 0);
     if (from === undefined ? counts && code === 0 && stopping === null : container.service === from) code = StatusCode;

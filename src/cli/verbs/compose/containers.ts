@@ -1,5 +1,5 @@
 import type { Client } from '#client';
-import { convergeStop, type ObservedContainer } from '#compose';
+import { convergeStop, isUp, type ObservedContainer } from '#compose';
 import type { Arguments } from '../../arguments/parse.ts';
 import { exitCodes } from '../../exit-codes.ts';
 import type { Verb } from '../../invocation.ts';
@@ -79,7 +79,7 @@ export const composeRemove: Verb = async (invocation) => {
   if (args.flag('stop')) await composeStop(invocation);
   const { containers } = await chooseContainers(invocation, args.positionals, { oneOff: true });
   const engine = await client();
-  const ended = containers.filter(({ state }) => !['running', 'paused', 'restarting'].includes(state));
+  const ended = containers.filter((container) => !isUp(container));
   if (ended.length === 0) {
     await write(io.stderr, 'No stopped containers\n');
     return exitCodes.ok;

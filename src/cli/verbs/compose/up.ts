@@ -24,8 +24,9 @@ export const composeUp: Verb = async (invocation) => {
   const engine = await client();
   if (args.flag('wait')) await waitUntilReady(engine, whole, signalAfter(args.integer('wait-timeout')));
   if (isDetached) return exitCodes.ok;
-  // What those named depend on goes on when they are stopped, and says nothing here.
-  const project = args.flag('attach-dependencies') ? whole : selectServices(whole, args.positionals, { dependencies: false });
+  // What those named depend on goes on when they are stopped, and says nothing here, unless its code is wanted.
+  const named = args.positionals.length === 0 ? [] : [...args.positionals, ...args.list('exit-code-from')];
+  const project = args.flag('attach-dependencies') ? whole : selectServices(whole, named, { dependencies: false });
   if (args.flag('watch')) return (await import('./attach-watching.ts')).attachWatching(invocation, project, begunMs);
   const containers = (await containersOf(engine, project)).filter(
     ({ service, oneOff }) => !oneOff && Object.hasOwn(project.services, service),
