@@ -126,9 +126,9 @@ async function follow(place: LxcfsPlace, pid: number, pidfd: number): Promise<Lx
   return { pid, device, places, ended, answers, abandon, stop };
 }
 
-/** Its places, which are closed with its end; null where it does not answer in time, or no more. */
+/** Its places, which are closed with its end; null where it does not answer in time, or no more. The kernel may know the places for a second without asking it. */
 async function openInTime(directory: string, ended: Promise<void>): Promise<Map<string, number> | null> {
-  const opening = openPlaces(directory);
+  const opening = askLxcfs(directory).then(() => openPlaces(directory));
   const places = await inTime(opening).catch(() => null);
   const close = async (): Promise<void> => {
     for (const handle of (await opening.catch(() => null))?.values() ?? []) await handle.close();
