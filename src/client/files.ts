@@ -36,9 +36,10 @@ export function createFilesClient(transport: Transport): FilesClient {
       const answer = await transport.request({ method: 'HEAD', path: at(ref), query: { path } }).catch(async (error: unknown) => {
         if (!isOrlopError(error, 'not-found')) throw error;
         // An answer to HEAD has no body to say in which of the two is not there: the engine says so to whoever asks for it.
-        const { body } = await transport.request({ method: 'GET', path: at(ref), query: { path } });
-        await body.return(undefined);
-        throw missing(ref, path);
+        const found = await transport.request({ method: 'GET', path: at(ref), query: { path } });
+        await found.body.return(undefined);
+        // It has come meanwhile.
+        return found;
       });
       await readText(answer);
       return parseStat(answer, path);
@@ -69,10 +70,6 @@ function createEntriesClient(transport: Transport): EntriesClient {
     remove: async (ref, path, { recursive } = {}) =>
       void (await readText(await transport.request({ method: 'DELETE', path: at(ref), query: { path, recursive } }))),
   };
-}
-
-function missing(ref: string, path: string): OrlopError {
-  return new OrlopError('not-found', 'ENGINE_PATH_NOT_FOUND', `No such container:path: ${ref}:${path}`);
 }
 
 async function* download(transport: Transport, at: string, path: string, { signal }: { signal?: AbortSignal }): AsyncGenerator<Buffer> {
