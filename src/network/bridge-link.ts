@@ -38,6 +38,7 @@ export function planBridge(link: Link, addresses: readonly LinkAddress[], wanted
     requests.push(addAddress(link.index, place.address, place.prefixLength, wanted.isFurther ? 'link' : 'universe'));
   }
   if (link.mtu !== wanted.mtu) requests.push(setLink({ index: link.index }, { mtu: wanted.mtu }));
+  if (link.group !== wanted.group) requests.push(setLink({ index: link.index }, { group: wanted.group }));
   if (!link.up) requests.push(setLink({ index: link.index }, { up: true }));
   return requests;
 }

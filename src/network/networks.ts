@@ -9,7 +9,7 @@ import { createEndpointTable, type EndpointTable } from './endpoint-table.ts';
 import { planEndpoint } from './endpoints.ts';
 import { inspectHost } from './firewall/inspect-host.ts';
 import { openFirewall } from './firewall/firewall.ts';
-import { checkPrefix, tableName } from './naming.ts';
+import { checkPrefix, networkGroup, tableName } from './naming.ts';
 import { openRouteSocket } from './netlink/socket.ts';
 import { sweepBuried } from './pair.ts';
 import { openPorts } from './ports/ports.ts';
@@ -38,7 +38,7 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
   const { addon, prefix, logger } = options;
   const endpoints = createEndpointTable(options.state, stored);
   const socket = opened.use(openRouteSocket(addon));
-  const firewall = opened.use(openFirewall({ addon, logger, table: tableName(prefix) }));
+  const firewall = opened.use(openFirewall({ addon, logger, table: tableName(prefix), linkGroup: networkGroup(prefix) }));
   const sweeper = opened.use(createSweeper(() => sweepBuried(socket, prefix), logger));
   const registry = createRegistry({ ...options, socket, firewall, endpoints, sweeper }, records);
   const bindingOf = ({ networkId }: Endpoint) => bindingOfNetwork(registry.byId(networkId));

@@ -5,7 +5,7 @@ import { createLogger } from '#log';
 import { loadAddon } from '#sys';
 import { formatAddress } from './addresses.ts';
 import { jointLinks, networkGroup, tableName } from './naming.ts';
-import { addBridge, addVeth, deleteLink } from './netlink/requests.ts';
+import { addBridge, addVeth, deleteLink, setLink } from './netlink/requests.ts';
 import { openRouteSocket, type RouteSocket } from './netlink/socket.ts';
 import { openNetworks } from './networks.ts';
 import { createMemoryState, type MemoryState } from './testing/memory-state.ts';
@@ -249,6 +249,16 @@ if (!isInOwnNetwork()) {
     assert.deepEqual(ours(socket), []);
     assert.deepEqual([socket.link({ name: 'custom7' }), socket.link({ name: 'foreign7' })?.kind], [null, 'bridge']);
     socket.change(deleteLink({ name: 'foreign7' }));
+  });
+
+  test('a bridge that somebody put into another group is ours again when an engine starts', async () => {
+    using socket = openRouteSocket(addon);
+    await using networks = await open(createMemoryState());
+    const group = (): number | undefined => socket.link({ name: `${prefix}br0` })?.group;
+    await networks.reserve('box', 'bridge');
+    socket.change(setLink({ name: `${prefix}br0` }, { group: 0 }));
+    await networks.reconcile([]);
+    assert.equal(group(), networkGroup(prefix));
   });
 
   test("what a container's root has made of its link is left to it when an engine starts", async () => {

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { createLogger } from '#log';
 import { loadAddon } from '#sys';
 import { parseCidr, subnetOf } from '../addresses.ts';
-import { ip, isInOwnNetwork, rerunInOwnNetwork, whyNoNetworks } from '../testing/own-network.ts';
+import { ip, isInOwnNetwork, rerunInOwnNetwork, testGroup, whyNoNetworks } from '../testing/own-network.ts';
 import { openFirewall } from './firewall.ts';
 import { planForwardEntries, type Forward } from './forwards.ts';
 import type { FirewalledNetwork } from './ruleset.ts';
@@ -67,7 +67,7 @@ if (!isInOwnNetwork()) {
   type Element = [{ concat: unknown[] }, { concat: unknown[] }];
 
   test('elements written over netlink are what nft reads, and go one by one', async () => {
-    using firewall = openFirewall({ addon, logger, table });
+    using firewall = openFirewall({ addon, logger, table, linkGroup: testGroup });
     await firewall.apply(networks);
     const handle = tableHandle();
     await firewall.forward('box', everyKind);
@@ -89,7 +89,7 @@ if (!isInOwnNetwork()) {
   });
 
   test('the table that nft is given from the start holds the same', async () => {
-    using firewall = openFirewall({ addon, logger, table });
+    using firewall = openFirewall({ addon, logger, table, linkGroup: testGroup });
     await firewall.forward('box', everyKind);
     await firewall.apply(networks);
     const whole = held();
@@ -119,8 +119,8 @@ if (!isInOwnNetwork()) {
         masquerade: { ipv4: index !== 0, ipv6: true },
       };
     });
-    using firewall = openFirewall({ addon, logger, table });
-    using whole = openFirewall({ addon, logger, table: 'orlop-u' });
+    using firewall = openFirewall({ addon, logger, table, linkGroup: testGroup });
+    using whole = openFirewall({ addon, logger, table: 'orlop-u', linkGroup: testGroup });
     const sets = (name: string): string =>
       nft('list', 'table', 'inet', name)
         .replaceAll(/elements = \{([^}]*)\}/g, (_, words: string) =>
@@ -157,7 +157,7 @@ if (!isInOwnNetwork()) {
   });
 
   test('what was flushed or changed by somebody is made again with all that there was', async () => {
-    using firewall = openFirewall({ addon, logger, table });
+    using firewall = openFirewall({ addon, logger, table, linkGroup: testGroup });
     await firewall.apply(networks);
     await firewall.forward('first', [forward(1)]);
     nft('flush', 'ruleset');
@@ -173,7 +173,7 @@ if (!isInOwnNetwork()) {
   });
 
   test('changes that come together follow each other, and thousands at once are as good as one', async () => {
-    using firewall = openFirewall({ addon, logger, table });
+    using firewall = openFirewall({ addon, logger, table, linkGroup: testGroup });
     const many = (target: string): Forward[] =>
       Array.from({ length: 5_000 }, (_, index) => forward(10_000 + index, { target: ip(target) }));
     await Promise.all([

@@ -8,7 +8,7 @@ import type { NetworkCalls } from '../types.ts';
 import { planForwardEntries, type Forward } from './forwards.ts';
 import { planNetworkEntries } from './network-sets.ts';
 import { applyRuleset } from './nft.ts';
-import { leftLoopback6, planRemoval, planRuleset, type FirewalledNetwork } from './ruleset.ts';
+import { leftLoopback6, planRemoval, planRuleset, type FirewalledNetwork, type TablePlace } from './ruleset.ts';
 import { planSetChanges, type SetChange } from './sets.ts';
 
 /** The firewall table of one engine. Changes follow each other; the table is touched first by `apply`. */
@@ -34,10 +34,8 @@ export interface Firewall extends Disposable {
   remove(): Promise<void>;
 }
 
-export interface FirewallOptions {
+export interface FirewallOptions extends TablePlace {
   readonly addon: NetworkCalls;
-  /** Name of the table. */
-  readonly table: string;
   readonly logger: Logger;
 }
 
@@ -72,8 +70,8 @@ export function openFirewall(options: FirewallOptions): Firewall {
 }
 
 async function makeTable(state: State, networks: readonly FirewalledNetwork[]): Promise<void> {
-  const { addon, table, byContainer, leavesLoopback6 } = state;
-  await applyRuleset(addon, planRuleset(table, { networks, leavesLoopback6, forwards: [...byContainer.values()].flat() }));
+  const { addon, byContainer, leavesLoopback6 } = state;
+  await applyRuleset(addon, planRuleset(state, { networks, leavesLoopback6, forwards: [...byContainer.values()].flat() }));
   state.networks = networks;
 }
 

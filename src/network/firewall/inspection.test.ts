@@ -6,7 +6,7 @@ import { createLogger } from '#log';
 import { loadAddon } from '#sys';
 import { subnetOf } from '../addresses.ts';
 import { openRouteSocket } from '../netlink/socket.ts';
-import { ip, isInOwnNetwork, openOutside, rerunInOwnNetwork, whyNoNetworks } from '../testing/own-network.ts';
+import { ip, isInOwnNetwork, openOutside, rerunInOwnNetwork, testGroup, whyNoNetworks } from '../testing/own-network.ts';
 import { openFirewall } from './firewall.ts';
 import { parseForeignRules } from './foreign-rules.ts';
 import { inspectHost } from './inspect-host.ts';
@@ -65,7 +65,7 @@ if (!isInOwnNetwork()) {
   const addon = loadAddon();
   const outside = await openOutside(addon, 1400);
   const nft = (text: string) => execFileSync('nft', ['-f', '-'], { input: text });
-  const firewall = openFirewall({ addon, logger: createLogger({ sink: () => {} }), table: 'orlop-t' });
+  const firewall = openFirewall({ addon, logger: createLogger({ sink: () => {} }), table: 'orlop-t', linkGroup: testGroup });
   const socket = openRouteSocket(addon);
   writeFileSync('/proc/sys/net/ipv4/ip_forward', '1');
   await firewall.apply([network]);

@@ -7,9 +7,11 @@ import { test } from 'node:test';
 import { isOrlopError } from '#errors';
 import { loadAddon } from '#sys';
 import { subnetOf } from '../addresses.ts';
-import { ip, isInOwnNetwork, rerunInOwnNetwork, whyNoNetworks } from '../testing/own-network.ts';
+import { ip, isInOwnNetwork, rerunInOwnNetwork, testGroup, whyNoNetworks } from '../testing/own-network.ts';
 import { applyRuleset, describeFailure } from './nft.ts';
 import { planRemoval, planRuleset } from './ruleset.ts';
+
+const place = { table: 'orlop-t', linkGroup: testGroup };
 
 /** For runs in which nft never reads its input. */
 const fileCalls = { memfd: () => openSync('/dev/null', 'r'), close: closeSync };
@@ -34,13 +36,13 @@ test('what nft says becomes an error that says what to do', () => {
 });
 
 test('every plan makes the table anew in one transaction', () => {
-  const plan = planRuleset('orlop-t', { networks });
+  const plan = planRuleset(place, { networks });
   assert.equal(planRemoval('orlop-t'), 'add table inet orlop-t\ndelete table inet orlop-t\n');
   assert.ok(plan.startsWith(`${planRemoval('orlop-t')}table inet orlop-t {\n`));
 });
 
 test('a name that nft would take for something else is refused', () => {
-  const named = (link: string) => planRuleset('orlop-t', { networks: networks.map((network) => ({ ...network, links: [link] })) });
+  const named = (link: string) => planRuleset(place, { networks: networks.map((network) => ({ ...network, links: [link] })) });
   for (const link of ['br*', 'a"b', 'back\\slash', 'a b', '', 'sixteen-letters-'])
     assert.throws(() => named(link), { code: 'NETWORK_LINK_NAME_BAD' });
   assert.match(named('br-1.x_y:z@w'), /"br-1\.x_y:z@w"/);
@@ -54,19 +56,19 @@ if (!isInOwnNetwork()) {
 
   test('applying is repeatable, changes only its own table, and removing removes it', async () => {
     execFileSync('nft', ['add', 'table', 'inet', 'somebody-elses']);
-    for (let round = 0; round < 2; round += 1) await applyRuleset(addon, planRuleset('orlop-t', { networks }));
+    for (let round = 0; round < 2; round += 1) await applyRuleset(addon, planRuleset(place, { networks }));
     const text = list();
     assert.equal(text.match(/oifname @bridges goto asked/g)?.length, 1);
     assert.match(text, /ip saddr @hidden4 oifname != @bridges masquerade/);
     assert.match(text, /"abr1" \. "abr1" : accept/);
-    await applyRuleset(addon, planRuleset('orlop-t', { networks: [] }));
+    await applyRuleset(addon, planRuleset(place, { networks: [] }));
     assert.doesNotMatch(list(), /abr0/);
     for (let round = 0; round < 2; round += 1) await applyRuleset(addon, planRemoval('orlop-t'));
     assert.equal(list().trim(), 'table inet somebody-elses {\n}');
   });
 
   test('a plan that nft refuses changes nothing', async () => {
-    const broken = `${planRuleset('orlop-t', { networks })}add rule inet orlop-t forward nonsense\n`;
+    const broken = `${planRuleset(place, { networks })}add rule inet orlop-t forward nonsense\n`;
     await assert.rejects(applyRuleset(addon, broken), (error) => isOrlopError(error));
     assert.doesNotMatch(list(), /orlop-t/);
   });

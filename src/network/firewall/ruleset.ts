@@ -17,6 +17,13 @@ export interface FirewalledNetwork {
   readonly masquerade: { readonly ipv4: boolean; readonly ipv6: boolean };
 }
 
+/** The table of one engine. */
+export interface TablePlace {
+  readonly table: string;
+  /** Of all links that the engine makes, its bridges among them (ip-link(8), `group`). */
+  readonly linkGroup: number;
+}
+
 /** What the table is to hold from the beginning. */
 export interface RulesetContents {
   readonly networks: readonly FirewalledNetwork[];
@@ -35,10 +42,13 @@ export const leftLoopback6: SetEntry = { set: 'left6', words: '::1', elements: [
  * One table of our own, in the language of nft(8), made anew in one transaction, so that nobody ever sees half of it. An accept ends only our own chain: what another table drops stays dropped, so the host's firewall keeps the
  * last word (nft(8), "hooks"). docs/decisions/0009 says how published ports work. Pure.
  */
-export function planRuleset(table: string, { networks, forwards = [], leavesLoopback6 = false }: RulesetContents): string {
+export function planRuleset(
+  { table, linkGroup }: TablePlace,
+  { networks, forwards = [], leavesLoopback6 = false }: RulesetContents,
+): string {
   const entries = [...planNetworkEntries(networks), ...planForwardEntries(forwards), ...(leavesLoopback6 ? [leftLoopback6] : [])];
   const sets = formatSets({ ...networkSets, ...loopbackSets, ...portMaps }, entries);
-  return `${planRemoval(table)}table inet ${table} {\n${sets}${chains}}\n`;
+  return `${planRemoval(table)}table inet ${table} {\n${sets}${chainsFor(linkGroup)}}\n`;
 }
 
 /** Removes the table, if it is there. Pure. */
@@ -47,7 +57,7 @@ export function planRemoval(table: string): string {
 }
 
 /**
- * Rules that every packet passes compare before they look anything up: three lookups were a twentieth of a bridge's throughput.
+ * Rules that every packet passes compare before they look anything up: three lookups were a twentieth of a bridge's throughput. The group of a link is a number.
  *
  * within    a bridge and itself, or another of the same network: containers of one network may talk
  * further   bridges of a network beyond its first
@@ -56,14 +66,17 @@ export function planRemoval(table: string): string {
  * left      ::1, where the engine carries what comes there
  * ports     published on one address         everywhere  published on every address of the host
  */
-const chains = `
-  chain raw {
-    type filter hook prerouting priority raw; policy accept;
+const chainsFor = (linkGroup: number): string => `
+  chain ours {
     # Bridges let loopback addresses through (route_localnet), but only for the host's own connections.
-    ip daddr 127.0.0.0/8 iifname @bridges drop
-    ip saddr 127.0.0.0/8 iifname @bridges drop
+    ip daddr 127.0.0.0/8 drop
+    ip saddr 127.0.0.0/8 drop
     # What only passes a further bridge is looked at on the first: translated once, and not half.
     iifname @further fib daddr type != local notrack
+  }
+  chain raw {
+    type filter hook prerouting priority raw; policy accept;
+    iifgroup ${linkGroup} goto ours
   }
   chain published {
     dnat ip to ip daddr . meta l4proto . th dport map @ports4

@@ -15,8 +15,9 @@ import {
   openOutside,
   outsideAddress,
   rerunInOwnNetwork,
-  whyNoNetworks,
+  testGroup,
   type TestNamespace,
+  whyNoNetworks,
 } from '../testing/own-network.ts';
 import { makeBridge, openClient, openTestContainer, runIp, runIpIn, serve, type TestContainer } from '../testing/published.ts';
 import { openSpeaker } from '../testing/traffic.ts';
@@ -57,7 +58,7 @@ if (!isInOwnNetwork()) {
   /** An engine's firewall and ports, with these networks; without br_netfilter. */
   async function openEngine(networks: readonly FirewalledNetwork[] = [front.network, back.network], table = 'orlop-t') {
     setBridgeFilter(false);
-    const firewall: Firewall = openFirewall({ addon, logger, table });
+    const firewall: Firewall = openFirewall({ addon, logger, table, linkGroup: testGroup });
     await firewall.apply(networks);
     const socket = openRouteSocket(addon);
     const endpoints = (id: string) => containers.map(({ endpoint }) => endpoint).filter(({ containerId }) => containerId === id);

@@ -67,6 +67,9 @@ export async function openTestNamespace(addon: NetworkCalls, owned = false): Pro
   };
 }
 
+/** The link group of a test's engine. */
+export const testGroup = 7;
+
 export const outsideAddress = '198.51.100.1';
 export const hostAddress = '198.51.100.2';
 

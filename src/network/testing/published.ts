@@ -10,7 +10,7 @@ import type { FirewalledNetwork } from '../firewall/ruleset.ts';
 import { routeLoopback6 } from '../forwarding.ts';
 import { openRouteSocket } from '../netlink/socket.ts';
 import type { Endpoint } from '../types.ts';
-import { ip, openTestNamespace, type TestNamespace } from './own-network.ts';
+import { ip, openTestNamespace, testGroup, type TestNamespace } from './own-network.ts';
 
 const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
@@ -23,7 +23,7 @@ export interface TestBridge {
 }
 
 export function makeBridge(addon: Addon, link: string, number: number, change: Partial<FirewalledNetwork> = {}): TestBridge {
-  runIp('link', 'add', link, 'type', 'bridge');
+  runIp('link', 'add', link, 'group', String(testGroup), 'type', 'bridge');
   runIp('address', 'add', `172.${number}.0.1/16`, 'dev', link);
   runIp('address', 'add', `fd00:${number}::1/64`, 'dev', link, 'nodad');
   runIp('link', 'set', link, 'up');
