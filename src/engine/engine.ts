@@ -32,6 +32,7 @@ import { leaveDoor, tryKeepDoor } from './on-demand/door.ts';
 import { keepIdle } from './on-demand/idle.ts';
 import { wakeContainer } from './on-demand/wake.ts';
 import { leaveProxies } from './devices/proxy.ts';
+import { leaveRelays } from './network/relays.ts';
 import { filterEvents } from './event-filter.ts';
 import { createEventBus } from './events.ts';
 import { createExecs } from './exec/sessions.ts';
@@ -188,6 +189,7 @@ function closeConnections(containers: readonly LiveContainer[]): void {
     container.connection = null;
     connection?.close();
     leaveProxies(container);
+    leaveRelays(container);
     leaveDoor(container);
     if (container.restartTimer !== null) clearTimeout(container.restartTimer);
     stopHealthWatch(container);

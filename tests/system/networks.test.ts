@@ -156,6 +156,25 @@ describe('networks', { skip: whyNot() }, () => {
     await engine.must('network', 'rm', 'lasting');
   });
 
+  test('a container without IPv6 is reached by it as well, with and without an engine', async () => {
+    await engine.must('run', '-d', '--name', 'web', '-p', '[::]::80', ...server('carried'));
+    const port = await portOf('web', '80');
+    await hears(() => askFromHost('::1', port), 'carried');
+    await engine.kill();
+    await hears(() => askFromHost('::1', port), 'carried');
+    await engine.start();
+    await hears(() => askFromHost('::1', port), 'carried');
+    await engine.must('update', '--publish-add', '[::1]::80', '--publish-rm', port, 'web');
+    const next = await portOf('web', '80');
+    await hears(() => askFromHost('::1', next), 'carried');
+    assert.equal(await askFromHost('::1', port), '');
+    await engine.must('restart', '-t', '0', 'web');
+    const last = await portOf('web', '80');
+    await hears(() => askFromHost('::1', last), 'carried');
+    await remove('web');
+    assert.equal(await askFromHost('::1', last), '');
+  });
+
   test('a container shares the network of another: its addresses, names and files', async () => {
     await engine.must('network', 'create', 'shared');
     const id = await engine.must('run', '-d', '--name', 'owner', '--network', 'shared', ...server('owner'));

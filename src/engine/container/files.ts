@@ -10,6 +10,7 @@ import { join } from 'node:path';
  *     monitor/               control.sock, attach.sock, exit (native/README.md)
  *     devices/               nodes of devices that were asked for, made at each start
  *     proxies/               where the carriers of its proxy devices answer
+ *     relays/                where those answer that carry IPv6 to a container without it
  *     seed/                  what cloud-init is told, written at each start
  *     door.sock              where the carrier answers that listens for it (on demand)
  *     hosts hostname resolv.conf   bound over /etc of the container
@@ -21,6 +22,7 @@ export interface ContainerFiles {
   readonly log: string;
   readonly devices: string;
   readonly proxies: string;
+  readonly relays: string;
   readonly seed: string;
   readonly door: string;
   readonly hosts: string;
@@ -37,6 +39,7 @@ export function containerFiles(dataRoot: string, id: string): ContainerFiles {
     log: join(directory, 'logs', 'container.log'),
     devices: join(directory, 'devices'),
     proxies: join(directory, 'proxies'),
+    relays: join(directory, 'relays'),
     seed: join(directory, 'seed'),
     door: join(directory, 'door.sock'),
     hosts: join(directory, 'hosts'),

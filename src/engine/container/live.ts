@@ -13,6 +13,7 @@ export function createLive(dataRoot: string, record: ContainerRecord): LiveConta
     onExit: new Set(),
     onRemove: new Set(),
     proxies: new Map(),
+    relays: new Map(),
     door: null,
     waking: 'no',
     stopping: false,

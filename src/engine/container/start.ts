@@ -23,7 +23,9 @@ import { openSeed, seedMount } from '../system/seed.ts';
 import { attachPlaces, detachPlaces, prepareNames, refreshLinkers, serveNames } from '../network/attachment.ts';
 import { linkVariables } from '../network/links.ts';
 import { placesForStart, publishPlaces } from '../network/places.ts';
+import { gatewayOf } from '../network/gateway.ts';
 import { portWishesOf, reservePorts } from '../network/ports.ts';
+import { keepRelays } from '../network/relays.ts';
 import { isOnDemand, keepDoor, openInlet, tryKeepDoor } from '../on-demand/door.ts';
 import { isShifted } from '../id-ranges.ts';
 import type { ReadySandbox } from '../sandbox-pool.ts';
@@ -199,6 +201,7 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
     ...(filter === null ? {} : { seccomp: filter }),
   });
   undo.defer(() => ready.cgroup.killAll());
+  await keepRelays(context, container, gatewayOf(context, context.networks.endpoints(record.id)), { pid: started.pid });
   await openProxies(context, container, { pid: started.pid, range: ready.idRange }, undo);
   undo.move();
   settleStart(context, container, started, startedAtNs);

@@ -28,6 +28,8 @@ export interface LiveContainer {
   readonly onRemove: Set<() => void>;
   /** Of its proxy devices, by name: what carries them. */
   readonly proxies: Map<string, CarrierConnection>;
+  /** What carries IPv6 to its published ports where it has none itself. */
+  readonly relays: Map<string, CarrierConnection>;
   /** What listens on its ports while it does not run; null: nothing, or it is not known yet. */
   door: CarrierConnection | null;
   /** Somebody has come, and it is being started; `called`: and somebody has come meanwhile. */

@@ -9,7 +9,9 @@ import { linkAliases, linkedHosts, linkersOf } from './links.ts';
 import { joinedId } from '../spec/namespaces.ts';
 import { isWired } from './places.ts';
 import { shapeNewLinks } from './rates.ts';
+import { gatewayOf } from './gateway.ts';
 import { closePorts, openPorts } from './ports.ts';
+import { carriedPorts } from './relays.ts';
 
 /** Wires a namespace to all the places of its container, then lets its ports lead there. `openNetwork` gives a descriptor that is closed here. */
 export async function attachPlaces(
@@ -104,7 +106,12 @@ export async function resumePorts(context: EngineContext, container: LiveContain
   const { id, ports } = container.record;
   if (ports.length === 0) return;
   // What somebody serves for it is not ours to hold.
-  if (container.record.door === undefined) context.networks.ports.hold(id, ports);
-  else context.networks.ports.claim(id, ports);
+  const gateway = gatewayOf(context, context.networks.endpoints(id));
+  const served = container.record.door === undefined ? carriedPorts(context, container, gateway) : ports;
+  context.networks.ports.claim(id, served);
+  context.networks.ports.hold(
+    id,
+    ports.filter((port) => !served.includes(port)),
+  );
   await openPorts(context, container);
 }

@@ -3,7 +3,9 @@ import { describe, test } from 'node:test';
 import type { Endpoint, NetworkRecord } from '#network';
 import { recordWith, requestWith } from '../fixtures/records.ts';
 import type { PortChange, PortSelection, PortWish, PublishedPort } from '../model.ts';
-import { gatewayOf, planPortChange, portWishesOf } from './ports.ts';
+import { gatewayOf } from './gateway.ts';
+import { planPortChange, portWishesOf } from './ports.ts';
+import { planRelays } from './relays.ts';
 
 const wish = (containerPort: number, host?: number, more: Partial<PortWish> = {}): PortWish => ({
   containerPort,
@@ -108,4 +110,18 @@ describe('the way in', () => {
       assert.equal(gatewayOf({ networks: { find } } as unknown as Parameters<typeof gatewayOf>[0], places)?.id ?? null, way),
     );
   }
+});
+
+test('what comes by IPv6 to a container without it is carried, by as many as it takes, each known by what it carries', () => {
+  const ports = [published(80, 8080), published(80, 8080, '::'), { ...published(53, 53, '::'), protocol: 'sctp' } as const];
+  const [relay, ...others] = planRelays(ports, { address: '172.17.0.2' });
+  assert.deepEqual([relay?.ports, others], [[published(80, 8080, '::')], []]);
+  assert.notEqual(planRelays(ports, { address: '172.17.0.3' })[0]?.name, relay?.name);
+  assert.deepEqual(planRelays(ports, { address: '172.17.0.2', address6: 'fd00::2' }), []);
+  assert.deepEqual(planRelays(ports, null), []);
+  const many = Array.from({ length: 65 }, (_, at) => published(80, 1_000 + at, '::'));
+  assert.deepEqual(
+    planRelays(many, { address: '172.17.0.2' }).map((one) => one.ports.length),
+    [64, 1],
+  );
 });

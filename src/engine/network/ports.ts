@@ -5,8 +5,9 @@ import { parseProxy, type DeviceConfig } from '#wire';
 import type { LiveContainer } from '../container/table.ts';
 import { saveRecord, type EngineContext } from '../context.ts';
 import type { PortChange, PortProtocol, PortSelection, PortWish, PublishedPort } from '../model.ts';
+import { gatewayOf } from './gateway.ts';
 import { isClosed } from './mode.ts';
-import { isWired } from './places.ts';
+import { keepRelays } from './relays.ts';
 
 /** All that a container asks for on the host: what was named, and with `publishAll` the exposed ports that were not. Pure. */
 export function portWishesOf(record: Pick<ContainerRecord, 'request' | 'exposedPorts' | 'network'>): PortWish[] {
@@ -50,27 +51,17 @@ export async function openPorts(context: EngineContext, container: LiveContainer
   const { id, ports } = container.record;
   if (ports.length === 0) return;
   const gateway = gatewayOf(context, context.networks.endpoints(id));
-  if (gateway !== null) return context.networks.ports.open(id, gateway, ports);
-  await closePorts(context, container);
+  if (gateway === null) return closePorts(context, container);
+  await context.networks.ports.open(id, gateway, ports);
+  await keepRelays(context, container, gateway);
 }
 
 /** Nothing leads to the container any more. */
 export async function closePorts(context: EngineContext, container: LiveContainer): Promise<void> {
   if (container.record.ports.length === 0) return;
   container.record = { ...container.record, ports: [] };
+  await keepRelays(context, container, null);
   await context.networks.ports.close(container.record.id);
-}
-
-/**
- * The place through which a container reaches the world, and the world reaches its ports: the highest priority, then the first by name, as Docker
- * chooses. An internal network leads nowhere.
- */
-export function gatewayOf(context: Pick<EngineContext, 'networks'>, places: readonly Endpoint[]): Endpoint | null {
-  const open = places.filter((place) => isWired(place) && !context.networks.find(place.networkId).internal);
-  const priority = ({ wishes }: Endpoint): number => wishes.priority ?? 0;
-  const [first = null] = open.toSorted((a, b) => priority(b) - priority(a) || (a.network < b.network ? -1 : 1));
-  // What answers would leave through a link of macvlan or ipvlan, beside the host's table.
-  return first?.driver === 'bridge' ? first : null;
 }
 
 /** Publishes further ports of a container, running or not, and gives others up. Kept for the next start. All or nothing. */
@@ -88,13 +79,7 @@ export async function changePorts(context: EngineContext, ref: string, change: P
     const { ports } = context.networks;
     const added = change.add.length === 0 ? [] : await ports.reserve(record.id, change.add);
     const wanted = [...kept, ...added];
-    try {
-      await ports.open(record.id, gateway, wanted);
-    } catch (error) {
-      // Asked for what there was before, the room gives up what is new.
-      await ports.open(record.id, gateway, record.ports);
-      throw error;
-    }
+    await openInstead(context, container, gateway, wanted);
     saveRecord(context, container, { ...container.record, request, ports: wanted });
     return wanted;
   });
@@ -106,9 +91,10 @@ export async function changePorts(context: EngineContext, ref: string, change: P
  */
 export async function exchangePorts(
   context: EngineContext,
-  { record }: LiveContainer,
+  container: LiveContainer,
   wishes: readonly PortWish[],
 ): Promise<readonly PublishedPort[]> {
+  const { record } = container;
   if (wishes.length + record.ports.length === 0) return [];
   const gateway = gatewayOf(context, context.networks.endpoints(record.id));
   if (gateway === null) throw unreachable(record);
@@ -116,13 +102,27 @@ export async function exchangePorts(
   const { ports } = context.networks;
   const fresh = added.length === 0 ? [] : await ports.reserve(record.id, added);
   const wanted = [...kept, ...fresh];
+  await openInstead(context, container, gateway, wanted);
+  return wanted;
+}
+
+/** In place of the ports that its record has, or these again. */
+async function openInstead(
+  context: EngineContext,
+  container: LiveContainer,
+  gateway: Endpoint,
+  wanted: readonly PublishedPort[],
+): Promise<void> {
+  const { id, ports } = container.record;
   try {
-    await ports.open(record.id, gateway, wanted);
+    await context.networks.ports.open(id, gateway, wanted);
+    await keepRelays(context, container, gateway, { ports: wanted });
   } catch (error) {
-    await ports.open(record.id, gateway, record.ports);
+    // Asked for what there was before, the room gives up what is new.
+    await context.networks.ports.open(id, gateway, ports);
+    await keepRelays(context, container, gateway);
     throw error;
   }
-  return wanted;
 }
 
 /** From what one record wishes to what another does, at once. Answers nothing: `container.record` has the ports, to be written down. */

@@ -8,7 +8,8 @@ import type { LiveContainer } from '../container/table.ts';
 import { saveRecord, type EngineContext } from '../context.ts';
 import { isServed } from './served.ts';
 import type { PublishedPort, PortWish } from '../model.ts';
-import { gatewayOf, openPorts, planExchange, portWishesOf } from '../network/ports.ts';
+import { gatewayOf } from '../network/gateway.ts';
+import { openPorts, planExchange, portWishesOf } from '../network/ports.ts';
 
 /** For how long a client waits for the server within a container that has started. */
 const patienceMs = 60_000;
@@ -147,7 +148,7 @@ function pairOf(
   gateway: Endpoint,
   borrow: (descriptor: number) => number,
 ): CarrierPair[] {
-  const target = parseAddress((port.hostAddress.includes(':') ? gateway.address6 : gateway.address) ?? '');
+  const target = parseAddress((port.hostAddress.includes(':') ? (gateway.address6 ?? gateway.address) : gateway.address) ?? '');
   if (port.protocol === 'sctp' || target === null)
     throw new OrlopError(
       'failed-precondition',

@@ -13,6 +13,8 @@ export interface ChoiceContext {
   readonly defaults: readonly Address[];
   /** Those of the container. */
   readonly endpoints: readonly Endpoint[];
+  /** Whether the host itself has IPv6. */
+  readonly hasIpv6: boolean;
 }
 
 /** A wish and the addresses that it is about: one port for all of them. */
@@ -45,14 +47,18 @@ function freedom({ hostPort }: PortWish): number {
   return hostPort === undefined ? 65_536 : hostPort.last - hostPort.first;
 }
 
-/** Fails with `invalid-argument` on an address that is none, or of a family that the container has no address of: nothing translates between them. */
+/**
+ * Fails with `invalid-argument` on an address that is none, or of a family by which nobody reaches the container. What comes by IPv6 to one that has only an IPv4 address is carried
+ * there by a process, which knows nothing of SCTP.
+ */
 function addressesOf(
-  { defaults, endpoints }: ChoiceContext,
+  { defaults, endpoints, hasIpv6 }: ChoiceContext,
   containerId: string,
-  { hostAddress, containerPort }: PortWish,
+  { hostAddress, containerPort, protocol }: PortWish,
 ): readonly Address[] {
-  const reaches = (family: 4 | 6): boolean =>
-    endpoints.some((endpoint) => (family === 4 ? endpoint.address : endpoint.address6) !== undefined);
+  const has4 = endpoints.some(({ address }) => address !== undefined);
+  const has6 = endpoints.some(({ address6 }) => address6 !== undefined);
+  const reaches = (family: 4 | 6): boolean => (family === 4 ? has4 : has6 || (has4 && hasIpv6 && protocol !== 'sctp'));
   const wanted = hostAddress === undefined ? undefined : parseAddress(hostAddress);
   if (wanted === null) {
     throw new OrlopError('invalid-argument', 'NETWORK_PORT_ADDRESS_BAD', `'${hostAddress}' is not an IP address`, {
@@ -136,7 +142,9 @@ function describeConflict({ endpoints }: ChoiceContext, hostPort: HostPort, wish
       hint: `container ${holder.containerId.slice(0, 12)} has it`,
     });
   }
-  const own = endpoints.map((endpoint) => (address.family === 4 ? endpoint.address : endpoint.address6)).find((text) => text !== undefined);
+  const own = endpoints
+    .map((endpoint) => (address.family === 4 ? endpoint.address : (endpoint.address6 ?? endpoint.address)))
+    .find((text) => text !== undefined);
   const target = own === undefined ? '' : `:${describe(parseAddress(own))}:${wish.containerPort}`;
   return new OrlopError(
     'conflict',

@@ -49,7 +49,9 @@ function endpointOf(containerId: string): Endpoint {
   return { ...identity, ...addresses[containerId] };
 }
 
-function createRig(options: { others?: readonly string[]; publishAddresses?: readonly string[]; binding?: string } = {}) {
+function createRig(
+  options: { others?: readonly string[]; publishAddresses?: readonly string[]; binding?: string; hasIpv6?: boolean } = {},
+) {
   const host = createHost(options.others);
   const forwards = new Map<string, readonly Forward[]>();
   const firewall: Firewall = {
@@ -67,6 +69,7 @@ function createRig(options: { others?: readonly string[]; publishAddresses?: rea
   const lines: string[] = [];
   const ports = openPorts({
     filtersBridges: () => false,
+    hasIpv6: () => options.hasIpv6 ?? true,
     addon: host.addon as unknown as NetworkCalls,
     firewall,
     logger: createLogger({ sink: (line) => lines.push(line) }),
@@ -90,16 +93,34 @@ const tcp = (containerPort: number, hostPort?: number | [number, number], hostAd
 const brief = (published: readonly PublishedPort[]): string[] =>
   published.map(({ hostAddress, hostPort, containerPort, protocol }) => `${hostAddress} ${hostPort} ${containerPort}/${protocol}`);
 
-test('what names no address is published on every one of the families that the container has', async () => {
+test('what names no address is published on every one of both families, also for a container of one: IPv6 is carried to it', async () => {
   const { ports, held } = createRig();
   assert.deepEqual(brief(await ports.reserve('both', [tcp(80, 8080)])), ['0.0.0.0 8080 80/tcp', ':: 8080 80/tcp']);
-  assert.deepEqual(brief(await ports.reserve('plain', [tcp(80, 8081)])), ['0.0.0.0 8081 80/tcp']);
-  assert.deepEqual(held(), ['tcp 0.0.0.0 8080', 'tcp 0.0.0.0 8081', 'tcp :: 8080']);
-  await assert.rejects(
-    ports.reserve('plain', [tcp(80, 1, '::1')]),
-    /port 80 .* cannot be published on ::1: the container has no IPv6 address/,
-  );
+  assert.deepEqual(brief(await ports.reserve('plain', [tcp(80, 8081)])), ['0.0.0.0 8081 80/tcp', ':: 8081 80/tcp']);
+  assert.deepEqual(brief(await ports.reserve('other', [tcp(80, 1, '::1')])), ['::1 1 80/tcp']);
+  assert.deepEqual(held(), ['tcp 0.0.0.0 8080', 'tcp 0.0.0.0 8081', 'tcp :: 8080', 'tcp :: 8081', 'tcp ::1 1']);
   await assert.rejects(ports.reserve('nowhere', [tcp(80, 1)]), /no IP address/);
+});
+
+test('nobody carries SCTP to a container without IPv6, nor anything on a host without it', async () => {
+  const sctp = (hostAddress?: string): PortWish => ({ ...tcp(80, 8080, hostAddress), protocol: 'sctp' });
+  const { ports } = createRig();
+  assert.deepEqual(brief(await ports.reserve('plain', [sctp()])), ['0.0.0.0 8080 80/sctp']);
+  await assert.rejects(ports.reserve('plain', [sctp('::1')]), /port 80 .* cannot be published on ::1: the container has no IPv6 address/);
+  const old = createRig({ hasIpv6: false });
+  assert.deepEqual(brief(await old.ports.reserve('plain', [tcp(80, 8080)])), ['0.0.0.0 8080 80/tcp']);
+});
+
+test('a port that was lent is lent again once whoever had it has closed it', () => {
+  const host = createHost();
+  const ports = openHostPorts(host.addon);
+  const port = { protocol: 'tcp', address: parseAddress('::') ?? assert.fail(), port: 8080 } as const;
+  assert.equal(ports.take('plain', port), null);
+  const lent = ports.lend('plain', port) ?? assert.fail();
+  assert.equal(ports.lend('plain', port), null);
+  host.addon.close(lent);
+  assert.notEqual(ports.lend('plain', port), null);
+  assert.equal(ports.lend('other', port), null, 'it is not its port');
 });
 
 test('the engine, and a network, may publish elsewhere', async () => {
@@ -137,7 +158,7 @@ test("a port that is taken is refused in Docker's words, and all or none is rese
 });
 
 test('a range gives the first free port, and leaves those that were asked for by number', async () => {
-  const { ports } = createRig({ others: ['tcp 0.0.0.0 8000'] });
+  const { ports } = createRig({ others: ['tcp 0.0.0.0 8000'], hasIpv6: false });
   const published = await ports.reserve('plain', [tcp(80, [8000, 8003]), tcp(81, [8000, 8003]), tcp(82, 8001)]);
   assert.deepEqual(brief(published), ['0.0.0.0 8002 80/tcp', '0.0.0.0 8003 81/tcp', '0.0.0.0 8001 82/tcp']);
   await assert.rejects(
@@ -181,7 +202,7 @@ test('opening leads there, gives up what is not named, and closing gives all up'
 });
 
 test('what an earlier engine reserved is taken up, whatever another program did meanwhile', async () => {
-  const { ports, lines, held } = createRig({ others: ['tcp 0.0.0.0 8080'] });
+  const { ports, lines, held } = createRig({ others: ['tcp 0.0.0.0 8080'], hasIpv6: false });
   const published = ['8080', '8081'].map(
     (port) => ({ containerPort: 80, protocol: 'tcp', hostAddress: '0.0.0.0', hostPort: Number(port) }) as const,
   );

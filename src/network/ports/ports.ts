@@ -28,6 +28,8 @@ export interface PortsOptions {
   readonly logger: Logger;
   /** Default: as the kernel says. */
   readonly filtersBridges?: () => boolean;
+  /** Whether the host has IPv6. Default: as the kernel says. */
+  readonly hasIpv6?: () => boolean;
 }
 
 /** What leads to a container. */
@@ -38,7 +40,7 @@ interface Opened {
 
 /** Disposing gives the host's ports up and leaves what leads to running containers. Fails with `invalid-argument` on a publish address that is none. */
 export function openPorts(options: PortsOptions): Ports & Disposable {
-  const { addon, firewall, socket, logger, filtersBridges = readBridgeFilter } = options;
+  const { addon, firewall, socket, logger, filtersBridges = readBridgeFilter, hasIpv6 = readLoopback6 } = options;
   const hostPorts = openHostPorts(addon);
   const freePorts = createFreePorts();
   const relays = openLoopbackRelays(logger);
@@ -64,7 +66,9 @@ export function openPorts(options: PortsOptions): Ports & Disposable {
   const carry = (containerId: string, { endpoint, ports }: Opened): void =>
     relays.set(
       containerId,
-      ports.flatMap((port) => planRelay(port, endpoint, carries, (held) => hostPorts.lend(containerId, held)) ?? []),
+      ports
+        .filter((port) => !isCarried(port, ports, endpoint))
+        .flatMap((port) => planRelay(port, endpoint, carries, (held) => hostPorts.lend(containerId, held)) ?? []),
     );
   const carryAll = async (): Promise<void> => {
     await firewall.leaveLoopback6();
@@ -76,7 +80,8 @@ export function openPorts(options: PortsOptions): Ports & Disposable {
       if (wishes.length === 0) return [];
       const endpoints = options.endpoints(containerId);
       const bindings = endpoints.flatMap((endpoint) => parseAddress(options.bindingOf?.(endpoint) ?? '') ?? []);
-      return choosePorts({ hostPorts, freePorts, endpoints, defaults: bindings.length > 0 ? bindings : defaults }, containerId, wishes);
+      const places = { endpoints, hasIpv6: hasIpv6(), defaults: bindings.length > 0 ? bindings : defaults };
+      return choosePorts({ hostPorts, freePorts, ...places }, containerId, wishes);
     },
     hold: (containerId, ports) => insist(containerId, keyed(ports.map(hostPortOf))),
     async open(containerId, endpoint, ports) {
@@ -157,6 +162,12 @@ function planForward(published: PublishedPort, endpoint: Endpoint): Forward | nu
   return { protocol, hostAddress: address.value === 0n ? null : address, hostPort: port, target, targetPort: published.containerPort };
 }
 
+/** Whether somebody else carries what comes to ::1 for it: it is published there as well, for a container that has no IPv6 address. */
+function isCarried({ protocol, hostPort }: PublishedPort, ports: readonly PublishedPort[], { address6 }: Endpoint): boolean {
+  const isLoopback = ({ hostAddress }: PublishedPort): boolean => hostAddress === '::' || hostAddress === '::1';
+  return address6 === undefined && ports.some((port) => port.protocol === protocol && port.hostPort === hostPort && isLoopback(port));
+}
+
 /**
  * What is published on every address of IPv4 is to be found at ::1, too; with an IPv6 address of its own the container is published there as well, and the kernel leads there
  * unless the engine carries.
@@ -189,6 +200,16 @@ function readBridgeFilter(): boolean {
       throw error;
     }
   });
+}
+
+/** if_inet6(5) has ::1 where IPv6 is on. */
+function readLoopback6(): boolean {
+  try {
+    return readFileSync('/proc/net/if_inet6', 'utf8').includes(`${'0'.repeat(31)}1 `);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'EACCES')) return false;
+    throw error;
+  }
 }
 
 function reflect(socket: PortsOptions['socket'], endpoint: Endpoint): void {

@@ -22,8 +22,8 @@ export interface HostPorts extends Disposable {
   /** Gives it to the container whatever other programs do; false: one of them has it. */
   insist(containerId: string, port: HostPort): boolean;
   /**
-   * Lends the container's socket of the port to be served. From then on it belongs to who asked, and is to be closed by them before the port is released. null: no socket holds it,
-   * or it is lent.
+   * Lends a socket of the container's port to be served. From then on it belongs to who asked, and is to be closed by them before the port is released, or lent again. null: another
+   * program has the port, or it is lent.
    */
   lend(containerId: string, port: HostPort): number | null;
   /** It is the container's, and somebody else serves it. Idempotent. */
@@ -55,6 +55,15 @@ export function openHostPorts(addon: Pick<NetworkCalls, 'holdPort' | 'serveHeldP
     }
     addon.close(descriptor);
     return null;
+  };
+  /** For a port whose socket was lent and has been closed since, or that was only looked at. */
+  const bindAgain = ({ protocol, address, port }: HostPort): number | null => {
+    try {
+      return holdPort(addon, protocol, formatAddress(address), port);
+    } catch (error) {
+      if (isErrno(error, 'EADDRINUSE')) return null;
+      throw error;
+    }
   };
   const enter = (claim: Claim): void => {
     add(byPort, keyOf(claim.hostPort), claim);
@@ -97,10 +106,12 @@ export function openHostPorts(addon: Pick<NetworkCalls, 'holdPort' | 'serveHeldP
     },
     of: (containerId) => Array.from(byContainer.get(containerId) ?? [], ({ hostPort }) => hostPort),
     lend(containerId, hostPort) {
-      const claim = claimsOf(containerId, hostPort).find(({ descriptor }) => descriptor !== null);
-      if (claim?.descriptor === undefined || claim.descriptor === null) return null;
-      const { descriptor } = claim;
+      const claims = claimsOf(containerId, hostPort);
+      const claim = claims.find(({ descriptor }) => descriptor !== null);
+      const descriptor = claim?.descriptor ?? (claims.length === 0 ? null : bindAgain(hostPort));
+      if (descriptor === null) return null;
       addon.serveHeldPort(descriptor);
+      if (claim === undefined) return descriptor;
       claim.descriptor = null;
       sockets -= 1;
       return descriptor;
