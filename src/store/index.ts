@@ -17,6 +17,7 @@ export type {
   SnapshotRows,
 } from './metadata/types.ts';
 export { openStore, type OpenStoreOptions } from './store.ts';
+export { type CopyContent, createContentCopier } from './trees/copy-content.ts';
 export { copyTree } from './trees/copy-tree.ts';
 export { measureTree } from './trees/measure-tree.ts';
 export { type Compression, decompress, detectCompression } from './compression.ts';

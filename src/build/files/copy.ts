@@ -1,6 +1,5 @@
-import { fchmodSync, ftruncateSync, readSync, writeSync } from 'node:fs';
-import { isErrno } from '#errors';
-import { type ByteText, fromByteText } from '#store';
+import { fchmodSync } from 'node:fs';
+import { type ByteText, type CopyContent, createContentCopier, fromByteText } from '#store';
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
@@ -51,12 +50,8 @@ interface Copying extends CopyOptions {
   /** The first copy of each file with several names, O_PATH. */
   readonly copied: Map<string, number>;
   readonly giveWay: () => Promise<void>;
-  /** Whether the kernel has refused to copy between these file systems by itself. */
-  crosses: boolean;
+  readonly copyContent: CopyContent;
 }
-
-const stepBytes = 8 * 1024 * 1024;
-const chunkBytes = 1024 * 1024;
 
 /**
  * Copies what was selected in one tree into another, by the rules of COPY: of a directory its content; a file into `target` when that is a directory, ends with a slash or there are several, else as
@@ -64,7 +59,12 @@ const chunkBytes = 1024 * 1024;
  */
 export async function copySelected(from: FileTree, selected: readonly Selected[], to: FileTree, options: CopyOptions): Promise<void> {
   await using copied = new AsyncDisposableStack();
-  const copying: Copying = { ...options, from, to, copied: new Map(), giveWay: createGiveWay(), crosses: false };
+  const pause = createGiveWay();
+  const giveWay = async (): Promise<void> => {
+    await pause();
+    options.signal?.throwIfAborted();
+  };
+  const copying: Copying = { ...options, from, to, copied: new Map(), giveWay, copyContent: createContentCopier(to.addon, giveWay) };
   copied.defer(() => {
     for (const descriptor of copying.copied.values()) to.addon.close(descriptor);
   });
@@ -176,7 +176,6 @@ async function copyEntries(copying: Copying, handle: number, target: TargetDirec
 
 async function copyNode(copying: Copying, handle: number, place: NamedPlace, relative: ByteText): Promise<void> {
   await copying.giveWay();
-  copying.signal?.throwIfAborted();
   const { from, to } = copying;
   const facts = factsOf(from.addon, handle);
   if (isDirectory(facts)) return copyDirectory(copying, handle, place, relative);
@@ -240,40 +239,5 @@ async function copyFile(copying: Copying, handle: number, place: NamedPlace, { s
     (one) => to.addon.close(one),
   );
   withErrno(place.path, () => fchmodSync(target, 0o600));
-  for (let at = 0; at < size; ) {
-    const count = copyPart(copying, { source, target, at, length: Math.min(size - at, stepBytes) });
-    if (count === 0) break;
-    at += count;
-    await copying.giveWay();
-    copying.signal?.throwIfAborted();
-  }
-  withErrno(place.path, () => ftruncateSync(target, size));
-}
-
-interface Part {
-  readonly source: number;
-  readonly target: number;
-  readonly at: number;
-  readonly length: number;
-}
-
-function copyPart(copying: Copying, part: Part): number {
-  const { source, target, at, length } = part;
-  if (copying.crosses) return copyThroughMemory(part);
-  try {
-    return copying.to.addon.copyFileRange(source, at, target, at, length);
-  } catch (error) {
-    if (!isErrno(error, 'EXDEV', 'EOPNOTSUPP', 'EINVAL', 'ENOSYS')) throw error;
-    copying.crosses = true;
-    return copyThroughMemory(part);
-  }
-}
-
-function copyThroughMemory({ source, target, at, length }: Part): number {
-  const chunk = Buffer.allocUnsafe(Math.min(length, chunkBytes));
-  return withErrno('file', () => {
-    const count = readSync(source, chunk, 0, chunk.length, at);
-    for (let done = 0; done < count; ) done += writeSync(target, chunk, done, count - done, at + done);
-    return count;
-  });
+  await copying.copyContent(source, target, size);
 }

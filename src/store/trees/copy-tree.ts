@@ -1,5 +1,4 @@
-import { fchmodSync, ftruncateSync, readSync, writeSync } from 'node:fs';
-import { isErrno } from '#errors';
+import { fchmodSync } from 'node:fs';
 import {
   type Addon,
   AT_EMPTY_PATH,
@@ -20,9 +19,9 @@ import {
   S_IFREG,
   withErrno,
 } from '#sys';
-import { dataRuns } from '../layers/holes.ts';
 import { beneath, inodeKey, isDirectory, readXattrs } from '../layers/pack-inode.ts';
 import { type ByteText, fromByteText } from '../tar/byte-text.ts';
+import { createContentCopier, type CopyContent } from './copy-content.ts';
 import { createMergedTree, type MergedDirectory, type MergedEntry, type MergedTree } from './merged-tree.ts';
 
 interface Copying {
@@ -34,18 +33,12 @@ interface Copying {
   /** The first copy of each file with several names. */
   readonly copied: Map<string, ByteText>;
   readonly giveWay: () => Promise<void>;
-  /** Whether the kernel has refused to copy between these file systems by itself. */
-  crosses: boolean;
+  readonly copyContent: CopyContent;
 }
 
-/** Copied in one step where blocks cannot be shared; where they can, a step is quick whatever its size. */
-const stepBytes = 8 * 1024 * 1024;
-const chunkBytes = 1024 * 1024;
-
 /**
- * Copies what a stack of layers (absolute paths, top first) shows into a new, empty directory, with all metadata. Content is shared where the file system
- * can: copy_file_range(2) makes reflinks on btrfs, xfs and bcachefs, so that a copy costs inodes only; elsewhere it copies within the kernel, and to another file
- * system through memory.
+ * Copies what a stack of layers (absolute paths, top first) shows into a new, empty directory, with all metadata. Where the file system can share
+ * content, a copy costs inodes only.
  */
 export async function copyTree(addon: Addon, from: readonly string[], to: string): Promise<void> {
   await copyInto(addon, createMergedTree(addon, from), to, false);
@@ -58,9 +51,10 @@ export async function copyLayer(addon: Addon, from: string, to: string): Promise
 
 async function copyInto(addon: Addon, tree: MergedTree, to: string, asLayer: boolean): Promise<void> {
   const root = addon.openat2(AT_FDCWD, to, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
+  const giveWay = createGiveWay();
   try {
     await copyDirectory(
-      { addon, tree, asLayer, root, copied: new Map(), giveWay: createGiveWay(), crosses: false },
+      { addon, tree, asLayer, root, copied: new Map(), giveWay, copyContent: createContentCopier(addon, giveWay) },
       tree.openRoot(),
       addon.dup(root),
     );
@@ -117,52 +111,11 @@ async function copyFile(copying: Copying, { parent, name: text, facts, path }: M
   const held = (descriptor: number): number => open.adopt(descriptor, (one) => addon.close(one));
   const source = held(addon.openat2(parent, name, O_RDONLY | O_NOFOLLOW, 0, beneath));
   const target = held(addon.openat2(targetParent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600, RESOLVE_BENEATH));
-  await copyContent(copying, source, target, facts.size);
+  await copying.copyContent(source, target, facts.size);
   addon.fchownat(target, '', facts.uid, facts.gid, AT_EMPTY_PATH);
   withErrno('file', () => fchmodSync(target, facts.mode & 0o7777));
   for (const [key, value] of readXattrs(addon, source, path).xattrs) addon.setxattr(target, key, value);
   addon.utimensat(target, '', facts.mtimeNs, facts.mtimeNs, AT_EMPTY_PATH);
-}
-
-async function copyContent(copying: Copying, source: number, target: number, size: number): Promise<void> {
-  for (let at = 0; at < size; ) {
-    const copied = copyPart(copying, { source, target, at, length: Math.min(size - at, stepBytes) });
-    if (copied === 0) break;
-    at += copied;
-    await copying.giveWay();
-  }
-  withErrno('file', () => ftruncateSync(target, size));
-}
-
-interface Part {
-  readonly source: number;
-  readonly target: number;
-  readonly at: number;
-  readonly length: number;
-}
-
-function copyPart(copying: Copying, part: Part): number {
-  const { source, target, at, length } = part;
-  if (copying.crosses) return copyThroughMemory(part);
-  try {
-    return copying.addon.copyFileRange(source, at, target, at, length);
-  } catch (error) {
-    // To another file system, or from one that has no such call.
-    if (!isErrno(error, 'EXDEV', 'EOPNOTSUPP')) throw error;
-    copying.crosses = true;
-    return copyThroughMemory(part);
-  }
-}
-
-function copyThroughMemory({ source, target, at, length }: Part): number {
-  const chunk = Buffer.allocUnsafe(Math.min(length, chunkBytes));
-  return withErrno('file', () => {
-    const read = readSync(source, chunk, 0, chunk.length, at);
-    for (const { start, end } of dataRuns(chunk.subarray(0, read))) {
-      for (let done = start; done < end; ) done += writeSync(target, chunk, done, end - done, at + done);
-    }
-    return read;
-  });
 }
 
 function copySpecial(addon: Addon, { parent, name: text, facts, path }: MergedEntry, target: number): void {
