@@ -24,6 +24,7 @@ export {
   type ProcessStat,
 } from './procfs.ts';
 export { parseMountinfo, readMountinfo, type Mount } from './mountinfo.ts';
+export { abortFuseConnections } from './fuse-connections.ts';
 export {
   knownMountOptions,
   parseMountOptions,

@@ -3,6 +3,7 @@ import { openCgroup } from '#runtime';
 import { passState, publishContainerEvent, saveState, type EngineContext } from '../context.ts';
 import { endingSignal, isActive } from './record.ts';
 import { closeInlet } from '../on-demand/door.ts';
+import { abortOwnFuse } from './own-fuse.ts';
 import { giveUpRestart } from './restart.ts';
 import { parseSignal } from '#sys';
 import type { StopRequest } from '#wire';
@@ -12,6 +13,10 @@ const defaultStopTimeoutS = { app: 10, system: 60 } as const;
 const sigkill = 9;
 /** As long as Docker's engine waits for the end of what it has killed. */
 const killPatienceMs = 10_000;
+/** For who goes on with what has ended: on a host where a thousand end at once each takes its time. */
+const endPatienceMs = 60_000;
+/** What is killed ends in much less, unless it waits for a file system that does not answer. */
+const fusePatienceMs = 2_000;
 
 /** Asks the process to end; kills it when it has not within the timeout. `comesBack`: it is started next. false: it was not running. */
 export async function stopContainer(
@@ -70,20 +75,27 @@ export async function killContainer(context: EngineContext, ref: string, signalT
   publishContainerEvent(context, container, 'kill', { signal: String(signal) });
   if (ended === null) return;
   if (frozen) await cgroupOf(context, container).thaw();
-  if (await endsWithin(ended, killPatienceMs)) return;
+  await seeEnd(context, container, ended, killPatienceMs);
+}
+
+/** Of a container that has been killed. */
+async function seeEnd(context: EngineContext, container: LiveContainer, ended: Promise<void>, patienceMs: number): Promise<void> {
+  if (await endsWithin(ended, fusePatienceMs)) return;
+  abortOwnFuse(context, container);
+  if (await endsWithin(ended, patienceMs - fusePatienceMs)) return;
   throw new OrlopError('unavailable', 'ENGINE_KILL_UNSEEN', `tried to kill container, but did not receive an exit event`, {
     hint: 'a process of it waits for a disk or a device; it ends when that answers',
   });
 }
 
-/** Kills and waits until the end is settled. */
+/** Kills and waits until the end is settled. Fails with `unavailable` when it does not come within a minute; it may come later. */
 export async function endNow(context: EngineContext, container: LiveContainer): Promise<void> {
   if (!isActive(container.record.state.status)) return;
   container.stopping = true;
   const ended = nextExit(container);
   sendSignal(context, container, sigkill);
   if (container.record.state.status === 'paused') await cgroupOf(context, container).thaw();
-  await ended;
+  await seeEnd(context, container, ended, endPatienceMs);
 }
 
 /** `forWork`: not because somebody wants it, but while the engine reads what must not change. */

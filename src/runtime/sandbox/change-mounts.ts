@@ -1,6 +1,6 @@
 import type { Addon, Op } from '#sys';
 import { createSlots } from '../plan/slots.ts';
-import { openExecSandbox } from './exec.ts';
+import { beginInTime, openExecSandbox } from './exec.ts';
 import { explainFailure } from './failure.ts';
 import type { IdMap } from './types.ts';
 
@@ -43,7 +43,7 @@ export async function changeMounts({ addon, bosun, pid, idMap, detach = [], atta
     { op: 'finish' },
   ];
   try {
-    await sandbox.connection.run(plan, slots.descriptors);
+    await beginInTime(sandbox, { plan, descriptors: slots.descriptors });
     sandbox.release();
     await sandbox.connection.exited;
     sandbox.connection.close();

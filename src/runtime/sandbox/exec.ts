@@ -78,15 +78,38 @@ export function planExecSandbox(request: ExecRequest): Planned<Plan> {
   return { plan, descriptors: slots.descriptors };
 }
 
-/** Runs the process. As startContainer: resolves once the program runs. */
+/** What a start waits for at most: the program and the directory that it begins in may be in a file system that does not answer. */
+const beginPatienceMs = 60_000;
+
+/** Runs the process. As startContainer: resolves once the program runs. deadline-exceeded `RUNTIME_EXEC_STUCK` when it has not begun after a minute; it is killed then. */
 export async function startExec(sandbox: Sandbox, options: ExecOptions): Promise<Started> {
   using prepared = prepareExec(sandbox, options);
   try {
-    const { pid, state } = await sandbox.connection.run(prepared.plan, prepared.descriptors);
+    const { pid, state } = await beginInTime(sandbox, prepared);
     sandbox.release();
     return { pid, state, connection: sandbox.connection, monitor: sandbox.monitor };
   } catch (error) {
     throw explainFailure(error, prepared.plan);
+  }
+}
+
+/** The monitor kills a process that has not begun when we hang up. */
+export async function beginInTime(sandbox: Sandbox, { plan, descriptors }: Planned<Plan>): ReturnType<Sandbox['connection']['run']> {
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    sandbox.connection.close();
+  }, beginPatienceMs);
+  try {
+    return await sandbox.connection.run(plan, descriptors);
+  } catch (error) {
+    if (!isLate) throw error;
+    throw new OrlopError('deadline-exceeded', 'RUNTIME_EXEC_STUCK', `the process has not begun after ${beginPatienceMs / 1000} s`, {
+      hint: 'its program, its directory or its /etc/passwd are in a file system that does not answer, or its container is frozen',
+      cause: error,
+    });
+  } finally {
+    clearTimeout(timer);
   }
 }
 
