@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -67,5 +69,30 @@ static napi_value set_window_size(napi_env env, napi_callback_info info) {
   return call.failed ? NULL : done(&call, ioctl(fd, TIOCSWINSZ, &size), NULL);
 }
 
-const struct method descriptor_methods[] = {
-    {"close", close_method}, {"dup", dup_method}, {"memfd", memfd}, {"flock", flock_method}, {"setWindowSize", set_window_size}, {NULL, NULL}};
+// A signal ends the wait as time does: whoever waits may have it to look after.
+static napi_value poll_readable(napi_env env, napi_callback_info info) {
+  struct call call = call_begin(env, info, "poll", 2);
+  struct integers descriptors = integers_at(&call, 0);
+  int timeout = (int)integer_at(&call, 1);
+  napi_value result = NULL;
+  struct pollfd *waits = call.failed ? NULL : calloc(descriptors.count + 1, sizeof *waits);
+  if (waits != NULL) {
+    for (size_t i = 0; i < descriptors.count; i++) waits[i] = (struct pollfd){.fd = descriptors.items[i], .events = POLLIN};
+    int ready = poll(waits, descriptors.count, timeout);
+    if (ready >= 0 || errno == EINTR) napi_get_boolean(env, ready > 0, &result);
+    else throw_errno(&call, errno, NULL);
+  } else if (!call.failed) {
+    throw_errno(&call, ENOMEM, NULL);
+  }
+  free(waits);
+  release_integers(&descriptors);
+  return result;
+}
+
+const struct method descriptor_methods[] = {{"close", close_method},
+                                            {"dup", dup_method},
+                                            {"memfd", memfd},
+                                            {"flock", flock_method},
+                                            {"setWindowSize", set_window_size},
+                                            {"pollReadable", poll_readable},
+                                            {NULL, NULL}};

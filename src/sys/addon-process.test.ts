@@ -55,6 +55,21 @@ test('a child has exactly the listed descriptors, at their places', async () => 
   assert.equal(status, 3 << 8);
 });
 
+test('a blocking wait ends with the first descriptor that is readable or hung up, with its time, and with a signal', async () => {
+  const [[quiet, held], [ours, theirs]] = [addon.socketPair(), addon.socketPair()];
+  assert.equal(addon.pollReadable([quiet, ours], 10), false);
+  addon.close(theirs);
+  assert.equal(addon.pollReadable([quiet, ours], -1), true);
+  const signalled = new Promise((resolve) => process.once('SIGUSR2', resolve));
+  const child = addon.spawn('/bin/sh', ['sh', '-c', `sleep 0.1; kill -USR2 ${process.pid}`], [], [-1, -1, -1], false);
+  assert.equal(addon.pollReadable([quiet], 30_000), false);
+  await signalled;
+  assert.equal(addon.pollReadable([child.pidfd], 30_000), true);
+  assert.equal(addon.reap(child.pidfd)?.status, 0);
+  for (const descriptor of [quiet, held, ours, child.pidfd]) addon.close(descriptor);
+  assert.throws(() => addon.pollReadable([1, 2], 'soon' as unknown as number), TypeError);
+});
+
 test('sources and places may overlap in any permutation', async () => {
   const files = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map((text) => addon.memfd(text, Buffer.from(text)));
   // Descriptor numbers are what the machine gave: whichever lie below the count collide with places.

@@ -54,6 +54,11 @@ export interface Addon {
    * closing the descriptor neither ends the watch nor shows the peer an end until `cancel`. The event loop is kept alive only if `keepAlive`.
    */
   whenReadable(descriptor: number, keepAlive: boolean, callback: () => void): { cancel(): void };
+  /**
+   * poll(2), blocking: true once one of the descriptors is readable or hung up, false when `timeoutMs` has passed (negative: no limit) or a signal has come, whose handlers
+   * run when the event loop does. For command lines that have nothing else to do: the event loop and the thread that watches for it take longer to set up than many waits last.
+   */
+  pollReadable(descriptors: readonly number[], timeoutMs: number): boolean;
 
   // Descriptors and sockets
   close(descriptor: number): void;

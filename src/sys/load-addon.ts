@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { OrlopError } from '#errors';
 import type { Addon } from './addon.ts';
@@ -14,7 +13,7 @@ export function loadAddon(path?: string): Addon {
   const file = path === undefined ? findAddon() : resolve(path);
   if (!existsSync(file)) throw missing(file);
   try {
-    return translateErrors(createRequire(file)(file) as Addon);
+    return translateErrors(openLibrary(file));
   } catch (cause) {
     throw new OrlopError('failed-precondition', 'SYS_ADDON_UNUSABLE', `the native addon ${file} cannot be loaded`, {
       hint: 'rebuild it on this machine: npm run build',
@@ -22,6 +21,20 @@ export function loadAddon(path?: string): Addon {
     });
   }
 }
+
+/** What `require` does with such a file, without reading each directory on the way to it: short commands wait for this. */
+function openLibrary(file: string): Addon {
+  const known = opened.get(file);
+  if (known !== undefined) return known;
+  const library = { exports: {} };
+  process.dlopen(library, file);
+  const native = library.exports as Addon;
+  opened.set(file, native);
+  return native;
+}
+
+/** As in require's cache: a thread has one instance of a file. */
+const opened = new Map<string, Addon>();
 
 function missing(file: string): OrlopError {
   return new OrlopError('failed-precondition', 'SYS_ADDON_MISSING', `the native addon ${file} is missing`, {

@@ -19,7 +19,8 @@ export function createCgroup(layout: CgroupLayout, path: string): Cgroup {
   const made: string[] = [];
   try {
     for (const hierarchy of layout.hierarchies) made.push(...makeDirectories(layout, hierarchy, cgroup.path));
-    refuseOccupied(cgroup);
+    const isNew = layout.hierarchies.every(({ mountPoint }) => made.includes(join(mountPoint, cgroup.path)));
+    refuseOccupied(cgroup, isNew);
   } catch (error) {
     for (const directory of made.reverse()) removeQuietly(directory);
     throw error;
@@ -27,9 +28,9 @@ export function createCgroup(layout: CgroupLayout, path: string): Cgroup {
   return cgroup;
 }
 
-/** Whoever is born in a frozen cgroup never gets to be a container. */
-function refuseOccupied(cgroup: Cgroup): void {
-  const count = cgroup.pids().length;
+/** Whoever is born in a frozen cgroup never gets to be a container. What was made just now holds nobody, but is as frozen as its parent. */
+function refuseOccupied(cgroup: Cgroup, isNew: boolean): void {
+  const count = isNew ? 0 : cgroup.pids().length;
   if (count > 0)
     throw new OrlopError('already-exists', 'RUNTIME_CGROUP_IN_USE', `cgroup ${cgroup.path} already holds processes`, {
       hint: 'choose another cgroup path or end the processes',

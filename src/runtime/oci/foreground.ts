@@ -1,13 +1,17 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { OrlopError } from '#errors';
 import { type Addon, PR_SET_CHILD_SUBREAPER, readProcessStat, signals } from '#sys';
 
 type SignalName = keyof typeof signals;
 
+const briefMs = 50;
+
 /** A caller that stays: it is the parent of what it starts, and hands on the signals that it gets. */
 export interface Foreground extends Disposable {
-  /** Waits for the process and resolves with a shell's exit code: the status, or 128 and the signal. */
-  waitFor(pid: number): Promise<number>;
+  /**
+   * Waits for the process and resolves with a shell's exit code: the status, or 128 and the signal. Unless `isBusy`, when the event loop has something
+   * else to do meanwhile, it is not turned for the first moments.
+   */
+  waitFor(pid: number, isBusy: boolean): Promise<number>;
 }
 
 /** Signals that are about ourselves, or that cannot be caught. */
@@ -30,16 +34,19 @@ export function openForeground(addon: Addon, { adopts = true }: { readonly adopt
   const caught = Object.keys(signals).filter((name) => !ours.has(name)) as NodeJS.Signals[];
   for (const name of caught) process.on(name, take);
   return {
-    async waitFor(pid) {
+    async waitFor(pid, isBusy) {
       const pidfd = addon.pidfdOpen(pid);
       try {
         target = pidfd;
         for (const name of waiting.splice(0)) send(addon, pidfd, name);
-        if (!adopts) await stopAdopting(addon, pid);
-        await new Promise<void>((resolve) => {
-          addon.whenReadable(pidfd, true, resolve);
-        });
-        return exitCodeOf(await takeStatus(addon, pidfd, pid));
+        if (!adopts) stopAdopting(addon, pid);
+        // Most commands that are waited for like this are short. A signal that comes just before it would have to wait for as long.
+        if (isBusy || !addon.pollReadable([pidfd], briefMs)) {
+          await new Promise<void>((resolve) => {
+            addon.whenReadable(pidfd, true, resolve);
+          });
+        }
+        return exitCodeOf(takeStatus(addon, pidfd, pid));
       } finally {
         target = null;
         addon.close(pidfd);
@@ -52,9 +59,9 @@ export function openForeground(addon: Addon, { adopts = true }: { readonly adopt
 }
 
 /** Not before bosun has left the process to us. */
-async function stopAdopting(addon: Addon, pid: number): Promise<void> {
+function stopAdopting(addon: Addon, pid: number): void {
   const deadline = performance.now() + 5000;
-  while (readProcessStat(pid).parent !== process.pid && performance.now() < deadline) await delay(1);
+  while (readProcessStat(pid).parent !== process.pid && performance.now() < deadline) pause(addon);
   addon.prctl(PR_SET_CHILD_SUBREAPER, 0);
 }
 
@@ -72,12 +79,17 @@ function exitCodeOf(status: number): number {
 }
 
 /** A process that ends at once may do so before bosun, its parent until then, has left it to us. */
-async function takeStatus(addon: Addon, pidfd: number, pid: number): Promise<number> {
+function takeStatus(addon: Addon, pidfd: number, pid: number): number {
   const deadline = performance.now() + 5000;
   for (;;) {
     const ended = addon.reap(pidfd);
     if (ended !== null) return ended.status;
     if (performance.now() > deadline) throw new OrlopError('internal', 'RUNTIME_STATUS_LOST', `process ${pid} ended, but is not our child`);
-    await delay(1);
+    pause(addon);
   }
+}
+
+/** For bosun, which has nothing more to do than to end. */
+function pause(addon: Addon): void {
+  addon.pollReadable([], 1);
 }

@@ -27,7 +27,7 @@ export async function startCreated(context: RuntimeContext, record: ContainerRec
   requireStatus(context, record, 'start', 'created');
   const fifo = fifoOf(context, record);
   using relay = openNotifyRelay(context.addon(), directoryOf(context.root, record.id));
-  const failure = await readFifo(context.addon(), fifo, record.pid);
+  const failure = readFifo(context.addon(), fifo, record.pid);
   rmSync(fifo, { force: true });
   if (failure.length > 0) {
     const error = wordLateFailure(planFailure(decodeFailure(failure)), loadSpec(context.root, record.id));
@@ -78,20 +78,13 @@ export async function runPoststart(
  * Opening the FIFO lets the program go on; its end of it closes with execve, or after it wrote why that failed. Opened without blocking, so that a process that has
  * died meanwhile is noticed by its pidfd instead of waited for; poll(2) reports no hang-up before somebody has written or opened the other end.
  */
-async function readFifo(addon: Addon, path: string, pid: number): Promise<Buffer> {
+function readFifo(addon: Addon, path: string, pid: number): Buffer {
   // Before the FIFO: a short program may be over, and waited for, as soon as that is open.
   const pidfd = addon.pidfdOpen(pid);
   let fifo = -1;
   try {
     fifo = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    await new Promise<void>((resolve) => {
-      const watches = [fifo, pidfd].map((descriptor) =>
-        addon.whenReadable(descriptor, true, () => {
-          for (const watch of watches) watch.cancel();
-          resolve();
-        }),
-      );
-    });
+    while (!addon.pollReadable([fifo, pidfd], -1));
     const buffer = Buffer.alloc(8192);
     return buffer.subarray(0, readSync(fifo, buffer, 0, buffer.length, null));
   } finally {

@@ -7,6 +7,8 @@ import type { Stdio } from '../sandbox/types.ts';
 /** How a process's streams are arranged, what must be closed after it was started, and what goes on while it runs. */
 export interface Streams extends Disposable {
   readonly stdio: Stdio;
+  /** `follow` has something to do. */
+  readonly areCopied: boolean;
   /** Begins to copy between our terminal and the process's. Resolves when its output has ended. */
   follow(): Promise<void>;
 }
@@ -36,13 +38,19 @@ export function openStreams(addon: Addon, options: StreamOptions): Streams {
 }
 
 function passOn(): Streams {
-  return { stdio: { mode: 'inherit', stdin: 0, stdout: 1, stderr: 2 }, follow: () => Promise.resolve(), [Symbol.dispose]: () => {} };
+  return {
+    stdio: { mode: 'inherit', stdin: 0, stdout: 1, stderr: 2 },
+    areCopied: false,
+    follow: () => Promise.resolve(),
+    [Symbol.dispose]: () => {},
+  };
 }
 
 function sendAway(addon: Addon, options: StreamOptions, path: string): Streams {
   const console = connect(addon, path);
   return {
     stdio: { mode: 'terminal', ...sizeOf(options), console },
+    areCopied: false,
     follow: () => Promise.resolve(),
     [Symbol.dispose]: () => addon.close(console),
   };
@@ -66,6 +74,7 @@ function copyTerminal(addon: Addon, options: StreamOptions): Streams {
   const [ours, theirs] = addon.socketPair();
   return {
     stdio: { mode: 'terminal', ...sizeOf(options), console: theirs },
+    areCopied: true,
     async follow() {
       const master = addon.receiveDescriptors(ours, 4096, 1, 10_000).descriptors[0];
       if (master === undefined) throw new OrlopError('internal', 'RUNTIME_NO_TERMINAL', 'the terminal did not arrive');

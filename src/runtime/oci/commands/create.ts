@@ -75,7 +75,7 @@ export const run: Command = {
     if (foreground === null) await told;
     if (foreground === null) return 0;
     const copied = streams.follow();
-    const code = await foreground.waitFor(record.pid);
+    const code = await foreground.waitFor(record.pid, streams.areCopied || told !== undefined);
     await copied;
     if (!flags.flag('keep')) await removeWhole(context, record, bundle.spec);
     return code;

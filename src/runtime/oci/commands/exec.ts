@@ -104,7 +104,7 @@ async function runExec(context: RuntimeContext, record: ContainerRecord, { spec,
   sendPidfd(addon, pid, flags.text('pidfd-socket'));
   if (foreground === null) return 0;
   const copied = streams.follow();
-  const code = await foreground.waitFor(pid);
+  const code = await foreground.waitFor(pid, streams.areCopied);
   await copied;
   return code;
 }
