@@ -11,13 +11,14 @@ import {
   encodeBuildBody,
   parseErrorBody,
   type Pruned,
+  type SentContext,
 } from '#wire';
 import { readJson, readText } from './answers.ts';
 import type { Transport } from './transport/transport.ts';
 
 export interface FollowedBuild {
-  /** The main context's tar, when the request says that it is sent; then the named ones that are, in order. */
-  readonly contexts?: readonly AsyncIterable<Uint8Array>[];
+  /** The main context, when the request says that it is sent; then the named ones that are, in order. */
+  readonly contexts?: readonly SentContext[];
   readonly onEvent?: (event: BuildEvent) => void;
   /** Takes what the build hands out, in pieces. */
   readonly onOutput?: (chunk: Uint8Array) => Promise<void> | void;
@@ -53,16 +54,31 @@ async function follow(
   body: BuildBody,
   { contexts = [], onEvent, onOutput, signal }: FollowedBuild,
 ): Promise<BuildResult> {
-  const answer = await transport.request({
-    method: 'POST',
-    path: '/orlop/v1/build',
-    upload: encodeBuildBody(body, contexts),
-    ...(signal === undefined ? {} : { signal }),
-  });
+  const wishes = createWishes();
+  try {
+    const answer = await transport.request({
+      method: 'POST',
+      path: '/orlop/v1/build',
+      upload: encodeBuildBody(body, contexts, wishes.wanted),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    for await (const line of readLines(answer.body, onOutput)) {
+      if ('want' in line) wishes.tell(line.want);
+      else if ('event' in line) onEvent?.(line.event);
+      else if ('result' in line) return line.result;
+      else throw failureOf(line.error);
+    }
+  } finally {
+    wishes.giveUp();
+  }
+  throw new OrlopError('data-loss', 'CLIENT_NO_RESULT', 'the engine ended the build without a result');
+}
+
+async function* readLines(answer: AsyncIterable<Uint8Array>, onOutput: FollowedBuild['onOutput']): AsyncGenerator<BuildLine> {
   const frames = createFrameDecoder();
   const decoder = new TextDecoder();
   let text = '';
-  for await (const chunk of answer.body) {
+  for await (const chunk of answer) {
     for (const { stream, data } of frames.push(chunk)) {
       if (stream === 'stderr') {
         await onOutput?.(data);
@@ -70,25 +86,44 @@ async function follow(
       }
       text += decoder.decode(data, { stream: true });
       for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
-        const result = takeLine(JSON.parse(text.slice(0, end)) as BuildLine, onEvent);
+        const line = JSON.parse(text.slice(0, end)) as BuildLine;
         text = text.slice(end + 1);
-        if (result !== null) return result;
+        yield line;
       }
     }
   }
-  throw new OrlopError('data-loss', 'CLIENT_NO_RESULT', 'the engine ended the build without a result');
 }
 
-function takeLine(line: BuildLine, onEvent: FollowedBuild['onEvent']): BuildResult | null {
-  if ('result' in line) return line.result;
-  if ('event' in line) {
-    onEvent?.(line.event);
-    return null;
-  }
-  const { status, details, ...rest } = line.error;
+function failureOf({ status, details, ...rest }: Extract<BuildLine, { readonly error: unknown }>['error']): OrlopError {
   const error = parseErrorBody(status, JSON.stringify(rest));
-  throw new OrlopError(error.kind, error.code, error.message, {
+  return new OrlopError(error.kind, error.code, error.message, {
     ...(error.hint === undefined ? {} : { hint: error.hint }),
     ...(details === undefined ? {} : { details }),
   });
+}
+
+/** What the engine wants of contexts that were offered. */
+interface Wishes {
+  /** null once the build is over. */
+  wanted(context: number): Promise<readonly number[] | null>;
+  tell(want: Extract<BuildLine, { readonly want: unknown }>['want']): void;
+  giveUp(): void;
+}
+
+function createWishes(): Wishes {
+  const told = new Map<number, PromiseWithResolvers<readonly number[] | null>>();
+  let isOver = false;
+  const of = (context: number): PromiseWithResolvers<readonly number[] | null> => {
+    const wish = told.get(context) ?? Promise.withResolvers<readonly number[] | null>();
+    told.set(context, wish);
+    return wish;
+  };
+  return {
+    wanted: (context) => (isOver ? Promise.resolve(null) : of(context).promise),
+    tell: ({ context, files }) => of(context).resolve(files),
+    giveUp() {
+      isOver = true;
+      for (const wish of told.values()) wish.resolve(null);
+    },
+  };
 }

@@ -1,4 +1,4 @@
-export { packContext, readIfThere, readIgnoreFile, requireDirectory } from './build-context.ts';
+export { offerContext, readIfThere, readIgnoreFile, requireDirectory } from './build-context.ts';
 import { type BuildsClient, createBuildsClient } from './builds.ts';
 import { createContainersClient, type ContainersClient } from './containers.ts';
 import { createFilesClient, type FilesClient } from './files.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { type Client, packContext, readIgnoreFile, requireDirectory } from '#client';
-import type { BuildEvent, BuildRequest, BuildResult } from '#wire';
+import { type Client, offerContext, readIgnoreFile, requireDirectory } from '#client';
+import type { BuildEvent, BuildRequest, BuildResult, SentContext } from '#wire';
 import { signalOf } from './abort.ts';
 
 /** What is built. All that the engine's API has besides goes by its names there: `noCache`, `pull`, `network`, `limits`, `cacheFrom`, … */
@@ -27,7 +27,7 @@ export function startBuild(client: Client, { context, secrets = {}, signal, ...r
   const listeners = new Set<Listener>();
   const send = async (): Promise<BuildResult> => {
     const contexts =
-      context === undefined ? [] : [typeof context === 'string' ? await packDirectory(context, request.dockerfile) : context];
+      context === undefined ? [] : [typeof context === 'string' ? await offerDirectory(context, request.dockerfile) : context];
     const encoded = Object.entries(secrets).map(([id, content]) => [id, Buffer.from(content).toString('base64')]);
     const body = {
       request: { ...request, contextSent: contexts.length > 0, secrets: Object.fromEntries(encoded) as Record<string, string> },
@@ -60,9 +60,9 @@ export function startBuild(client: Client, { context, secrets = {}, signal, ...r
   };
 }
 
-async function packDirectory(directory: string, dockerfile = 'Dockerfile'): Promise<AsyncIterable<Uint8Array>> {
+async function offerDirectory(directory: string, dockerfile = 'Dockerfile'): Promise<SentContext> {
   await requireDirectory(directory);
-  return packContext(directory, await readIgnoreFile(directory, join(directory, dockerfile)));
+  return offerContext(directory, await readIgnoreFile(directory, join(directory, dockerfile)));
 }
 
 interface Listener {

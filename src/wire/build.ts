@@ -165,7 +165,7 @@ export interface BuildRecordView {
 /** One thing that builds keep. */
 export interface BuildCacheView {
   readonly id: string;
-  readonly type: 'regular' | 'exec.cachemount';
+  readonly type: 'regular' | 'exec.cachemount' | 'source.local';
   readonly description: string;
   readonly sizeBytes: number;
   readonly createdMs: number;

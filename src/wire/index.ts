@@ -23,7 +23,9 @@ export {
   decodeBuildBody,
   encodeBuildBody,
   type ReceivedBuild,
+  type SentContext,
 } from './build-stream.ts';
+export type { Offer, OfferedContext, OfferedFile } from './offers.ts';
 export type * from './moves.ts';
 export type * from './registry.ts';
 export type * from './files.ts';

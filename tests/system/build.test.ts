@@ -147,6 +147,30 @@ describe('builds and bad luck', { skip: whyNot() }, () => {
     assert.equal(await engine.must('run', '--rm', '--network', 'none', 'pruned', 'cat', '/3', '/11'), '3\n11');
   });
 
+  test('a context is kept between builds, also by an engine that was killed, until it is pruned', async () => {
+    const directory = contextIn(engine.root, { Dockerfile: 'FROM scratch\nCOPY a b /\n', a: 'one', b: 'two', gone: 'x' });
+    execFileSync('touch', ['-d', '2020-01-01', join(directory, 'a')]);
+    const out = join(engine.root, 'kept-out');
+    const build = async (): Promise<string> => {
+      await engine.must('build', '-o', out, directory);
+      return ['a', 'b'].map((name) => readFileSync(join(out, name), 'utf8')).join(' ');
+    };
+    const kept = (): string[] => readdirSync(join(engine.dataRoot, 'contexts'));
+    assert.equal(await build(), 'one two');
+    const before = kept();
+    rmSync(join(directory, 'gone'));
+    writeFileSync(join(directory, 'a'), 'new');
+    execFileSync('touch', ['-d', '2020-01-01', join(directory, 'a')]);
+    await engine.kill();
+    await engine.start();
+    assert.equal(await build(), 'new two');
+    assert.deepEqual(kept(), before);
+    assert.match(await engine.must('build', 'cache', 'ls'), /source\.local/);
+    await engine.must('builder', 'prune', '--force');
+    assert.deepEqual(kept(), []);
+    assert.equal(await build(), 'new two');
+  });
+
   test('a download with a wrong checksum is refused, with both', async () => {
     const server = createServer((_, answer) => answer.end('content'));
     server.listen(0, '127.0.0.1');

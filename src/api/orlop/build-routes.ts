@@ -14,6 +14,7 @@ import {
   type Pruned,
   type ReceivedBuild,
   type RegistryLogin,
+  type SentContext,
 } from '#wire';
 
 /** What Orlop's own routes of builds need of the engine. */
@@ -23,8 +24,8 @@ export interface BuildBackend {
       request: BuildRequest,
       options: {
         readonly id?: string;
-        readonly context?: AsyncIterable<Uint8Array>;
-        readonly contexts?: ReadonlyMap<number, AsyncIterable<Uint8Array>>;
+        readonly context?: SentContext;
+        readonly contexts?: ReadonlyMap<number, SentContext>;
         readonly logins?: Readonly<Record<string, RegistryLogin>>;
         readonly report: (event: BuildEvent) => void;
         readonly output?: (archive: AsyncIterable<Uint8Array>) => Promise<void>;
@@ -72,7 +73,7 @@ async function build(builds: BuildBackend['builds'], exchange: Exchange): Promis
     const result = await builds.build(request, {
       ...(id === undefined ? {} : { id }),
       ...(logins === undefined ? {} : { logins }),
-      ...contextsOf(received),
+      ...contextsOf(received, send),
       report: (event) => send({ event }),
       signal: exchange.signal,
       async output(archive) {
@@ -89,14 +90,14 @@ async function build(builds: BuildBackend['builds'], exchange: Exchange): Promis
   await queue.settled();
 }
 
-function contextsOf({ body, nextContext }: ReceivedBuild): {
-  context?: AsyncIterable<Uint8Array>;
-  contexts: Map<number, AsyncIterable<Uint8Array>>;
-} {
+function contextsOf(
+  { body, nextContext }: ReceivedBuild,
+  ask: (line: BuildLine) => void,
+): { context?: SentContext; contexts: Map<number, SentContext> } {
   const { contextSent = false, namedContexts = {} } = body.request;
-  const main = contextSent ? { context: nextContext() } : {};
-  const contexts = new Map<number, AsyncIterable<Uint8Array>>();
-  for (const source of Object.values(namedContexts)) if (source.kind === 'sent') contexts.set(source.stream, nextContext());
+  const main = contextSent ? { context: nextContext(ask) } : {};
+  const contexts = new Map<number, SentContext>();
+  for (const source of Object.values(namedContexts)) if (source.kind === 'sent') contexts.set(source.stream, nextContext(ask));
   return { ...main, contexts };
 }
 

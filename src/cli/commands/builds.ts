@@ -123,7 +123,7 @@ export const buildCommands: readonly CommandSpec[] = [
     flags: [
       { name: 'all', short: 'a', kind: 'flag', help: 'Also what images need: the next build begins anew' },
       force,
-      { name: 'filter', kind: 'list', help: 'Only what fits (until=24h, id=…, type=exec.cachemount)' },
+      { name: 'filter', kind: 'list', help: 'Only what fits (until=24h, id=…, type=exec.cachemount, type=source.local)' },
       { name: 'keep-storage', kind: 'text', help: 'As much may stay, the most recently used' },
     ],
     positionals: { min: 0, max: 0 },

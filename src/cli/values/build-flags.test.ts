@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
-import { packContext, readIgnoreFile } from '#client';
+import { offerContext, readIgnoreFile } from '#client';
 import { isOrlopError } from '#errors';
 import type { BuildRequest } from '#wire';
 import { parseArguments } from '../arguments/parse.ts';
@@ -107,7 +107,9 @@ test('a context has what is not ignored, in order, and belongs to root', async (
   }
   symlinkSync('/etc/passwd', join(directory, 'link'));
   const pieces: Uint8Array[] = [];
-  for await (const piece of packContext(directory, await readIgnoreFile(directory, join(directory, 'Dockerfile')))) pieces.push(piece);
+  const context = offerContext(directory, await readIgnoreFile(directory, join(directory, 'Dockerfile')));
+  const listed = await Array.fromAsync(context.list(), ({ path }) => path);
+  for await (const piece of context.take(listed.keys().toArray())) pieces.push(piece);
   const { stdout } = spawnSync('tar', ['-tvf', '-', '--numeric-owner'], { input: Buffer.concat(pieces), encoding: 'utf8' });
   const rows = stdout
     .trimEnd()
@@ -117,7 +119,39 @@ test('a context has what is not ignored, in order, and belongs to root', async (
     rows.map((row) => row[5]),
     ['./-dash', './.dockerignore', './Dockerfile', './a', './link', './sub/keep'],
   );
+  assert.deepEqual(
+    listed,
+    rows.map((row) => row[5]?.slice(2)),
+  );
   assert.ok(rows.every((row) => row[1] === '0/0'));
+});
+
+test('a file of a context is marked by what changes with it, and by nothing while it may yet change unseen', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'orlop-context-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const stamps = async (): Promise<string[]> => Array.fromAsync(offerContext(directory, null).list(), ({ stamp }) => stamp);
+  writeFileSync(join(directory, 'a'), 'one');
+  assert.deepEqual(await stamps(), ['']);
+  // The same file long after: only the kernel sets the time of a change.
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 10_000 });
+  const [before = ''] = await stamps();
+  assert.notEqual(before, '');
+  assert.deepEqual(await stamps(), [before]);
+  chmodSync(join(directory, 'a'), 0o600);
+  assert.notDeepEqual(await stamps(), [before]);
+});
+
+test('names of one file of a context are sent together, so that they stay one', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'orlop-context-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  writeFileSync(join(directory, 'a'), 'one');
+  writeFileSync(join(directory, 'b'), 'two');
+  linkSync(join(directory, 'a'), join(directory, 'c'));
+  const context = offerContext(directory, null);
+  await Array.fromAsync(context.list());
+  const tar = Buffer.concat(await Array.fromAsync(context.take([2])));
+  const { stdout } = spawnSync('tar', ['-tvf', '-'], { input: tar, encoding: 'utf8' });
+  assert.match(stdout, /^-.* \.\/a\nh.* \.\/c link to \.\/a\n$/);
 });
 
 test('caches of builds', () => {

@@ -2,10 +2,10 @@ import { writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text as readAll } from 'node:stream/consumers';
-import { packContext, readIfThere, readIgnoreFile, requireDirectory } from '#client';
+import { offerContext, readIfThere, readIgnoreFile, requireDirectory } from '#client';
 import { isOrlopError, OrlopError } from '#errors';
 import { parseReference } from '#oci';
-import type { BuildBody, BuildRequest, BuildResult, RegistryLogin } from '#wire';
+import type { BuildBody, BuildRequest, BuildResult, RegistryLogin, SentContext } from '#wire';
 import { parseArguments } from '../arguments/parse.ts';
 import { usageError } from '../arguments/usage-error.ts';
 import { findCommand } from '../commands/index.ts';
@@ -76,7 +76,7 @@ function kindOfProgress({ args, io }: Pick<Invocation, 'args' | 'io'>): Progress
 
 interface Sent {
   readonly request: BuildRequest;
-  readonly contexts: readonly AsyncIterable<Uint8Array>[];
+  readonly contexts: readonly SentContext[];
 }
 
 /** Where the files come from: a directory, an archive or a Dockerfile on standard input, or an address that the engine reads itself. */
@@ -87,7 +87,7 @@ async function readContexts({ args, io }: Invocation, flags: BuildRequest): Prom
   const others = await Promise.all(
     named.directories.map(async (directory) => {
       await requireDirectory(directory);
-      return packContext(directory, await readIgnoreFile(directory, null));
+      return offerContext(directory, await readIgnoreFile(directory, null));
     }),
   );
   const request: BuildRequest = { ...flags, namedContexts: named.contexts };
@@ -102,7 +102,7 @@ async function readContexts({ args, io }: Invocation, flags: BuildRequest): Prom
   const path = file === undefined ? await findDockerfile(place) : file === '-' ? null : resolve(file);
   const text = path === null ? await typed() : await readIfThere(path);
   if (text === null) throw noDockerfile(path ?? '');
-  const context = packContext(place, await readIgnoreFile(place, path));
+  const context = offerContext(place, await readIgnoreFile(place, path));
   const shown = file === '-' ? '-' : (file ?? path ?? 'Dockerfile');
   return { request: { ...request, contextSent: true, dockerfile: shown, dockerfileText: text }, contexts: [context, ...others] };
 }
@@ -121,7 +121,7 @@ function noDockerfile(path: string): OrlopError {
 
 interface Typed {
   readonly request: BuildRequest;
-  readonly others: readonly AsyncIterable<Uint8Array>[];
+  readonly others: readonly SentContext[];
   readonly file: string | undefined;
 }
 

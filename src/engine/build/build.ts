@@ -33,6 +33,7 @@ import { type BuildImagePorts, createBaseImages } from './base-images.ts';
 import type { CacheUses } from './cache-uses.ts';
 import { type Contexts, type ContextStreams, hideIgnored, readContextFile, receiveContexts } from './contexts.ts';
 import { type BuildRun, createExecutor } from './executor.ts';
+import type { KeptContexts } from './kept-contexts.ts';
 import { createRemoteFiles } from './remote.ts';
 import { openScratch, openSecretsDirectory } from './scratch.ts';
 import { exportSteps } from './shared-cache/export.ts';
@@ -64,6 +65,7 @@ export interface Builder {
   readonly context: EngineContext;
   readonly steps: StepBook;
   readonly caches: CacheUses;
+  readonly kept: KeptContexts;
 }
 
 /** Builds an image, or what else is asked for. Fails as its steps do; a failure names the place in the Dockerfile in its details (`lines`, `excerpt`). */
@@ -76,7 +78,7 @@ export async function build(builder: Builder, request: BuildRequest, options: Bu
   using lease = context.store.leases.create();
   const scratch = opened.use(openScratch(context));
   const remote = createRemoteFiles(context, scratch, signal);
-  const contexts = await receive(context, { request, options, scratch, remote });
+  const contexts = await receive(builder, { request, options, scratch, remote });
   const found = await readDockerfile(context, contexts, request);
   report({ type: 'source', name: found.name, text: found.text });
   const file = parseDockerfile(found.text);
@@ -158,7 +160,7 @@ export async function build(builder: Builder, request: BuildRequest, options: Bu
 }
 
 async function receive(
-  context: EngineContext,
+  { context, kept }: Builder,
   {
     request,
     options,
@@ -189,6 +191,7 @@ async function receive(
   const streams: ContextStreams = {
     ...(options.context === undefined ? {} : { main: options.context }),
     others: options.contexts ?? new Map(),
+    kept,
     signal,
     onBytes(bytes) {
       if (bytes - told < 1024 * 1024) return;

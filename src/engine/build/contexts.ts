@@ -17,6 +17,7 @@ import { toByteText } from '#store';
 import type { BuildRequest } from '#wire';
 import { openImageMount } from '../volume/image-mounts.ts';
 import type { EngineContext } from '../context.ts';
+import type { KeptContexts } from './kept-contexts.ts';
 import { fetchContext, type RemoteFiles } from './remote.ts';
 import { openTree, type Scratch } from './scratch.ts';
 import { type ContextSource, tarOf } from './sent-files.ts';
@@ -50,6 +51,7 @@ export interface ContextStreams {
   readonly main?: ContextSource;
   /** Further contexts by the number that the request gives them. */
   readonly others: ReadonlyMap<number, ContextSource>;
+  readonly kept: KeptContexts;
   readonly signal: AbortSignal;
   readonly onBytes: (bytes: number) => void;
 }
@@ -105,9 +107,12 @@ async function receive(
   context: EngineContext,
   scratch: Scratch,
   source: ContextSource,
-  { signal, onBytes }: ContextStreams,
+  { signal, onBytes, kept }: ContextStreams,
 ): Promise<ContextFiles> {
-  const listing = await listTar(tarOf(source), scratch.openFile('context'), { signal, onBytes });
+  const listing =
+    'list' in source
+      ? await kept.receive(source, { adopt: scratch.adopt, signal, onBytes })
+      : await listTar(tarOf(source), scratch.openFile('context'), { signal, onBytes });
   let unpacked: Promise<ContextDirectory> | null = null;
   return { listing, directory: () => (unpacked ??= unpack(context, scratch, listing, signal)) };
 }

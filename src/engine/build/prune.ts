@@ -4,13 +4,16 @@ import type { BuildCacheView, BuildPruneOptions, Pruned } from '#wire';
 import { measureTree } from '#store';
 import { chainOf } from '../container/record.ts';
 import type { EngineContext } from '../context.ts';
+import type { Builder } from './build.ts';
 import type { CacheUses } from './cache-uses.ts';
 import { parseFacts } from './step-cache.ts';
 import { cacheLabel } from './step-mounts.ts';
 
-/** All that builds keep: what steps made, and caches that steps mount. */
-export async function listBuildCache(context: EngineContext, caches: CacheUses): Promise<BuildCacheView[]> {
-  return [...listSteps(context), ...(await listCaches(context, caches))];
+type Keeper = Pick<Builder, 'context' | 'caches' | 'kept'>;
+
+/** All that builds keep: what steps made, caches that steps mount, and directories that were sent. */
+export async function listBuildCache({ context, caches, kept }: Keeper): Promise<BuildCacheView[]> {
+  return [...listSteps(context), ...(await listCaches(context, caches)), ...kept.list()];
 }
 
 function listSteps({ store, images, table }: EngineContext): BuildCacheView[] {
@@ -53,23 +56,24 @@ async function listCaches({ volumes, addon }: EngineContext, caches: CacheUses):
 }
 
 /** Removes of what builds keep: what no image needs, or with `all` everything that is not in use; as far as the other wishes allow. */
-export async function pruneBuildCache(context: EngineContext, caches: CacheUses, options: BuildPruneOptions): Promise<Pruned> {
-  const { store, volumes } = context;
+export async function pruneBuildCache(keeper: Keeper, options: BuildPruneOptions): Promise<Pruned> {
+  const { store, volumes } = keeper.context;
   const before = await store.diskUsage();
-  const everything = await listBuildCache(context, caches);
+  const everything = await listBuildCache(keeper);
   const doomed = choose(everything, options);
   const keys = new Map(store.metadata.buildSteps.list().map(({ key }) => [key.slice(0, 25), key]));
   store.metadata.buildSteps.remove(doomed.flatMap(({ id }) => keys.get(id) ?? []));
-  let volumeBytes = 0;
+  let otherBytes = 0;
   for (const { id, type, sizeBytes } of doomed) {
-    if (type !== 'exec.cachemount') continue;
-    await volumes.remove(id);
-    volumeBytes += sizeBytes;
+    if (type === 'regular') continue;
+    if (type === 'exec.cachemount') await volumes.remove(id);
+    else keeper.kept.remove([id]);
+    otherBytes += sizeBytes;
   }
   await store.collectGarbage();
   const after = await store.diskUsage();
   const bytesOf = ({ blobs, layers }: typeof before): number => blobs.bytes + layers.bytes;
-  const freedBytes = Math.max(0, bytesOf(before) - bytesOf(after)) + volumeBytes;
+  const freedBytes = Math.max(0, bytesOf(before) - bytesOf(after)) + otherBytes;
   return { removed: doomed.map(({ id }) => id), untagged: [], freedBytes };
 }
 

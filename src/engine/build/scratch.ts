@@ -13,6 +13,8 @@ export interface Scratch extends AsyncDisposable {
   make(purpose: string): { readonly path: string; readonly relative: string };
   /** A new file in it, open for reading and writing as long as this is. */
   openFile(purpose: string): number;
+  /** Closes a descriptor with the others. */
+  adopt(descriptor: number): void;
 }
 
 export function openScratch(context: EngineContext): Scratch {
@@ -32,6 +34,7 @@ export function openScratch(context: EngineContext): Scratch {
       files.push(file);
       return file;
     },
+    adopt: (descriptor) => void files.push(descriptor),
     async [Symbol.asyncDispose]() {
       for (const file of files) context.addon.close(file);
       await removeTree(context.addon, path);

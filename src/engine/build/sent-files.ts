@@ -1,11 +1,11 @@
 import { createTarEntry, endOfArchive, formatTarEntry, fromByteText, padding, readTarMembers, type TarEntry, toByteText } from '#store';
-import type { SentFile } from '#wire';
+import type { OfferedContext, SentFile } from '#wire';
 
-/** What a context comes as: a tar, or file by file. */
-export type ContextSource = AsyncIterable<Uint8Array> | { readonly files: AsyncIterable<SentFile> };
+/** What a context comes as: a tar, file by file, or a list of which some are asked for. */
+export type ContextSource = AsyncIterable<Uint8Array> | { readonly files: AsyncIterable<SentFile> } | OfferedContext;
 
 /** The context as a tar, which is what is checked and unpacked, however it came. */
-export function tarOf(source: ContextSource): AsyncIterable<Uint8Array> {
+export function tarOf(source: Exclude<ContextSource, OfferedContext>): AsyncIterable<Uint8Array> {
   return 'files' in source ? packFiles(source.files) : source;
 }
 

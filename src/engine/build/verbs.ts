@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { isOrlopError, OrlopError, toOrlopError } from '#errors';
 import type { BuildCacheView, BuildPruneOptions, BuildRecordView, BuildRequest, BuildResult, Pruned } from '#wire';
 import type { EngineContext } from '../context.ts';
 import { build, type BuildOptions } from './build.ts';
 import { createCacheUses } from './cache-uses.ts';
+import { createKeptContexts } from './kept-contexts.ts';
 import { listBuilds, openBuildLog } from './log-book.ts';
 import { listBuildCache, pruneBuildCache } from './prune.ts';
 import { createStepBook } from './step-cache.ts';
@@ -27,7 +29,8 @@ export interface BuildVerbs {
 }
 
 export function createBuildVerbs(context: EngineContext): BuildVerbs {
-  const builder = { context, steps: createStepBook(context.store), caches: createCacheUses() };
+  const kept = createKeptContexts(join(context.dataRoot, 'contexts'), context.logger);
+  const builder = { context, steps: createStepBook(context.store), caches: createCacheUses(), kept };
   const running = new Map<string, AbortController>();
   const isRunning = (id: string): boolean => running.has(id);
   return {
@@ -66,8 +69,8 @@ export function createBuildVerbs(context: EngineContext): BuildVerbs {
     forget(ids) {
       for (const id of ids) context.store.metadata.builds.remove(id);
     },
-    cache: () => listBuildCache(context, builder.caches),
-    prune: (options) => pruneBuildCache(context, builder.caches, options),
+    cache: () => listBuildCache(builder),
+    prune: (options) => pruneBuildCache(builder, options),
   };
 }
 
