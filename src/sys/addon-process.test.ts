@@ -60,8 +60,8 @@ test('a blocking wait ends with the first descriptor that is readable or hung up
   assert.equal(addon.pollReadable([quiet, ours], 10), false);
   addon.close(theirs);
   assert.equal(addon.pollReadable([quiet, ours], -1), true);
-  const signalled = new Promise((resolve) => process.once('SIGUSR2', resolve));
-  const child = addon.spawn('/bin/sh', ['sh', '-c', `sleep 0.1; kill -USR2 ${process.pid}`], [], [-1, -1, -1], false);
+  const signalled = new Promise((resolve) => process.once('SIGCONT', resolve));
+  const child = addon.spawn('/bin/sh', ['sh', '-c', `sleep 0.1; kill -CONT ${process.pid}`], [], [-1, -1, -1], false);
   assert.equal(addon.pollReadable([quiet], 30_000), false);
   await signalled;
   assert.equal(addon.pollReadable([child.pidfd], 30_000), true);
