@@ -103,7 +103,7 @@ const whyNoBuildah = whyNot() || (findProgram('buildah') === null ? 'buildah is 
 /** Where Buildah mounts something into a container that runs. */
 const ofBuildah = /^\+ \/(?:proc|sys|etc\/(?:hosts|hostname|resolv\.conf)) /;
 
-describe('images as Buildah builds them', { skip: whyNoBuildah }, () => {
+describe('images as Buildah builds them', { skip: whyNoBuildah, timeout: 900_000 }, () => {
   const top = mkdtempSync(join(tmpdir(), 'orlop-parity-'));
   let engine: TestEngine;
   const places = ['--root', join(top, 'root'), '--runroot', join(top, 'run'), '--storage-driver', 'vfs'];

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { whyNoMirror } from './debian-mirror.ts';
 import { projectRoot, startEngine, whyNot, type TestEngine } from './harness.ts';
 
-describe('examples of builds', { skip: whyNot() || (await whyNoMirror()) }, () => {
+describe('examples of builds', { skip: whyNot() || (await whyNoMirror()), timeout: 900_000 }, () => {
   let engine: TestEngine;
   const build = (name: string): Promise<string> => engine.must('build', '-q', '-t', name, join(projectRoot, 'examples/builds', name));
   before(async () => {

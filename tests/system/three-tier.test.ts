@@ -86,7 +86,7 @@ function formatOverride(version: number): string {
   });
 }
 
-describe('the three-tier application', { skip: whyNot() || (await whyNoMirror()) }, () => {
+describe('the three-tier application', { skip: whyNot() || (await whyNoMirror()), timeout: 900_000 }, () => {
   let engine: TestEngine;
   let directory: string;
   let port: number;
