@@ -1,4 +1,5 @@
 import type { OrlopError } from '#errors';
+import { refusedValueCode } from './arguments/usage-error.ts';
 
 /** All exit codes of the command line. Codes of a container's process pass through unchanged; one killed by a signal gives 128 and its number. */
 export const exitCodes = {
@@ -20,10 +21,18 @@ export const exitCodes = {
 /** The code of a `run` or `start` that failed before its process lived. */
 export function exitCodeOfStart(error: OrlopError): number {
   if (error.code === 'RUNTIME_COMMAND_NOT_FOUND') return exitCodes.notFound;
-  return error.code === 'RUNTIME_COMMAND_NOT_EXECUTABLE' ? exitCodes.notExecutable : exitCodes.unusable;
+  if (error.code === 'RUNTIME_COMMAND_NOT_EXECUTABLE') return exitCodes.notExecutable;
+  if (error.code.startsWith('CLI_')) return exitCodes.unusable;
+  // Docker's command line goes by the engine's words: a device that is not there gives the code of a command that is not.
+  return /no such file or directory/.test(error.message) ? exitCodes.notFound : exitCodes.unusable;
 }
 
-const unusableCodes = ['CLI_USAGE', 'CLIENT_ENGINE_GONE', 'WIRE_BAD_DETACH_KEYS'];
+/** The code of a `create` whose flags are wrong. */
+export function exitCodeOfFlags(error: OrlopError): number {
+  return error.code === refusedValueCode ? exitCodes.failure : exitCodes.unusable;
+}
+
+const unusableCodes = ['CLI_USAGE', 'CLIENT_ENGINE_GONE'];
 
 /** The code of any other command that failed. */
 export function exitCodeOf(error: OrlopError): number {

@@ -1,5 +1,5 @@
 import type { HostChoice } from '#client';
-import { usageError } from './arguments/usage-error.ts';
+import { usageError, wrongWords } from './arguments/usage-error.ts';
 
 export interface GlobalOptions extends HostChoice {
   readonly version: boolean;
@@ -28,19 +28,25 @@ export function parseGlobalOptions(words: readonly string[]): GlobalOptions {
       choice[valued[(name ?? 'host') as keyof typeof valued]] = value;
     } else if (/^--tlsverify(?:=(?:true|1))?$/.test(word)) choice.tlsVerify = true;
     else if (/^--tlsverify=(?:false|0)$/.test(word)) choice.tlsVerify = false;
-    else if (/^--tls(?:=.*)?$/.test(word)) throw usageError('--tls alone is refused: it would trust whoever answers; use --tlsverify');
+    else if (/^--tls(?:=.*)?$/.test(word)) throw wrongWords('--tls alone is refused: it would trust whoever answers; use --tlsverify');
     else if (/^(?:--config|--context|-c)(?:=|$)/.test(word)) {
       const [flag = '', inlined] = word.split(/=(.*)/s);
       const value = inlined ?? words[++at];
       if (value === undefined) throw usageError(`flag needs an argument: ${flag}`);
       if (flag === '--config') choice.configDirectory = value;
-      else if (value !== 'default') throw usageError(`contexts are not supported: say where ${value} is with -H, or in ORLOP_HOST`);
-    } else if (/^(?:-D|--debug|-l|--log-level)(?:=|$)/.test(word))
-      throw usageError(`${word} is not supported: what the engine says is set with orlopd --log-level`);
+      else if (value !== 'default') throw wrongWords(`contexts are not supported: say where ${value} is with -H, or in ORLOP_HOST`);
+    } else if (/^(?:-l|--log-level)(?:=|$)/.test(word)) checkLogLevel(word.includes('=') ? word.replace(/^.*?=/s, '') : words[++at]);
+    else if (/^(?:-D|--debug)(?:=(?:true|false|1|0))?$/.test(word)) continue;
     else if (word === '-v' || word === '--version') return { ...choice, ...none, version: true };
     else if (word === '-h' || word === '--help') return { ...choice, ...none, help: true };
     else if (word.startsWith('-') && word !== '-') throw usageError(`unknown flag: ${word}`);
     else return { ...choice, ...none, rest: words.slice(at) };
   }
   return { ...choice, ...none, help: words.length === 0 };
+}
+
+/** As `--debug`, it is about a log of the client's own, and this one keeps none: failures are said whole, always. */
+function checkLogLevel(level: string | undefined): void {
+  if (level === undefined) throw usageError('flag needs an argument: --log-level');
+  if (!['debug', 'info', 'warn', 'error', 'fatal'].includes(level)) throw wrongWords(`unable to parse logging level: ${level}`);
 }

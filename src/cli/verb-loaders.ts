@@ -88,6 +88,7 @@ export const verbLoaders: Readonly<Record<string, () => Promise<Verb>>> = {
   'network rm': async () => (await import('./verbs/network.ts')).removeNetworks,
   pause: async () => (await import('./verbs/pause.ts')).pause,
   port: async () => (await import('./verbs/port.ts')).port,
+  ls: async () => (await import('./verbs/ps.ts')).ps,
   ps: async () => (await import('./verbs/ps.ts')).ps,
   pull: async () => (await import('./verbs/pull.ts')).pull,
   push: async () => (await import('./verbs/push.ts')).push,

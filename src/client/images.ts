@@ -23,8 +23,8 @@ export interface ImagesClient extends RegistriesClient {
   remove(name: string, options?: { force?: boolean }): Promise<DockerDeleted[]>;
   /** `target` is `name` or `name:tag`. */
   tag(name: string, target: string): Promise<void>;
-  /** A root tar becomes an image; resolves with its id. */
-  importRoot(source: AsyncIterable<Uint8Array>, options?: ImportOptions): Promise<string>;
+  /** A root tar becomes an image, out of a stream or from an address (`https://…`) that the engine fetches; resolves with its id. */
+  importRoot(source: AsyncIterable<Uint8Array> | string, options?: ImportOptions): Promise<string>;
 }
 
 export function createImagesClient(transport: Transport): ImagesClient {
@@ -48,15 +48,16 @@ export function createImagesClient(transport: Transport): ImagesClient {
   };
 }
 
-async function importRoot(transport: Transport, upload: AsyncIterable<Uint8Array>, options: ImportOptions): Promise<string> {
+async function importRoot(transport: Transport, source: AsyncIterable<Uint8Array> | string, options: ImportOptions): Promise<string> {
   const { name, message, changes, platform, signal } = options;
   const { repository, tag } = name === undefined ? { repository: undefined, tag: undefined } : splitTag(name);
-  const query = { fromSrc: '-', repo: repository, tag, message, changes, platform };
+  const isAddress = typeof source === 'string';
+  const query = { fromSrc: isAddress ? source : '-', repo: repository, tag, message, changes, platform };
   const answer = await transport.request({
     method: 'POST',
     path: '/images/create',
     query,
-    upload,
+    ...(isAddress ? {} : { upload: source }),
     ...(signal === undefined ? {} : { signal }),
   });
   let id = '';

@@ -139,7 +139,8 @@ describe('the command line, against our HTTP edge over an engine in memory', () 
   test('run -d prints the id; ps, stop, wait, logs, rename and rm know the container', async () => {
     const { stdout: id } = await orlop('run', '-d', '--name', 'box', '-e', 'A=b', 'debian:trixie', 'sleep', '60');
     assert.match(id, /^[0-9a-f]{64}\n$/);
-    assert.match((await orlop('ps')).stdout, /^CONTAINER ID +IMAGE .*\n[0-9a-f]{12} +debian:trixie +app +"sleep 60" .* Up .* box\n$/);
+    assert.match((await orlop('ps')).stdout, /^CONTAINER ID +IMAGE .*\n[0-9a-f]{12} +debian:trixie +"sleep 60" .* Up .* box\n$/);
+    assert.match((await orlop('ls')).stdout, /^CONTAINER ID +IMAGE +KIND .*\n[0-9a-f]{12} +debian:trixie +app +"sleep 60" .* Up .* box\n$/);
     assert.equal((await orlop('ps', '-q', '--no-trunc')).stdout, id);
     const again = await orlop('run', '-d', '--name', 'box', 'debian:trixie');
     assert.equal(again.code, 125);
@@ -277,13 +278,20 @@ describe('the command line, against our HTTP edge over an engine in memory', () 
   test("bad usage is one sentence, a hint, and docker's exit code", async () => {
     const cases: [string[], RegExp, number?][] = [
       [['run', '--nope', 'x'], /^orlop: unknown flag: --nope\nhint: usage: orlop run /],
-      [['run', '-it', '--detach-keys', 'ctrl-', 'debian:trixie'], /^orlop: Invalid detach keys \(ctrl-\) provided\n/],
+      [['run', '-it', '--detach-keys', 'ctrl-', 'debian:trixie'], /^orlop: Invalid detach keys \(ctrl-\) provided\n/, 1],
       [['run', '-Z'], /^orlop: unknown shorthand flag: 'Z' in -Z\n/],
       [['run', '--use-api-socket', 'x'], /^orlop: orlop run --use-api-socket is not supported\nhint: mount the engine's socket/],
       [['run', '--nmae', 'x', 'y'], /^orlop: unknown flag: --nmae; did you mean "--name"\?\n/],
       [['run'], /^orlop: "orlop run" requires at least 1 argument\n/, 1],
       [['swarm', 'init'], /^orlop: orlop swarm is not supported\nhint: this engine is one machine/, 1],
-      [['--context', 'far', 'ps'], /^orlop: contexts are not supported: say where far is with -H/],
+      [['--context', 'far', 'ps'], /^orlop: contexts are not supported: say where far is with -H/, 1],
+      [['run', '-d', '-a', 'stdout', 'x'], /^orlop: conflicting options: cannot specify both --attach and --detach\n/, 1],
+      [['run', '--restart', 'foo', 'x'], /^orlop: invalid restart policy: unknown policy 'foo'/],
+      [['create', '--restart', 'foo', 'x'], /^orlop: invalid restart policy: unknown policy 'foo'/, 1],
+      [['create', '--rm', '--restart', 'always', 'x'], /^orlop: conflicting options: cannot specify both --restart and --rm\n/],
+      [['create', '-v', 'foo:bar', 'x'], /^orlop: invalid volume specification: 'foo:bar'/, 1],
+      [['create', '-e', '=y', 'x'], /^orlop: invalid argument "=y" for "-e, --env" flag/],
+      [['update', '--restart', 'foo', 'x'], /^orlop: invalid restart policy: unknown policy 'foo'/, 1],
       [['frobnicate'], /^orlop: unknown command: frobnicate\n/, 1],
       [['ps', '--format', '{{range .}}'], /^orlop: template parsing error: unexpected EOF: \{\{range\}\} has no \{\{end\}\}\n/, 1],
       [['inspect', '-f', '{{', 'x'], /^orlop: template parsing error: unclosed action\n/, 64],
@@ -293,13 +301,24 @@ describe('the command line, against our HTTP edge over an engine in memory', () 
       [['cp', 'a', 'b'], /^orlop: one of source and destination must be in a container/, 1],
       [['network', 'create', '--gateway', '10.0.0.1', 'x'], /^orlop: invalid subnet: every ip-range/, 1],
       [['inspect', '--type', 'plugin', 'x'], /^orlop: "plugin" is not a valid value for --type\n/, 1],
-      [['container', 'prune'], /^orlop: refusing to remove things without an answer\n/],
     ];
     for (const [words, message, wanted = 125] of cases) {
       const { code, stderr } = await orlop(...words);
       assert.match(stderr, message);
       assert.equal(code, wanted, words.join(' '));
     }
+  });
+
+  test("prune asks in docker's words, and takes no answer for a no", async () => {
+    await orlop('create', '--name', 'kept', 'debian:trixie');
+    const question = 'WARNING! This will remove all stopped containers.\nAre you sure you want to continue? [y/N] ';
+    for (const input of ['', 'n\n', 'yesno\n']) {
+      const { code, stdout, stderr } = await fed(input, 'container', 'prune');
+      assert.deepEqual([code, stdout, stderr], [0, question, '']);
+    }
+    const { stdout, stderr } = await fed('', 'container', 'prune', '--json');
+    assert.deepEqual([stdout, stderr], ['', question]);
+    await orlop('rm', 'kept');
   });
 
   test('without an engine every command says so', async () => {

@@ -116,7 +116,9 @@ describe('options before the command', () => {
       rest: ['ps'],
     });
     assert.throws(() => parseGlobalOptions(['-c', 'other', 'ps']), { message: /^contexts are not supported/ });
-    assert.throws(() => parseGlobalOptions(['-D', 'ps']), { message: /^-D is not supported/ });
+    for (const words of [['-D'], ['--debug=false'], ['-l', 'warn'], ['--log-level=info']])
+      assert.deepEqual(parseGlobalOptions([...words, 'ps']).rest, ['ps'], words.join(' '));
+    assert.throws(() => parseGlobalOptions(['-l', 'loud', 'ps']), { message: 'unable to parse logging level: loud' });
     assert.throws(() => parseGlobalOptions(['--tls', 'ps']), { message: /^--tls alone is refused/ });
   });
 
@@ -150,7 +152,8 @@ describe('the command table', () => {
 
   test('finds groups, aliases and nothing else', () => {
     assert.deepEqual(findCommand(['template', 'list', '--format', 'x'])?.rest, ['--format', 'x']);
-    assert.equal(findCommand(['ls'])?.command.name, 'ps');
+    assert.equal(findCommand(['list'])?.command.name, 'ls');
+    assert.equal(findCommand(['container', 'list'])?.command.name, 'ps');
     assert.equal(findCommand(['template']), undefined);
     assert.equal(findCommand([]), undefined);
   });

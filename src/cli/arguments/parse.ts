@@ -119,6 +119,8 @@ function nextWord(command: CommandSpec, words: Words, problem: string): string {
 function store(command: CommandSpec, flag: FlagSpec, label: string, value: string, values: Map<string, string[]>): void {
   if (flag.refused !== undefined) throw refusedFlag(command, flag.name, flag.refused);
   const name = flag.aliasOf ?? flag.name;
+  // As with Docker's command line, an empty format is none.
+  if (name === 'format' && value === '') return void values.delete(name);
   const held = values.get(name);
   const checked = checkValue(command, flag, label, value);
   if (flag.kind === 'list' && held !== undefined) held.push(checked);

@@ -13,6 +13,13 @@ export function wrongWords(message: string, command?: Command): OrlopError {
   return wrongUse('CLI_WRONG_WORDS', message, command);
 }
 
+/** The flag is right and its value is not; Docker leaves it to the engine to say so, which gives the code of other failures, but in `run`. */
+export function refusedValue(message: string): OrlopError {
+  return wrongUse(refusedValueCode, message, undefined);
+}
+
+export const refusedValueCode = 'CLI_REFUSED_VALUE';
+
 /** Docker has the flag, Orlop does not; `why` is the reason, or what to do instead. */
 export function refusedFlag({ name }: Command, flag: string, why: string): OrlopError {
   return new OrlopError('unimplemented', 'CLI_USAGE', `orlop ${name} --${flag} is not supported`, { hint: why });

@@ -1,5 +1,5 @@
 import type { CommandSpec, FlagSpec } from '../arguments/spec.ts';
-import { listContainers } from './list-containers.ts';
+import { listContainers, listWithKinds } from './list-containers.ts';
 import { checkpointFlags } from './refused.ts';
 import { sortKeys } from './sort-keys.ts';
 import { createFlags, refusedFlags, refusedSystemFlags, seedFlags, sharedFlags } from './container-flags.ts';
@@ -146,6 +146,7 @@ export const containerCommands: readonly CommandSpec[] = [
     completes: 'container',
   },
   listContainers,
+  listWithKinds,
   {
     name: 'logs',
     summary: "Show a container's output",

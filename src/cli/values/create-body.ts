@@ -1,6 +1,6 @@
 import { toDockerHealthcheck, type DockerCreateBody, type DockerHostConfig, type Limits, type RestartPolicy } from '#wire';
 import type { Arguments } from '../arguments/parse.ts';
-import { usageError } from '../arguments/usage-error.ts';
+import { usageError, wrongWords } from '../arguments/usage-error.ts';
 import type { ContainerOptions } from './container-options.ts';
 import { mountConfigOf } from './mounts.ts';
 import { isolationBodyOf, scarceLimitsBodyOf } from './isolation-body.ts';
@@ -25,7 +25,7 @@ export function planStreams(args: Arguments, detach: boolean): Streams {
   if (unknown !== undefined)
     throw usageError(`invalid argument "${unknown}" for "-a, --attach" flag: valid streams are STDIN, STDOUT and STDERR`);
   if (detach) {
-    if (named.length > 0) throw usageError('conflicting options: cannot specify both --attach and --detach');
+    if (named.length > 0) throw wrongWords('conflicting options: cannot specify both --attach and --detach');
     return { stdin: false, stdout: false, stderr: false };
   }
   if (named.length > 0) return { stdin: named.includes('stdin'), stdout: named.includes('stdout'), stderr: named.includes('stderr') };
@@ -41,6 +41,8 @@ export function planCreate(
 ): CreatePlan {
   const [image = '', ...command] = args.positionals;
   checkPull(args.text('pull'));
+  if (args.flag('rm') && (options.restartPolicy?.name ?? 'no') !== 'no')
+    throw usageError('conflicting options: cannot specify both --restart and --rm');
   const entrypoint = args.text('entrypoint');
   const openStdin = args.flag('interactive') || streams.stdin;
   return {

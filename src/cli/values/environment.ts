@@ -1,10 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { isErrno, OrlopError } from '#errors';
+import { usageError } from '../arguments/usage-error.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** `--env-file` first, then `--env`, so that the latter wins. A bare name takes the value of our own environment, and is left out when it has none. */
 export async function readEnvironment(files: readonly string[], entries: readonly string[], own: Environment): Promise<string[]> {
+  const nameless = entries.find((entry) => entry === '' || entry.startsWith('='));
+  if (nameless !== undefined)
+    throw usageError(`invalid argument ${JSON.stringify(nameless)} for "-e, --env" flag: invalid environment variable: ${nameless}`);
   const lines: string[] = [];
   for (const file of files) lines.push(...parseEnvironmentFile(await readText(file), file));
   return [...lines, ...entries].flatMap((entry) => resolveEntry(entry, own));

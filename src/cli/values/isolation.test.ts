@@ -43,12 +43,15 @@ describe('flags about isolation', () => {
   test('that make no sense are refused in Docker’s words', () => {
     for (const [words, message] of [
       [['--pid', 'none'], '--pid: invalid PID mode'],
-      [['--ipc', 'container:'], '--ipc: invalid IPC mode'],
       [['--uts', 'private'], '--uts: invalid UTS mode'],
       [['--cgroupns', 'x'], '--cgroupns: invalid CGROUP mode'],
       [['--link', 'a:b:c'], 'bad format for links: a:b:c'],
     ] as const)
       assert.throws(() => readIsolation(argumentsOf(...words)), { code: 'CLI_USAGE', message });
+    assert.throws(() => readIsolation(argumentsOf('--ipc', 'container:')), {
+      code: 'CLI_REFUSED_VALUE',
+      message: 'invalid IPC mode: container:',
+    });
   });
 
   test('open what is hidden with systempaths, and read profiles', async () => {

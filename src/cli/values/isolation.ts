@@ -1,6 +1,6 @@
 import type { CreateRequest } from '#wire';
 import type { Arguments } from '../arguments/parse.ts';
-import { usageError } from '../arguments/usage-error.ts';
+import { refusedValue, usageError } from '../arguments/usage-error.ts';
 import { parsePairs } from './pairs.ts';
 
 export type IsolationOptions = Pick<
@@ -14,7 +14,7 @@ export function readIsolation(args: Arguments): IsolationOptions {
   const cgroup = args.text('cgroupns') ?? '';
   const parent = args.text('cgroup-parent') ?? '';
   if (!['', 'host'].includes(pid) && !joins(pid)) throw usageError('--pid: invalid PID mode', runUsage);
-  if (!['', 'private', 'shareable', 'host', 'none'].includes(ipc) && !joins(ipc)) throw usageError('--ipc: invalid IPC mode', runUsage);
+  if (!['', 'private', 'shareable', 'host', 'none'].includes(ipc) && !joins(ipc)) throw refusedValue(`invalid IPC mode: ${ipc}`);
   if (uts !== '' && uts !== 'host') throw usageError('--uts: invalid UTS mode', runUsage);
   if (cgroup !== '' && cgroup !== 'private' && cgroup !== 'host') throw usageError('--cgroupns: invalid CGROUP mode', runUsage);
   return {

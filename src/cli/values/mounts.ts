@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { toOrlopError } from '#errors';
 import { dockerMountOf, parseShortMount, type DockerHostConfig, type MountWish } from '#wire';
 import type { Arguments } from '../arguments/parse.ts';
-import { usageError } from '../arguments/usage-error.ts';
+import { refusedValue, usageError } from '../arguments/usage-error.ts';
 import type { ContainerOptions } from './container-options.ts';
 import { parseMountFlag } from './mount-flag.ts';
 
@@ -53,6 +53,8 @@ function parse(flag: string, text: string, read: () => MountWish): MountWish {
   try {
     return read();
   } catch (error) {
-    throw usageError(`invalid argument ${JSON.stringify(text)} for "-${flag}" flag: ${toOrlopError(error).message}`);
+    const { code, message } = toOrlopError(error);
+    if (!code.startsWith('CLI_')) throw refusedValue(message);
+    throw usageError(`invalid argument ${JSON.stringify(text)} for "-${flag}" flag: ${message}`);
   }
 }

@@ -59,6 +59,8 @@ describe('--network', () => {
   const wrong: readonly [words: string[], message: RegExp][] = [
     [['--network', 'alias=a'], /network name\/id is not specified/],
     [['--network', 'name=a,color=red'], /invalid field color/],
+    [['--mac-address', 'foo'], /^foo is not a valid mac address$/],
+    [['--dns', 'foo'], /^invalid argument "foo" for "--dns" flag: IP address is not correctly formatted: foo$/],
     [['--network', 'name=a,alias'], /invalid field alias/],
     [['--network', 'name=a,gw-priority=x'], /invalid gw-priority/],
     [['--network', 'a', '--network', 'a'], /network "a" is specified multiple times/],

@@ -2,7 +2,7 @@ import type { CreateRequest, EndpointWishes } from '#wire';
 import type { Arguments } from '../arguments/parse.ts';
 import { usageError } from '../arguments/usage-error.ts';
 import { parsePairs } from './pairs.ts';
-import { parseExpose, parsePublish } from './ports.ts';
+import { isAddress, parseExpose, parsePublish } from './ports.ts';
 
 export type NetworkOptions = Pick<
   CreateRequest,
@@ -18,6 +18,11 @@ interface Attachment {
 export function readNetworkOptions(args: Arguments): NetworkOptions {
   const attachments = readAttachments(args);
   const { ports, exposed } = parsePublish(args.list('publish'));
+  const wrongServer = args.list('dns').find((text) => !isAddress(text));
+  if (wrongServer !== undefined)
+    throw usageError(
+      `invalid argument ${JSON.stringify(wrongServer)} for "--dns" flag: IP address is not correctly formatted: ${wrongServer}`,
+    );
   const exposedPorts = [...new Set([...exposed, ...parseExpose(args.list('expose'))])];
   const endpoints = Object.fromEntries(
     attachments
@@ -55,6 +60,7 @@ export function readWishes(args: Arguments): EndpointWishes {
   const address = args.text('ip');
   const address6 = args.text('ip6');
   const mac = args.text('mac-address');
+  if (mac !== undefined && !/^[\da-f]{2,4}(?:[:.-][\da-f]{2,4}){2,}$/i.test(mac)) throw usageError(`${mac} is not a valid mac address`);
   const priority = args.integer('gw-priority');
   const driverOptions = args.has('driver-opt') ? parsePairs('driver-opt', args.list('driver-opt')) : undefined;
   return {

@@ -86,5 +86,5 @@ test('--publish-rm names ports as they are on the host', () => {
 test('a port of a container has a protocol', () => {
   assert.equal(parsePrivatePort('80'), '80/tcp');
   assert.equal(parsePrivatePort('53/udp'), '53/udp');
-  assert.throws(() => parsePrivatePort('80-81'), { code: 'CLI_USAGE' });
+  assert.throws(() => parsePrivatePort('80-81'), { code: 'CLI_WRONG_WORDS', message: /^invalid port \(80-81\)/ });
 });

@@ -1,5 +1,5 @@
 import type { PortProtocol, PortSelection, PortWish } from '#wire';
-import { usageError } from '../arguments/usage-error.ts';
+import { usageError, wrongWords } from '../arguments/usage-error.ts';
 
 /** What `-p` asks for, and which ports it exposes by that. */
 export interface Publishing {
@@ -77,9 +77,9 @@ export function parsePublished(entries: readonly string[]): PortSelection[] {
 
 /** `80` and `80/udp`, as `port` takes them. */
 export function parsePrivatePort(text: string): string {
-  const { spec, protocol } = splitProtocol(text);
+  const [spec = '', protocol = 'tcp'] = text.split(/\/(.*)/s);
   const port = parseRange(spec);
-  if (port === null || port.first !== port.last) throw usageError(`invalid port ${JSON.stringify(text)}: write port[/protocol]`);
+  if (port === null || port.first !== port.last) throw wrongWords(`invalid port (${spec}): write port[/protocol]`);
   return `${port.first}/${protocol}`;
 }
 
@@ -93,9 +93,13 @@ function splitProtocol(entry: string): { readonly spec: string; readonly protoco
 /** What can be an address; the engine knows for certain. */
 const addressPattern = /^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(?:%\w+)?)$/;
 
+export function isAddress(text: string): boolean {
+  return addressPattern.test(text);
+}
+
 function parseAddress(text: string): string {
   const address = text.replace(/^\[(.*)\]$/, '$1');
-  if (address !== '' && !addressPattern.test(address)) throw usageError(`invalid IP address: ${text}`);
+  if (address !== '' && !isAddress(address)) throw usageError(`invalid IP address: ${text}`);
   return address;
 }
 

@@ -51,8 +51,8 @@ describe('pairs', () => {
     assert.throws(() => parsePairs('sysctl', ['bare']), { code: 'CLI_USAGE' });
     assert.throws(() => parsePairs('label', ['=x'], { bare: true }), { code: 'CLI_USAGE' });
     assert.deepEqual(parseTmpfs(['/run', '/tmp:size=1m,mode=755']), { '/run': '', '/tmp': 'size=1m,mode=755' });
-    assert.throws(() => parseTmpfs(['run']), { code: 'CLI_USAGE' });
-    assert.deepEqual(parseFilters(['name=a', 'name=b', 'label=x=y']), { name: ['a', 'b'], label: ['x=y'] });
+    assert.throws(() => parseTmpfs(['run']), { code: 'CLI_REFUSED_VALUE' });
+    assert.deepEqual(parseFilters(['name=a', 'name=b', '', 'label=x=y']), { name: ['a', 'b'], label: ['x=y'] });
     assert.throws(() => parseFilters(['name']), { code: 'CLI_USAGE' });
     assert.deepEqual(parseHostEntries(['a:1.2.3.4', 'b=::1', 'c:[::1]']), ['a:1.2.3.4', 'b:::1', 'c:::1']);
     assert.throws(() => parseHostEntries(['a']), { code: 'CLI_USAGE' });
@@ -64,7 +64,7 @@ describe('pairs', () => {
       { name: 'core', soft: -1, hard: -1 },
       { name: 'cpu', soft: 5, hard: -1 },
     ]);
-    for (const bad of ['nofile', 'nofile=', 'nofile=2:1', 'nofile=-1:5', '=1'])
+    for (const bad of ['nofile', 'files=1', 'nofile=', 'nofile=2:1', 'nofile=-1:5', '=1'])
       assert.throws(() => parseUlimits([bad]), { code: 'CLI_USAGE' }, bad);
   });
 });

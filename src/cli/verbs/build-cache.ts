@@ -11,7 +11,7 @@ import { openArchive, writeArchive } from '../values/archive-file.ts';
 import { parseFilters } from '../values/pairs.ts';
 import { formatBytes, parseBytes } from '../values/size.ts';
 import { packHere, unpackHere } from '../values/tar-program.ts';
-import { confirm } from './prune.ts';
+import { mayRemove } from './prune.ts';
 
 const columns = ['ID', 'Type', 'Size', 'CreatedSince', 'UsedSince', 'Uses', 'Shared', 'Description'];
 const headers = { CreatedSince: 'CREATED', UsedSince: 'LAST USED', Uses: 'USAGE' };
@@ -86,9 +86,9 @@ async function importCache(invocation: Invocation, id: string): Promise<number> 
   return exitCodes.ok;
 }
 
-export const pruneBuilds: Verb = async ({ args, io, client }) => {
-  const what = args.flag('all') ? 'all that builds keep' : 'what builds keep and no image needs';
-  if (!args.flag('force') && !(await confirm(io, `This removes ${what}. Go on?`))) return exitCodes.ok;
+export const pruneBuilds: Verb = async (invocation) => {
+  const { args, io, client } = invocation;
+  if (!(await mayRemove(invocation, ` all ${args.flag('all') ? '' : 'dangling '}build cache.`))) return exitCodes.ok;
   const { until, id, type, ...others } = parseFilters(args.list('filter'));
   const [unknown] = Object.keys(others);
   if (unknown !== undefined) throw usageError(`invalid filter '${unknown}': until, id or type`);

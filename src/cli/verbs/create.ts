@@ -1,15 +1,22 @@
-import { exitCodes } from '../exit-codes.ts';
+import { toOrlopError } from '#errors';
+import type { Arguments } from '../arguments/parse.ts';
+import { exitCodeOfFlags, exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
-import { write } from '../io.ts';
+import { write, type Io } from '../io.ts';
+import { reportError } from '../render/error.ts';
 import { printJson } from '../render/json.ts';
 import { createPulling } from './create-pulling.ts';
 import { readContainerOptions } from '../values/container-options.ts';
-import { planCreate, planStreams } from '../values/create-body.ts';
+import { type CreatePlan, planCreate, planStreams } from '../values/create-body.ts';
 import { openIdFile } from '../values/id-file.ts';
 
 export const create: Verb = async ({ args, io, client }) => {
-  const options = await readContainerOptions(args, io.env);
-  const { body, name } = planCreate(args, options, planStreams(args, false));
+  const plan = await readPlan(args, io).catch(toOrlopError);
+  if (plan instanceof Error) {
+    await reportError(io, plan, { json: args.flag('json') });
+    return exitCodeOfFlags(plan);
+  }
+  const { body, name } = plan;
   await using idFile = await openIdFile(args.text('cidfile'));
   const { Id: id, Warnings: warnings } = await createPulling({ engine: await client(), args, io }, body, name);
   await idFile?.write(id);
@@ -21,3 +28,7 @@ export const create: Verb = async ({ args, io, client }) => {
   await write(io.stdout, `${id}\n`);
   return exitCodes.ok;
 };
+
+async function readPlan(args: Arguments, io: Io): Promise<CreatePlan> {
+  return planCreate(args, await readContainerOptions(args, io.env), planStreams(args, false));
+}

@@ -11,7 +11,14 @@ import { formatBytes } from '../values/size.ts';
 
 const columns = ['Repository', 'Tag', 'ID', 'CreatedSince', 'Size'];
 const columnsWithDigests = columns.toSpliced(2, 0, 'Digest');
-const headers = { ID: 'IMAGE ID', CreatedSince: 'CREATED', CreatedAt: 'CREATED AT' };
+const headers = {
+  ID: 'IMAGE ID',
+  CreatedSince: 'CREATED',
+  CreatedAt: 'CREATED AT',
+  VirtualSize: 'SIZE',
+  SharedSize: 'SHARED SIZE',
+  UniqueSize: 'UNIQUE SIZE',
+};
 
 export const images: Verb = async ({ args, io, client, command }) => {
   const filters = parseFilters(args.list('filter'));

@@ -7,12 +7,8 @@ import { printJson } from '../render/json.ts';
 
 export const importImage: Verb = async ({ args, io, client }) => {
   const [file = '', name] = args.positionals;
-  if (/^https?:\/\//.test(file)) {
-    throw new OrlopError('unimplemented', 'CLI_USAGE', `cannot import from ${file}: only files are read`, {
-      hint: `curl ${file} | orlop import - NAME`,
-    });
-  }
-  const source = file === '-' ? readStandardInput(io) : await openSource(file);
+  const fetched = /^https?:\/\//.test(file) ? file : null;
+  const source = fetched !== null ? fetched : file === '-' ? readStandardInput(io) : await openSource(file);
   const id = await (await client()).images.importRoot(source, {
     name,
     message: args.text('message'),

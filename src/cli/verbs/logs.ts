@@ -10,8 +10,6 @@ export const logs: Verb = async ({ args, io, client, command }) => {
   const [ref = ''] = args.positionals;
   const nowMs = Date.now();
   const tail = args.text('tail');
-  if (tail !== undefined && tail !== 'all' && !/^-?\d{1,9}$/.test(tail))
-    throw usageError(`invalid argument ${JSON.stringify(tail)} for "-n, --tail" flag: it must be a number or all`, command);
   const json = args.flag('json');
   if (json && args.flag('details')) throw usageError('--details does not go with --json', command);
   const records = (await client()).containers.logs(ref, {
@@ -20,7 +18,8 @@ export const logs: Verb = async ({ args, io, client, command }) => {
     details: args.flag('details'),
     since: parseMoment(args.text('since'), nowMs),
     until: parseMoment(args.text('until'), nowMs),
-    ...(tail === undefined || tail === 'all' || tail.startsWith('-') ? {} : { tail: Number(tail) }),
+    // All that is no number means all, as to Docker's engine.
+    ...(tail === undefined || !/^\+?\d{1,9}$/.test(tail) ? {} : { tail: Number(tail) }),
   });
   if (json) for await (const line of readLogLines(records, true)) await printJson(io, line);
   else for await (const { stream, data } of records) await write(stream === 'stderr' ? io.stderr : io.stdout, data);

@@ -8,7 +8,7 @@ import { withLabels } from '../render/template/row.ts';
 import { parseFilters } from '../values/pairs.ts';
 
 const columns = ['ID', 'Name', 'Driver', 'Scope'];
-const headers = { ID: 'NETWORK ID' };
+const headers = { ID: 'NETWORK ID', CreatedAt: 'CREATED AT' };
 
 export const listNetworks: Verb = async ({ args, io, client }) => {
   const found = await (await client()).networks.list(parseFilters(args.list('filter')));

@@ -9,7 +9,7 @@ import { readLinks } from '../values/isolation.ts';
 import { readWishes } from '../values/networks.ts';
 import { parseFilters } from '../values/pairs.ts';
 import { forEach } from './each.ts';
-import { confirm } from './prune.ts';
+import { mayRemove } from './prune.ts';
 
 export const createNetwork: Verb = async ({ args, io, client }) => {
   const { Id: id, Warning: warning } = await (await client()).networks.create(planNetworkCreate(args));
@@ -47,8 +47,9 @@ export const disconnectNetwork: Verb = async ({ args, io, client }) => {
   return exitCodes.ok;
 };
 
-export const pruneNetworks: Verb = async ({ args, io, client }) => {
-  if (!args.flag('force') && !(await confirm(io, 'This removes all networks that no container is in. Go on?'))) return exitCodes.ok;
+export const pruneNetworks: Verb = async (invocation) => {
+  const { args, io, client } = invocation;
+  if (!(await mayRemove(invocation, ' all custom networks not used by at least one container.'))) return exitCodes.ok;
   const removed = await (await client()).networks.prune(parseFilters(args.list('filter')));
   if (args.flag('json')) await printJson(io, { NetworksDeleted: removed });
   else if (removed.length > 0) await write(io.stdout, `Deleted Networks:\n${removed.join('\n')}\n\n`);

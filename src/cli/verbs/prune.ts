@@ -1,14 +1,14 @@
 import { createInterface } from 'node:readline/promises';
-import { OrlopError } from '#errors';
 import { exitCodes } from '../exit-codes.ts';
-import type { Verb } from '../invocation.ts';
+import type { Invocation, Verb } from '../invocation.ts';
 import { write, type Io } from '../io.ts';
 import { printJson } from '../render/json.ts';
 import { parseFilters } from '../values/pairs.ts';
 import { formatBytes } from '../values/size.ts';
 
-export const pruneContainers: Verb = async ({ args, io, client }) => {
-  if (!args.flag('force') && !(await confirm(io, 'This removes all stopped containers. Go on?'))) return exitCodes.ok;
+export const pruneContainers: Verb = async (invocation) => {
+  const { args, io, client } = invocation;
+  if (!(await mayRemove(invocation, ' all stopped containers.'))) return exitCodes.ok;
   const { deleted, freedBytes } = await (await client()).disk.pruneContainers(parseFilters(args.list('filter')));
   if (args.flag('json')) {
     await printJson(io, { ContainersDeleted: deleted, SpaceReclaimed: freedBytes });
@@ -18,10 +18,11 @@ export const pruneContainers: Verb = async ({ args, io, client }) => {
   return exitCodes.ok;
 };
 
-export const pruneImages: Verb = async ({ args, io, client }) => {
+export const pruneImages: Verb = async (invocation) => {
+  const { args, io, client } = invocation;
   const named = args.flag('all');
-  const what = named ? 'all images that no container uses' : 'all images without a name that no container uses';
-  if (!args.flag('force') && !(await confirm(io, `This removes ${what}. Go on?`))) return exitCodes.ok;
+  const what = named ? 'all images without at least one container associated to them' : 'all dangling images';
+  if (!(await mayRemove(invocation, ` ${what}.`))) return exitCodes.ok;
   const { untagged, deleted, freedBytes } = await (await client()).disk.pruneImages({ named, filters: parseFilters(args.list('filter')) });
   if (args.flag('json')) {
     await printJson(io, { Untagged: untagged, Deleted: deleted, SpaceReclaimed: freedBytes });
@@ -44,25 +45,21 @@ function reclaimed(bytes: number): string {
   return `Total reclaimed space: ${formatBytes(bytes)}\n`;
 }
 
-/** Asks before something is removed; the answer may be piped in. Fails with `failed-precondition` where nobody answers. */
+/** Asks in Docker's words, unless `--force` was given; a document of `--json` stays alone on the standard output. `what` follows "This will remove". */
+export async function mayRemove({ args, io }: Pick<Invocation, 'args' | 'io'>, what: string): Promise<boolean> {
+  if (args.flag('force')) return true;
+  const question = `WARNING! This will remove${what}\nAre you sure you want to continue?`;
+  return confirm(args.flag('json') ? { ...io, stdout: io.stderr } : io, question);
+}
+
+/** Asks before something is done; the answer may be piped in, and none at all is a no. */
 export async function confirm(io: Io, question: string): Promise<boolean> {
-  const answer = io.stdin.isTTY ? await askAtTerminal(io, `${question} [y/N] `) : await firstLine(io);
-  if (answer !== undefined) return /^y(es)?$/i.test(answer.trim());
-  throw new OrlopError('failed-precondition', 'CLI_USAGE', 'refusing to remove things without an answer', {
-    hint: 'say --force, or y on standard input',
-  });
+  await write(io.stdout, `${question} [y/N] `);
+  const answer = await firstLine(io);
+  return /^y(es)?$/i.test(answer.trim());
 }
 
-async function askAtTerminal(io: Io, question: string): Promise<string> {
-  const asking = createInterface({ input: io.stdin, output: io.stderr.stream });
-  try {
-    return await asking.question(question);
-  } finally {
-    asking.close();
-  }
-}
-
-async function firstLine(io: Io): Promise<string | undefined> {
+async function firstLine(io: Io): Promise<string> {
   for await (const line of createInterface({ input: io.stdin })) return line;
-  return undefined;
+  return '';
 }

@@ -11,20 +11,21 @@ import { withLabels } from '../render/template/row.ts';
 import { parseFilters } from '../values/pairs.ts';
 import { formatBytes } from '../values/size.ts';
 
-const columns = ['ID', 'Image', 'Kind', 'Command', 'RunningFor', 'Status', 'Ports', 'Names'];
-const headers = { ID: 'CONTAINER ID', RunningFor: 'CREATED', CreatedAt: 'CREATED AT' };
+const columns = ['ID', 'Image', 'Command', 'RunningFor', 'Status', 'Ports', 'Names'];
+const headers = { ID: 'CONTAINER ID', RunningFor: 'CREATED', CreatedAt: 'CREATED AT', LocalVolumes: 'LOCAL VOLUMES' };
 
-export const ps: Verb = async ({ args, io, client }) => {
-  const limit = args.flag('latest') ? 1 : args.integer('last');
+/** `ps` prints Docker's columns, for whoever reads them by their place; `ls`, which Docker has not, tells the kinds apart as well. */
+export const ps: Verb = async ({ args, io, client, command }) => {
+  const last = args.flag('latest') ? 1 : (args.integer('last') ?? 0);
   const format = args.text('format');
   // A template that shows sizes, or all fields, asks for them, as Docker's does.
   const size = args.flag('size') || (!args.flag('quiet') && /\{\{.*(?:\.Size\b|json \. *\}).*\}/s.test(format ?? ''));
   const filters = parseFilters(args.list('filter'));
   const containers = await (await client()).containers.list({
-    all: args.flag('all') || limit !== undefined,
+    all: args.flag('all') || last > 0,
     filters,
     size,
-    ...(limit === undefined || limit < 0 ? {} : { limit }),
+    ...(last > 0 ? { limit: last } : {}),
   });
   if (args.flag('json')) {
     await printJson(io, containers);
@@ -33,9 +34,10 @@ export const ps: Verb = async ({ args, io, client }) => {
   const rows = containers.map((container) => rowOf(container, { whole: args.flag('no-trunc'), nowMs: Date.now() }));
   const quiet = args.flag('quiet');
   if (quiet && args.has('format')) await write(io.stderr, 'WARNING: Ignoring custom format, because both --format and --quiet are set.\n');
+  const shown = command.name === 'ps' ? columns : columns.toSpliced(2, 0, 'Kind');
   const text = quiet
     ? rows.map((row) => `${row['ID']}\n`).join('')
-    : formatList(rows, { format, columns: size && format === undefined ? [...columns, 'Size'] : columns, headers });
+    : formatList(rows, { format, columns: size && format === undefined ? [...shown, 'Size'] : shown, headers });
   await write(io.stdout, text);
   return exitCodes.ok;
 };

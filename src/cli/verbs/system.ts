@@ -5,16 +5,15 @@ import { write } from '../io.ts';
 import { printJson } from '../render/json.ts';
 import { parseFilters } from '../values/pairs.ts';
 import { formatBytes } from '../values/size.ts';
-import { confirm, imageLines, listOf } from './prune.ts';
+import { imageLines, listOf, mayRemove } from './prune.ts';
 
-export const pruneSystem: Verb = async ({ args, io, client, command }) => {
+export const pruneSystem: Verb = async (invocation) => {
+  const { args, io, client, command } = invocation;
   const all = args.flag('all');
   const withVolumes = args.flag('volumes');
-  const images = all ? 'all images that no container uses' : 'all images without a name';
-  const what = `all stopped containers, all networks that no container is in, ${withVolumes ? 'all volumes without a name that no container uses, ' : ''}${images} and all content that nothing needs`;
   const filters = parseFilters(args.list('filter'));
   if (withVolumes && filters['until'] !== undefined) throw wrongWords('the filter "until" is not supported with --volumes', command);
-  if (!args.flag('force') && !(await confirm(io, `This removes ${what}. Go on?`))) return exitCodes.ok;
+  if (!(await mayRemove(invocation, whatPruneRemoves({ all, withVolumes, filters: args.list('filter') })))) return exitCodes.ok;
   const { disk, networks, volumes } = await client();
   const containers = await disk.pruneContainers(filters);
   const left = await networks.prune(filters);
@@ -44,6 +43,20 @@ export const pruneSystem: Verb = async ({ args, io, client, command }) => {
   await write(io.stdout, `${lists.join('')}Total reclaimed space: ${formatBytes(freedBytes)}\n`);
   return exitCodes.ok;
 };
+
+/** Docker's list of what goes. */
+function whatPruneRemoves(asked: { readonly all: boolean; readonly withVolumes: boolean; readonly filters: readonly string[] }): string {
+  const kinds = [
+    'all stopped containers',
+    'all networks not used by at least one container',
+    ...(asked.withVolumes ? ['all anonymous volumes not used by at least one container'] : []),
+    asked.all ? 'all images without at least one container associated to them' : 'all dangling images',
+    asked.all ? 'all build cache' : 'unused build cache',
+  ];
+  const list = (lines: readonly string[]): string => lines.map((line) => `  - ${line}\n`).join('');
+  const filtered = asked.filters.length === 0 ? '' : `  Items to be pruned will be filtered with:\n${list(asked.filters)}\n`;
+  return `:\n${list(kinds)}\n${filtered}`.replace(/\n$/, '');
+}
 
 export const checkStore: Verb = async ({ args, io, client }) => {
   const { problems, checked } = await (await client()).disk.check({ repair: args.flag('repair'), content: !args.flag('quick') });

@@ -10,7 +10,7 @@ import { withLabels } from '../render/template/row.ts';
 import { parseFilters, parsePairs } from '../values/pairs.ts';
 import { formatBytes } from '../values/size.ts';
 import { forEach } from './each.ts';
-import { confirm } from './prune.ts';
+import { mayRemove } from './prune.ts';
 
 const columns = ['Driver', 'Name'];
 const headers = { Name: 'VOLUME NAME', Mountpoint: 'MOUNTPOINT' };
@@ -91,14 +91,14 @@ export const updateVolume: Verb = async ({ args }) => {
   );
 };
 
-export const pruneVolumes: Verb = async ({ args, io, client, command }) => {
+export const pruneVolumes: Verb = async (invocation) => {
+  const { args, io, client, command } = invocation;
   const filters = parseFilters(args.list('filter'));
   if (args.flag('all') && filters['all'] !== undefined)
     throw wrongWords('conflicting options: cannot specify both --all and --filter all=1', command);
   if (args.flag('all')) filters['all'] = ['true'];
-  const which = args.flag('all') ? 'all volumes' : 'all volumes without a name';
-  if (!args.flag('force') && !(await confirm(io, `This removes ${which} that no container uses, with what they hold. Go on?`)))
-    return exitCodes.ok;
+  const which = args.flag('all') ? 'all local' : 'anonymous local';
+  if (!(await mayRemove(invocation, ` ${which} volumes not used by at least one container.`))) return exitCodes.ok;
   const { deleted, freedBytes } = await (await client()).volumes.prune(filters);
   if (args.flag('json')) {
     await printJson(io, { VolumesDeleted: deleted, SpaceReclaimed: freedBytes });
