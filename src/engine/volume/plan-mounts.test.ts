@@ -85,10 +85,12 @@ describe('what a container mounts where', () => {
     assert.deepEqual([unusual?.recursive, unusual?.propagation, unusual?.shallowReadOnly], [false, 'slave', true]);
   });
 
-  test('a named volume shows the mode z, as with Docker', () => {
+  test('a named volume, and one of the long form, shows the mode z, as with Docker', () => {
     assert.deepEqual(
-      plan({ wishes: ['v:/a', 'v:/b:ro'].map(parseShortMount), volumes: ['/c'] }).map(({ shortOptions }) => shortOptions),
-      ['z', 'ro', ''],
+      plan({ wishes: [...['v:/a', 'v:/b:ro'].map(parseShortMount), { type: 'volume', target: '/d' }], volumes: ['/c'] }).map(
+        ({ target, shortOptions }) => `${target} ${shortOptions}`,
+      ),
+      ['/a z', '/b ro', '/d z', '/c '],
     );
   });
 

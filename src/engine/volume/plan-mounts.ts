@@ -41,7 +41,7 @@ export function planContainerMounts(sources: MountSources): ResolvedMount[] {
     const target = cleanTarget(place);
     if (byTarget.has(target) || asked.has(target)) continue;
     const wish: MountWish = { type: 'volume', target, ...(sources.volumeDriver === undefined ? {} : { driver: sources.volumeDriver }) };
-    byTarget.set(target, resolveWish(wish, sources));
+    byTarget.set(target, { ...resolveWish(wish, sources), shortOptions: '' });
   }
   if (byTarget.size > mostMounts) throw invalid(`a container has at most ${mostMounts} mounts, not ${byTarget.size}`);
   return [...byTarget.values()].toSorted((one, other) => depthOf(one.target) - depthOf(other.target));
@@ -73,7 +73,7 @@ function resolveWish(wish: MountWish, { createName, pathOf, images }: MountSourc
       return {
         ...common,
         // Docker's way to say that it is labelled where there is SELinux.
-        shortOptions: shortOptions === '' && wish.source !== undefined ? 'z' : shortOptions,
+        shortOptions: shortOptions === '' && (wish.source !== undefined || short === undefined) ? 'z' : shortOptions,
         hostPath: pathOf(source),
         driver: wish.driver ?? 'local',
         ...(wish.source === undefined ? { isAnonymous: true } : {}),
