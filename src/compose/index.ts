@@ -7,6 +7,7 @@ export { dropUnused, noSuchService, selectServices } from './model/select.ts';
 export {
   containersOf,
   convergeDown,
+  convergeRestart,
   convergeStart,
   convergeStop,
   convergeUp,
@@ -20,6 +21,6 @@ export { planReaction, type IgnoredContext } from './watch/rules.ts';
 export { watchPaths } from './watch/watch.ts';
 export { ensureImages, type ImageOptions, type ImageSource } from './converge/images.ts';
 export { isUp, type ObservedContainer } from './plan/observed.ts';
-export { formatPlan, wordsFor, type Step } from './plan/steps.ts';
+export { formatPlan, subjectsOf, wordsFor, type Step } from './plan/steps.ts';
 export { labels } from './plan/labels.ts';
 export { sortedKeys } from './shape/index.ts';

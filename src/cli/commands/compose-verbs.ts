@@ -65,7 +65,7 @@ export const composeCommands: readonly CommandSpec[] = [
       flag('no-log-prefix', 'Without names before the lines'),
       flag('timestamps', 'With the time of each line'),
       flag('watch', 'Bring files into containers as they change here, as watch does', 'w'),
-      refuse('always-recreate-deps', 'name the dependencies too, with --force-recreate', 'flag'),
+      flag('always-recreate-deps', 'Replace also what the services named depend on'),
       flag('attach-dependencies', 'Show, and stop in the end, also services that those named depend on'),
       flag('menu', 'Only --menu=false: there is no menu'),
     ],
@@ -95,7 +95,7 @@ export const composeCommands: readonly CommandSpec[] = [
   command({
     name: 'restart',
     summary: 'Restart containers',
-    flags: [timeout, refuse('no-deps', 'only the services named are restarted', 'flag')],
+    flags: [timeout, flag('no-deps', 'Not what is to be restarted with them')],
   }),
   command({
     name: 'kill',

@@ -1,6 +1,5 @@
 import { usageError } from '../arguments/usage-error.ts';
 import type { FlagSpec } from '../arguments/spec.ts';
-import { refuse } from './refused.ts';
 
 /** What says which project is meant; Docker's command line takes these before the verb, where two of them are short as well. */
 export const projectFlags: readonly FlagSpec[] = [
@@ -9,11 +8,15 @@ export const projectFlags: readonly FlagSpec[] = [
   { name: 'project-directory', kind: 'text', help: "What relative paths are of (default the first file's directory)" },
   { name: 'profile', kind: 'list', help: 'Profiles to enable; * for all' },
   { name: 'env-file', kind: 'list', help: 'Files of variables in place of .env' },
-  refuse('compatibility', 'names of containers have no other form here', 'flag'),
+  { name: 'compatibility', kind: 'flag', help: 'Names with underscores, as docker-compose 1 gave them' },
+  { name: 'all-resources', kind: 'flag', help: 'Also networks and volumes that no service uses' },
   { name: 'ansi', kind: 'text', help: 'Whether to colour (auto, always, never)', choices: ['auto', 'always', 'never'] },
-  refuse('progress', 'progress is drawn at a terminal, and is a line a step elsewhere'),
+  { name: 'progress', kind: 'text', help: 'auto, plain or quiet (default auto)', choices: ['auto', 'plain', 'quiet'] },
   { name: 'parallel', kind: 'integer', help: 'How much to do at a time at most (default no limit)' },
 ];
+
+/** Docker's command line takes it before the verb as well. */
+const hoistable: readonly FlagSpec[] = [...projectFlags, { name: 'dry-run', kind: 'flag', help: '' }];
 
 const shorts: Readonly<Record<string, string>> = { f: 'file', p: 'project-name' };
 
@@ -26,7 +29,7 @@ export function hoistProjectFlags(words: readonly string[]): readonly string[] {
     const word = words[at] ?? '';
     const [, long, short, inline] = /^(?:--([a-z-]+)|-([fp]))(?:(?<==|-[fp])=?([\s\S]+)|=([\s\S]*))?$/.exec(word) ?? [];
     const name = long ?? shorts[short ?? ''];
-    const flag = projectFlags.find((candidate) => candidate.name === name);
+    const flag = hoistable.find((candidate) => candidate.name === name);
     if (flag === undefined) break;
     const given = inline ?? (word.includes('=') ? word.slice(word.indexOf('=') + 1) : undefined);
     const value = given ?? (flag.kind === 'flag' ? 'true' : words[++at]);

@@ -8,10 +8,13 @@ type Hook = NonNullable<ServiceConfig['post_start']>[number];
 interface HookPlace {
   readonly ref: string;
   readonly service: string;
+  readonly onHook?: HookListener | undefined;
 }
 
+export type HookListener = (container: string, line: string) => void;
+
 /** Runs commands in a container, one after the other. failed-precondition, with what it said last, for one that does not end with 0. */
-export async function runHooks(client: Client, { ref, service }: HookPlace, hooks: readonly Hook[]): Promise<void> {
+export async function runHooks(client: Client, { ref, service, onHook }: HookPlace, hooks: readonly Hook[]): Promise<void> {
   for (const hook of hooks) {
     const id = await client.execs.create(ref, {
       AttachStdin: false,
@@ -26,7 +29,16 @@ export async function runHooks(client: Client, { ref, service }: HookPlace, hook
     });
     const process = await client.execs.start(id, { terminal: false });
     let said = '';
-    for await (const { data } of process.output()) said = (said + Buffer.from(data).toString()).slice(-2000);
+    const decoder = new TextDecoder();
+    let rest = '';
+    for await (const { data } of process.output()) {
+      const text = decoder.decode(data, { stream: true });
+      said = (said + text).slice(-2000);
+      const lines = (rest + text).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) onHook?.(ref, line);
+    }
+    if (rest !== '') onHook?.(ref, rest);
     const { ExitCode } = await client.execs.inspect(id);
     if (ExitCode !== 0)
       throw new OrlopError(

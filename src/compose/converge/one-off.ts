@@ -82,7 +82,7 @@ export async function createOneOff(client: Client, project: Project, name: strin
   };
   const { Id } = await client.containers.create(
     create,
-    wishes.name ?? `${project.name}-${name}-run-${randomBytes(6).toString('hex')}`,
+    wishes.name ?? [project.name, name, 'run', randomBytes(6).toString('hex')].join(project.separator ?? '-'),
     service.platform,
   );
   try {

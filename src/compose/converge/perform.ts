@@ -8,7 +8,7 @@ import { containerName, planContainer } from '../plan/container-body.ts';
 import { referencedFiles } from '../plan/host-config.ts';
 import { resourceLabels } from '../plan/labels.ts';
 import type { Act, Step } from '../plan/steps.ts';
-import { runHooks } from './hooks.ts';
+import { runHooks, type HookListener } from './hooks.ts';
 import { waitFor, watchWhether, type Happenings } from './wait.ts';
 
 /** What steps are carried out with. */
@@ -20,6 +20,8 @@ export interface Performing {
   readonly stopTimeoutS?: number | undefined;
   readonly onWarning: (text: string) => void;
   readonly happenings: Happenings;
+  /** Told each line that a hook says, with the container that it runs in. */
+  readonly onHook?: HookListener | undefined;
 }
 
 type Undo = (() => Promise<void>) | null;
@@ -38,9 +40,9 @@ export async function performStep({ act }: Step, performing: Performing, signal:
     case 'start':
       return startContainer(act.ref, act.service, performing);
     case 'stop':
-      return stopContainer(act.ref, act.service, performing);
+      return act.idle === true ? null : stopContainer(act.ref, act.service, performing);
     case 'restart':
-      await client.containers.restart(act.ref, { timeoutS: performing.stopTimeoutS });
+      await restartContainer(act.ref, act.service, performing);
       return null;
     case 'remove':
       await client.containers.remove(act.ref, { force: true, volumes: act.volumes });
@@ -171,22 +173,30 @@ async function* pieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
 
-async function startContainer(ref: string, service: string, { client, project }: Performing): Promise<Undo> {
+async function startContainer(ref: string, service: string, { client, project, onHook }: Performing): Promise<Undo> {
   await client.containers.start(ref);
-  await runHooks(client, { ref, service }, project.services[service]?.post_start ?? []);
+  await runHooks(client, { ref, service, onHook }, project.services[service]?.post_start ?? []);
   return async () => void (await client.containers.stop(ref));
 }
 
-async function stopContainer(ref: string, service: string, { client, project, stopTimeoutS }: Performing): Promise<Undo> {
+async function restartContainer(ref: string, service: string, { client, project, stopTimeoutS, onHook }: Performing): Promise<void> {
+  const { pre_stop: before = [], post_start: after = [] } = project.services[service] ?? {};
+  const { State } = await client.containers.inspect(ref);
+  if (State.Running) await runHooks(client, { ref, service, onHook }, before);
+  await client.containers.restart(ref, { timeoutS: stopTimeoutS });
+  await runHooks(client, { ref, service, onHook }, after);
+}
+
+async function stopContainer(ref: string, service: string, { client, project, stopTimeoutS, onHook }: Performing): Promise<Undo> {
   // A hook that fails does not keep the container from being stopped; then it is told.
-  const [hooks] = await Promise.allSettled([runHooks(client, { ref, service }, project.services[service]?.pre_stop ?? [])]);
+  const [hooks] = await Promise.allSettled([runHooks(client, { ref, service, onHook }, project.services[service]?.pre_stop ?? [])]);
   await client.containers.stop(ref, { timeoutS: stopTimeoutS });
   if (hooks.status === 'rejected') throw hooks.reason;
   return async () => void (await client.containers.start(ref));
 }
 
 async function waitForAll(
-  { refs, condition, required, monitor = 0 }: ActOf<'wait'>,
+  { service, refs, condition, required, monitor = 0 }: ActOf<'wait'>,
   { client, onWarning, happenings }: Performing,
   signal: AbortSignal,
 ): Promise<void> {
@@ -195,7 +205,12 @@ async function waitForAll(
     await Promise.all(refs.map((ref) => waitFor(ref, condition, waiting)));
     if (monitor > 0) await Promise.all(refs.map((ref) => watchWhether(ref, monitor / 1e6, waiting)));
   } catch (error) {
-    if (required || !isOrlopError(error, 'failed-precondition')) throw error;
-    onWarning(`optional dependency: ${error.message}`);
+    if (!isOrlopError(error, 'failed-precondition') || condition === 'ready') throw error;
+    if (required)
+      throw new OrlopError('failed-precondition', error.code, `dependency failed to start: ${error.message}`, {
+        cause: error,
+        ...(error.hint === undefined ? {} : { hint: error.hint }),
+      });
+    onWarning(`optional dependency ${JSON.stringify(service)} failed to start: ${error.message}`);
   }
 }

@@ -1,12 +1,15 @@
 import type { Client } from '#client';
+import { OrlopError } from '#errors';
 import type { Project } from '../model/project.ts';
 import { planDown, planStops, type DownOptions } from '../plan/down.ts';
 import type { ObservedContainer } from '../plan/observed.ts';
 import type { Plan, Step } from '../plan/steps.ts';
+import { planRestart, type RestartOptions } from '../plan/restart.ts';
 import { planRollback } from '../plan/rollback.ts';
 import type { UpOptions } from '../plan/planning.ts';
 import { planUp } from '../plan/up.ts';
 import { ensureImages, type ImageOptions, type ImageSource } from './images.ts';
+import type { HookListener } from './hooks.ts';
 import { observe } from './observe.ts';
 import { performStep } from './perform.ts';
 import { runPlan, type Running } from './run-steps.ts';
@@ -18,6 +21,7 @@ export interface ConvergeOptions extends Pick<Running, 'onStep' | 'parallel' | '
   readonly onPlan?: (plan: Plan) => Promise<boolean>;
   readonly onWarning: (text: string) => void;
   readonly stopTimeoutS?: number | undefined;
+  readonly onHook?: HookListener | undefined;
 }
 
 export interface ConvergeUpOptions extends ConvergeOptions {
@@ -52,7 +56,18 @@ export async function convergeStart(client: Client, project: Project, options: C
   );
   const known = { ...project, services: services ?? {}, disabled: { ...project.disabled, ...missing }, networks: {}, volumes: {} };
   const scale = Object.fromEntries([...counts].map(([name, { length }]) => [name, length]));
+  const [empty] = Object.keys(missing ?? {});
+  if (empty !== undefined)
+    throw new OrlopError('not-found', 'COMPOSE_NO_CONTAINER', `service ${JSON.stringify(empty)} has no container to start`, {
+      hint: 'make it with orlop compose up -d',
+    });
   await carryOut(client, known, planUp(known, there, { noRecreate: true, scale }), { ...options, imageIds: {} });
+}
+
+/** Restarts a project's containers, or those of the services named, as `depends_on` says. */
+export async function convergeRestart(client: Client, project: Project, wanted: RestartOptions, options: ConvergeOptions): Promise<void> {
+  const containers = (await containersOf(client, project)).filter(({ oneOff }) => !oneOff);
+  await carryOut(client, project, planRestart(project, { containers }, wanted), { ...options, imageIds: {} });
 }
 
 /** Stops a project's containers, those that depend on others first; those that run a command once are let be. */
@@ -104,9 +119,9 @@ async function rollBack(client: Client, project: Project, services: readonly str
 }
 
 async function perform(client: Client, project: Project, plan: Plan, verdicts: Verdicts, options: CarryingOut): Promise<void> {
-  const { imageIds, stopTimeoutS, onWarning } = options;
+  const { imageIds, stopTimeoutS, onWarning, onHook } = options;
   using happenings = followHappenings(client, project.name);
-  const performing = { client, project, imageIds, stopTimeoutS, onWarning, happenings };
+  const performing = { client, project, imageIds, stopTimeoutS, onWarning, happenings, onHook };
   await runPlan(plan, {
     perform: (step: Step, signal: AbortSignal) => verdicts.tolerate(step, signal, () => performStep(step, performing, signal)),
     ...(options.onStep === undefined ? {} : { onStep: options.onStep }),

@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { OrlopError } from '#errors';
 import { parseDotenv, parseRawEnvironment } from '../model/dotenv.ts';
 import type { Project } from '../model/project.ts';
@@ -8,10 +8,10 @@ import { isFile, readText } from './files.ts';
 
 export type Environment = Readonly<Record<string, string>>;
 
-/** `given` and below it what the files say; without files, `.env` of the directory if it is there. */
+/** `given` and below it what the files, by absolute paths, say; without files, `.env` of the directory if it is there. */
 export async function withEnvFiles(given: Environment, files: readonly string[], directory: string): Promise<Environment> {
   const usual = join(directory, '.env');
-  const paths = files.length > 0 ? files.map((path) => resolve(directory, path)) : (await isFile(usual)) ? [usual] : [];
+  const paths = files.length > 0 ? files : (await isFile(usual)) ? [usual] : [];
   return { ...(await readVariables(paths, given)), ...given };
 }
 

@@ -21,6 +21,8 @@ export interface ProjectOptions {
   readonly named?: readonly string[];
   readonly workingDirectory: string;
   readonly environment: Environment;
+  /** Names as docker-compose 1 gave them. */
+  readonly compatible?: boolean;
   readonly home: string;
   readonly stdin?: () => Promise<string>;
   readonly onWarning?: (text: string) => void;
@@ -65,6 +67,7 @@ export async function loadProject(options: ProjectOptions): Promise<Project> {
   const all: Project = {
     name,
     directory,
+    ...(options.compatible === true || isTrue(environment['COMPOSE_COMPATIBILITY']) ? { separator: '_' } : {}),
     files,
     environment,
     services,
@@ -83,8 +86,15 @@ export async function loadProject(options: ProjectOptions): Promise<Project> {
   return resolveServiceFiles(selected, options.resolvesEnvironment === 'labels' ? 'labels' : 'all');
 }
 
-function envFilesOf({ envFiles = [] }: ProjectOptions, environment: Environment): readonly string[] {
-  return envFiles.length > 0 ? envFiles : splitList(environment['COMPOSE_ENV_FILES'], ',');
+/** Files of variables that are named, absolute. */
+function envFilesOf({ envFiles = [], workingDirectory }: ProjectOptions, environment: Environment): readonly string[] {
+  const named = envFiles.length > 0 ? envFiles : splitList(environment['COMPOSE_ENV_FILES'], ',');
+  return named.map((path) => resolve(workingDirectory, path));
+}
+
+/** As Go's strconv.ParseBool reads it. */
+function isTrue(text = ''): boolean {
+  return /^(?:1|t|true)$/i.test(text);
 }
 
 function splitList(text: string | undefined, separator: string): string[] {

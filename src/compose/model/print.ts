@@ -51,8 +51,8 @@ export function formatYaml(value: unknown): string {
 }
 
 /** The image of a service: that which it names, or what its build is called. Pure. */
-export function imageOf(project: Pick<Project, 'name' | 'services'>, name: string): string {
-  return project.services[name]?.image ?? `${project.name}-${name}`;
+export function imageOf(project: Pick<Project, 'name' | 'services' | 'separator'>, name: string): string {
+  return project.services[name]?.image ?? `${project.name}${project.separator ?? '-'}${name}`;
 }
 
 /** The same of a network. Pure. */

@@ -9,6 +9,8 @@ export interface Project {
   readonly name: string;
   /** Absolute; relative paths were of it. */
   readonly directory: string;
+  /** Between the parts of names of containers and images: `_` as with docker-compose 1, or else `-`. */
+  readonly separator?: '_';
   /** The files that it was read from, absolute. */
   readonly files: readonly string[];
   /** What interpolation took variables from. */

@@ -1,6 +1,7 @@
 import { OrlopError } from '#errors';
 import type { DockerCreateBody, DockerEndpointWishes, DockerHealthcheck, DockerPortMap } from '#wire';
 import { machineOf } from '../model/machine.ts';
+import { imageOf } from '../model/print.ts';
 import type { PortConfig } from '../model/ports.ts';
 import type { Project } from '../model/project.ts';
 import type { ServiceConfig } from '../model/service.ts';
@@ -30,7 +31,7 @@ export function planContainer(project: Project, name: string, wish: ContainerWis
   const exposed = [...(service.expose ?? []).flatMap(expandExposed), ...(service.ports ?? []).map(portKey)];
   const { stop_grace_period: grace, healthcheck } = service;
   return {
-    Image: service.image ?? `${project.name}-${name}`,
+    Image: imageOf(project, name),
     ...(service.command == null ? {} : { Cmd: [...service.command] }),
     ...(service.entrypoint == null ? {} : { Entrypoint: service.entrypoint.length === 0 ? [''] : [...service.entrypoint] }),
     Env: Object.entries(service.environment ?? {}).flatMap(([key, value]) => (value === null ? [] : [`${key}=${value}`])),
@@ -90,9 +91,11 @@ function endpointsOf(project: Project, name: string, oneOff: boolean): Record<st
   return Object.fromEntries(
     networksOf(service).map((key) => {
       const wishes = service.networks?.[key] ?? {};
-      if (wishes.interface_name !== undefined)
-        throw new OrlopError('unimplemented', 'COMPOSE_UNSUPPORTED', `services.${name}.networks.${key}.interface_name is not supported`);
       const mac = wishes.mac_address ?? service.mac_address;
+      const options = {
+        ...(wishes.interface_name === undefined ? {} : { 'com.docker.network.endpoint.ifname': wishes.interface_name }),
+        ...wishes.driver_opts,
+      };
       const addresses = {
         ...(wishes.ipv4_address === undefined ? {} : { IPv4Address: wishes.ipv4_address }),
         ...(wishes.ipv6_address === undefined ? {} : { IPv6Address: wishes.ipv6_address }),
@@ -102,7 +105,7 @@ function endpointsOf(project: Project, name: string, oneOff: boolean): Record<st
         Aliases: oneOff ? [] : [name, ...(wishes.aliases ?? [])],
         ...(Object.keys(addresses).length === 0 ? {} : { IPAMConfig: addresses }),
         ...(mac === undefined ? {} : { MacAddress: mac }),
-        ...(wishes.driver_opts === undefined ? {} : { DriverOpts: { ...wishes.driver_opts } }),
+        ...(Object.keys(options).length === 0 ? {} : { DriverOpts: options }),
         ...(wishes.gw_priority === undefined ? {} : { GwPriority: wishes.gw_priority }),
         ...(linked.length === 0 ? {} : { Links: linked }),
       };
@@ -122,5 +125,5 @@ function linksOf(project: Project, { links = [], external_links: others = [] }: 
 
 /** What the container of this number is called. */
 export function containerName(project: Project, name: string, number: number): string {
-  return project.services[name]?.container_name ?? `${project.name}-${name}-${number}`;
+  return project.services[name]?.container_name ?? [project.name, name, number].join(project.separator ?? '-');
 }

@@ -37,7 +37,9 @@ export function planGround(project: Project, observed: Observed, options: Ground
     const wanted: Wanted = { kind: 'network', key, name: value.name ?? key };
     const found = observed.networks[wanted.name];
     if (found === undefined) return [creation(wanted, requireOwn(wanted, value))];
-    if (value.external === true || !isOther(found, hashNetwork(value))) return [];
+    if (value.external === true) return [];
+    requireLabel(wanted, found);
+    if (!isOther(found, hashNetwork(value))) return [];
     return planReplaced(wanted, { project, observed, displaced, isPossible: options.keepReplaced !== true });
   });
   const volumes = Object.entries(project.volumes).flatMap(([key, value]): Step[] => {
@@ -82,6 +84,18 @@ function planReplaced(wanted: Wanted, { project, observed, displaced, isPossible
     act: { kind: `remove-${kind}`, name },
   };
   return [removal, creation(wanted, [removal.id])];
+}
+
+/** failed-precondition for a network of this name that somebody else made: down would remove it. */
+function requireLabel({ key, name }: Wanted, found: Readonly<Record<string, string>>): void {
+  const label = found[labels.network] ?? '';
+  if (label === key) return;
+  throw new OrlopError(
+    'failed-precondition',
+    'COMPOSE_NOT_OURS',
+    `network ${name} was found but has incorrect label ${labels.network} set to ${JSON.stringify(label)} (expected: ${JSON.stringify(key)})`,
+    { hint: 'say "external: true" to use one that is made elsewhere, or give this one another name' },
+  );
 }
 
 function isOther(found: Readonly<Record<string, string>>, hash: string): boolean {

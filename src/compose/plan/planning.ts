@@ -6,6 +6,10 @@ import type { Step } from './steps.ts';
 export interface UpOptions {
   /** Of the services that are asked for; those that they only depend on are let be where they run. */
   readonly forceRecreate?: boolean;
+  /** Also of those that the services that are asked for depend on. */
+  readonly recreateDependencies?: boolean;
+  /** Services that are asked for; none: all. */
+  readonly named?: readonly string[];
   readonly noRecreate?: boolean;
   readonly removeOrphans?: boolean;
   readonly renewVolumes?: boolean;
@@ -49,10 +53,15 @@ interface NewContainer {
   readonly inherited?: ObservedContainer['anonymous'];
   /** It takes the place of another: the service's `update_config` is heeded when it fails. */
   readonly updates?: boolean;
+  /** To people it is the container that it replaces, made anew. */
+  readonly replaces?: boolean;
 }
 
 /** The steps that make a container and start it; answers the id of the last. */
-export function planNew(planning: Planning, { service, number, gate, before = [], inherited = {}, updates = false }: NewContainer): string {
+export function planNew(
+  planning: Planning,
+  { service, number, gate, before = [], inherited = {}, updates = false, replaces = false }: NewContainer,
+): string {
   const name = containerName(planning.project, service, number);
   const create = `create:${name}`;
   const subject = `Container ${name}`;
@@ -61,6 +70,7 @@ export function planNew(planning: Planning, { service, number, gate, before = []
     after: [...planning.ground, ...namespacesOf(service, planning), ...before],
     subject,
     act: { kind: 'create', service, number, name, inherited },
+    ...(replaces ? { words: ['Recreate', 'Recreated'] } : {}),
   });
   if (planning.options.start === false) return create;
   planning.steps.push({

@@ -109,7 +109,7 @@ function planReplacement(old: ObservedContainer, { rolls, keeps, gate, planning 
   const first = wantsFirst && !hasFixedPorts(config);
   if (wantsFirst && !first)
     planning.warnings.push(`${service} publishes ports of the host, which two containers cannot have: it is stopped first`);
-  const renaming = old.name === aside ? [] : [renameStep(old, aside, gate)];
+  const renaming: Step[] = old.name === aside ? [] : [{ ...renameStep(old, aside, gate), silent: true }];
   steps.push(...renaming);
   const stop = `stop:${old.id}`;
   const inherited = options.renewVolumes === true ? {} : old.anonymous;
@@ -120,6 +120,7 @@ function planReplacement(old: ObservedContainer, { rolls, keeps, gate, planning 
     before: renaming.map(({ id }) => id),
     inherited,
     updates: rolls,
+    replaces: true,
   });
   if (options.start !== false && (rolls || first || options.keepReplaced === true)) {
     steps.push(readyStep(service, { name }, update, [end]));
@@ -127,10 +128,10 @@ function planReplacement(old: ObservedContainer, { rolls, keeps, gate, planning 
   }
   const subject = `Container ${aside}`;
   const stopAfter = first ? [`ready:${name}`] : [`create:${name}`, ...gate];
-  if (isUp(old)) steps.push({ id: stop, after: stopAfter, subject, act: { kind: 'stop', service, ref: old.id } });
+  if (isUp(old)) steps.push({ id: stop, after: stopAfter, subject, act: { kind: 'stop', service, ref: old.id }, silent: true });
   const removal = `remove:${old.id}`;
   const after = [end, ...(isUp(old) ? [stop] : [])];
-  steps.push({ id: removal, after, subject, act: { kind: 'remove', ref: old.id, volumes: options.renewVolumes === true } });
+  steps.push({ id: removal, after, subject, act: { kind: 'remove', ref: old.id, volumes: options.renewVolumes === true }, silent: true });
   if (!first) return [end];
   return keeps ? [end, stop] : [removal];
 }

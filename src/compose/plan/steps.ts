@@ -12,7 +12,9 @@ export type Act =
       readonly name: string;
       readonly inherited: Readonly<Record<string, string>>;
     }
-  | { readonly kind: 'start' | 'stop' | 'restart'; readonly service: string; readonly ref: string }
+  | { readonly kind: 'start' | 'restart'; readonly service: string; readonly ref: string }
+  /** `idle`: it had ended already. */
+  | { readonly kind: 'stop'; readonly service: string; readonly ref: string; readonly idle?: true }
   | { readonly kind: 'remove'; readonly ref: string; readonly volumes: boolean }
   | { readonly kind: 'rename'; readonly ref: string; readonly from: string; readonly to: string }
   | {
@@ -36,6 +38,10 @@ export interface Step {
   readonly act: Act;
   /** The container, by name, whose replacement fails with this step: its service's `update_config` says what follows. */
   readonly updates?: string;
+  /** In place of the act's own: what it is to people, and what it is once it is done. */
+  readonly words?: readonly [doing: string, done: string];
+  /** Part of another step to people: it is not told. */
+  readonly silent?: true;
 }
 
 export interface Plan {
@@ -54,16 +60,25 @@ const doing: Readonly<Record<Act['kind'], readonly [doing: string, done: string]
   create: ['Creating', 'Created'],
   start: ['Starting', 'Started'],
   stop: ['Stopping', 'Stopped'],
-  restart: ['Restarting', 'Restarted'],
+  restart: ['Restarting', 'Started'],
   remove: ['Removing', 'Removed'],
   rename: ['Renaming', 'Renamed'],
   wait: ['Waiting', 'Ready'],
   pause: ['Pausing', 'Paused'],
 };
 
+const awaited: Readonly<Record<Condition, string>> = { started: 'Started', healthy: 'Healthy', completed: 'Exited', ready: 'Ready' };
+
 /** `Creating`, and `Created` when it is done. */
-export function wordsFor(act: Act): readonly [doing: string, done: string] {
-  return doing[act.kind];
+export function wordsFor({ act, words }: Step): readonly [doing: string, done: string] {
+  return words ?? (act.kind === 'wait' ? ['Waiting', awaited[act.condition]] : doing[act.kind]);
+}
+
+/** What a step is about, to people: each of the containers that it waits for. */
+export function subjectsOf({ act, subject }: Step): readonly string[] {
+  return act.kind === 'wait' && act.refs.length > 0 && !subject.startsWith('Container ')
+    ? act.refs.map((ref) => `Container ${ref}`)
+    : [subject];
 }
 
 /** A plan for people: a line each, in an order in which it may happen. Pure. */
@@ -76,7 +91,7 @@ export function formatPlan({ steps }: Plan): string {
     const ready = left.filter(({ after }) => after.every((id) => done.has(id) || !known.has(id)));
     if (ready.length === 0) throw new Error(`the plan goes in a circle: ${left.map(({ id }) => id).join(', ')}`);
     for (const step of ready) {
-      lines.push(`${step.subject}  ${wordsFor(step.act)[0]}\n`);
+      lines.push(`${step.subject}  ${doing[step.act.kind][0]}\n`);
       done.add(step.id);
     }
     left = left.filter(({ id }) => !done.has(id));

@@ -3,31 +3,18 @@ import { describe, test } from 'node:test';
 import { hashService } from '../model/print.ts';
 import type { Project } from '../model/project.ts';
 import type { ServiceConfig } from '../model/service.ts';
-import { projectOf } from '../testing/project.ts';
+import { containerOf, projectOf } from '../testing/project.ts';
 import type { Observed, ObservedContainer } from './observed.ts';
 import { planDown } from './down.ts';
+import { labels } from './labels.ts';
 import { formatPlan } from './steps.ts';
 import type { UpOptions } from './planning.ts';
 import { planUp } from './up.ts';
 
 const nothing: Observed = { containers: [], networks: {}, volumes: {} };
 
-function running(service: string, config: ServiceConfig, number = 1, more: Partial<ObservedContainer> = {}): ObservedContainer {
-  return {
-    id: `${service}${number}`.padEnd(12, '0'),
-    name: `p-${service}-${number}`,
-    service,
-    number,
-    hash: hashService(config),
-    imageId: 'i',
-    oneOff: false,
-    state: 'running',
-    networks: [],
-    volumes: [],
-    anonymous: {},
-    ...more,
-  };
-}
+const running = (service: string, config: ServiceConfig, number = 1, more: Partial<ObservedContainer> = {}): ObservedContainer =>
+  containerOf(service, number, { hash: hashService(config), ...more });
 
 const up = (project: Project, containers: readonly ObservedContainer[] = [], options: UpOptions = {}): string[] =>
   formatPlan(planUp(project, { ...nothing, containers }, options))
@@ -37,6 +24,12 @@ const up = (project: Project, containers: readonly ObservedContainer[] = [], opt
 
 const a: ServiceConfig = { image: 'x' };
 const b: ServiceConfig = { image: 'y', depends_on: { a: { condition: 'service_healthy', required: true } } };
+
+const ofNetwork = (key: string, hash: string): Record<string, string> => ({
+  [labels.project]: 'p',
+  [labels.network]: key,
+  [labels.hash]: hash,
+});
 
 describe('the plan of up', () => {
   test('makes networks and volumes, then containers, and waits where a dependency must be healthy', () =>
@@ -92,7 +85,8 @@ describe('the plan of up', () => {
       running('f', following),
     ]);
     assert.ok(plan.includes('Container p-s-1  Creating'), plan.join('\n'));
-    assert.ok(plan.includes('Container p-f-1  Restarting'), plan.join('\n'));
+    assert.ok(plan.indexOf('Container p-f-1  Stopping') < plan.indexOf('Container p-f-1  Starting'), plan.join('\n'));
+    assert.ok(plan.includes('Container p-f-1  Stopping'), plan.join('\n'));
   });
 
   test('goes on where a replacement was interrupted, wherever that was', () => {
@@ -161,7 +155,7 @@ describe('the plan of up', () => {
     const config: ServiceConfig = { ...a, networks: { n: null } };
     const project = projectOf({ a: config, b: a }, { networks: { n: { name: 'p_n', internal: true } } });
     const there = [running('a', config, 1, { networks: ['p_n'], anonymous: { '/v': 'v'.repeat(64) } }), running('b', a)];
-    const plan = planUp(project, { ...nothing, containers: there, networks: { p_n: { 'com.docker.compose.config-hash': 'other' } } });
+    const plan = planUp(project, { ...nothing, containers: there, networks: { p_n: ofNetwork('n', 'other') } });
     assert.deepEqual(formatPlan(plan).trim().split('\n'), [
       'Container p-a-1  Stopping',
       'Container p-a-1  Removing',
@@ -179,10 +173,32 @@ describe('the plan of up', () => {
   test('gives a container its name back that was set aside in vain', () =>
     assert.deepEqual(up(projectOf({ a }), [running('a', a, 1, { name: 'a10000000000_p-a-1' })]), ['Container p-a-1  Renaming']));
 
+  test('leaves a network of this name alone that somebody else made', () => {
+    const project = projectOf({ a }, { networks: { n: { name: 'p_n' } } });
+    assert.throws(() => planUp(project, { ...nothing, networks: { p_n: {} } }), { code: 'COMPOSE_NOT_OURS', message: /incorrect label/ });
+    assert.equal(formatPlan(planDown(project, { ...nothing, networks: { p_n: {} } })), '');
+  });
+
+  test('replaces a container when another volume stands behind a name of its own', () => {
+    const config: ServiceConfig = { ...a, volumes: [{ type: 'volume', source: 'v', target: '/v' }] };
+    const project = projectOf({ a: config }, { volumes: { v: { name: 'two' } } });
+    const of = (name: string): string[] => up(project, [running('a', config, 1, { volumes: [name] })], {});
+    assert.ok(of('one').includes('Container p-a-1  Creating'));
+    assert.deepEqual(of('two'), ['Volume two  Creating']);
+  });
+
+  test('replaces with --force-recreate what is asked for, and what that depends on only when told so', () => {
+    const there = [running('a', a), running('b', b)];
+    const replaced = (options: UpOptions): string[] =>
+      up(projectOf({ a, b }), there, { named: ['b'], ...options }).filter((line) => line.endsWith('Creating'));
+    assert.deepEqual(replaced({ forceRecreate: true }), ['Container p-b-1  Creating']);
+    assert.deepEqual(replaced({ recreateDependencies: true }), ['Container p-a-1  Creating']);
+  });
+
   test('refuses networks that changed while strangers are in them, volumes that changed, and external ones that are missing', () => {
     const project = projectOf({ a }, { networks: { n: { name: 'p_n', internal: true } } });
     const other = { 'com.docker.compose.config-hash': 'other' };
-    const there = { ...nothing, networks: { p_n: other }, containers: [running('gone', a, 1, { networks: ['p_n'] })] };
+    const there = { ...nothing, networks: { p_n: ofNetwork('n', 'other') }, containers: [running('gone', a, 1, { networks: ['p_n'] })] };
     assert.throws(() => planUp(project, there), { kind: 'failed-precondition', code: 'COMPOSE_CHANGED' });
     const withVolume = projectOf({ a }, { volumes: { v: { name: 'p_v', driver_opts: { a: 'b' } } } });
     assert.throws(() => planUp(withVolume, { ...nothing, volumes: { p_v: other } }), { code: 'COMPOSE_CHANGED' });
@@ -223,9 +239,17 @@ test('a container that was run once for a service that is no more is an orphan; 
 });
 
 describe('the plan of down', () => {
+  test('leaves containers of profiles that are not asked for, and the networks that they are in', () => {
+    const project = projectOf({ a }, { disabled: { b }, networks: { n: { name: 'p_n' } } });
+    const containers = [running('a', a), running('b', b, 1, { networks: ['p_n'] })];
+    const plan = planDown(project, { containers, networks: { p_n: ofNetwork('n', '') }, volumes: {} }, { removeOrphans: true });
+    assert.deepEqual(formatPlan(plan).trim().split('\n'), ['Container p-a-1  Stopping', 'Container p-a-1  Removing']);
+    assert.deepEqual(plan.warnings, ['Network p_n is still in use']);
+  });
+
   test('stops what depends on others first, and removes networks last; volumes only when asked', () => {
     const project = projectOf({ a, b }, { networks: { n: { name: 'p_n' } }, volumes: { v: { name: 'p_v' } } });
-    const observed = { containers: [running('a', a), running('b', b)], networks: { p_n: {} }, volumes: { p_v: {} } };
+    const observed = { containers: [running('a', a), running('b', b)], networks: { p_n: ofNetwork('n', '') }, volumes: { p_v: {} } };
     const lines = [
       'Container p-b-1  Stopping',
       'Container p-a-1  Stopping',

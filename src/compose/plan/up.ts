@@ -1,13 +1,14 @@
 import type { Project } from '../model/project.ts';
 import { hashService } from '../model/print.ts';
-import type { Dependency, ServiceConfig } from '../model/service.ts';
+import type { ServiceConfig } from '../model/service.ts';
+import { conditions } from './conditions.ts';
 import { containerName } from './container-body.ts';
 import { planGround } from './ground.ts';
 import { isUp, type Observed, type ObservedContainer } from './observed.ts';
 import { inOrder } from './order.ts';
 import { planNew, type Planning, type UpOptions } from './planning.ts';
 import { checkUpdates, planReplacements } from './replace.ts';
-import type { Condition, Plan } from './steps.ts';
+import type { Plan } from './steps.ts';
 
 /** The steps from what is to what the project wants; nothing for what is already so. Pure. */
 export function planUp(project: Project, observed: Observed, options: UpOptions = {}): Plan {
@@ -80,6 +81,12 @@ function planService(name: string, planning: Planning): void {
   );
 }
 
+/** Whether a service's containers are replaced although nothing of them changed. */
+function isForced(name: string, { forceRecreate, recreateDependencies, named = [] }: UpOptions): boolean {
+  const isNamed = named.length === 0 || named.includes(name);
+  return (forceRecreate === true && isNamed) || (recreateDependencies === true && !isNamed);
+}
+
 function isChanged(name: string, container: ObservedContainer, hash: string, { options, project, recreated }: Planning): boolean {
   if (options.noRecreate === true) return false;
   const service = project.services[name] ?? {};
@@ -89,11 +96,19 @@ function isChanged(name: string, container: ObservedContainer, hash: string, { o
   const image = options.imageIds?.[name];
   const networks = Object.keys(service.networks ?? {}).map((key) => project.networks[key]?.name ?? key);
   return (
-    options.forceRecreate === true ||
+    isForced(name, options) ||
     container.hash !== hash ||
     shared ||
     (image !== undefined && container.imageId !== '' && container.imageId !== image) ||
-    networks.some((network) => !container.networks.includes(network))
+    networks.some((network) => !container.networks.includes(network)) ||
+    volumesOf(project, service).some((volume) => !container.volumes.includes(volume))
+  );
+}
+
+/** Names of the volumes that a service's containers have: another may stand behind the same key. */
+function volumesOf({ volumes }: Project, service: ServiceConfig): string[] {
+  return (service.volumes ?? []).flatMap(({ type, source = '' }) =>
+    type === 'volume' && source !== '' ? [volumes[source]?.name ?? source] : [],
   );
 }
 
@@ -103,12 +118,6 @@ function freeNumbers(kept: readonly ObservedContainer[], wanted: number): number
   for (let number = 1; free.length + kept.length < wanted; number++) if (!taken.has(number)) free.push(number);
   return free;
 }
-
-const conditions: Readonly<Record<Dependency['condition'], Condition>> = {
-  service_started: 'started',
-  service_healthy: 'healthy',
-  service_completed_successfully: 'completed',
-};
 
 /** Steps that a service's containers wait for: what it depends on being as it must. */
 function planGate(name: string, service: ServiceConfig, planning: Planning): string[] {
@@ -157,8 +166,10 @@ function planKept(service: string, container: ObservedContainer, gate: readonly 
     planning.unchanged.push(name);
     return renaming;
   }
-  steps.push({ id: `restart:${container.id}`, after: gate, subject, act: { kind: 'restart', service, ref: container.id } });
-  return [`restart:${container.id}`];
+  const [stop, start] = [`stop:${container.id}`, `start:${container.id}`];
+  steps.push({ id: stop, after: gate, subject, act: { kind: 'stop', service, ref: container.id } });
+  steps.push({ id: start, after: [stop], subject, act: { kind: 'start', service, ref: container.id } });
+  return [start];
 }
 
 function planRemoval(container: ObservedContainer, { steps }: Planning): void {

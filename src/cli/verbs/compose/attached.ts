@@ -2,8 +2,10 @@ import type { ObservedContainer, Project } from '#compose';
 import { noSuchService } from '#compose';
 import { exitCodes } from '../../exit-codes.ts';
 import type { Invocation } from '../../invocation.ts';
+import { write } from '../../io.ts';
 import { painterFor } from '../../render/colour.ts';
 import { followLogs, shortName, type LogView } from './follow-logs.ts';
+import { hookPrinter } from './progress.ts';
 import { stopProject } from './stop-project.ts';
 
 interface Attached {
@@ -24,11 +26,19 @@ export async function attachToProject(invocation: Invocation, { project, contain
   const { signal } = giveUp;
   let interrupts = 0;
   let stopping: Promise<void> | null = null;
-  const stop = (): Promise<void> => (stopping ??= stopProject(invocation, project));
+  const nameOf = (id: string): string => {
+    const found = containers.find((container) => container.id === id);
+    return found === undefined ? id : shortName(found);
+  };
+  const print = hookPrinter(io);
+  const stop = (): Promise<void> => (stopping ??= stopProject(invocation, project, (id, line) => print(nameOf(id), line)));
+  if (shown.length > 0) await write(io.stdout, `Attaching to ${shown.map(shortName).toSorted().join(', ')}\n`);
   const onInterrupt = (): void => {
     interrupts += 1;
-    if (interrupts === 1) stop().catch(() => undefined);
-    else for (const { id } of containers) engine.containers.kill(id).catch(() => undefined);
+    if (interrupts === 1) {
+      void io.stderr.write('Gracefully Stopping... press Ctrl+C again to force\n');
+      stop().catch(() => undefined);
+    } else for (const { id } of containers) engine.containers.kill(id).catch(() => undefined);
   };
   process.on('SIGINT', onInterrupt);
   process.on('SIGTERM', onInterrupt);
@@ -37,10 +47,11 @@ export async function attachToProject(invocation: Invocation, { project, contain
   const exits = containers.map(async (container) => {
     const { StatusCode } = await engine.containers.wait(container.id, { signal });
     await said.get(container.id)?.promise;
-    void io.stderr.write(`${shortName(container)} exited with code ${StatusCode}\n`);
+    void io.stdout.write(`${shortName(container)} exited with code ${StatusCode}\n`);
     const counts =
       args.flag('abort-on-container-exit') || from !== undefined || (args.flag('abort-on-container-failure') && StatusCode !== 0);
     if (from === undefined ? counts && code === 0 && stopping === null : container.service === from) code = StatusCode;
+    if (counts && stopping === null) void io.stderr.write('Aborting on container exit...\n');
     if (counts) await stop();
   });
   const view = {

@@ -1,5 +1,5 @@
 import type { Client } from '#client';
-import { convergeStop, isUp, type ObservedContainer } from '#compose';
+import { convergeRestart, convergeStop, isUp, type ObservedContainer } from '#compose';
 import type { Arguments } from '../../arguments/parse.ts';
 import { exitCodes } from '../../exit-codes.ts';
 import type { Verb } from '../../invocation.ts';
@@ -39,9 +39,15 @@ async function doToEach(
 
 const runs = ({ state }: ObservedContainer): boolean => state === 'running';
 
-export const composeRestart = eachContainer('Restarting', 'Restarted', (engine, { id }, args) =>
-  engine.containers.restart(id, { timeoutS: args.integer('timeout') }),
-);
+/** `orlop compose restart`: in the order of what services depend on; with those named, those that are to be restarted with them, too. */
+export const composeRestart: Verb = async (invocation) => {
+  const { args, io, client } = invocation;
+  const { project } = await chooseContainers(invocation);
+  const wanted = { services: args.positionals, dependents: !args.flag('no-deps') };
+  const options = { stopTimeoutS: args.integer('timeout'), onStep: stepReporter({ io, args }), onWarning: warner(io) };
+  await convergeRestart(await client(), project, wanted, options);
+  return exitCodes.ok;
+};
 export const composeKill = eachContainer(
   'Killing',
   'Killed',
@@ -53,13 +59,8 @@ export const composeKill = eachContainer(
   },
   runs,
 );
-export const composePause = eachContainer('Pausing', 'Paused', (engine, { id }) => engine.containers.pause(id), runs);
-export const composeUnpause = eachContainer(
-  'Unpausing',
-  'Unpaused',
-  (engine, { id }) => engine.containers.unpause(id),
-  ({ state }) => state === 'paused',
-);
+export const composePause = eachContainer('Pausing', 'Paused', (engine, { id }) => engine.containers.pause(id), isUp);
+export const composeUnpause = eachContainer('Unpausing', 'Unpaused', (engine, { id }) => engine.containers.unpause(id), isUp);
 
 /** `orlop compose stop` */
 export const composeStop: Verb = async (invocation) => {
@@ -68,7 +69,7 @@ export const composeStop: Verb = async (invocation) => {
   const services = Object.fromEntries(
     Object.entries(project.services).filter(([name]) => containers.some(({ service }) => service === name)),
   );
-  const options = { stopTimeoutS: args.integer('timeout'), onStep: stepReporter(io), onWarning: warner(io) };
+  const options = { stopTimeoutS: args.integer('timeout'), onStep: stepReporter({ io, args }), onWarning: warner(io) };
   await convergeStop(await client(), { ...project, services }, options);
   return exitCodes.ok;
 };
@@ -86,7 +87,7 @@ export const composeRemove: Verb = async (invocation) => {
   }
   const { confirm } = await import('../prune.ts');
   const question = `Going to remove ${ended.map(({ name }) => name).join(', ')}`;
-  if (args.flag('force')) await write(io.stderr, `${question}\n`);
+  if (args.flag('force')) await write(io.stdout, `${question}\n`);
   else if (!(await confirm(io, question))) return exitCodes.failure;
   await doToEach(io, ended, ['Removing', 'Removed'], ({ id }) => engine.containers.remove(id, { volumes: args.flag('volumes') }));
   return exitCodes.ok;

@@ -27,7 +27,7 @@ export const composeDown: Verb = async (invocation) => {
   await convergeDown(await client(), whole, down, {
     stopTimeoutS: args.integer('timeout'),
     parallel: args.integer('parallel'),
-    onStep: stepReporter(io),
+    onStep: stepReporter({ io, args }),
     onWarning: report,
     onPlan: async (plan) => {
       if (plan.steps.length === 0) report(`no resource found to remove for project "${whole.name}"`);

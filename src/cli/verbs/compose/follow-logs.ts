@@ -15,7 +15,10 @@ const palette = [36, 33, 32, 35, 34, 96, 93, 92, 95, 94];
 
 /** `web-1`: a container within its project. */
 export function shortName({ name, service, number }: ObservedContainer): string {
-  return name.endsWith(`-${service}-${number}`) ? `${service}-${number}` : name;
+  const own = ['-', '_']
+    .map((separator) => [service, number].join(separator))
+    .find((ending) => /[-_]$/.test(name.slice(0, -ending.length)) && name.endsWith(ending));
+  return own ?? name;
 }
 
 /** Prints what containers say, line by line, each line behind the name of who said it. Resolves when all have ended, or the signal fired. */

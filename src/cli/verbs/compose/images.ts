@@ -19,7 +19,9 @@ export function imageSource(
     build: async (name, image) => {
       const { words, dockerfile } = wordsOfBuild(project, name, image);
       const outer = withEnvironment(io, project.environment);
-      await runVerb({ ...invocation, io: dockerfile === null ? outer : withInput(outer, dockerfile) }, [
+      const input = dockerfile === null ? outer : withInput(outer, dockerfile);
+      // A build that is quiet says the id of its image, which belongs to nobody here.
+      await runVerb({ ...invocation, io: options.quiet === true ? withoutOutput(input) : input }, [
         'build',
         ...(options.quiet === true ? ['--quiet'] : []),
         ...(options.further ?? []),
@@ -37,6 +39,10 @@ export async function runVerb(invocation: Invocation, words: readonly string[]):
   const load = verbLoaders[found.command.name];
   if (load === undefined) throw new Error(`no verb ${found.command.name}`);
   return (await load())({ ...invocation, command: found.command, args: parseArguments(found.command, found.rest) });
+}
+
+function withoutOutput(io: Io): Io {
+  return Object.create(io, { stdout: { value: Object.create(io.stdout, { write: { value: () => true } }) } }) as Io;
 }
 
 function withInput(io: Io, text: string): Io {

@@ -157,7 +157,7 @@ export const composeVolumes: Verb = async (invocation) => {
   const used = new Set(containers.flatMap(({ volumes }) => volumes));
   const own = await (await client()).volumes.list({ filters: { label: [`${labels.project}=${project.name}`] } });
   const shown = args.positionals.length === 0 ? own : own.filter(({ Name }) => used.has(Name));
-  if (args.flag('json') || args.text('format') === 'json') await printJson(io, shown);
+  if (args.flag('json')) await printJson(io, shown);
   else await write(io.stdout, formatVolumes(shown, { quiet: args.flag('quiet'), format: args.text('format') }));
   return exitCodes.ok;
 };

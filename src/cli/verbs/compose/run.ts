@@ -15,9 +15,10 @@ export const composeRun: Verb = async (invocation) => {
   const [name = '', ...command] = args.positionals;
   const project = dropUnused(selectServices(await readProject(invocation, { named: [name] }), [name]));
   const engine = await client();
-  const source = imageSource(invocation, project, { quiet: args.flag('quiet-pull') || args.flag('quiet-build') });
+  const quiet = args.flag('quiet') || args.flag('quiet-pull') || args.flag('quiet-build');
+  const source = imageSource(invocation, project, { quiet });
   const { [name]: own = {}, ...others } = project.services;
-  const reporting = { onStep: stepReporter(io, args.flag('quiet')), onWarning: warner(io) };
+  const reporting = { onStep: stepReporter({ io, args }, args.flag('quiet') || undefined), onWarning: warner(io) };
   // Networks and volumes are made in any case; the service itself is not started.
   const services = args.flag('no-deps') ? {} : others;
   await convergeUp(
@@ -38,7 +39,7 @@ export const composeRun: Verb = async (invocation) => {
     ...(entrypoint === undefined ? {} : { entrypoint: entrypoint === '' ? [] : entrypoint.split(' ') }),
     environment: {
       ...(await readVariables(args.list('env-from-file'), project.environment)),
-      ...Object.fromEntries(args.list('env').map((entry) => splitVariable(entry, io.env))),
+      ...Object.fromEntries(args.list('env').map((entry) => splitVariable(entry, project.environment))),
     },
     labels: parsePairs('label', args.list('label'), { bare: true }),
     user: args.text('user'),

@@ -8,6 +8,9 @@ import { stepReporter, warner } from './progress.ts';
 export const composeStart: Verb = async (invocation) => {
   const { args, io, client } = invocation;
   const project = await findProjectOf(invocation, { named: args.positionals, resolvesEnvironment: false });
-  await convergeStart(await client(), selectServices(project, args.positionals), { onStep: stepReporter(io), onWarning: warner(io) });
+  await convergeStart(await client(), selectServices(project, args.positionals), {
+    onStep: stepReporter({ io, args }),
+    onWarning: warner(io),
+  });
   return exitCodes.ok;
 };

@@ -1,11 +1,12 @@
-import { dropUnused, convergeUp, containersOf, formatPlan, selectServices, waitUntilReady, type Project } from '#compose';
+import { OrlopError } from '#errors';
+import { dropUnused, convergeUp, containersOf, formatPlan, noSuchService, selectServices, waitUntilReady, type Project } from '#compose';
 import { usageError } from '../../arguments/usage-error.ts';
 import { exitCodes } from '../../exit-codes.ts';
 import type { Invocation, Verb } from '../../invocation.ts';
 import { write } from '../../io.ts';
 import { attachToProject } from './attached.ts';
 import { imageSource } from './images.ts';
-import { stepReporter, warner } from './progress.ts';
+import { hookPrinter, stepReporter, warner } from './progress.ts';
 import { readProject } from './project.ts';
 
 /** `orlop compose up` */
@@ -14,8 +15,8 @@ export const composeUp: Verb = async (invocation) => {
   const isDetached = args.flag('detach') || args.flag('wait');
   const stopsWithFirst = args.flag('abort-on-container-exit') || args.flag('abort-on-container-failure') || args.has('exit-code-from');
   if (isDetached && stopsWithFirst) throw usageError('--detach and --wait do not go with --abort-on-container-exit and its like', command);
-  if (args.flag('force-recreate') && args.flag('no-recreate'))
-    throw usageError('--force-recreate and --no-recreate are incompatible', command);
+  for (const forcing of ['force-recreate', 'always-recreate-deps'])
+    if (args.flag(forcing) && args.flag('no-recreate')) throw usageError(`--${forcing} and --no-recreate are incompatible`, command);
   if (isDetached && args.flag('watch')) throw usageError('--detach and --wait do not go with --watch', command);
   if (args.flag('menu')) throw usageError('--menu is not supported: there is no menu', command);
   const begunMs = Date.now();
@@ -60,7 +61,12 @@ async function bringUp(invocation: Invocation, { start, scale, names }: Wishes):
   const wanted = names ?? args.positionals;
   const whole = await readProject({ args, io }, { named: wanted });
   const dependencies = !args.flag('no-deps');
-  const project = dropUnused(selectServices(whole, wanted, { dependencies }));
+  const selected = selectServices(whole, wanted, { dependencies });
+  const project = args.flag('all-resources') ? selected : dropUnused(selected);
+  if (Object.keys(project.services).length === 0 && !args.flag('all-resources'))
+    throw new OrlopError('invalid-argument', 'COMPOSE_NO_SERVICE', 'no service selected', {
+      hint: 'the files have none, or their profiles are not asked for: --profile',
+    });
   const isDry = args.flag('dry-run');
   const options = {
     images: { build: args.flag('build'), neverBuild: args.flag('no-build'), pull: args.text('pull') },
@@ -69,16 +75,19 @@ async function bringUp(invocation: Invocation, { start, scale, names }: Wishes):
       start,
       dependencies,
       forceRecreate: args.flag('force-recreate'),
+      recreateDependencies: args.flag('always-recreate-deps'),
+      named: wanted,
       noRecreate: args.flag('no-recreate'),
       removeOrphans: args.flag('remove-orphans'),
       renewVolumes: args.flag('renew-anon-volumes'),
       replaceVolumes: args.flag('yes'),
-      scale: scale ?? parseScales(args.list('scale')),
+      scale: checkScales(scale ?? parseScales(args.list('scale')), whole),
     },
     rollsBack: args.flag('rollback-on-failure'),
     parallel: args.integer('parallel'),
     stopTimeoutS: args.integer('timeout'),
-    onStep: stepReporter(io),
+    ...(args.flag('detach') ? {} : { onHook: hookPrinter(io) }),
+    onStep: stepReporter({ io, args }),
     onWarning: warner(io),
     onPlan: async (plan: Parameters<typeof formatPlan>[0]) => {
       if (isDry) await write(io.stdout, formatPlan(plan));
@@ -103,6 +112,12 @@ function drySource({ io }: Pick<Invocation, 'io'>): Parameters<typeof convergeUp
     pull: (image) => write(io.stdout, `Image ${image}  Pulling\n`),
     build: (_name, image) => write(io.stdout, `Image ${image}  Building\n`),
   };
+}
+
+/** not-found for a service that is none. */
+function checkScales(scales: Readonly<Record<string, number>>, project: Project): Readonly<Record<string, number>> {
+  for (const name of Object.keys(scales)) if (!Object.hasOwn(project.services, name)) throw noSuchService(name, project);
+  return scales;
 }
 
 /** `web=3` */

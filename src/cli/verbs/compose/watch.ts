@@ -111,7 +111,7 @@ async function bringUp(invocation: Invocation, engine: Client, project: Project,
     images: { build },
     source: imageSource(invocation, project, { quiet: args.flag('quiet') }),
     plan: { dependencies: !build },
-    onStep: stepReporter(io, args.flag('quiet')),
+    onStep: stepReporter({ io, args }, args.flag('quiet') || undefined),
     onWarning: warner(io),
   });
 }
