@@ -1,11 +1,11 @@
 import { OrlopError } from '#errors';
 
-/** A directory that is offered as a context: what is in it is told first, and only what the engine does not have from an earlier build is sent. */
-export interface OfferedContext extends Offer {
+/** A directory that is offered as a context: what is in it is told first, and only what the engine does not have from an earlier build is sent, as a tar or in another way. */
+export interface OfferedContext<Sent = AsyncIterable<Uint8Array>> extends Offer {
   /** All of it, directories before what is in them. */
   list(): AsyncIterable<OfferedFile>;
-  /** The files at these positions of the list, in order, as a tar. To be called once, when the list was read; to be read to its end. */
-  take(wanted: readonly number[]): AsyncIterable<Uint8Array>;
+  /** The files at these positions of the list, in order. To be called once, when the list was read; to be read to its end. */
+  take(wanted: readonly number[]): Sent;
 }
 
 export interface Offer {

@@ -6,12 +6,18 @@ import type {
   BuildRecordView,
   BuildRequest,
   BuildResult,
+  OfferedContext,
   Pruned,
   SentFile,
 } from '#wire';
 
-/** What a context comes as: a tar, or file by file. */
-export type ContextSource = AsyncIterable<Uint8Array> | { readonly files: AsyncIterable<SentFile> };
+/** Files one by one. */
+export interface Files {
+  readonly files: AsyncIterable<SentFile>;
+}
+
+/** What a context comes as: a tar, file by file, or a list of files of which some are asked for. */
+export type ContextSource = AsyncIterable<Uint8Array> | Files | OfferedContext<Files>;
 
 /** What BuildKit's clients need of the engine. */
 export interface BuildkitBackend {

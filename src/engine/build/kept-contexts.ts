@@ -5,14 +5,15 @@ import { createListingMaker, type ListedFile, type Listing } from '#build';
 import type { Logger } from '#log';
 import { type ByteText, toByteText } from '#store';
 import { bootId } from '#sys';
-import type { BuildCacheView, OfferedContext } from '#wire';
+import type { BuildCacheView, Offer, OfferedContext } from '#wire';
 import { createSerialQueues } from '../serial.ts';
+import { type FileSource, tarOf } from './sent-files.ts';
 import { type KeptFiles, readKeptFiles, readKeptHead, writeKeptFiles } from './kept-files.ts';
 
 /** What a context was when it was last sent, so that the next build is only sent what has changed since. */
 export interface KeptContexts {
   /** Takes up what is offered; asks for what is not here. The descriptor that it is given to is open as long as the listing is used. */
-  receive(offered: OfferedContext, options: ReceiveOptions): Promise<Listing>;
+  receive(offered: OfferedContext<FileSource>, options: ReceiveOptions): Promise<Listing>;
   list(): BuildCacheView[];
   remove(ids: readonly string[]): void;
 }
@@ -69,7 +70,7 @@ export function createKeptContexts(root: string, logger: Logger): KeptContexts {
   };
 }
 
-function idOf({ key }: OfferedContext): string {
+function idOf({ key }: Offer): string {
   return createHash('sha256').update(key).digest('hex').slice(0, 25);
 }
 
@@ -85,7 +86,7 @@ async function unlessAborted<T>(turn: Promise<T>, signal: AbortSignal): Promise<
   }
 }
 
-async function receive(keeping: Keeping, id: string, offered: OfferedContext, options: ReceiveOptions): Promise<Listing> {
+async function receive(keeping: Keeping, id: string, offered: OfferedContext<FileSource>, options: ReceiveOptions): Promise<Listing> {
   const { signal } = options;
   const place = join(keeping.root, id);
   const stamps = new Map<ByteText, string>();
@@ -128,7 +129,7 @@ interface Offered {
 }
 
 async function listOffered(
-  offered: OfferedContext,
+  offered: OfferedContext<FileSource>,
   { paths, wanted, known, descriptor, begin, options: { signal, onBytes } }: Offered,
 ): Promise<Listing> {
   const maker = createListingMaker(descriptor, begin);
@@ -137,7 +138,7 @@ async function listOffered(
     const file = missing.has(at) ? undefined : known?.files.get(path)?.file;
     if (file !== undefined) maker.takeKept(path, file);
   }
-  const sent = offered.take(wanted);
+  const sent = tarOf(offered.take(wanted));
   if (wanted.length > 0) await maker.takeTar(sent, { signal, onBytes: (bytes) => onBytes(bytes - begin) });
   else for await (const _ of sent) signal.throwIfAborted();
   return maker.finish();

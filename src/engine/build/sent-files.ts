@@ -1,11 +1,14 @@
 import { createTarEntry, endOfArchive, formatTarEntry, fromByteText, padding, readTarMembers, type TarEntry, toByteText } from '#store';
 import type { OfferedContext, SentFile } from '#wire';
 
-/** What a context comes as: a tar, file by file, or a list of which some are asked for. */
-export type ContextSource = AsyncIterable<Uint8Array> | { readonly files: AsyncIterable<SentFile> } | OfferedContext;
+/** Files as a tar, or one by one. */
+export type FileSource = AsyncIterable<Uint8Array> | { readonly files: AsyncIterable<SentFile> };
 
-/** The context as a tar, which is what is checked and unpacked, however it came. */
-export function tarOf(source: Exclude<ContextSource, OfferedContext>): AsyncIterable<Uint8Array> {
+/** What a context comes as: all of it, or a list of which some is asked for. */
+export type ContextSource = FileSource | OfferedContext<FileSource>;
+
+/** A tar, which is what is checked and unpacked, however it came. */
+export function tarOf(source: FileSource): AsyncIterable<Uint8Array> {
   return 'files' in source ? packFiles(source.files) : source;
 }
 

@@ -4,7 +4,7 @@ import { PassThrough } from 'node:stream';
 import type { SentFile } from '#wire';
 import type { Metadata, OpenCall } from '../grpc/client.ts';
 import { packetKinds, packetType, type Stat } from '../messages/session.ts';
-import { receiveFiles, type WantedFiles } from './receive-files.ts';
+import { offerFiles, receiveFiles, type WantedFiles } from './receive-files.ts';
 import { sendFiles } from './send-files.ts';
 import type { ClientSession } from './sessions.ts';
 
@@ -32,6 +32,7 @@ function clientOf(
   for (const packet of first) say(packet);
   const session = {
     id: 's',
+    sharedKey: 'src:1',
     offers: () => true,
     services: { open: (_path: string, given: Metadata) => ((metadata = given), call) },
   } as unknown as ClientSession;
@@ -103,6 +104,40 @@ describe('files that a client sends', () => {
     assert.deepEqual(
       heard.map(({ type }) => type),
       [packetKinds.request, packetKinds.request, packetKinds.finish],
+    );
+  });
+
+  test('are told of first where they may be here already, and only what is wanted is asked for', async () => {
+    const now = BigInt(Date.now()) * 1_000_000n;
+    const { session, heard } = sender(
+      [stat('a', { size: 1 }), stat('b', { size: 1 }), stat('c', { size: 1, mtimeNs: now }), stat('d', { linkName: 'a' }), lastStat],
+      { 0: ['a'], 1: ['b'], 2: ['c'] },
+    );
+    const offered = offerFiles(session, { directory: 'context' }, new AbortController().signal);
+    assert.ok('list' in offered);
+    const listed = await Array.fromAsync(offered.list());
+    assert.deepEqual(
+      listed.map(({ path, stamp }) => [path, stamp !== '']),
+      [
+        ['a', true],
+        ['b', true],
+        ['c', false],
+        ['d', true],
+      ],
+    );
+    const taken = [];
+    for await (const { path, content } of offered.take([1, 3]).files)
+      taken.push([path, Buffer.concat(await Array.fromAsync(content)).toString()]);
+    assert.deepEqual(taken, [
+      ['b', 'b'],
+      ['d', ''],
+    ]);
+    assert.deepEqual(
+      heard.map(({ type, id }) => [type, id]),
+      [
+        [packetKinds.request, 1],
+        [packetKinds.finish, 0],
+      ],
     );
   });
 

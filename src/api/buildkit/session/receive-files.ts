@@ -1,5 +1,6 @@
 import { OrlopError } from '#errors';
 import type { SentFile } from '#wire';
+import type { ContextSource } from '../backend.ts';
 import type { Metadata, OpenCall } from '../grpc/client.ts';
 import { type Message } from '../protobuf/message.ts';
 import { packetKinds, packetType, type Stat } from '../messages/session.ts';
@@ -36,12 +37,49 @@ export async function* receiveFiles(
   wanted: WantedFiles,
   signal: AbortSignal,
 ): AsyncGenerator<SentFile, void, undefined> {
-  if (!session.offers(method)) throw new OrlopError('failed-precondition', 'BUILDKIT_NO_FILES', 'the client offers no local directories');
-  const call = session.services.open(method, metadataOf(wanted), signal);
+  const receiving = openFiles(session, wanted, signal);
   try {
-    yield* receive(call);
+    yield* receive(receiving, null);
   } finally {
-    call.cancel();
+    receiving.call.cancel();
+  }
+}
+
+/**
+ * The same as a list of which only some need be sent. A file counts as what it was while all that the client tells of it is equal, as in BuildKit: a change that leaves size and time is
+ * not seen.
+ */
+export function offerFiles(session: ClientSession, wanted: WantedFiles, signal: AbortSignal): ContextSource {
+  if (session.sharedKey === '' || !session.offers(method)) return { files: receiveFiles(session, wanted, signal) };
+  let receiving: Receiving | null = null;
+  return {
+    key: JSON.stringify(['buildkit', session.sharedKey, wanted.directory]),
+    name: session.sharedKey.replace(/:[^:]*$/, ''),
+    async *list() {
+      receiving = openFiles(session, wanted, signal);
+      while (!receiving.allTold) await takePacket(receiving);
+      const settledNs = BigInt(Date.now()) * 1_000_000n - unsettledNs;
+      for (const { stat } of receiving.stats) yield { path: stat.path, stamp: stampOf(stat, settledNs) };
+    },
+    take: (positions) => ({ files: takeListed(receiving, new Set(positions)) }),
+  };
+}
+
+/** What has changed so short a time ago may change again without another time. */
+const unsettledNs = 2_000_000_000n;
+
+function stampOf({ mode, size, mtimeNs, linkName, major, minor, xattrs }: Stat, settledNs: bigint): string {
+  if (mtimeNs > settledNs) return '';
+  const attributes = Object.entries(xattrs).map(([name, value]) => [name, Buffer.from(value).toString('base64')]);
+  return JSON.stringify([mode, size, String(mtimeNs), linkName, major, minor, ...attributes]);
+}
+
+async function* takeListed(receiving: Receiving | null, positions: ReadonlySet<number>): AsyncGenerator<SentFile, void, undefined> {
+  if (receiving === null) return;
+  try {
+    yield* receive(receiving, positions);
+  } finally {
+    receiving.call.cancel();
   }
 }
 
@@ -84,11 +122,12 @@ interface Receiving {
   allTold: boolean;
 }
 
-async function* receive(call: OpenCall): AsyncGenerator<SentFile, void, undefined> {
-  const packets = call.messages[Symbol.asyncIterator]();
-  const receiving: Receiving = {
+function openFiles(session: ClientSession, wanted: WantedFiles, signal: AbortSignal): Receiving {
+  if (!session.offers(method)) throw new OrlopError('failed-precondition', 'BUILDKIT_NO_FILES', 'the client offers no local directories');
+  const call = session.services.open(method, metadataOf(wanted), signal);
+  return {
     call,
-    packets,
+    packets: call.messages[Symbol.asyncIterator](),
     stats: [],
     incoming: new Map(),
     nextAsked: 0,
@@ -98,21 +137,26 @@ async function* receive(call: OpenCall): AsyncGenerator<SentFile, void, undefine
     names: 0,
     allTold: false,
   };
+}
+
+/** `only`: positions of what is wanted; null: all of it. */
+async function* receive(receiving: Receiving, only: ReadonlySet<number> | null): AsyncGenerator<SentFile, void, undefined> {
+  const isWanted = (at: number): boolean => only === null || only.has(at);
   for (let at = 0; ; at++) {
     while (at >= receiving.stats.length && !receiving.allTold) await takePacket(receiving);
     const next = receiving.stats[at];
     if (next === undefined) break;
     const type = typeOfEntry(next.stat);
-    if (type === null) continue;
-    await askAhead(receiving, at);
+    if (type === null || !isWanted(at)) continue;
+    await askAhead(receiving, at, isWanted);
     yield* fileOf(receiving, next, type);
     // What has been handed out is not kept.
     receiving.stats[at] = { id: next.id, stat: forgotten };
   }
-  await call.send(packetType.encode({ type: packetKinds.finish }));
-  call.end();
+  await receiving.call.send(packetType.encode({ type: packetKinds.finish }));
+  receiving.call.end();
   // The client says that it has finished, too.
-  while (!(await packets.next()).done);
+  while (!(await receiving.packets.next()).done);
 }
 
 const forgotten = { path: '', mode: 0x0100_0000, linkName: '', size: 0 } as Stat;
@@ -180,12 +224,12 @@ async function* large(receiving: Receiving, incoming: Incoming, { path, size }: 
 }
 
 /** Asks for the content of the file at `at` and of small ones after it. */
-async function askAhead(receiving: Receiving, at: number): Promise<void> {
+async function askAhead(receiving: Receiving, at: number, isWanted: (at: number) => boolean): Promise<void> {
   let ahead = 0;
   for (; receiving.asked < mostAsked; receiving.nextAsked++) {
     const next = receiving.stats[receiving.nextAsked];
     if (next === undefined) return;
-    if (receiving.nextAsked >= at && typeOfEntry(next.stat) === 'file') {
+    if (receiving.nextAsked >= at && typeOfEntry(next.stat) === 'file' && isWanted(receiving.nextAsked)) {
       ahead += next.stat.size;
       if (receiving.nextAsked > at && (next.stat.size > mostHeld || receiving.held + ahead > mostHeld)) return;
       receiving.incoming.set(next.id, { chunks: [], bytes: 0, ended: false });

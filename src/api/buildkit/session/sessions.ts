@@ -7,6 +7,8 @@ import { type GrpcClient, openGrpcClient } from '../grpc/client.ts';
 /** A client that answers questions while its builds run: we ask, on a connection that it has opened. */
 export interface ClientSession {
   readonly id: string;
+  /** Means the directory that it is for, among those of all clients; empty: it says nothing of that. */
+  readonly sharedKey: string;
   readonly services: GrpcClient;
   /** `/package.Service/Method`, small letters: clients do not agree on the case of method names. */
   readonly offers: (method: string) => boolean;
@@ -29,9 +31,13 @@ const patienceMs = 5_000;
 export function createSessions(logger: Logger): Sessions {
   const open = new Map<string, ClientSession>();
   let awaited: (() => void)[] = [];
-  const begin = (id: string, carrier: Duplex, methods: ReadonlySet<string>): ClientSession => {
+  const begin = (
+    { id, sharedKey }: Pick<ClientSession, 'id' | 'sharedKey'>,
+    carrier: Duplex,
+    methods: ReadonlySet<string>,
+  ): ClientSession => {
     const services = openGrpcClient(carrier, logger);
-    const session = { id, services, offers: (method: string) => methods.has(method.toLowerCase()) };
+    const session = { id, sharedKey, services, offers: (method: string) => methods.has(method.toLowerCase()) };
     open.set(id, session);
     services.closed.addEventListener('abort', () => open.delete(id), { once: true });
     const told = awaited;
@@ -48,7 +54,7 @@ export function createSessions(logger: Logger): Sessions {
       const names = header(`${prefix}grpc-method`)
         .split(',')
         .map((name) => name.trim().toLowerCase());
-      return begin(id, carrier(), new Set(names));
+      return begin({ id, sharedKey: header(`${prefix}sharedkey`) }, carrier(), new Set(names));
     },
     async find(id, signal) {
       const giveUp = AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]);

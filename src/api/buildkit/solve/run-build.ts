@@ -7,7 +7,7 @@ import type { Status } from '../messages/control.ts';
 import { createBuildClient } from '../session/build-client.ts';
 import { readTextFiles } from '../session/read-definition.ts';
 import { readUpload } from '../session/read-upload.ts';
-import { receiveFiles } from '../session/receive-files.ts';
+import { offerFiles } from '../session/receive-files.ts';
 import { sendArchive, sendFiles } from '../session/send-files.ts';
 import type { ClientSession, Sessions } from '../session/sessions.ts';
 import type { CachePlan } from './caches.ts';
@@ -162,11 +162,11 @@ function contextsOf(
   signal: AbortSignal,
 ): { context?: ContextSource; contexts: Map<number, ContextSource> } {
   const contexts = new Map<number, ContextSource>();
-  for (const [stream, directory] of directories) contexts.set(stream, { files: receiveFiles(holderOf(directory), { directory }, signal) });
+  for (const [stream, directory] of directories) contexts.set(stream, offerFiles(holderOf(directory), { directory }, signal));
   if (context.kind === 'remote') return { contexts };
   if (context.kind === 'upload') return { context: uploadOf(holderOf, context.path, signal), contexts };
   const exclude = ignoreText === undefined ? [] : readIgnorePatterns(ignoreText);
-  return { context: { files: receiveFiles(holderOf(context.name), { directory: context.name, exclude }, signal) }, contexts };
+  return { context: offerFiles(holderOf(context.name), { directory: context.name, exclude }, signal), contexts };
 }
 
 /** Asked for when it is read: it may have come in another way. */
