@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { lstatSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { isErrno, OrlopError } from '#errors';
 import { type IgnoreMatcher, parseIgnoreFile } from '#ignore';
@@ -88,7 +88,7 @@ export function offerContext(directory: string, matcher: IgnoreMatcher | null): 
   const files: Walked[] = [];
   return {
     key: keyOf(directory),
-    name: directory,
+    name: resolve(directory),
     async *list() {
       const settledNs = BigInt(Date.now()) * 1_000_000n - coarsestNs;
       for (const file of walk({ top: directory, matcher, settledNs })) {
