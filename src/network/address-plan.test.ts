@@ -61,7 +61,7 @@ test('what was asked for is taken as it is, in one way of writing, and the rest 
 test('all that is wrong is told at once', () => {
   const pools = [
     { subnet: '10.0.0.1/8', gateway: 'fd00::1' },
-    { subnet: 'fe80::/64', range: 'fe90::/65', auxiliary: { a: 'x' } },
+    { subnet: 'ff02::/64', range: 'fe90::/65', auxiliary: { a: 'x' } },
   ];
   assert.throws(
     () => planPools({ name: 'x', ipv6: true, pools }, { host: [], networks: [], local }, gateways),

@@ -154,7 +154,7 @@ function addressFaults(what: string, text: string, subnet: Subnet): string[] {
 
 /** Loopback, multicast and what lies above it, and "this network": no link may have such addresses (RFC 6890). */
 function isSpecial(subnet: Subnet): boolean {
-  const special = subnet.family === 4 ? ['0.0.0.0/8', '127.0.0.0/8', '224.0.0.0/3'] : ['::/127', 'fe80::/10', 'ff00::/8'];
+  const special = subnet.family === 4 ? ['0.0.0.0/8', '127.0.0.0/8', '224.0.0.0/3'] : ['::/127', 'ff00::/8'];
   return special.some((text) => {
     const other = parseCidr(text)?.subnet;
     return other !== undefined && overlaps(other, subnet);

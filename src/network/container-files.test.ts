@@ -19,6 +19,10 @@ describe('the hosts file', () => {
     assert.equal(lines(formatHosts({ hostname: 'web', addresses: [] })).at(-1), '127.0.1.1\tweb');
   });
 
+  test('says nothing of IPv6 to a container that has none at all', () => {
+    assert.equal(formatHosts({ hostname: 'web', addresses: ['172.17.0.2'], ipv6: false }), '127.0.0.1\tlocalhost\n172.17.0.2\tweb\n');
+  });
+
   test('changes only its own lines, where they stand, when addresses come and go', () => {
     const before = `# mine\n${formatHosts({ hostname: 'web', addresses: ['172.18.0.2'] })}10.1.1.1\tprinter web-2\n# the end`;
     const after = replaceOwnHosts(before, { hostname: 'web', addresses: ['172.18.0.2', '172.19.0.2'] });

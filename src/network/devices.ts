@@ -36,8 +36,8 @@ export interface ReadyDevices {
 
 /** Whether the network's bridge has an address of its own, by family. */
 export function hasBridgeAddress(network: Pick<NetworkRecord, 'driver' | 'options'>): Record<4 | 6, boolean> {
-  const { isolated } = parseDriverOptions(network.driver, network.options);
-  return { 4: !isolated.ipv4, 6: !isolated.ipv6 };
+  const { isolated, inhibitIpv4 } = parseDriverOptions(network.driver, network.options);
+  return { 4: !isolated.ipv4 && !inhibitIpv4, 6: !isolated.ipv6 };
 }
 
 /** Makes a network's devices, or what is missing of them. Fails with `conflict`, `not-found` or `failed-precondition`. */
@@ -151,9 +151,11 @@ function addressFacts(socket: RouteSocket, nameservers: readonly Address[], { dr
   return { networks: taken, host: host.filter((subnet) => !isOnWire(subnet)), local };
 }
 
-/** An isolated bridge has no address, so nothing can be sent through it; any other network has a gateway, be it its own or a router's. */
+/** Nothing can be sent through an isolated bridge, and nobody is sought on an internal one without an address; any other network has a gateway, be it its own or a router's. */
 function gatewaysOf(network: NetworkRecord): Record<4 | 6, boolean> {
-  return network.driver === 'bridge' ? hasBridgeAddress(network) : { 4: true, 6: true };
+  if (network.driver !== 'bridge') return { 4: true, 6: true };
+  const { isolated, inhibitIpv4 } = parseDriverOptions('bridge', network.options);
+  return { 4: !isolated.ipv4 && !(inhibitIpv4 && network.internal), 6: !isolated.ipv6 };
 }
 
 function isContested(socket: RouteSocket, { indexes }: ReadyDevices, subnet: Subnet): boolean {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isOrlopError } from '#errors';
-import { firewalled } from './devices.ts';
+import { firewalled, hasBridgeAddress } from './devices.ts';
 import { isLinkName, parseDriverOptions } from './driver-options.ts';
 import { builtInNetworks } from './records.ts';
 import type { NetworkRecord } from './types.ts';
@@ -18,6 +18,7 @@ test('without options a bridge is as Docker makes it', () => {
       interContainer: true,
       masquerade: { ipv4: true, ipv6: true },
       isolated: { ipv4: false, ipv6: false },
+      inhibitIpv4: false,
       linkPrefix: 'eth',
       hostBinding: undefined,
       parent: undefined,
@@ -29,6 +30,17 @@ test('without options a bridge is as Docker makes it', () => {
   assert.deepEqual(
     [parseDriverOptions('macvlan', {}).macvlan, parseDriverOptions('ipvlan', {}).ipvlan],
     ['bridge', { layer: 'l2', flag: 'bridge' }],
+  );
+});
+
+test('a bridge of which somebody else is the gateway has no IPv4 address', () => {
+  const inhibited = { driver: 'bridge', options: { [`${bridge}inhibit_ipv4`]: 'true' } } as const;
+  assert.deepEqual(
+    [hasBridgeAddress(inhibited), hasBridgeAddress({ driver: 'bridge', options: {} })],
+    [
+      { 4: false, 6: true },
+      { 4: true, 6: true },
+    ],
   );
 });
 
@@ -50,7 +62,7 @@ test('the firewall is told what the options say', () => {
 
 test('an option of the driver that it does not know is refused, one of somebody else is kept', () => {
   const cases = [
-    ['bridge', `${bridge}inhibit_ipv4`],
+    ['bridge', `${bridge}trusted_host_interfaces`],
     ['bridge', 'com.docker.network.driver.speed'],
     ['macvlan', 'macvlan_speed'],
     ['ipvlan', 'ipvlan_speed'],

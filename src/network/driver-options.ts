@@ -14,6 +14,8 @@ export interface DriverOptions {
   readonly masquerade: { readonly ipv4: boolean; readonly ipv6: boolean };
   /** By family: whether the bridge has no address, so that not even the host is reached. */
   readonly isolated: { readonly ipv4: boolean; readonly ipv6: boolean };
+  /** Whether the bridge has no IPv4 address, because somebody else on it is the gateway. */
+  readonly inhibitIpv4: boolean;
   /** Begins the names of containers' interfaces. */
   readonly linkPrefix: string;
   /** Where ports are published unless told otherwise. */
@@ -41,6 +43,7 @@ const known: Readonly<Record<NetworkDriver, readonly string[]>> = {
     `${bridgeSpace}enable_icc`,
     `${bridgeSpace}enable_ip_masquerade`,
     `${bridgeSpace}host_binding_ipv4`,
+    `${bridgeSpace}inhibit_ipv4`,
     modes4,
     modes6,
   ],
@@ -70,6 +73,7 @@ export function parseDriverOptions(driver: NetworkDriver, options: Readonly<Reco
     mtu: mtuOf(options['com.docker.network.driver.mtu']),
     interContainer: switchOf(options, `${bridgeSpace}enable_icc`),
     ...gatewayModes(options),
+    inhibitIpv4: switchOf(options, `${bridgeSpace}inhibit_ipv4`, false),
     linkPrefix: prefix === undefined || prefix === '' ? 'eth' : checkLinkPrefix(prefix),
     hostBinding: bindingOf(options[`${bridgeSpace}host_binding_ipv4`]),
     parent: linkName(options, 'parent'),
@@ -92,10 +96,11 @@ function gatewayModes(options: Readonly<Record<string, string>>): Pick<DriverOpt
   return { masquerade: { ipv4: masquerade, ipv6: masquerade }, isolated: { ipv4: isolated(modes4), ipv6: isolated(modes6) } };
 }
 
-/** As Go's strconv.ParseBool, which Docker uses; true when it was not said. */
-function switchOf(options: Readonly<Record<string, string>>, name: string): boolean {
+/** As Go's strconv.ParseBool, which Docker uses. */
+function switchOf(options: Readonly<Record<string, string>>, name: string, usual = true): boolean {
   const value = options[name] ?? '';
-  if (['', '1', 't', 'T', 'TRUE', 'true', 'True'].includes(value)) return true;
+  if (value === '') return usual;
+  if (['1', 't', 'T', 'TRUE', 'true', 'True'].includes(value)) return true;
   if (['0', 'f', 'F', 'FALSE', 'false', 'False'].includes(value)) return false;
   throw invalid(name, value, 'write true or false');
 }

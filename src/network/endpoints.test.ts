@@ -41,6 +41,13 @@ test('endpoints of one network never share an address or a link', () => {
   assert.deepEqual([of('address'), of('hostLink'), of('mac'), of('id')], [50, 50, 50, 50]);
 });
 
+test('a container that is to be without IPv6 has no such address in a network with IPv6, unless it wished for one', () => {
+  const both: NetworkRecord = { ...network, ipv6: true, pools: [...network.pools, { subnet: 'fd00:5::/64', gateway: 'fd00:5::1' }] };
+  assert.equal(plan('c', {}, [], both).address6, 'fd00:5::2');
+  assert.equal(plan('c', { ipv6: false }, [], both).address6, undefined);
+  assert.equal(plan('c', { ipv6: false, address6: 'fd00:5::9' }, [], both).address6, 'fd00:5::9');
+});
+
 test('another network has its own addresses', () => {
   const first = plan('c');
   const second = plan('c', {}, [first], { ...network, id: 'other', name: 'other' });

@@ -63,7 +63,7 @@ function placeOnLink(plan: EndpointPlan, wishes: ParsedWishes): Partial<Endpoint
   const options = parseDriverOptions(network.driver, network.options);
   const occupancy = table.occupancy(network);
   const four = network.ipv4 || wishes.address !== undefined ? occupancy.choose(4, wishes.address) : null;
-  const six = network.ipv6 || wishes.address6 !== undefined ? occupancy.choose(6, wishes.address6) : null;
+  const six = (network.ipv6 && plan.wanted.ipv6 !== false) || wishes.address6 !== undefined ? occupancy.choose(6, wishes.address6) : null;
   const gatewayOf = (pool: AddressPool): string | undefined =>
     hasWayOut(network) && !isRoutedByLink(network, options) ? pool.gateway : undefined;
   const first = four ?? six;

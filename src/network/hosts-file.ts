@@ -16,10 +16,12 @@ export interface HostsOptions extends OwnHost {
   readonly linked?: readonly LinkedHost[];
   /** More entries, `[name, address]`, as `--add-host` gives them. */
   readonly extra?: readonly (readonly [name: string, address: string])[];
+  /** Default true. */
+  readonly ipv6?: boolean;
 }
 
-const loopback = [
-  '127.0.0.1\tlocalhost',
+const loopback4 = '127.0.0.1\tlocalhost';
+const loopback6 = [
   '::1\tlocalhost ip6-localhost ip6-loopback',
   'fe00::\tip6-localnet',
   'ff00::\tip6-mcastprefix',
@@ -30,7 +32,14 @@ const loopback = [
 /** The text of a container's /etc/hosts (hosts(5)), with a line for each of its addresses. Pure. */
 export function formatHosts(options: HostsOptions): string {
   const extra = (options.extra ?? []).map(([name, target]) => `${target}\t${name}`);
-  return [...loopback, ...extra, ...(options.linked ?? []).map(formatLinked), ...ownLines(options), ''].join('\n');
+  return [
+    loopback4,
+    ...(options.ipv6 === false ? [] : loopback6),
+    ...extra,
+    ...(options.linked ?? []).map(formatLinked),
+    ...ownLines(options),
+    '',
+  ].join('\n');
 }
 
 /** The same file after the container's addresses have changed: its own lines are replaced where they stand, whatever else was written there stays. Pure. */

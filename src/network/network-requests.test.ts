@@ -41,7 +41,7 @@ if (!isInOwnNetwork()) {
       [{ name: 'x', pools: [{ subnet: '127.0.0.0/8' }] }, 'invalid-argument', /127\.0\.0\.0/],
       [{ name: 'x', pools: [{ subnet: '10.60.0.0/16' }, { subnet: '10.61.0.0/16' }] }, 'invalid-argument', /multiple subnets/],
       [{ name: 'x', options: { 'com.docker.network.driver.mtu': 'big' } }, 'invalid-argument', /mtu/],
-      [{ name: 'x', options: { 'com.docker.network.bridge.inhibit_ipv4': '1' } }, 'unimplemented', /inhibit_ipv4/],
+      [{ name: 'x', options: { 'com.docker.network.bridge.trusted_host_interfaces': 'eth0' } }, 'unimplemented', /trusted_host_interfaces/],
       [{ name: 'x', options: { 'com.docker.network.bridge.gateway_mode_ipv4': 'routed' } }, 'unimplemented', /gateway_mode_ipv4=routed/],
       [{ name: 'x', options: { 'com.docker.network.bridge.gateway_mode_ipv4': 'isolated' } }, 'invalid-argument', /isolated/],
       [{ name: 'x', options: { 'com.docker.network.bridge.name': 'up0' } }, 'conflict', /up0/],

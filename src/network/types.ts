@@ -78,6 +78,8 @@ export interface EndpointWishes {
   /** An IPv4 address inside one of the network's subnets. */
   readonly address?: string;
   readonly address6?: string;
+  /** false: no IPv6 address but a wished one, whatever the network has. */
+  readonly ipv6?: false;
   /** A unicast hardware address, `02:…`. */
   readonly mac?: string;
   /** Further names of the container in this network. */

@@ -112,7 +112,7 @@ function settingsOf(text: string | undefined): LinkSetting[] {
   return text.split(',').map((entry) => {
     const [, name, value] =
       /^(net\.(?:ipv4|ipv6|mpls)\.(?:conf|neigh|input)?\.?IFNAME\.[a-z0-9_]+)=([-0-9a-z. ]+)$/i.exec(entry.trim()) ?? [];
-    if (name !== undefined && value !== undefined) return { name, value };
+    if (name !== undefined && value !== undefined) return { name: name.replace(/\.ifname\./i, '.IFNAME.'), value };
     throw new OrlopError('invalid-argument', 'NETWORK_SETTING_BAD', `'${entry}' is no setting of an interface`, {
       hint: 'write it like net.ipv4.conf.IFNAME.log_martians=1',
     });

@@ -14,6 +14,7 @@ import {
   type OwnHost,
   type ResolvConfPlan,
 } from '#network';
+import { isWithoutIpv6 } from '../network/places.ts';
 import type { ContainerFiles } from './files.ts';
 import type { ContainerRecord } from './record.ts';
 
@@ -38,7 +39,7 @@ export async function writeHostFiles(
   const plan = await resolvConfOf(record, endpoints);
   // Small files, read and written at once: each trip through the thread pool would take longer.
   writeFileSync(files.hostname, `${record.hostname}\n`, { mode: 0o644 });
-  writeFileSync(files.hosts, formatHosts({ ...ownHost(record, endpoints), extra, linked }), { mode: 0o644 });
+  writeFileSync(files.hosts, formatHosts({ ...ownHost(record, endpoints), extra, linked, ipv6: !isWithoutIpv6(record) }), { mode: 0o644 });
   writeFileSync(files.resolvConf, plan.isKept ? sealed(plan.text) : plan.text, { mode: 0o644 });
   return serviceOf(record, endpoints, plan.needsServer);
 }

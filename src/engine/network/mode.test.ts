@@ -34,7 +34,9 @@ describe('the places of a container', () => {
     ['a network by its id', { network: 'id-mine' }, 'mine', ['mine']],
     ['another container', { network: 'container:web' }, 'container:c0ffee', []],
     ['several, the mode first', { network: 'mine', endpoints: { inside: {}, mine: {} } }, 'mine', ['mine', 'inside']],
-    ['several without a mode', { endpoints: { mine: {} } }, 'bridge', ['bridge', 'mine']],
+    ['those that are named and no other, without a mode', { endpoints: { mine: {}, inside: {} } }, 'bridge', ['mine', 'inside']],
+    ['the usual one where it is named as well', { endpoints: { mine: {}, bridge: {} } }, 'bridge', ['bridge', 'mine']],
+    ['that of the mode, which is the user’s, and others', { network: 'mine', endpoints: { inside: {} } }, 'mine', ['mine', 'inside']],
     ['one network by two names', { network: 'mine', endpoints: { 'id-mine': { priority: 1 } } }, 'mine', ['mine']],
   ];
   for (const [what, request, mode, places] of cases) {

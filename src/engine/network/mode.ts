@@ -55,20 +55,24 @@ export function planNetworks(request: CreateRequest, known: KnownPlaces): Networ
     return { mode: `container:${known.containerId(other)}`, places: [], warnings: [] };
   }
   const main = known.find(mode);
-  const places = new Map<string, EndpointWishes>([[main.name, {}]]);
+  // As Docker's: who names networks and none that users made as the mode is in those that are named.
+  const isMain =
+    wanted.length === 0 || !main.isBuiltIn || isClosed(main.name) || wanted.some(({ name }) => known.find(name).name === main.name);
+  const places = new Map<string, EndpointWishes>(isMain ? [[main.name, {}]] : []);
   for (const { name, wishes } of wanted) {
     const network = known.find(name);
     if (isClosed(network.name) !== isClosed(main.name) || (isClosed(network.name) && network.name !== main.name)) throw mixedModes();
     checkWishes(network, wishes);
     places.set(network.name, { ...places.get(network.name), ...wishes });
   }
-  places.set(main.name, withAddressOfContainer(places.get(main.name) ?? {}, request.mac));
+  const first = places.has(main.name) ? main.name : ([...places.keys()][0] ?? main.name);
+  places.set(first, withAddressOfContainer(places.get(first) ?? {}, request.mac));
   return {
     mode: main.name,
     places: [...places].map(([network, wishes]) => ({ network, wishes })),
     warnings: publishes(request)
       ? warningsOf(
-          main.name,
+          first,
           [...places.keys()].map((name) => known.find(name)),
         )
       : [],

@@ -16,7 +16,13 @@ export async function reservePlaces(context: EngineContext, record: ContainerRec
 
 export async function reservePlace(context: EngineContext, record: ContainerRecord, { network, wishes }: NetworkPlace): Promise<Endpoint> {
   const { isBuiltIn } = context.networks.find(network);
-  return context.networks.reserve(record.id, network, { ...wishes, names: isBuiltIn ? [] : namesOf(record, wishes.aliases ?? []) });
+  const names = isBuiltIn ? [] : namesOf(record, wishes.aliases ?? []);
+  return context.networks.reserve(record.id, network, { ...wishes, names, ...(isWithoutIpv6(record) ? { ipv6: false } : {}) });
+}
+
+/** Its kernel is told to have no IPv6 address on any link. Pure. */
+export function isWithoutIpv6({ request }: Pick<ContainerRecord, 'request'>): boolean {
+  return request.sysctls?.['net.ipv6.conf.all.disable_ipv6'] === '1';
 }
 
 /** What the others in a user network call a container, in Docker's order. */

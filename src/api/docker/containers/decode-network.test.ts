@@ -56,6 +56,7 @@ describe('networks', () => {
           priority: 7,
           driverOptions: { 'com.docker.network.endpoint.ifname': 'net0' },
         },
+        first: {},
       },
     });
   });

@@ -54,7 +54,8 @@ function decodeEndpoints(config: JsonReader, network: string, apiVersion: string
   }
   const decoded = names.map((name): [string, EndpointWishes] => [plainMode(name), decodeEndpoint(settings.object(name), name)]);
   // Clients name the network of the mode again, without asking anything of it.
-  return Object.fromEntries(decoded.filter(([name, wishes]) => name !== network || Object.keys(wishes).length > 0));
+  const [only] = decoded;
+  return decoded.length === 1 && only?.[0] === network && Object.keys(only[1]).length === 0 ? {} : Object.fromEntries(decoded);
 }
 
 function listOf<Key extends string, Item>(key: Key, items: readonly Item[]): { readonly [Name in Key]?: readonly Item[] } {

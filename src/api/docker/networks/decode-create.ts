@@ -1,9 +1,12 @@
 import { OrlopError } from '#errors';
-import type { JsonReader } from '#api/http';
+import { compareVersions, type JsonReader } from '#api/http';
 import type { AddressPool, NetworkRequest } from '#wire';
 
+/** The first version of the API whose clients may do without IPv4. */
+const withoutIpv4Since = '1.47';
+
 /** `POST /networks/create`. What belongs to a swarm, and other address managers, are unimplemented, by name. `CheckDuplicate` is always done. */
-export function decodeNetworkCreate(body: JsonReader): NetworkRequest {
+export function decodeNetworkCreate(body: JsonReader, apiVersion: string): NetworkRequest {
   const name = body.text('Name');
   if (name.trim() === '') throw new OrlopError('invalid-argument', 'DOCKER_NO_NAME', 'network name cannot be blank');
   refuseSwarm(body);
@@ -21,7 +24,7 @@ export function decodeNetworkCreate(body: JsonReader): NetworkRequest {
     options,
     internal: body.flag('Internal'),
     attachable: body.flag('Attachable'),
-    ...flagOf('ipv4', body, 'EnableIPv4'),
+    ...(compareVersions(apiVersion, withoutIpv4Since) < 0 ? {} : flagOf('ipv4', body, 'EnableIPv4')),
     ...flagOf('ipv6', body, 'EnableIPv6'),
     ...(pools.length === 0 ? {} : { pools }),
     ...(body.flag('ConfigOnly') ? { configOnly: true } : {}),

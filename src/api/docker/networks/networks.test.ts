@@ -8,7 +8,7 @@ import { decodeNetworkCreate } from './decode-create.ts';
 import { decodeEndpoint } from './decode-endpoint.ts';
 import { networkOf } from './view.ts';
 
-const decode = (body: object) => decodeNetworkCreate(createJsonReader(body, 'body'));
+const decode = (body: object, apiVersion = '1.51') => decodeNetworkCreate(createJsonReader(body, 'body'), apiVersion);
 
 describe('a request for a network', () => {
   test('of a name alone leaves the rest to be chosen', () => {
@@ -50,6 +50,11 @@ describe('a request for a network', () => {
         labels: { a: 'b' },
       },
     );
+  });
+
+  test('has IPv4 for clients that know of no network without it', () => {
+    const body = { Name: 'x', EnableIPv4: false };
+    assert.deepEqual([decode(body).ipv4, decode(body, '1.46').ipv4], [false, undefined]);
   });
 
   test('may be a configuration, or be made from one', () => {
@@ -146,7 +151,7 @@ describe('hostile input', () => {
     [
       'a network',
       jsonOf('Name', 'Driver', 'IPAM', 'Config', 'Subnet', 'Options', 'Labels', 'EnableIPv6', 'ConfigFrom', 'AuxiliaryAddresses'),
-      (body) => decodeNetworkCreate(createJsonReader(body, 'body')),
+      (body) => decodeNetworkCreate(createJsonReader(body, 'body'), '1.51'),
     ],
     [
       'a place in one',

@@ -44,7 +44,10 @@ function inspect(networks: Networks, exchange: Exchange): void {
 }
 
 async function create(networks: Networks, exchange: Exchange): Promise<void> {
-  const request = bindToLease(decodeNetworkCreate(await exchange.readObject({ required: true })), exchange.headers[leaseHeader]);
+  const request = bindToLease(
+    decodeNetworkCreate(await exchange.readObject({ required: true }), exchange.apiVersion),
+    exchange.headers[leaseHeader],
+  );
   const { id, warnings } = await networks.create(request);
   exchange.json(201, { Id: id, Warning: warnings.join('\n') } satisfies DockerNetworkCreated);
 }
