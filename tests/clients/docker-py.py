@@ -387,7 +387,7 @@ def ports_are_published():
     assert box.ports["1111/tcp"] == [{"HostIp": "127.0.0.1", "HostPort": "45671"}], box.ports
     assert all(int(binding["HostPort"]) > 0 for binding in box.ports["2222/udp"])
     assert api.port(box.id, 1111)[0]["HostPort"] == "45671"
-    refused(409, "port is already allocated", sleeper, ports={"1/tcp": ("127.0.0.1", 45671)})
+    refused(500, "port is already allocated", sleeper, ports={"1/tcp": ("127.0.0.1", 45671)})
 
 
 @case
