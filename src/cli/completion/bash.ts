@@ -5,9 +5,19 @@ export function formatBash(commands: readonly CommandSpec[]): string {
   const groups = [...groupWords(commands)];
   return `# bash completion for orlop: source <(orlop completion bash)
 _orlop() {
-  local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD-1]} verb= index word
-  for ((index = 1; index < COMP_CWORD; index++)); do
-    word=\${COMP_WORDS[index]}
+  # Bash breaks words at colons and equals signs too, and replaces only what is behind the last of these.
+  local line=\${COMP_LINE:0:COMP_POINT} verb= index word kept=
+  local -a typed; read -ra typed <<< "$line"
+  [[ $line == *[[:space:]] ]] && typed+=('')
+  local last=$((\${#typed[@]} - 1))
+  local current=\${typed[last]} previous=\${typed[last-1]}
+  [[ $COMP_WORDBREAKS == *:* ]] && kept=\${current%"\${current##*:}"}
+  if [[ $current == --*=* ]]; then
+    previous=\${current%%=*}
+    [[ $COMP_WORDBREAKS == *=* && \${#kept} -le \${#previous} ]] && kept=$previous=
+  fi
+  for ((index = 1; index < last; index++)); do
+    word=\${typed[index]}
     case $word in
       -H|--host|--tlscacert|--tlscert|--tlskey) ((index++)) ;;
       -*) ;;
@@ -18,8 +28,9 @@ _orlop() {
   case $verb in
     '') words='${firstWords(commands).join(' ')} --host --tlsverify --tlscacert --tlscert --tlskey --version --help' ;;
 ${groups.map(([group, words]) => `    '${group}') words='${words.join(' ')}' ;;\n`).join('')}${commands.map(formatCase).join('')}  esac
+  if [[ $current == --*=* ]]; then current=\${current#*=}; [[ $kept == --*=* ]] && kept=\${kept#*=}; fi
   COMPREPLY=($(compgen -W "$words" -- "$current"))
-  if declare -F __ltrim_colon_completions >/dev/null; then __ltrim_colon_completions "$current"; fi
+  COMPREPLY=("\${COMPREPLY[@]#"$kept"}")
 }
 complete -o default -F _orlop orlop
 `;

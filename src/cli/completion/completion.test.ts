@@ -26,7 +26,7 @@ const inBash: Complete = (...words) =>
   run(
     'bash',
     `${formatCompletion('bash', listCommands())}
-    COMP_WORDS=(orlop "$@"); COMP_CWORD=$#; _orlop; printf '%s\\n' "\${COMPREPLY[@]}"`,
+    COMP_LINE="orlop $*"; COMP_POINT=\${#COMP_LINE}; COMP_WORDBREAKS=; _orlop; printf '%s\\n' "\${COMPREPLY[@]}"`,
     words,
   );
 
