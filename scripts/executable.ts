@@ -74,11 +74,24 @@ async function bundleScript({ entry }: Program, options: BuildOptions): Promise<
 }
 
 /**
- * Bun compiles its versions of Node's modules anew in each process, up to two milliseconds each, and a command needs few of them: each is loaded
- * when something of it is first used.
+ * Bun compiles its versions of Node's modules anew in each process, up to two milliseconds each, and a command needs few of them: each is loaded when something of it is
+ * first used. What esbuild makes of an import of names is a variable that only ever stands before a dot: there a function takes its place. Pure.
  */
 function loadModulesLate(script: string): string {
-  return script.replaceAll(/(?<=\bimport_\w+ = )require\("node:[\w/]+"\)/g, (load) => `late(() => ${load})`);
+  const loaders = new Map<string, string>();
+  const modules = new Map<string, string>();
+  const declared = script.replaceAll(/\b(import_\w+) = require\("(node:[\w/]+)"\)/g, (_whole, variable: string, module: string) => {
+    const loader = `load_${module.replaceAll(/\W/g, '_')}`;
+    modules.set(module, loader);
+    loaders.set(variable, loader);
+    return `${variable} = 0`;
+  });
+  const body = declared.replaceAll(/\b(import_\w+)\./g, (whole, variable: string) => {
+    const loader = loaders.get(variable);
+    return loader === undefined ? whole : `${loader}().`;
+  });
+  const heads = Array.from(modules, ([module, loader]) => `let ${loader}_;\nconst ${loader} = () => (${loader}_ ??= require("${module}"));\n`);
+  return heads.join('') + body;
 }
 
 /** The script that runs the one of these whose name the executable has, the first one under any other name. Pure. */
@@ -86,7 +99,6 @@ function joinScripts(scripts: readonly (readonly [name: string, script: string])
   const [first, ...others] = scripts.map(([name, script]) => ({ name, body: `(function () {\n${script}\n})();` }));
   const choices = others.map(({ name, body }) => `if (name === ${JSON.stringify(name)}) ${body}\nelse `);
   return `"use strict";
-const late = (load) => new Proxy({}, { get: (_none, name) => load()[name] });
 const name = process.execPath.slice(process.execPath.lastIndexOf("/") + 1);
 ${choices.join('')}${first?.body ?? ''}
 `;
