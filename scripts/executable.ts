@@ -90,7 +90,10 @@ function loadModulesLate(script: string): string {
     const loader = loaders.get(variable);
     return loader === undefined ? whole : `${loader}().`;
   });
-  const heads = Array.from(modules, ([module, loader]) => `let ${loader}_;\nconst ${loader} = () => (${loader}_ ??= require("${module}"));\n`);
+  const heads = Array.from(
+    modules,
+    ([module, loader]) => `let ${loader}_;\nconst ${loader} = () => (${loader}_ ??= require("${module}"));\n`,
+  );
   return heads.join('') + body;
 }
 

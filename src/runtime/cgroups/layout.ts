@@ -34,7 +34,7 @@ function withDevicePrograms(layout: CgroupLayout): CgroupLayout {
 export function parseCgroupLayout(mountinfo: string, readControllers: (mountPoint: string) => string): CgroupLayout {
   const found = new Map<string, CgroupHierarchy>();
   for (const line of mountinfo.split('\n')) {
-    const hierarchy = parseLine(line);
+    const hierarchy = line.includes(' - cgroup') ? parseLine(line) : null;
     if (hierarchy === null) continue;
     const key = hierarchy.version === 2 ? 'cgroup2' : hierarchy.controllers.join(',');
     const known = found.get(key);

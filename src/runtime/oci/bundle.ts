@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { isErrno, OrlopError } from '#errors';
-import { maxSpecBytes, parseJson, parseSpecText, type Spec, type SpecMount } from '#oci';
+import { maxSpecBytes, parseJson, parseSpec, parseSpecText, type Spec, type SpecMount } from '#oci';
 import { isBind } from '../plan/mounts.ts';
 import { isWithin, placeOf } from '../plan/places.ts';
 import { readProcessLimit } from './spec-version.ts';
@@ -19,8 +19,7 @@ export interface Bundle {
  */
 export function openBundle(path: string, config = 'config.json'): Bundle {
   const directory = resolve(path === '' ? '.' : path);
-  const text = withVersion(readConfig(directory, config));
-  const spec = parseSpecText(text);
+  const { text, spec } = parseConfig(readConfig(directory, config));
   if (spec.root === undefined) throw new OrlopError('invalid-argument', 'RUNTIME_SPEC_INVALID', 'root must be specified');
   const rootfs = findRoot(isAbsolute(spec.root.path) ? spec.root.path : join(directory, spec.root.path));
   const mounts = (spec.mounts ?? []).map((mount) => anchor(withinRoot(mount, rootfs), directory));
@@ -30,12 +29,14 @@ export function openBundle(path: string, config = 'config.json'): Bundle {
 }
 
 /** A spec that names no version is taken for one of the first, as runc does. */
-function withVersion(text: Uint8Array): Uint8Array {
+function parseConfig(text: Uint8Array): Pick<Bundle, 'spec' | 'text'> {
   const json = parseJson(text, { name: 'config.json', maxBytes: maxSpecBytes });
-  if (typeof json !== 'object' || json === null || Array.isArray(json) || ('ociVersion' in json && json.ociVersion !== '')) return text;
+  if (typeof json !== 'object' || json === null || Array.isArray(json) || ('ociVersion' in json && json.ociVersion !== ''))
+    return { text, spec: parseSpec(json) };
   // The last of two equal names counts; the text is not written anew, because that could be deeper than we may call ourselves.
   const open = Buffer.from(text).toString().trimEnd().slice(0, -1);
-  return Buffer.from(`${open}${Object.keys(json).length === 0 ? '' : ','}"ociVersion":"1.0.0"}`);
+  const whole = Buffer.from(`${open}${Object.keys(json).length === 0 ? '' : ','}"ociVersion":"1.0.0"}`);
+  return { text: whole, spec: parseSpecText(whole) };
 }
 
 /** Nothing but a file has an end that is sure to come: a pipe would keep us waiting, a device might never stop. */

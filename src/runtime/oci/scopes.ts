@@ -1,5 +1,6 @@
 import type { Spec } from '#oci';
 import type { Cgroup } from '../cgroups/types.ts';
+import { parseScopeName, planAnnotatedProperties, requireSystemd, startScope, stopScope } from '../systemd/index.ts';
 import type { RuntimeContext } from './context.ts';
 
 /** A scope of systemd's that will hold a container. */
@@ -10,12 +11,11 @@ export interface ScopePlace {
 }
 
 /**
- * What --systemd-cgroup means for this container; null without it, when nothing of systemd is even loaded. Fails with `RUNTIME_NO_SYSTEMD`, or names
+ * What --systemd-cgroup means for this container; null without it. Fails with `RUNTIME_NO_SYSTEMD`, or names
  * linux.cgroupsPath, before anything is made.
  */
 export async function findScopePlace(context: RuntimeContext, spec: Spec, id: string): Promise<ScopePlace | null> {
   if (!context.systemdCgroup) return null;
-  const { parseScopeName, planAnnotatedProperties, requireSystemd, startScope, stopScope } = await import('../systemd/index.ts');
   const name = parseScopeName(spec.linux?.cgroupsPath ?? '', id);
   planAnnotatedProperties(spec.annotations ?? {});
   requireSystemd();
@@ -37,6 +37,5 @@ export async function findScopePlace(context: RuntimeContext, spec: Spec, id: st
 /** Ends and forgets a container's unit, if it has one. */
 export async function leaveScope(unit: string | undefined): Promise<void> {
   if (unit === undefined) return;
-  const { stopScope } = await import('../systemd/index.ts');
   await stopScope(unit);
 }

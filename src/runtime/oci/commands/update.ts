@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { isErrno, OrlopError } from '#errors';
 import { type LinuxResources, parseJson, parseResources } from '#oci';
 import { loadRecord } from '../../state/record.ts';
+import { updateScope } from '../../systemd/index.ts';
 import type { ParsedFlags } from '../arguments.ts';
 import { wordLimits } from '../apply-resources.ts';
 import { type Command, one, takeId } from '../command.ts';
@@ -46,7 +47,6 @@ export const update: Command = {
       context.log.write('warning', 'Kernel memory settings are ignored and will be removed');
     const resources = readProcessLimit(resourcesOf(flags), record.ociVersion);
     if (record.systemdUnit !== undefined) {
-      const { updateScope } = await import('../../systemd/index.ts');
       await updateScope(cgroupOf(context, record), record.systemdUnit, resources);
     }
     wordLimits(() => cgroupOf(context, record).apply(resources), '');
