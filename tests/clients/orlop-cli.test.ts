@@ -99,6 +99,48 @@ describe('the command line, against our HTTP edge over an engine in memory', () 
     await orlop('rm', '-f', 'busy');
   });
 
+  test('stats at a terminal is drawn over itself, within the window, until ctrl-C', async () => {
+    for (const name of ['a1', 'a2', 'a3', 'a4']) await orlop('run', '-d', '--name', name, 'debian:trixie', 'sleep', '60');
+    const live = startInTerminal(`trap : INT; stty rows 4 cols 120; ${quote([...orlopCommand, 'stats'])}; echo code $?; stty -a`, {
+      env: env(),
+    });
+    await live.said('25.00%');
+    const frame = live.heard.stdout.slice(live.heard.stdout.lastIndexOf('\u001B[H')).split('\n');
+    assert.equal(frame.length, 4, 'a head and two containers fit, above the line of the cursor');
+    live.child.stdin.write('\u0003');
+    await live.said('code 130');
+    assert.match((await live.ended).stdout, / icanon .* echo /s);
+    await orlop('rm', '-f', 'a1', 'a2', 'a3', 'a4');
+  });
+
+  test('what follows ends at ctrl-C with the code of that signal, and the terminal is as it was', async () => {
+    await orlop('run', '-d', '--name', 'talker', 'debian:trixie', 'talk', 'born');
+    for (const words of [['events'], ['logs', '-f', 'talker'], ['container', 'prune']]) {
+      const live = startInTerminal(`trap : INT; ${quote([...orlopCommand, ...words])}; echo code $?; stty -a`, { env: env() });
+      if (words[0] === 'events') await eventsOf(live, () => orlop('run', '--rm', 'debian:trixie', 'echo'));
+      else await live.said(words[0] === 'logs' ? 'born' : '[y/N]');
+      live.child.stdin.write('\u0003');
+      await live.said('code 130');
+      assert.match((await live.ended).stdout, / icanon .* echo /s, words.join(' '));
+    }
+    await orlop('rm', '-f', 'talker');
+  });
+
+  test('colours are for terminals, and NO_COLOR switches them off', async () => {
+    const command = quote([...orlopCommand, 'logs', 'nobody']);
+    assert.doesNotMatch((await orlop('logs', 'nobody')).stderr, /\u001B/);
+    assert.match((await startInTerminal(command, { env: { ...env(), TERM: 'xterm' } }).ended).stdout, /\u001B\[31morlop:\u001B\[39m /);
+    for (const plain of [{ NO_COLOR: '1' }, { TERM: 'dumb' }])
+      assert.doesNotMatch((await startInTerminal(command, { env: { ...env(), TERM: 'xterm', ...plain } }).ended).stdout, /\u001B/);
+  });
+
+  test('pull at a terminal shows each part on a line, and takes the lines away at the end', async () => {
+    const { stdout, code } = await startInTerminal(`stty cols 80; ${quote([...orlopCommand, 'pull', 'hello'])}`, { env: env() }).ended;
+    assert.equal(code, 0);
+    assert.match(stdout, /\u001B\[J(?:Digest: .*\r\n)?Status: .*\r\nhello:latest|\u001B\[J.*hello/s);
+    await orlop('rmi', 'hello');
+  });
+
   test('--json prints one document, the engine its data and failures among it, and a line for each of a stream', async () => {
     const [{ Id: id, Warnings: warnings }] = documents(await orlop('run', '-d', '--json', '--name', 'box', 'debian:trixie', 'sleep', '60'));
     assert.deepEqual(warnings, []);
@@ -348,6 +390,17 @@ test('an engine that dies under run and logs -f is said in one sentence, and 125
   }
   assert.notEqual((await exec.ended).code, 0);
 });
+
+/** Events have no beginning that is said: makes some until the first is seen. */
+async function eventsOf(watching: RunningProgram, make: () => Promise<unknown>): Promise<void> {
+  const stop = new AbortController();
+  const made = (async () => {
+    for (let turn = 0; turn < 50 && !stop.signal.aborted; turn++) await make();
+  })();
+  await watching.said('container die');
+  stop.abort();
+  await made;
+}
 
 /** The JSON documents of an output that is lines of them. */
 function documents({ stdout, stderr }: ProgramEnd): ReturnType<typeof JSON.parse>[] {

@@ -5,6 +5,7 @@ import type { Invocation, Verb } from '../invocation.ts';
 import { write } from '../io.ts';
 import { printJson } from '../render/json.ts';
 import { formatList } from '../render/list.ts';
+import { terminalSize, type TerminalSize } from '../terminal/size.ts';
 import { formatBinaryBytes, formatBytes } from '../values/size.ts';
 import { usageOf } from '../values/usage.ts';
 import { sampleAll } from './sample-all.ts';
@@ -30,14 +31,14 @@ export const stats: Verb = async (invocation) => {
   const once = args.flag('no-stream');
   const live = !once && !args.flag('json') && io.stdout.isTTY;
   let before = await sampleAll(engine, refs, args.flag('all'));
-  if (live) await write(io.stdout, `\u001b[2J${onScreen(tableOf(invocation, before, new Map()))}`);
+  if (live) await write(io.stdout, `\u001b[2J${onScreen(tableOf(invocation, before, new Map()), terminalSize(io.stdout))}`);
   for (;;) {
     await delay(pauseMs);
     const now = await sampleAll(engine, refs, args.flag('all'));
     if (args.flag('json')) for (const sample of now.values()) await printJson(io, sample);
     else {
       const text = tableOf(invocation, now, before);
-      await write(io.stdout, live ? onScreen(text) : text);
+      await write(io.stdout, live ? onScreen(text, terminalSize(io.stdout)) : text);
     }
     if (once || (refs.length > 0 && now.size === 0)) return exitCodes.ok;
     before = now;
@@ -52,9 +53,11 @@ function tableOf({ args }: Invocation, now: ReadonlyMap<string, DockerStats>, be
   return formatList(rows, { format: args.text('format'), columns, headers });
 }
 
-/** From the upper left corner, over what was there. */
-function onScreen(text: string): string {
-  return `\u001b[H${text.replaceAll('\n', '\u001b[K\n')}\u001b[J`;
+/** From the upper left corner, over what was there; what would scroll it away is left out. */
+function onScreen(text: string, { rows, columns }: TerminalSize = { rows: 24, columns: 80 }): string {
+  let room = Math.max(rows, 3) - 1;
+  const shown = text.split(/(?<=\n)/).filter((line) => (room -= Math.max(1, Math.ceil((line.length - 1) / columns))) >= 0);
+  return `\u001b[H${shown.join('').replaceAll('\n', '\u001b[K\n')}\u001b[J`;
 }
 
 function rowOf(ref: string, now: DockerStats, before: DockerStats | undefined, whole: boolean): Record<string, string> {
