@@ -1,8 +1,7 @@
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { projectRoot } from '../scripts/rooms.ts';
 import { findDockerPlugin } from '../tests/clients/docker-plugins.ts';
+import { copyThreeTier } from '../tests/clients/three-tier-folder.ts';
 import type { BenchEngine } from './engine.ts';
 import { timeCommand } from './measure.ts';
 import type { Engine } from './peers.ts';
@@ -72,23 +71,11 @@ function measure(composers: readonly Composer[], rounds: number): void {
 }
 
 async function writeProject(folder: string): Promise<void> {
-  cpSync(join(projectRoot, 'examples/three-tier'), folder, { recursive: true });
-  rmSync(join(folder, 'secrets'), { recursive: true, force: true });
-  mkdirSync(join(folder, 'secrets'));
-  writeFileSync(join(folder, 'secrets/password'), 'not much of a secret\n', { mode: 0o644 });
+  await copyThreeTier(folder);
   // Docker's engines before 25 cannot ask more often while a container starts: all ask as often all the time.
   const healthcheck = 'healthcheck: {interval: 200ms, retries: 300, start_period: !reset null, start_interval: !reset null}';
   const services = ['front', 'app', 'database'].map((name) => `  ${name}: {${healthcheck}}\n`);
   writeFileSync(join(folder, 'compose.override.yaml'), `services:\n${services.join('')}`);
-  writeFileSync(join(folder, '.env'), `PORT=${await freePort()}\n`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 function moveImages(engine: BenchEngine, socket: string, scratch: string): void {

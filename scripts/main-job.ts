@@ -77,7 +77,9 @@ async function waitForInit(): Promise<void> {
 async function main(): Promise<void> {
   if (process.getuid?.() !== 0) throw new JobError('the engine needs root. Run "sudo npm start".');
   title('The engine');
-  await ensureEngine(say);
+  const host = process.env['ORLOP_HOST'] ?? '';
+  if (host === '') await ensureEngine(say);
+  else say(`The engine at ${host} is used, as ORLOP_HOST says.`);
   title(`The base image ${image}, made from Debian's own packages`);
   show('template', 'build', template);
   title('An application: a database, three servers and a front, each from a Dockerfile of its own');

@@ -15,6 +15,14 @@ export {
   type ConvergeOptions,
 } from './converge/up.ts';
 export { findProject } from './converge/observe.ts';
+export {
+  provideServices,
+  releaseServices,
+  withoutProvided,
+  type CallProvider,
+  type Provided,
+  type ProviderCommand,
+} from './converge/providers.ts';
 export { createOneOff } from './converge/one-off.ts';
 export { listInitial, react } from './watch/sync.ts';
 export { planReaction, type IgnoredContext } from './watch/rules.ts';

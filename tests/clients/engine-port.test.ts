@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { connect as connectSocket, createServer, type AddressInfo } from 'node:net';
+import { connect as connectSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -10,18 +10,10 @@ import { connect as connectTls } from 'node:tls';
 import { connect } from '#client';
 import { projectRoot, runCommand, startEngine, whyNot, type Outcome, type TestEngine } from '../system/harness.ts';
 import { makeCertificates } from './certificates.ts';
+import { freePort } from './free-port.ts';
 
 function isThere(program: string): boolean {
   return spawnSync(program, ['version'], { stdio: 'ignore' }).error === undefined;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 const missing = whyNot() || (isThere('openssl') ? false : 'needs openssl');

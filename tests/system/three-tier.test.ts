@@ -1,13 +1,14 @@
 // examples/three-tier under fire: while people look at the page, servers and the engine are killed, the database is cut off, its disk fills up, and the servers are replaced.
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { after, before, describe, test } from 'node:test';
 import { whyNoMirror } from './debian-mirror.ts';
-import { projectRoot, startEngine, whyNot, type TestEngine } from './harness.ts';
+import { copyThreeTier } from '../clients/three-tier-folder.ts';
+import { eventually, startEngine, whyNot, type TestEngine } from './harness.ts';
+import { buildWrk, whileWrkAsks } from './wrk.ts';
 
 interface Answer {
   readonly status: number;
@@ -18,14 +19,6 @@ interface Answer {
 interface Visitors {
   readonly visits: number;
   readonly failures: readonly string[];
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 function ask(port: number, path: string, agent: Agent): Promise<Answer> {
@@ -122,16 +115,11 @@ describe('the three-tier application', { skip: whyNot() || (await whyNoMirror())
 
   before(async () => {
     engine = await startEngine();
-    port = await freePort();
     await engine.must('template', 'build', 'debian/trixie');
     directory = join(engine.root, 'three-tier');
-    cpSync(join(projectRoot, 'examples/three-tier'), directory, { recursive: true });
-    rmSync(join(directory, 'secrets'), { recursive: true, force: true });
-    mkdirSync(join(directory, 'secrets'));
-    writeFileSync(join(directory, 'secrets/password'), 'not much of a secret\n', { mode: 0o644 });
-    writeFileSync(join(directory, '.env'), `PORT=${port}\n`);
+    port = await copyThreeTier(directory);
     change(1);
-    await compose('up', '-d', '--wait');
+    await Promise.all([compose('up', '-d', '--wait'), buildWrk(engine)]);
   });
   after(() => engine[Symbol.asyncDispose]());
 
@@ -158,16 +146,19 @@ describe('the three-tier application', { skip: whyNot() || (await whyNoMirror())
     assert.deepEqual(await idsOf('app'), before);
   });
 
+  /** As the kernel would end it: who is killed by its owner stays so. */
+  const killServer = async (victim: string): Promise<void> => {
+    const before = Number(await engine.must('inspect', '-f', '{{.RestartCount}}', victim));
+    process.kill(Number(await engine.must('inspect', '-f', '{{.State.Pid}}', victim)), 'SIGKILL');
+    await eventually(
+      () => engine.must('inspect', '-f', '{{.RestartCount}} {{.State.Health.Status}}', victim),
+      (answer) => answer === `${before + 1} healthy`,
+    );
+  };
+
   test('nobody notices that a server is killed, and it comes back', async () => {
     const [victim = ''] = await idsOf('app');
-    const seen = await whilePeopleLook(port, async () => {
-      // As the kernel would end it: who is killed by its owner stays so.
-      process.kill(Number(await engine.must('inspect', '-f', '{{.State.Pid}}', victim)), 'SIGKILL');
-      for (const deadline = Date.now() + 60_000; Date.now() < deadline; await delay(100)) {
-        if ((await engine.must('inspect', '-f', '{{.RestartCount}} {{.State.Health.Status}}', victim)) === '1 healthy') return;
-      }
-      throw new Error('the killed server did not come back');
-    });
+    const seen = await whilePeopleLook(port, () => killServer(victim));
     assert.deepEqual(seen.failures, []);
     await nothingIsLost(seen);
   });
@@ -197,37 +188,62 @@ describe('the three-tier application', { skip: whyNot() || (await whyNoMirror())
     );
   });
 
-  test('a database that is cut off while servers are replaced loses no visit', async () => {
+  const cutOff = async (version: number): Promise<void> => {
     const [database = ''] = await idsOf('database');
-    change(3);
-    const seen = await whilePeopleLook(port, async () => {
-      const update = compose('up', '-d', '--wait').then(
-        () => 'done',
-        () => 'given up',
-      );
-      await delay(500);
-      await engine.must('network', 'disconnect', 'three-tier_back', database);
-      await delay(2_000);
-      await engine.must('network', 'connect', '--alias', 'database', 'three-tier_back', database);
-      await update;
-      await compose('up', '-d', '--wait');
-    });
+    change(version);
+    const update = compose('up', '-d', '--wait').then(
+      () => 'done',
+      () => 'given up',
+    );
+    await delay(500);
+    await engine.must('network', 'disconnect', 'three-tier_back', database);
+    await delay(2_000);
+    await engine.must('network', 'connect', '--alias', 'database', 'three-tier_back', database);
+    await update;
+    await compose('up', '-d', '--wait');
+  };
+  const fillDisk = async (): Promise<void> => {
+    const [database = ''] = await idsOf('database');
+    const ballast = '/var/lib/postgresql/data/ballast';
+    await engine.orlop('exec', database, 'dd', 'if=/dev/zero', `of=${ballast}`, 'bs=1M');
+    await delay(3_000);
+    // The server may have ended, and the container wait for its next start.
+    await engine.must('file', 'rm', `${database}${ballast}`);
+  };
+
+  test('a database that is cut off while servers are replaced loses no visit', async () => {
+    const seen = await whilePeopleLook(port, () => cutOff(3));
     await healthyAgain();
     await nothingIsLost(seen);
     assert.equal((await idsOf('app')).length, 3);
   });
 
   test('a full disk loses no visit, and the page comes back when there is room', async () => {
-    const [database = ''] = await idsOf('database');
-    const ballast = '/var/lib/postgresql/data/ballast';
-    const seen = await whilePeopleLook(port, async () => {
-      await engine.orlop('exec', database, 'dd', 'if=/dev/zero', `of=${ballast}`, 'bs=1M');
-      await delay(3_000);
-      // The server may have ended, and the container wait for its next start.
-      await engine.must('file', 'rm', `${database}${ballast}`);
-    });
+    const seen = await whilePeopleLook(port, fillDisk);
     await healthyAgain();
     await nothingIsLost(seen);
+  });
+
+  test('no request of wrk fails while a server and the engine are killed and all servers are replaced', async () => {
+    const [victim = ''] = await idsOf('app');
+    change(4);
+    const { answered, failed } = await whileWrkAsks(engine, `http://127.0.0.1:${port}/`, async () => {
+      await killServer(victim);
+      await engine.kill();
+      await engine.start();
+      await compose('up', '-d', '--wait');
+    });
+    assert.deepEqual(failed, { status: 0, connect: 0, read: 0, write: 0, timeout: 0 });
+    await nothingIsLost({ visits: answered, failures: [] });
+  });
+
+  test('what wrk was told is kept, although the database is cut off during an update and its disk fills up', async () => {
+    const { answered } = await whileWrkAsks(engine, `http://127.0.0.1:${port}/`, async () => {
+      await cutOff(5);
+      await fillDisk();
+    });
+    await healthyAgain();
+    await nothingIsLost({ visits: answered, failures: [] });
   });
 
   test('down and up again finds the visits', async () => {

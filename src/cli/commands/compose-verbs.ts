@@ -269,7 +269,7 @@ export const composeCommands: readonly CommandSpec[] = [
       list('build-arg', 'Value of an ARG (name=value)'),
       list('ssh', 'SSH agent for RUN --mount=type=ssh'),
       text('memory', 'Limit of memory of each step', 'm'),
-      refuse('push', 'push the images with orlop compose push', 'flag'),
+      flag('push', 'Push the images to their registries then'),
       refuse('check', 'check a Dockerfile with orlop build --check', 'flag'),
       refuse('print', 'orlop compose config shows what would be built', 'flag'),
       refuse('builder', 'there is one builder: the engine itself'),
@@ -290,7 +290,11 @@ export const composeCommands: readonly CommandSpec[] = [
   command({
     name: 'push',
     summary: 'Push images of services that are built',
-    flags: [flag('quiet', 'Without saying how far it is', 'q'), flag('include-deps', 'Also those of services that these depend on')],
+    flags: [
+      flag('quiet', 'Without saying how far it is', 'q'),
+      flag('include-deps', 'Also those of services that these depend on'),
+      flag('ignore-push-failures', 'Go on when one cannot be pushed'),
+    ],
   }),
   command({
     name: 'config',

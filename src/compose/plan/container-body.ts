@@ -10,16 +10,7 @@ import { containerLabels } from './labels.ts';
 import { networksOf, type ContainerWish } from './wish.ts';
 
 /** Attributes that the specification has and this engine does not. */
-const refused = [
-  'provider',
-  'models',
-  'credential_spec',
-  'use_api_socket',
-  'volume_driver',
-  'isolation',
-  'cpu_count',
-  'cpu_percent',
-] as const;
+const refused = ['models', 'credential_spec', 'use_api_socket', 'volume_driver', 'isolation', 'cpu_count', 'cpu_percent'] as const;
 
 /** What a container of this service is created from. unimplemented names an attribute that the engine lacks. Pure. */
 export function planContainer(project: Project, name: string, wish: ContainerWish): DockerCreateBody {

@@ -29,6 +29,7 @@ test('a build of a service is told to orlop build, attribute by attribute', () =
       additional_contexts: { one: '/p/one', two: 'service:base' },
       extra_hosts: { h: ['1.1.1.1'] },
       entitlements: ['network.host'],
+      privileged: true,
       cache_from: ['a'],
       cache_to: ['type=inline'],
       ssh: [{ id: 'default', path: '' }],
@@ -56,6 +57,7 @@ test('a build of a service is told to orlop build, attribute by attribute', () =
     '--build-context=one=/p/one',
     '--build-context=two=docker-image://base:1',
     '--add-host=h:1.1.1.1',
+    '--allow=security.insecure',
     '--allow=network.host',
     '--cache-from=a',
     '--cache-to=type=inline',
@@ -80,7 +82,10 @@ test('a Dockerfile in the Compose file is read from standard input', () => {
 });
 
 test('what the builder lacks is refused by name', () =>
-  assert.throws(() => wordsOfBuild(project({ privileged: true }), 's', 'i'), {
+  assert.throws(() => wordsOfBuild(project({ sbom: 'true' }), 's', 'i'), {
     kind: 'unimplemented',
-    message: 'services.s.build.privileged is not supported',
+    message: 'services.s.build.sbom is not supported',
   }));
+
+test('an attestation that is not wanted is no reason to refuse', () =>
+  assert.doesNotThrow(() => wordsOfBuild(project({ provenance: 'false' }), 's', 'i')));

@@ -4,8 +4,14 @@ import { imageOf, type Project, type ServiceConfig } from '#compose';
 
 type Build = NonNullable<ServiceConfig['build']>;
 
+const attestations = 'the builder makes no attestations: leave it out, or say false';
+
 /** Attributes of `build` that the engine's builder lacks. */
-const refused = ['isolation', 'privileged', 'provenance', 'sbom'] as const;
+const refused: Readonly<Record<string, string>> = {
+  isolation: 'it is for Windows',
+  provenance: attestations,
+  sbom: attestations,
+};
 
 /** What `orlop build` is told to build a service's image; the Dockerfile's text where it is in the Compose file. unimplemented names what it lacks. Pure. */
 export function wordsOfBuild(
@@ -14,9 +20,9 @@ export function wordsOfBuild(
   image: string,
 ): { readonly words: string[]; readonly dockerfile: string | null } {
   const build: Build = project.services[name]?.build ?? {};
-  for (const key of refused)
-    if (Object.hasOwn(build, key))
-      throw new OrlopError('unimplemented', 'COMPOSE_UNSUPPORTED', `services.${name}.build.${key} is not supported`);
+  for (const [key, hint] of Object.entries(refused))
+    if (asks(build, key))
+      throw new OrlopError('unimplemented', 'COMPOSE_UNSUPPORTED', `services.${name}.build.${key} is not supported`, { hint });
   const { context = project.directory, dockerfile = 'Dockerfile', dockerfile_inline: inline, platforms } = build;
   const isRemote = /^(?:[a-z]+:\/\/|git@|github\.com\/)/.test(context);
   const platform = project.services[name]?.platform ?? (platforms?.length === 1 ? platforms[0] : undefined);
@@ -37,7 +43,7 @@ export function wordsOfBuild(
       'add-host',
       Object.entries(build.extra_hosts ?? {}).flatMap(([host, addresses]) => addresses.map((address) => `${host}:${address}`)),
     ),
-    ...each('allow', build.entitlements ?? []),
+    ...each('allow', [...new Set([...(build.privileged === true ? ['security.insecure'] : []), ...(build.entitlements ?? [])])]),
     ...each('cache-from', build.cache_from ?? []),
     ...each('cache-to', build.cache_to ?? []),
     ...each(
@@ -60,6 +66,12 @@ export function wordsOfBuild(
     context,
   ];
   return { words, dockerfile: inline ?? null };
+}
+
+/** An attestation that is not wanted needs none. */
+function asks(build: Build, key: string): boolean {
+  const value = (build as Readonly<Record<string, unknown>>)[key];
+  return value !== undefined && value !== false && value !== 'false';
 }
 
 /** `service:NAME` is what that service's image is. */

@@ -1,10 +1,11 @@
 import type { Client } from '#client';
-import { convergeRestart, convergeStop, isUp, type ObservedContainer } from '#compose';
+import { convergeRestart, convergeStop, isUp, releaseServices, selectServices, type ObservedContainer } from '#compose';
 import type { Arguments } from '../../arguments/parse.ts';
 import { exitCodes } from '../../exit-codes.ts';
 import type { Verb } from '../../invocation.ts';
 import { write, type Io } from '../../io.ts';
 import { chooseContainers } from './chosen.ts';
+import { providerCaller } from './providers.ts';
 import { stepReporter, warner } from './progress.ts';
 
 type Deed = (engine: Client, container: ObservedContainer, args: Arguments) => Promise<unknown>;
@@ -69,8 +70,10 @@ export const composeStop: Verb = async (invocation) => {
   const services = Object.fromEntries(
     Object.entries(project.services).filter(([name]) => containers.some(({ service }) => service === name)),
   );
+  const stopped = selectServices(project, args.positionals, { dependencies: false });
   const options = { stopTimeoutS: args.integer('timeout'), onStep: stepReporter({ io, args }), onWarning: warner(io) };
   await convergeStop(await client(), { ...project, services }, options);
+  await releaseServices(stopped, providerCaller(invocation, project), 'stop');
   return exitCodes.ok;
 };
 

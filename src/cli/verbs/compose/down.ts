@@ -1,10 +1,11 @@
-import { convergeDown, formatPlan, selectServices } from '#compose';
+import { convergeDown, formatPlan, releaseServices, selectServices } from '#compose';
 import { usageError } from '../../arguments/usage-error.ts';
 import { exitCodes } from '../../exit-codes.ts';
 import type { Verb } from '../../invocation.ts';
 import { write } from '../../io.ts';
 import { stepReporter, warner } from './progress.ts';
 import { findProjectOf } from './found.ts';
+import { providerCaller } from './providers.ts';
 
 const imageChoices = ['local', 'all'] as const;
 
@@ -35,5 +36,7 @@ export const composeDown: Verb = async (invocation) => {
       return !isDry;
     },
   });
+  const goes = args.positionals.length === 0 ? whole : selectServices(whole, args.positionals, { dependencies: false });
+  if (!isDry) await releaseServices(goes, providerCaller(invocation, whole), 'down');
   return exitCodes.ok;
 };

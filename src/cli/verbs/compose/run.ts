@@ -1,4 +1,4 @@
-import { convergeUp, createOneOff, dropUnused, ensureImages, readVariables, selectServices } from '#compose';
+import { convergeUp, createOneOff, dropUnused, ensureImages, provideServices, readVariables, selectServices } from '#compose';
 import { exitCodes } from '../../exit-codes.ts';
 import type { Verb } from '../../invocation.ts';
 import { write } from '../../io.ts';
@@ -6,6 +6,7 @@ import { readDetachKeys } from '../../values/detach-keys.ts';
 import { parsePairs } from '../../values/pairs.ts';
 import { runForeground } from '../foreground.ts';
 import { imageSource } from './images.ts';
+import { providerCaller } from './providers.ts';
 import { stepReporter, warner } from './progress.ts';
 import { readProject } from './project.ts';
 
@@ -13,7 +14,8 @@ import { readProject } from './project.ts';
 export const composeRun: Verb = async (invocation) => {
   const { args, io, client } = invocation;
   const [name = '', ...command] = args.positionals;
-  const project = dropUnused(selectServices(await readProject(invocation, { named: [name] }), [name]));
+  const wished = dropUnused(selectServices(await readProject(invocation, { named: [name] }), [name]));
+  const project = await provideServices(wished, providerCaller(invocation, wished));
   const engine = await client();
   const quiet = args.flag('quiet') || args.flag('quiet-pull') || args.flag('quiet-build');
   const source = imageSource(invocation, project, { quiet });

@@ -1,4 +1,4 @@
-import { convergeStart, selectServices } from '#compose';
+import { convergeStart, selectServices, withoutProvided } from '#compose';
 import { exitCodes } from '../../exit-codes.ts';
 import type { Verb } from '../../invocation.ts';
 import { findProjectOf } from './found.ts';
@@ -8,7 +8,7 @@ import { stepReporter, warner } from './progress.ts';
 export const composeStart: Verb = async (invocation) => {
   const { args, io, client } = invocation;
   const project = await findProjectOf(invocation, { named: args.positionals, resolvesEnvironment: false });
-  await convergeStart(await client(), selectServices(project, args.positionals), {
+  await convergeStart(await client(), withoutProvided(selectServices(project, args.positionals)), {
     onStep: stepReporter({ io, args }),
     onWarning: warner(io),
   });

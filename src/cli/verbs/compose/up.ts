@@ -1,11 +1,23 @@
 import { OrlopError } from '#errors';
-import { dropUnused, convergeUp, containersOf, formatPlan, noSuchService, selectServices, waitUntilReady, type Project } from '#compose';
+import {
+  dropUnused,
+  convergeUp,
+  containersOf,
+  formatPlan,
+  noSuchService,
+  provideServices,
+  selectServices,
+  withoutProvided,
+  waitUntilReady,
+  type Project,
+} from '#compose';
 import { usageError } from '../../arguments/usage-error.ts';
 import { exitCodes } from '../../exit-codes.ts';
 import type { Invocation, Verb } from '../../invocation.ts';
 import { write } from '../../io.ts';
 import { attachToProject } from './attached.ts';
 import { imageSource } from './images.ts';
+import { providerCaller } from './providers.ts';
 import { hookPrinter, stepReporter, warner } from './progress.ts';
 import { readProject } from './project.ts';
 
@@ -62,12 +74,13 @@ async function bringUp(invocation: Invocation, { start, scale, names }: Wishes):
   const whole = await readProject({ args, io }, { named: wanted });
   const dependencies = !args.flag('no-deps');
   const selected = selectServices(whole, wanted, { dependencies });
-  const project = args.flag('all-resources') ? selected : dropUnused(selected);
-  if (Object.keys(project.services).length === 0 && !args.flag('all-resources'))
+  const wished = args.flag('all-resources') ? selected : dropUnused(selected);
+  if (Object.keys(wished.services).length === 0 && !args.flag('all-resources'))
     throw new OrlopError('invalid-argument', 'COMPOSE_NO_SERVICE', 'no service selected', {
       hint: 'the files have none, or their profiles are not asked for: --profile',
     });
   const isDry = args.flag('dry-run');
+  const project = isDry ? withoutProvided(wished) : await provideServices(wished, providerCaller(invocation, wished));
   const options = {
     images: { build: args.flag('build'), neverBuild: args.flag('no-build'), pull: args.text('pull') },
     source: isDry ? drySource(invocation) : imageSource(invocation, project, { quiet: args.flag('quiet-pull') }),

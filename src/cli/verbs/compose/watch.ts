@@ -5,6 +5,7 @@ import {
   dropUnused,
   listInitial,
   planReaction,
+  provideServices,
   react,
   selectServices,
   watchPaths,
@@ -18,6 +19,7 @@ import type { Invocation, Verb } from '../../invocation.ts';
 import { write } from '../../io.ts';
 import { reportError } from '../../render/error.ts';
 import { imageSource } from './images.ts';
+import { providerCaller } from './providers.ts';
 import { stepReporter, warner } from './progress.ts';
 import { readProject } from './project.ts';
 
@@ -31,7 +33,8 @@ export interface Watched {
 /** `orlop compose watch`: follows files here by the rules of `develop.watch`, until it is interrupted. */
 export const composeWatch: Verb = async (invocation) => {
   const { args, client } = invocation;
-  const project = dropUnused(selectServices(await readProject(invocation, { named: args.positionals }), args.positionals));
+  const wished = dropUnused(selectServices(await readProject(invocation, { named: args.positionals }), args.positionals));
+  const project = await provideServices(wished, providerCaller(invocation, wished));
   const watched = await chooseWatched(project);
   const engine = await client();
   if (!args.flag('no-up')) await bringUp(invocation, engine, project, false);
