@@ -29,6 +29,26 @@ export async function record(line: string, { rows, columns }: Size, env: Readonl
   return { title: line, rows, columns, events };
 }
 
+/** What stands in a recording, and what is to stand there. */
+export type Renaming = readonly [from: string, to: string];
+
+/** The recording with other words for these; its pieces are joined where one would be cut in two. Pure. */
+export function rename(recording: Recording, renamings: readonly Renaming[]): Recording {
+  const events: [number, string][] = [];
+  for (const [seconds, text] of recording.events) {
+    const last = events.at(-1);
+    const isCut = last !== undefined && renamings.some(([from]) => endsWithPart(last[1], from));
+    if (isCut) last[1] += text;
+    else events.push([seconds, text]);
+  }
+  const renamed = (text: string): string => renamings.reduce((now, [from, to]) => now.replaceAll(from, to), text);
+  return { ...recording, events: events.map(([seconds, text]) => [seconds, renamed(text)]) };
+}
+
+function endsWithPart(text: string, word: string): boolean {
+  return Array.from({ length: word.length - 1 }, (_none, at) => word.slice(0, at + 1)).some((part) => text.endsWith(part));
+}
+
 /** As players of terminal recordings read it (asciicast v2). Pure. */
 export function formatCast({ title, rows, columns, events }: Recording): string {
   const header = { version: 2, width: columns, height: rows, title };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { formatCast } from '../../scripts/pictures/record.ts';
+import { formatCast, rename } from '../../scripts/pictures/record.ts';
 import { createScreen } from '../../scripts/pictures/screen.ts';
 import { drawSvg } from '../../scripts/pictures/svg.ts';
 
@@ -29,6 +29,19 @@ describe('pictures of terminals', () => {
     assert.match(svg, /fill="#98c379" font-weight="bold">ok<\/text>/);
     assert.match(svg, />&lt;&amp;&gt;<\/text>/);
     assert.match(svg, /<title>a &lt;b&gt;<\/title>/);
+  });
+
+  test('say where things usually are, also where the terminal got a name in two pieces', () => {
+    const events = [
+      [0, 'in /tm'],
+      [1, 'p/x now'],
+      [2, '/tmp/x'],
+    ] as const;
+    const { events: renamed } = rename({ title: 't', rows: 1, columns: 1, events }, [['/tmp/x', '/y']]);
+    assert.deepEqual(renamed, [
+      [0, 'in /y now'],
+      [2, '/y'],
+    ]);
   });
 
   test('go with recordings that players read: a header, then each piece of output with its time', () => {
