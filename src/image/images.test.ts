@@ -235,7 +235,7 @@ describe('names', asRoot, () => {
       fails('conflict', 'IMAGE_IN_USE', /"one:latest" \(must force\) - container a{12} is using its referenced image/),
     );
     await assert.rejects(
-      remove(true, stopped, running),
+      images.remove(image.id, { force: true, users: () => [stopped, running] }),
       fails('conflict', 'IMAGE_IN_USE', /cannot be forced\) - image is being used by running container b{12}$/),
     );
     temporary.store.metadata.containers.insert({
@@ -247,8 +247,15 @@ describe('names', asRoot, () => {
       chain: image.chain,
       record: '{}',
     });
-    assert.deepEqual(await remove(true, stopped), { untagged: ['one:latest'], deleted: [], freedBytes: 0 });
-    assert.equal(await temporary.store.content.has(image.manifest), true);
+    assert.deepEqual(await remove(true, running), { untagged: ['one:latest'], deleted: [], freedBytes: 0 });
+    assert.deepEqual(
+      images.list().map(({ id, names }) => [id, names.length]),
+      [[image.id, 1]],
+      'it stays, without a name that anybody gave it',
+    );
+    images.tag(image.id, 'one');
+    assert.deepEqual(await remove(true, stopped), { untagged: ['one:latest'], deleted: [image.id], freedBytes: 0 });
+    assert.deepEqual([await temporary.store.content.has(image.manifest), images.list()], [true, []]);
   });
 });
 

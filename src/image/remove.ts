@@ -3,19 +3,26 @@ import { type Digest, familiarReference, parseReference, shortDigest } from '#oc
 import type { Store } from '#store';
 import type { Found } from './find.ts';
 import type { Image, RemovedImage, RemoveImageOptions } from './types.ts';
-import { isUntagged } from './untagged.ts';
+import { isUntagged, untaggedName } from './untagged.ts';
 
 /** See `Images.remove`. */
 export async function removeNames(store: Store, found: Found<Image>, options: RemoveImageOptions): Promise<RemovedImage> {
+  const { image, name } = found;
   const names = planRemoval(found, options);
-  store.metadata.transaction(() => {
-    for (const name of names) store.metadata.images.remove(name);
+  const users = options.users(image);
+  const isKept = name !== null && users.some(({ running }) => running);
+  const { metadata } = store;
+  metadata.transaction(() => {
+    const former = name === null ? null : metadata.images.get(name);
+    for (const gone of names) metadata.images.remove(gone);
+    if (isKept && former !== null && names.length === image.names.length) metadata.images.put({ ...former, name: untaggedName(former.manifest) });
   });
-  const untagged = names.filter((name) => !isUntagged(name)).map(familiar);
-  if (names.length < found.image.names.length) return { untagged, deleted: [], freedBytes: 0 };
+  const untagged = names.filter((gone) => !isUntagged(gone)).map(familiar);
+  if (isKept || names.length < image.names.length) return { untagged, deleted: [], freedBytes: 0 };
   const garbage = await store.collectGarbage();
-  const isGone = !(await store.content.has(found.image.target));
-  return { untagged, deleted: isGone ? [found.image.id, ...garbage.layers] : [], freedBytes: garbage.freedBytes };
+  // To its stopped containers the image is left, and to nobody else.
+  const isGone = users.length > 0 || !(await store.content.has(image.target));
+  return { untagged, deleted: isGone ? [image.id, ...garbage.layers] : [], freedBytes: garbage.freedBytes };
 }
 
 /** See `Images.removeAll`. */
@@ -34,7 +41,7 @@ export async function removeImages(store: Store, images: readonly Image[]): Prom
   };
 }
 
-/** Which names go. Pure. */
+/** Which names go. The last one of an image that runs goes by force alone, and the image stays without a name. Pure. */
 export function planRemoval({ image, name }: Found<Image>, { force, users }: RemoveImageOptions): readonly string[] {
   if (name !== null && image.names.length > 1) return [name];
   const shown = name === null ? shortDigest(image.id) : familiar(name);
@@ -49,11 +56,11 @@ export function planRemoval({ image, name }: Found<Image>, { force, users }: Rem
     );
   }
   const holder = users(image).find(({ running }) => running) ?? users(image)[0];
-  if (holder !== undefined && (holder.running || force !== true)) {
+  if (holder !== undefined && ((holder.running && name === null) || force !== true)) {
     const id = holder.id.slice(0, 12);
     const forcing = holder.running ? 'cannot be forced' : 'must be forced';
     const words =
-      name === null || holder.running
+      name === null
         ? `conflict: unable to delete ${shown} (${forcing}) - image is being used by ${holder.running ? 'running' : 'stopped'} container ${id}`
         : `conflict: unable to remove repository reference "${shown}" (must force) - container ${id} is using its referenced image ${shortDigest(image.id)}`;
     throw new OrlopError('conflict', 'IMAGE_IN_USE', words, {
