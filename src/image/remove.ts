@@ -15,7 +15,8 @@ export async function removeNames(store: Store, found: Found<Image>, options: Re
   metadata.transaction(() => {
     const former = name === null ? null : metadata.images.get(name);
     for (const gone of names) metadata.images.remove(gone);
-    if (isKept && former !== null && names.length === image.names.length) metadata.images.put({ ...former, name: untaggedName(former.manifest) });
+    if (isKept && former !== null && names.length === image.names.length)
+      metadata.images.put({ ...former, name: untaggedName(former.manifest) });
   });
   const untagged = names.filter((gone) => !isUntagged(gone)).map(familiar);
   if (isKept || names.length < image.names.length) return { untagged, deleted: [], freedBytes: 0 };

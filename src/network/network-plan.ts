@@ -67,8 +67,8 @@ function checkName(name: string, networks: readonly NetworkRecord[]): void {
       hint: 'choose another name',
     });
   }
-  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/.test(name)) {
-    throw bad(`invalid network name '${name}'`, 'use letters, digits, and _ . - after the first');
+  if (!/^[^\p{C}/]{1,255}$/u.test(name) || name.trim() !== name) {
+    throw bad(`invalid network name '${name}'`, 'use at most 255 characters, neither / nor blanks around them');
   }
   if (networks.some((network) => network.name === name)) {
     throw new OrlopError('conflict', 'NETWORK_EXISTS', `network with name ${name} already exists`, {

@@ -24,7 +24,8 @@ if (!isInOwnNetwork()) {
     const cases: readonly [request: NetworkRequest, kind: ErrorKind, words: RegExp][] = [
       [{ name: 'there' }, 'conflict', /^network with name there already exists$/],
       [{ name: 'bridge' }, 'permission-denied', /^operation is not permitted on predefined bridge network$/],
-      [{ name: 'a b' }, 'invalid-argument', /a b/],
+      [{ name: ' a' }, 'invalid-argument', / a/],
+      [{ name: 'a/b' }, 'invalid-argument', /a\/b/],
       [{ name: '' }, 'invalid-argument', /name/],
       [{ name: 'x', driver: 'host' }, 'permission-denied', /^only one instance of "host" network is allowed$/],
       [{ name: 'x', driver: 'null' }, 'permission-denied', /^only one instance of "null" network is allowed$/],

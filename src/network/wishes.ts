@@ -75,16 +75,17 @@ export function checkSameWishes(endpoint: Endpoint, wishes: ParsedWishes): void 
 function addressOf(text: string | undefined, family: 4 | 6): Address | undefined {
   if (text === undefined || text === '') return undefined;
   const address = parseAddress(text);
-  if (address?.family === family) return address;
+  // No wire carries IPv4-mapped addresses (RFC 4291, 2.5.5.2).
+  if (address?.family === family && !(family === 6 && address.value >> 32n === 0xffffn)) return address;
   const hint = family === 4 ? 'write it like 172.18.0.5' : 'write it like fd00::5';
-  throw new OrlopError('invalid-argument', 'NETWORK_ADDRESS_BAD', `'${text}' is not an IPv${family} address`, { hint });
+  throw new OrlopError('invalid-argument', 'NETWORK_ADDRESS_BAD', `invalid IPv${family} address: ${text}`, { hint });
 }
 
 /** The subnets that addresses of one link are from (RFC 3927, RFC 4291). */
 function linkLocalOf(text: string): Address {
   const address = parseAddress(text);
   if (address !== null && (address.family === 4 ? address.value >> 16n === 0xa9fen : address.value >> 118n === 0x3fan)) return address;
-  throw new OrlopError('invalid-argument', 'NETWORK_ADDRESS_BAD', `'${text}' is not a link-local address`, {
+  throw new OrlopError('invalid-argument', 'NETWORK_ADDRESS_BAD', `invalid link-local IP address: ${text}`, {
     hint: 'write it like 169.254.0.5 or fe80::5',
   });
 }

@@ -93,7 +93,10 @@ describe("networks and ports for Docker's clients", {
     );
     const missing = await run('run', '--rm', '--network', 'nowhere', image, 'true');
     assert.deepEqual(
-      [missing.code, missing.stderr.startsWith('docker: Error response from daemon: network nowhere not found')],
+      [
+        missing.code,
+        missing.stderr.startsWith('docker: Error response from daemon: failed to set up container networking: network nowhere not found'),
+      ],
       [125, true],
     );
     assert.match(

@@ -36,6 +36,8 @@ export function asStartFailure(error: unknown): unknown {
   if (isOrlopError(error) && error.code === 'ENGINE_NAMESPACE_OF_STOPPED')
     return new OrlopError('internal', error.code, error.message, { cause: error });
   if (isOrlopError(error) && portFailures.has(error.code)) return asPortFailure(error);
+  if (isOrlopError(error, 'not-found') && error.code === 'NETWORK_NOT_FOUND')
+    return new OrlopError('not-found', error.code, `failed to set up container networking: ${error.message}`, { cause: error });
   if (!isProcessFailure(error)) return error;
   const known = words[error.code] ?? '';
   const message = error.message.includes(known) ? error.message : `${error.message}: ${known}`;

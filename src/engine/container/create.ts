@@ -49,7 +49,7 @@ export async function createContainer(
     request.kind === 'system' && view.config.stopSignal === '' ? { stopSignal: stopSignalOf(init), ...request } : request,
     limits,
   );
-  const known = knownPlaces(context.networks, (ref) => context.table.find(ref).record.id);
+  const known = knownPlaces(context.networks, (ref) => context.table.find(ref).record.id, { mayCome: request.kind === 'app' });
   const networks = planNetworks(request, known);
   const mounts = await planMountsOf(context, request, view);
   const bare = planRecord(context, withJoinedIds(context, asked), view, { manifest: image.target, chain: image.chain }, networks);
@@ -155,7 +155,7 @@ function planRecord(
   request: CreateRequest,
   image: ImageView,
   content: Pick<ContainerRecord['image'], 'manifest' | 'chain'>,
-  { mode }: NetworkPlan,
+  { mode, awaited }: NetworkPlan,
 ): ContainerRecord {
   const id = createContainerId();
   const isTaken = (name: string): boolean => context.table.holderOf(name) !== undefined;
@@ -182,6 +182,7 @@ function planRecord(
     labels: { ...image.labels, ...request.labels, ...(request.kind === 'system' ? { 'orlop.kind': 'system' } : {}) },
     exposedPorts: [...new Set([...image.config.exposedPorts, ...(request.exposedPorts ?? [])])],
     network: mode,
+    ...(awaited.length === 0 ? {} : { awaited }),
     ...linksOf(resolveLinks(context, request, mode)),
     mounts: [],
     ports: [],

@@ -1,6 +1,7 @@
 import { OrlopError } from '#errors';
 import type { Digest } from '#oci';
 import type { ChainId } from '#store';
+import type { NetworkPlace } from '../network/mode.ts';
 import type { ResolvedMount } from '../volume/resolved-mount.ts';
 import type { IdRange } from '../id-ranges.ts';
 import type { DeviceMap } from '#wire';
@@ -90,6 +91,8 @@ export interface ContainerRecord {
   readonly healthCheck?: WholeCheck | null;
   readonly exposedPorts: readonly string[];
   readonly network: NetworkMode;
+  /** Places in networks that were not there when it was made: sought at each start. */
+  readonly awaited?: readonly NetworkPlace[];
   /** Absent, or in records of older engines: none. */
   readonly links?: readonly Link[];
   /** With everything chosen when it was made: names of volumes, paths on the host. */

@@ -120,7 +120,7 @@ async function launch(context: EngineContext, container: LiveContainer): Promise
   const reports = await openReports(context, record, { ownUsers, borrow });
   const last = [...deviceMounts(given.devices), ...given.specMounts, ...reportMounts(reports.keys())];
   const snapshot = await context.store.snapshots.locate(record.id, chainOf(record));
-  const places = await placesForStart(context, record);
+  const places = await placesForStart(context, container);
   const ports = portWishesOf(record);
   if (isOnDemand(record)) await keepDoor(context, container);
   if (ports.length > 0) await reservePorts(context, container, ports);

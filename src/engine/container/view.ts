@@ -49,7 +49,10 @@ export function viewOf(record: ContainerRecord, facts: ViewFacts): ContainerView
     hostnamePath: hostname,
     resolvConfPath: resolvConf,
     execIds: facts.execIds,
-    endpoints: facts.endpoints,
+    endpoints: [
+      ...facts.endpoints,
+      ...(record.awaited ?? []).map(({ network, wishes }) => ({ id: '', network, networkId: '', names: [], wishes })),
+    ],
     publishedPorts: record.ports,
     ...(record.door === undefined ? {} : { waitsForConnections: true }),
     mounts: record.mounts.map(viewOfMount),

@@ -98,8 +98,8 @@ describe('a connection', () => {
 
   const refused: readonly [what: string, change: Partial<ContainerRecord>, network: string, message: RegExp][] = [
     ['twice', {}, 'bridge', /^endpoint with name web already exists in network bridge$/],
-    ['to the host', {}, 'host', /cannot be disconnected from host network or connected to host network/],
-    ['of a container in the host’s', { network: 'host' }, 'mine', /cannot be disconnected from host network or connected to host network/],
+    ['to the host', {}, 'host', /cannot connect container to host network - container must be created in host network mode/],
+    ['of a container in the host’s', { network: 'host' }, 'mine', /container or host cannot be connected to any other network/],
     ['to none', {}, 'none', /private \(none\) mode/],
     ['of a container in none', { network: 'none' }, 'mine', /private \(none\) mode/],
     [
@@ -152,7 +152,7 @@ describe('a disconnection', () => {
 
   test('from a network that it is not in is refused', async () => {
     await assert.rejects(disconnect(openWorld(), 'mine'), { message: /is not connected to network mine$/ });
-    await assert.rejects(disconnect(openWorld({ network: 'host' }), 'host'), { message: /cannot be disconnected from host network/ });
+    await assert.rejects(disconnect(openWorld({ network: 'host' }), 'host'), { message: /^cannot disconnect container from host network/ });
   });
 
   test('of a container that is gone needs force, and its place', async () => {

@@ -9,7 +9,7 @@ import { refreshNames } from './attachment.ts';
 import { publishNetworkEvent } from './events.ts';
 import { joinedId } from '../spec/namespaces.ts';
 import { checkWishes, isClosed } from './mode.ts';
-import { isWired, reservePlace } from './places.ts';
+import { forgetAwaited, isWired, reservePlace } from './places.ts';
 import { shapeNewLinks } from './rates.ts';
 import { openPorts, portWishesOf, reservePorts } from './ports.ts';
 
@@ -27,8 +27,8 @@ export async function connectInQueue(
   wishes: EndpointWishes,
 ): Promise<void> {
   const { id } = container.record;
-  checkConnect(context, container, network);
   checkWishes(network, wishes);
+  checkConnect(context, container, network);
   await using undo = new AsyncDisposableStack();
   undo.defer(() => context.networks.release(id, network.name));
   const { status } = container.record.state;
@@ -40,6 +40,7 @@ export async function connectInQueue(
     await followPlaces(context, container);
   }
   undo.move();
+  forgetAwaited(context, container, network.name);
   publishNetworkEvent(context, network, 'connect', { container: id });
 }
 
@@ -50,15 +51,29 @@ export async function disconnectContainer(
   containerRef: string,
   { force = false }: { readonly force?: boolean },
 ): Promise<void> {
+  if (await disconnectAwaited(context, ref, containerRef)) return;
   const network = context.networks.find(ref);
   const container = findUnlessForced(context, containerRef, force);
   if (container === null) return forgetMissing(context, network, containerRef);
   await context.queues.run(container.record.id, () => disconnectInQueue(context, network, container));
 }
 
+/** From a network that there is not, or not yet again. false: it waits for none of this name. */
+async function disconnectAwaited(context: EngineContext, name: string, containerRef: string): Promise<boolean> {
+  const container = findUnlessForced(context, containerRef, true);
+  const isAwaited = (): boolean => container?.record.awaited?.some(({ network }) => network === name) === true;
+  if (container === null || !isAwaited()) return false;
+  return context.queues.run(container.record.id, async () => {
+    if (!isAwaited()) return false;
+    forgetAwaited(context, container, name);
+    return true;
+  });
+}
+
 export async function disconnectInQueue(context: EngineContext, network: NetworkRecord, container: LiveContainer): Promise<void> {
   const { id } = container.record;
-  if (container.record.network === 'host' && network.name === 'host') throw hostConflict();
+  if (container.record.network === 'host' && network.name === 'host')
+    throw invalid('cannot disconnect container from host network - container was created in host network mode');
   const place = context.networks.endpoints(id).find((candidate) => candidate.network === network.name);
   if (place === undefined) {
     throw new OrlopError('failed-precondition', 'ENGINE_NOT_CONNECTED', `container ${id} is not connected to network ${network.name}`);
@@ -103,8 +118,9 @@ async function followPlaces(context: EngineContext, container: LiveContainer): P
 /** In Docker's words, which programs show. */
 function checkConnect(context: EngineContext, { record }: LiveContainer, network: NetworkRecord): void {
   const places = context.networks.endpoints(record.id);
-  if (record.network === 'host' || network.name === 'host') throw hostConflict();
-  if (joinedId(record.network) !== null) {
+  if (record.network !== 'host' && network.name === 'host')
+    throw invalid('cannot connect container to host network - container must be created in host network mode');
+  if (record.network === 'host' || joinedId(record.network) !== null) {
     throw invalid('container sharing network namespace with another container or host cannot be connected to any other network');
   }
   if (places.some((place) => place.network === network.name)) {
@@ -113,10 +129,6 @@ function checkConnect(context: EngineContext, { record }: LiveContainer, network
   if (places.length > 0 && (isClosed(network.name) || places.some((place) => isClosed(place.network)))) {
     throw invalid('container cannot be connected to multiple networks with one of the networks in private (none) mode');
   }
-}
-
-function hostConflict(): OrlopError {
-  return invalid('container cannot be disconnected from host network or connected to host network');
 }
 
 function invalid(message: string): OrlopError {

@@ -23,13 +23,25 @@ export function resolveLinks({ table }: Pick<EngineContext, 'table'>, { links = 
   if (network === 'host') throw invalid(`conflicting options: host type networking ${undefinedBehaviour}`);
   if (joinedId(network) !== null) throw invalid(`conflicting options: container type network ${undefinedBehaviour}`);
   if (network === 'none') throw invalid('conflicting options: links and the network mode');
-  return links.map((text) => {
+  return links.flatMap((text) => {
     const { ref, alias } = parseLink(text);
+    // In a network of users' own a link is a further name, which waits for its container as that network's places do.
+    if (network !== DEFAULT_NETWORK && !isThere(table, ref)) return [];
     let target = findTarget(table, ref);
     for (let id = joinedId(target.record.network); id !== null; id = joinedId(target.record.network)) target = findTarget(table, id);
     if (target.record.network === 'host') throw invalid(`conflicting options: host type networking ${undefinedBehaviour}`);
     return { id: target.record.id, alias };
   });
+}
+
+function isThere(table: EngineContext['table'], ref: string): boolean {
+  try {
+    table.find(ref);
+    return true;
+  } catch (error) {
+    if (isOrlopError(error, 'not-found')) return false;
+    throw error;
+  }
 }
 
 function findTarget(table: EngineContext['table'], ref: string): LiveContainer {

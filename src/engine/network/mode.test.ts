@@ -87,6 +87,19 @@ describe('what cannot be combined is refused in Docker’s words', () => {
     test(JSON.stringify(request), () => assert.throws(() => plan(request), { kind: 'invalid-argument', message }));
 });
 
+test('networks that may come later are waited for, where they may', () => {
+  const awaiting = knownPlaces({ find }, () => 'c0ffee', { mayCome: true });
+  const brief = (change: Partial<CreateRequest>) => {
+    const { mode, places, awaited } = planNetworks(requestWith(change), awaiting);
+    return [mode, places.map(({ network }) => network), awaited];
+  };
+  const wishes = { aliases: ['x'] };
+  assert.deepEqual(brief({ network: 'later' }), ['later', [], [{ network: 'later', wishes: {} }]]);
+  assert.deepEqual(brief({ network: 'later', mac: '02:00:00:00:00:01' })[2], [{ network: 'later', wishes: { mac: '02:00:00:00:00:01' } }]);
+  assert.deepEqual(brief({ endpoints: { later: wishes, mine: {} } }), ['bridge', ['mine'], [{ network: 'later', wishes }]]);
+  assert.throws(() => brief({ network: 'host', endpoints: { later: {} } }), { message: /conflicting options/ });
+});
+
 test('what is missing is no missing image', () => {
   assert.throws(() => plan({ network: 'nowhere' }), { kind: 'failed-precondition', message: 'network nowhere not found', hint: 'make it' });
   assert.throws(() => plan({ network: 'container:nobody' }), { kind: 'failed-precondition', message: 'No such container: nobody' });

@@ -7,6 +7,8 @@ import { joinedId } from '../spec/namespaces.ts';
 export interface NetworkPlan {
   readonly mode: NetworkMode;
   readonly places: readonly NetworkPlace[];
+  /** Places in networks that are not there yet: a start seeks them. */
+  readonly awaited: readonly NetworkPlace[];
   readonly warnings: readonly string[];
 }
 
@@ -18,12 +20,14 @@ export interface NetworkPlace {
 
 /** What a request's names are looked up in. */
 export interface KnownPlaces extends Pick<Networks, 'find'> {
+  /** Whether the network may come later, and there is none of this name. */
+  isAwaited(ref: string): boolean;
   /** The id of the container with this name, id or start of one. */
   containerId(ref: string): string;
 }
 
-/** The networks and containers that there are. That one is missing is no `not-found`: of a creation, clients take that for a missing image and pull it. */
-export function knownPlaces(networks: Pick<Networks, 'find'>, containerId: (ref: string) => string): KnownPlaces {
+/** The networks and containers that there are; `mayCome`: networks that are missing are waited for. That one is missing is no `not-found`: of a creation, clients take that for a missing image and pull it. */
+export function knownPlaces(networks: Pick<Networks, 'find'>, containerId: (ref: string) => string, { mayCome = false } = {}): KnownPlaces {
   const needed = <Found>(find: () => Found): Found => {
     try {
       return find();
@@ -35,7 +39,21 @@ export function knownPlaces(networks: Pick<Networks, 'find'>, containerId: (ref:
       });
     }
   };
-  return { find: (ref) => needed(() => networks.find(ref)), containerId: (ref) => needed(() => containerId(ref)) };
+  return {
+    find: (ref) => needed(() => networks.find(ref)),
+    containerId: (ref) => needed(() => containerId(ref)),
+    isAwaited: (ref) => mayCome && !isThere(networks, ref),
+  };
+}
+
+function isThere(networks: Pick<Networks, 'find'>, ref: string): boolean {
+  try {
+    networks.find(ref);
+    return true;
+  } catch (error) {
+    if (isOrlopError(error, 'not-found')) return false;
+    throw error;
+  }
 }
 
 /**
@@ -52,31 +70,47 @@ export function planNetworks(request: CreateRequest, known: KnownPlaces): Networ
     // How today's clients say --mac-address, which needs no place of its own to be refused.
     const mac = request.mac ?? request.endpoints?.[mode]?.mac;
     checkJoining({ ...request, ...(mac === undefined ? {} : { mac }) }, wanted.length > 0);
-    return { mode: `container:${known.containerId(other)}`, places: [], warnings: [] };
+    return { mode: `container:${known.containerId(other)}`, places: [], awaited: [], warnings: [] };
   }
-  const main = known.find(mode);
-  // As Docker's: who names networks and none that users made as the mode is in those that are named.
-  const isMain =
-    wanted.length === 0 || !main.isBuiltIn || isClosed(main.name) || wanted.some(({ name }) => known.find(name).name === main.name);
-  const places = new Map<string, EndpointWishes>(isMain ? [[main.name, {}]] : []);
-  for (const { name, wishes } of wanted) {
-    const network = known.find(name);
-    if (isClosed(network.name) !== isClosed(main.name) || (isClosed(network.name) && network.name !== main.name)) throw mixedModes();
-    checkWishes(network, wishes);
-    places.set(network.name, { ...places.get(network.name), ...wishes });
-  }
-  const first = places.has(main.name) ? main.name : ([...places.keys()][0] ?? main.name);
-  places.set(first, withAddressOfContainer(places.get(first) ?? {}, request.mac));
+  const { main, places, awaited } = placesOf(mode, wanted, known);
+  const first = places.has(main) || awaited.has(main) ? main : ([...places.keys(), ...awaited.keys()][0] ?? main);
+  const home = awaited.has(first) ? awaited : places;
+  home.set(first, withAddressOfContainer(home.get(first) ?? {}, request.mac));
+  const list = (some: ReadonlyMap<string, EndpointWishes>): NetworkPlace[] =>
+    Array.from(some, ([network, wishes]) => ({ network, wishes }));
+  const networks = [...places.keys()].map((name) => known.find(name));
   return {
-    mode: main.name,
-    places: [...places].map(([network, wishes]) => ({ network, wishes })),
-    warnings: publishes(request)
-      ? warningsOf(
-          first,
-          [...places.keys()].map((name) => known.find(name)),
-        )
-      : [],
+    mode: main,
+    places: list(places),
+    awaited: list(awaited),
+    warnings: publishes(request) && awaited.size === 0 ? warningsOf(first, networks) : [],
   };
+}
+
+/** By name of network, the mode's first: where a container is to be, and where once there is such a network. */
+function placesOf(
+  mode: NetworkMode,
+  wanted: readonly { readonly name: string; readonly wishes: EndpointWishes }[],
+  known: KnownPlaces,
+): { readonly main: string; readonly places: Map<string, EndpointWishes>; readonly awaited: Map<string, EndpointWishes> } {
+  const found = known.isAwaited(mode) ? null : known.find(mode);
+  const main = found?.name ?? mode;
+  const closed = isClosed(main);
+  // As Docker's: who names networks and none that users made as the mode is in those that are named.
+  const isMain = wanted.length === 0 || found?.isBuiltIn !== true || closed;
+  const places = new Map<string, EndpointWishes>(isMain && found !== null ? [[main, {}]] : []);
+  const awaited = new Map<string, EndpointWishes>(found === null ? [[main, {}]] : []);
+  const named = wanted.map(({ name, wishes }) => ({ wishes, network: known.isAwaited(name) ? null : known.find(name), name }));
+  if (named.some(({ network }) => network?.name === main)) places.set(main, {});
+  for (const { name, wishes, network } of named) {
+    if (closed !== isClosed(network?.name ?? name) || (closed && network?.name !== main)) throw mixedModes();
+    if (network === null) awaited.set(name, { ...awaited.get(name), ...wishes });
+    else {
+      checkWishes(network, wishes);
+      places.set(network.name, { ...places.get(network.name), ...wishes });
+    }
+  }
+  return { main, places, awaited };
 }
 
 /** The plan with further places; one in a network that it is in anyway adds its wishes. Pure. */

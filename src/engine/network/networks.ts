@@ -1,12 +1,14 @@
 import { isOrlopError } from '#errors';
 import type { NetworkRecord } from '#network';
 import { isActive } from '../container/record.ts';
+import type { LiveContainer } from '../container/table.ts';
 import type { EngineContext } from '../context.ts';
 import { hasLabel } from '../labels.ts';
 import type { ContainerId, Engine, NetworkMember, NetworkView, PruneFilter } from '../model.ts';
 import { connectContainer, disconnectContainer } from './connect.ts';
 import { publishNetworkEvent } from './events.ts';
 import { filterNetworks } from './filter.ts';
+import { awaitNetwork } from './places.ts';
 
 /** The verbs on networks. */
 export function createNetworkVerbs(context: EngineContext): Engine['networks'] {
@@ -21,6 +23,7 @@ export function createNetworkVerbs(context: EngineContext): Engine['networks'] {
       return { id: network.id, warnings };
     },
     async remove(ref) {
+      await vacate(context, networks.find(ref));
       const network = await networks.remove(ref);
       // Of a configuration Docker tells the beginning only.
       if (network.configOnly !== true) publishNetworkEvent(context, network, 'destroy');
@@ -29,6 +32,21 @@ export function createNetworkVerbs(context: EngineContext): Engine['networks'] {
     disconnect: (ref, container, options) => disconnectContainer(context, ref, container, options),
     prune: (filter) => pruneNetworks(context, filter),
   };
+}
+
+/** As in Docker's engine, containers that do not run keep no network from going: they wait for another of its name. Machines do keep theirs. */
+async function vacate(context: EngineContext, network: NetworkRecord): Promise<void> {
+  const { networks, queues, table } = context;
+  const members = networks.endpoints().filter((endpoint) => endpoint.networkId === network.id);
+  const containers = members.flatMap(({ containerId }) => table.get(containerId as ContainerId) ?? []);
+  const isIdle = ({ record }: LiveContainer): boolean => record.kind === 'app' && !isActive(record.state.status);
+  if (network.isBuiltIn || !containers.every(isIdle)) return;
+  for (const container of containers)
+    await queues.run(container.record.id, async () => {
+      const place = networks.endpoints(container.record.id).find(({ networkId }) => networkId === network.id);
+      if (place === undefined || !isIdle(container)) return;
+      await awaitNetwork(context, container, place);
+    });
 }
 
 /** The running containers that have a place in a network. */
