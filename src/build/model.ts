@@ -118,6 +118,8 @@ export type Step = RunStep | CopyStep | ConfigStep | WorkdirStep;
 
 export interface ConfigStep extends StepBase {
   readonly kind: 'config';
+  /** Paths of a VOLUME. */
+  readonly volumes?: readonly string[];
 }
 
 /** The directory is to be made where it is missing, with parents, mode 0755, owned by the config's user (BuildKit's dispatchWorkdir). */

@@ -65,6 +65,8 @@ export interface Executor {
   run(step: RunStep, on: Work): Promise<NewLayer | null>;
   copy(step: CopyStep, on: Work): Promise<NewLayer | null>;
   makeDirectory(step: WorkdirStep, on: Work): Promise<NewLayer | null>;
+  /** Fails as Docker's first builder does for a volume where the root has something else than a directory. */
+  checkVolumes(paths: readonly string[], root: Root): Promise<void>;
   /** The same layer, which was made on nothing, on top of a root. */
   putOn(layer: NewLayer, root: Root): NewLayer;
   /** One digest of everything that a COPY or ADD would take, without its name and place in the target: `file:…`, `dir:…` or, of several, `multi:…`. */

@@ -284,6 +284,8 @@ export interface ImageView {
   readonly config: {
     readonly entrypoint: readonly string[];
     readonly command: readonly string[];
+    /** It is there, and empty: `CMD []`. */
+    readonly emptyCommand?: true;
     readonly env: readonly string[];
     readonly workingDirectory: string;
     readonly user: string;

@@ -58,6 +58,7 @@ export function configKey(root: Root, before: readonly unknown[]): string {
   return keyOf('config', root, before);
 }
 
-export function workdirKey(step: WorkdirStep, root: Root, epoch?: number): string {
-  return keyOf('workdir', root, [step.path, step.config.config?.User ?? '', epoch ?? null]);
+/** `owner`: the name of who owns what is made. */
+export function workdirKey(step: WorkdirStep, root: Root, facts: { readonly owner: string; readonly epoch?: number }): string {
+  return keyOf('workdir', root, [step.path, facts.owner, facts.epoch ?? null]);
 }

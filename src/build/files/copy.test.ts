@@ -194,6 +194,25 @@ describe('files between two trees', skip, () => {
     assert.equal(readFileSync(at('to', outside, 'f'), 'utf8'), 'f');
   });
 
+  test('one kind takes the place of another where that is asked for, with all that was in it', async () => {
+    mkdirSync(at('to/o/f/full'), { recursive: true });
+    symlinkSync(outside, at('to/o/sub'));
+    writeFileSync(join(outside, 'kept'), '');
+    await copy(['d'], { target: '/o', replace: true });
+    assert.deepEqual(shown(), ['o d', 'o/f f', 'o/sub d', 'o/sub/g f']);
+    assert.ok(lstatSync(join(outside, 'kept')).isFile());
+  });
+
+  test('what an archive has takes the place of what is there: directories with all that is in them, links to directories', async () => {
+    mkdirSync(at('to/t/d/f/full'), { recursive: true });
+    symlinkSync(outside, at('to/t/d/sub'));
+    writeFileSync(join(outside, 'kept'), '');
+    const tar = execFileSync('tar', ['-cf', '-', '-C', at('from'), 'd']);
+    await inTree(at('to'), (to) => unpackTar(to, pieces(tar), { target: '/t' }));
+    assert.deepEqual(shown(), ['t d', 't/d d', 't/d/f f', 't/d/sub d', 't/d/sub/g f']);
+    assert.deepEqual(execFileSync('ls', [outside], { encoding: 'utf8' }), 'kept\n');
+  });
+
   test('a directory does not replace a file or a link, nor a file a directory', async () => {
     mkdirSync(at('to/o'));
     writeFileSync(at('to/o/sub'), '');

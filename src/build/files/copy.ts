@@ -19,6 +19,7 @@ import { isLeftOut } from './digest.ts';
 import { type ModeChange, modeOfNew } from './mode.ts';
 import type { Selected } from './select.ts';
 import {
+  clearOtherKind,
   clearPlace,
   type NamedPlace,
   type NewDirectories,
@@ -41,6 +42,8 @@ export interface CopyOptions {
   /** Directories above a source are kept. */
   readonly parents?: boolean;
   readonly exclude?: IgnoreMatcher;
+  /** A directory takes the place of a file or link, and a file that of a directory, as with Docker's first builder; else both are refused, as with BuildKit. */
+  readonly replace?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -178,6 +181,7 @@ async function copyNode(copying: Copying, handle: number, place: NamedPlace, rel
   await copying.giveWay();
   const { from, to } = copying;
   const facts = factsOf(from.addon, handle);
+  if (copying.replace === true) await clearOtherKind(to, place, isDirectory(facts));
   if (isDirectory(facts)) return copyDirectory(copying, handle, place, relative);
   clearPlace(to, place);
   const key = facts.nlink > 1 ? `${facts.dev}:${facts.ino}` : null;

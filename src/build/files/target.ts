@@ -1,6 +1,6 @@
 import { isErrno, OrlopError } from '#errors';
 import { type ByteText, fromByteText, toByteText } from '#store';
-import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, type FileFacts, O_DIRECTORY, O_NOFOLLOW, O_PATH, openInRoot } from '#sys';
+import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, type FileFacts, O_DIRECTORY, O_NOFOLLOW, O_PATH, openInRoot, removeTree } from '#sys';
 import { factsOf, isDirectory, isLink, isMissing, openPath, plainly, type FileTree } from './tree.ts';
 
 /** Whose something is. */
@@ -117,6 +117,14 @@ export function clearPlace(tree: FileTree, place: NamedPlace): void {
   } catch (error) {
     if (!isErrno(error, 'ENOENT')) throw error;
   }
+}
+
+/** Takes away what is in the way, whatever it has in it, unless both are directories or both are none. */
+export async function clearOtherKind(tree: FileTree, place: NamedPlace, asDirectory: boolean): Promise<void> {
+  const there = statPlace(tree, place);
+  if (there === null || isDirectory(there) === asDirectory) return;
+  if (asDirectory) clearPlace(tree, place);
+  else await removeTree(tree.addon, `/proc/self/fd/${place.parent}/${Buffer.from(fromByteText(place.name)).toString('utf8')}`);
 }
 
 /** BuildKit's words, which people search for. */

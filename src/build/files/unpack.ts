@@ -7,7 +7,6 @@ import {
   type Addon,
   AT_EMPTY_PATH,
   AT_FDCWD,
-  AT_REMOVEDIR,
   createGiveWay,
   O_CREAT,
   O_EXCL,
@@ -20,8 +19,8 @@ import {
   S_IFIFO,
   withErrno,
 } from '#sys';
-import { clearPlace, type NamedPlace, type NewDirectories, openOrMakeDirectory, type Owner, statPlace } from './target.ts';
-import { isDirectory, openForReading, openPath, plainly, type FileTree } from './tree.ts';
+import { clearOtherKind, clearPlace, type NamedPlace, type NewDirectories, openOrMakeDirectory, type Owner, statPlace } from './target.ts';
+import { openForReading, openPath, plainly, type FileTree } from './tree.ts';
 
 export interface UnpackTarOptions {
   /** Absolute directory in the tree, made where it is missing. */
@@ -50,7 +49,7 @@ const deviceModes = { character: S_IFCHR, block: S_IFBLK, fifo: S_IFIFO } as con
 
 /**
  * Unpacks a tar, whatever it is packed with, into a directory of a tree, at the source's pace and with bounded memory. Paths and links of the archive stay inside the tree; those that
- * climb with `..` are invalid-argument. What is there already is replaced, directories are joined.
+ * climb with `..` are invalid-argument. What is there already is replaced, directories are joined; a link to a directory is none, as with Docker's builders.
  */
 export async function unpackTar(to: FileTree, source: AsyncIterable<Uint8Array>, options: UnpackTarOptions): Promise<void> {
   const unpacking: Unpacking = { ...options, to, times: new Map(), giveWay: createGiveWay(), bytes: 0 };
@@ -88,8 +87,9 @@ async function unpackMember(unpacking: Unpacking, { entry, content }: TarMember,
   const { descriptor: parent } = openOrMakeDirectory(to, posix.dirname(whole), newDirectories(unpacking));
   try {
     const place: NamedPlace = { parent, name: toByteText(posix.basename(whole)), path: toByteText(whole) };
+    await clearOtherKind(to, place, entry.type === 'directory');
     if (entry.type === 'directory') return makeDirectory(unpacking, entry, place, whole);
-    await makeRoom(to, place);
+    clearPlace(to, place);
     const name = fromByteText(place.name);
     if (entry.type === 'link') return makeLink(unpacking, entry, place);
     if (entry.type === 'file') await writeFile(unpacking, { entry, content }, place, path);
@@ -106,27 +106,9 @@ async function unpackMember(unpacking: Unpacking, { entry, content }: TarMember,
   }
 }
 
-/** Of directories in the way only empty ones go. */
-async function makeRoom(to: FileTree, place: NamedPlace): Promise<void> {
-  const there = statPlace(to, place);
-  if (there !== null && isDirectory(there)) to.addon.unlinkat(place.parent, fromByteText(place.name), AT_REMOVEDIR);
-  else clearPlace(to, place);
-}
-
 function makeDirectory(unpacking: Unpacking, entry: TarEntry, place: NamedPlace, path: string): void {
   const { to } = unpacking;
-  const there = statPlace(to, place);
-  if (there === null || !isDirectory(there)) {
-    // A link to a directory may stand for one, as the layout of an image has it: bin -> usr/bin.
-    const behind = there === null ? null : openPath(to, place.path);
-    if (behind !== null) {
-      const isFolder = isDirectory(to.addon.fstatat(behind, '', AT_EMPTY_PATH));
-      to.addon.close(behind);
-      if (isFolder) return;
-    }
-    clearPlace(to, place);
-    to.addon.mkdirat(place.parent, fromByteText(place.name), 0o700);
-  }
+  if (statPlace(to, place) === null) to.addon.mkdirat(place.parent, fromByteText(place.name), 0o700);
   const made = to.addon.openat2(place.parent, fromByteText(place.name), O_PATH | O_NOFOLLOW, 0, plainly);
   try {
     settle(unpacking, made, entry);

@@ -67,6 +67,9 @@ async function build(text: string, world: World, options: Options = {}): Promise
         return made(step.source, work);
       },
       makeDirectory: async (step, work) => made(step.path, work),
+      checkVolumes: async (paths) => {
+        if (paths.includes('/file')) throw new OrlopError('failed-precondition', 'BUILD_FILE_THERE', 'file exists');
+      },
       putOn: (layer, root) => ({ diffId: layer.diffId, chainId: `sha256:${root.chain ?? ''}/${layer.diffId.slice(7)}` as Digest }),
       digestSources: async (step) => `file:${step.sources.map((source) => (source.kind === 'path' ? source.pattern : source.kind)).join()}`,
       digestMount: async () => 'mount',

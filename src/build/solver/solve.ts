@@ -298,6 +298,7 @@ async function rememberConfig(
   const work = { root: stage.root, sources: () => nowhere, isResult: false, context: contextOf(solving, id), description };
   const known = options.noCache || isAnew(solving, position) ? null : await ports.cache.get(key, work);
   if (known !== null) return { layer: null, key, created: known.created, cached: true };
+  if (step.volumes !== undefined) await ports.executor.checkVolumes(step.volumes, stage.root);
   const created = ports.now();
   ports.cache.put(key, { layer: null, created, description }, work);
   return { layer: null, key, created, cached: false };
@@ -328,7 +329,9 @@ async function carryOut(solving: Solving, step: Exclude<Step, { kind: 'config' }
 
 async function keyOf({ options, ports }: Solving, step: Exclude<Step, { kind: 'config' }>, work: Work, taken = ''): Promise<string> {
   const epoch = options.epoch === undefined ? {} : { epoch: options.epoch };
-  if (step.kind === 'workdir') return workdirKey(step, work.root, options.epoch);
+  // Docker's first builder makes it root's, whoever the user is.
+  if (step.kind === 'workdir')
+    return workdirKey(step, work.root, { owner: options.sequential ? '' : (step.config.config?.User ?? ''), ...epoch });
   if (step.kind === 'copy') return copyKey(step, work.root, { sources: taken, ...epoch });
   const sources: (string | null)[] = [];
   for (const mount of step.mounts) {

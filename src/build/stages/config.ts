@@ -98,7 +98,7 @@ export function compileVolume(state: StageState, instruction: VolumeInstruction,
   const all = { ...state.config.config?.Volumes, ...Object.fromEntries(volumes.map((volume) => [volume, {}])) };
   countCopies(state, Object.keys(all).length);
   configure(state, { Volumes: all });
-  return step(state, instruction, `VOLUME [${volumes.join(' ')}]`, isTrigger);
+  return { ...step(state, instruction, `VOLUME [${volumes.join(' ')}]`, isTrigger), volumes };
 }
 
 export function compileStopsignal(state: StageState, instruction: StopsignalInstruction, isTrigger: boolean): ConfigStep {

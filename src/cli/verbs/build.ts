@@ -107,10 +107,13 @@ async function readContexts({ args, io }: Invocation, flags: BuildRequest): Prom
   return { request: { ...request, contextSent: true, dockerfile: shown, dockerfileText: text }, contexts: [context, ...others] };
 }
 
-/** Both names that people use. */
+/** The names that people use, Docker's first. */
 async function findDockerfile(directory: string): Promise<string> {
-  const [usual, other] = ['Dockerfile', 'Containerfile'].map((name) => join(directory, name)) as [string, string];
-  return (await readIfThere(usual)) === null && (await readIfThere(other)) !== null ? other : usual;
+  for (const name of ['Dockerfile', 'dockerfile', 'Containerfile']) {
+    const path = join(directory, name);
+    if ((await readIfThere(path)) !== null) return path;
+  }
+  return join(directory, 'Dockerfile');
 }
 
 function noDockerfile(path: string): OrlopError {

@@ -214,7 +214,7 @@ async function readDockerfile(context: EngineContext, contexts: Contexts, reques
   const name = request.dockerfile ?? 'Dockerfile';
   const files = contexts.files(null);
   const given = request.dockerfileText ?? contexts.dockerfile;
-  const text = given ?? (await readContextFile(context, files, name));
+  const text = given ?? (await readContextFile(context, files, name)) ?? (await readContextFile(context, files, otherName(name)));
   if (text === null) {
     throw new OrlopError('not-found', 'BUILD_NO_DOCKERFILE', `failed to read dockerfile: open ${name}: no such file or directory`, {
       hint: 'say which file it is with -f',
@@ -227,6 +227,11 @@ async function readDockerfile(context: EngineContext, contexts: Contexts, reques
   const ignore = ignoreText === null ? null : parseIgnoreFile(ignoreText);
   if (ignore !== null) await hideIgnored(context, files, ignore, [name, ...ignoreFiles]);
   return { name, text, ignore };
+}
+
+/** Docker's clients and BuildKit take `dockerfile` where there is no `Dockerfile`. */
+function otherName(name: string): string {
+  return name.replace(/(^|\/)Dockerfile$/, '$1dockerfile');
 }
 
 /** Seconds: the request's, or the build argument's. */

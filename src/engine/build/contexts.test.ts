@@ -88,6 +88,29 @@ describe('contexts of builds', { skip: whyNoEngine() }, () => {
     assert.deepEqual(await build({ Dockerfile: 'FROM scratch\nCOPY x* f* test\n', f1: '1', f2: '2' }), [false]);
   });
 
+  test("Docker's first builder puts one kind in the place of another, makes directories root's, and no volume over a file", async () => {
+    const replacing = { Dockerfile: 'FROM scratch\nCOPY one /t/\nCOPY two /t/\n', 'one/a': '', 'one/b/c': '', 'two/a/d': '', 'two/b': '' };
+    await assert.rejects(build(replacing), /cannot copy to non-directory: \/t\/a/);
+    await build(replacing, { sequential: true });
+    const owned = { Dockerfile: 'FROM busybox\nUSER 7\nWORKDIR /w/x\n' };
+    await build(owned, { sequential: true, names: ['classic:1'] });
+    await build(owned, { names: ['later:1'] });
+    assert.equal(await sh('classic:1', 'stat -c %u /w/x'), '0\n');
+    assert.equal(await sh('later:1', 'stat -c %u /w/x'), '7\n');
+    const volume = { Dockerfile: 'FROM scratch\nCOPY a /foo\nVOLUME /new /foo\n', a: '' };
+    await assert.rejects(build(volume, { sequential: true }), /cannot mount volume over existing file, file exists \/foo/);
+    await build(volume);
+  });
+
+  test('a directory is made for a user whom the image does not know, as root', async () => {
+    await build({ Dockerfile: 'FROM busybox\nUSER nobody-there\nWORKDIR /w/y\nUSER root\n' }, { names: ['unknown:1'] });
+    assert.equal(await sh('unknown:1', 'stat -c %u /w/y'), '0\n');
+  });
+
+  test('dockerfile is taken where there is no Dockerfile', async () => {
+    assert.deepEqual(await build({ dockerfile: 'FROM scratch\nCOPY dockerfile /\n' }), [false]);
+  });
+
   test('a check is no build of the history', async () => {
     const before = host.engine.builds.history().length;
     await build({ Dockerfile: 'FROM busybox\n' }, { check: true });

@@ -1,4 +1,5 @@
-import { constants, openSync } from 'node:fs';
+import { constants, openSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { isErrno, OrlopError } from '#errors';
 import {
   type FileTree,
@@ -69,7 +70,7 @@ export async function receiveContexts(
   if (request.remote !== undefined && request.remote !== '') {
     const fetched = await fetchContext(context, scratch, remote, request.remote, signal);
     if (fetched.kind === 'dockerfile') dockerfile = fetched.text;
-    found.set(null, fetched.kind === 'dockerfile' ? emptyContext(scratch) : adopt(context, fetched.path));
+    found.set(null, fetched.kind === 'directory' ? adopt(context, fetched.path) : contextOf(scratch, request, fetched.text));
   } else found.set(null, streams.main === undefined ? emptyContext(scratch) : await receive(context, scratch, streams.main, streams));
   for (const [name, source] of Object.entries(request.namedContexts ?? {})) {
     if (source.kind === 'image') images.set(name, source.reference);
@@ -127,6 +128,13 @@ async function unpack(context: EngineContext, scratch: Scratch, listing: Listing
 /** A directory that was fetched: it is in the scratch directory already. */
 function adopt(context: EngineContext, path: string): ContextFiles {
   const made = { path, relative: path.slice(context.dataRoot.length).replace(/^\/+/, '') };
+  return { listing: null, directory: async () => made };
+}
+
+/** Nothing; with Docker's first builder the Dockerfile that was fetched. */
+function contextOf(scratch: Scratch, { sequential = false }: BuildRequest, dockerfile: string): ContextFiles {
+  const made = scratch.make('context');
+  if (sequential) writeFileSync(join(made.path, 'Dockerfile'), dockerfile);
   return { listing: null, directory: async () => made };
 }
 

@@ -6,11 +6,12 @@ import { mergeEnvironment } from '../container/effective.ts';
 import type { EngineContext } from '../context.ts';
 import type { CacheUses } from './cache-uses.ts';
 import { type Contexts, openSource } from './contexts.ts';
+import { checkVolumes, makeWorkingDirectory } from './on-snapshot.ts';
 import type { RemoteFiles } from './remote.ts';
 import type { Scratch } from './scratch.ts';
 import { adoptStep, createStep, removeStep, runStep } from './step-container.ts';
 import { openStepMounts } from './step-mounts.ts';
-import { digestTransfer, makeWorkingDirectory, transfer } from './transfer.ts';
+import { digestTransfer, transfer } from './transfer.ts';
 
 /** One build: what its steps work with. */
 export interface BuildRun {
@@ -48,6 +49,7 @@ export function createExecutor(build: BuildRun): Executor {
     run: (step, work) => run(build, step, work),
     copy: (step, work) => transfer(build, step, work),
     makeDirectory: (step, work) => makeWorkingDirectory(build, step, work),
+    checkVolumes: (paths, root) => checkVolumes(build, paths, root),
     putOn({ diffId, chainId }, { chain }) {
       if (chain === null) return { diffId, chainId };
       return { diffId, chainId: build.context.store.layers.alias(build.lease, chainId, { parent: chain, diffId }).chainId };

@@ -14,7 +14,6 @@ import {
   type Listing,
   type NewLayer,
   noParents,
-  openOrMakeDirectory,
   openPath,
   type Owner,
   parseIgnoreFile,
@@ -28,21 +27,17 @@ import {
   selectSources,
   showPath,
   unpackTar,
-  type WorkdirStep,
   type Work,
 } from '#build';
 import { OrlopError } from '#errors';
 import { addMadeLayer } from '#image';
-import { resolveUser } from '#runtime';
 import { type ByteText, toByteText } from '#store';
 import { S_IFMT, S_IFREG } from '#sys';
-import { mountUnmapped } from '../container/root-mount.ts';
-import { createContainerId } from '../container/names.ts';
 import { nowNs } from '../context.ts';
 import type { BuildRun } from './executor.ts';
 import { openRoot, openSource } from './contexts.ts';
 import { openTree } from './scratch.ts';
-import { takeLayer } from './take-layer.ts';
+import { onSnapshot, ownerOf, root } from './on-snapshot.ts';
 
 /** Some of a step's files: where they are, and what is to be done with them. */
 interface Part extends AsyncDisposable {
@@ -61,8 +56,6 @@ interface Part extends AsyncDisposable {
   /** What they are, where that is shorter than looking at them. */
   readonly digest?: string;
 }
-
-const root: Owner = { uid: 0, gid: 0 };
 
 /** Everything that a COPY or ADD would take, as one digest, after `file:`, `dir:` or, of several, `multi:`; what was fetched for it is not fetched again by the step. */
 export async function digestTransfer(build: BuildRun, step: CopyStep, work: Work): Promise<string> {
@@ -156,48 +149,11 @@ async function copyParts(build: BuildRun, step: CopyStep, { work, to, list }: Co
       ...common,
       target: plain.length < part.selected.length || list.length > 1 ? `${step.target.replace(/\/+$/, '')}/` : step.target,
       parents: step.parents,
+      replace: build.request.sequential === true,
       ...(exclude === undefined ? {} : { exclude }),
       ...(step.chmod === undefined ? {} : { mode: parseMode(step.chmod) }),
     });
   }
-}
-
-/** WORKDIR, which belongs to the image's user, as BuildKit has it; null: the directory is there. */
-export function makeWorkingDirectory(build: BuildRun, { path, config }: WorkdirStep, work: Work): Promise<NewLayer | null> {
-  return onSnapshot(build, work, async (to) => {
-    const user = config.config?.User ?? '';
-    const owner = user === '' ? root : ownerOf(build, to, user);
-    to.addon.close(openOrMakeDirectory(to, path, { owner }).descriptor);
-  });
-}
-
-/** Lets something be done with a writable root, and takes what it changed as a layer. */
-async function onSnapshot(
-  { context, lease, latestNs }: BuildRun,
-  work: Work,
-  change: (to: FileTree) => Promise<void>,
-): Promise<NewLayer | null> {
-  const { snapshots } = context.store;
-  const id = createContainerId();
-  const { chain } = work.root;
-  const snapshot = await snapshots.prepare(id, chain);
-  try {
-    const descriptor = await mountUnmapped(context, snapshot, { volatile: true });
-    try {
-      await change({ addon: context.addon, root: descriptor });
-    } finally {
-      await context.addon.closeAside(descriptor);
-    }
-    return await takeLayer(context, lease, { id, chain }, { ...(latestNs === undefined ? {} : { latestNs }), signal: work.context.signal });
-  } finally {
-    await snapshots.remove(id);
-  }
-}
-
-function ownerOf({ context }: BuildRun, to: FileTree, text: string): Owner {
-  // As BuildKit: a user alone by its number is a group of the same number.
-  const { uid, gid } = resolveUser(context.addon, to.root, /^\d+$/.test(text) ? `${text}:${text}` : text);
-  return { uid, gid };
 }
 
 function matcherOf({ exclude }: CopyStep): IgnoreMatcher | undefined {

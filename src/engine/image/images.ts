@@ -82,6 +82,7 @@ function viewOf(context: EngineContext, image: Image): ImageView {
     config: {
       entrypoint: config?.Entrypoint ?? [],
       command: config?.Cmd ?? [],
+      ...(config?.Cmd?.length === 0 ? { emptyCommand: true } : {}),
       env: config?.Env ?? [],
       workingDirectory: config?.WorkingDir ?? '',
       user: config?.User ?? '',

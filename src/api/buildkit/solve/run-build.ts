@@ -129,8 +129,11 @@ async function readDefinition(
   if (dockerfileDirectory === null) return { dockerfile };
   const own = `${dockerfile}.dockerignore`;
   const found = await step(report, definitionStep, `load build definition from ${dockerfile}`, async () => {
-    const files = await readTextFiles(holderOf(dockerfileDirectory), dockerfileDirectory, [dockerfile, own], signal);
-    if (files.has(dockerfile)) return files;
+    // Clients have this, too, where there is no other.
+    const small = dockerfile.replace(/(^|\/)Dockerfile$/, '$1dockerfile');
+    const files = await readTextFiles(holderOf(dockerfileDirectory), dockerfileDirectory, [dockerfile, own, small], signal);
+    const text = files.get(dockerfile) ?? files.get(small);
+    if (text !== undefined) return new Map([...files, [dockerfile, text]]);
     throw new OrlopError('not-found', 'BUILD_NO_DOCKERFILE', `failed to read dockerfile: open ${dockerfile}: no such file or directory`);
   });
   const definition = { dockerfile, dockerfileText: found.get(dockerfile) ?? '' };

@@ -66,7 +66,7 @@ function configOf({ config, labels }: ImageView): DockerImage['Config'] {
     OpenStdin: false,
     StdinOnce: false,
     Env: listOf(config.env),
-    Cmd: listOf(config.command),
+    Cmd: config.emptyCommand === true ? [] : listOf(config.command),
     Image: '',
     Volumes: config.volumes.length === 0 ? null : keysOf(config.volumes),
     WorkingDir: config.workingDirectory,
