@@ -14,4 +14,6 @@ export const programs: readonly Program[] = [
   { name: 'orlop-registry', entry: 'src/main/registry.ts', executable: false },
   // The thread of orlopd that unpacks layers.
   { name: 'store-worker', entry: 'src/store/layers/worker.ts', executable: false },
+  // The process of orlopd that works on files which may be in a file system that does not answer.
+  { name: 'file-worker', entry: 'src/engine/files/distant-worker.ts', executable: false },
 ];

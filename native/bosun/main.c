@@ -5,6 +5,7 @@
 #include "carry.h"
 #include "guard.h"
 #include "init.h"
+#include "look.h"
 #include "monitor.h"
 #include "os.h"
 #include "text.h"
@@ -23,7 +24,7 @@ static int version_main(void) {
 }
 
 static int usage_main(void) {
-  static const char usage[] = "usage: bosun monitor | create | carry | init -- PROGRAM [ARGUMENT...] | version\n";
+  static const char usage[] = "usage: bosun monitor | create | carry | look PATH... | init -- PROGRAM [ARGUMENT...] | version\n";
   os_write_all(2, usage, sizeof usage - 1);
   return 2;
 }
@@ -36,6 +37,7 @@ int main(int argc, char **argv, char **env) {
   bool one_shot = strcmp(role, "create") == 0;
   if (one_shot || strcmp(role, "monitor") == 0) return guard_executable(argv, env) < 0 ? 1 : monitor_main(&monitor, one_shot);
   if (strcmp(role, "carry") == 0) return guard_executable(argv, env) < 0 ? 1 : carry_main(&carrier);
+  if (strcmp(role, "look") == 0) return look_main(argv + 2);
   if (strcmp(role, "version") == 0) return version_main();
   if (strcmp(role, "init") != 0) return usage_main();
   int first = argc > 2 && strcmp(argv[2], "--") == 0 ? 3 : 2;

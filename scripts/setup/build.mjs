@@ -30,7 +30,7 @@ export function buildBundles() {
     ],
     ['.ts', '.c', '.h', '.json'],
   );
-  const outputs = ['orlop.mjs', 'orlopd.mjs', 'orlop-runtime.mjs', 'store-worker.mjs', 'library/index.js'];
+  const outputs = ['orlop.mjs', 'orlopd.mjs', 'orlop-runtime.mjs', 'store-worker.mjs', 'file-worker.mjs', 'library/index.js'];
   return step('bundles', inputs, outputs, 'bundling', ['scripts/bundle.ts'], { ORLOP_BUILD_ID: inputs.slice(0, 12) });
 }
 

@@ -21,6 +21,7 @@ const needed = [
   'build/orlopd.mjs',
   'build/orlop-runtime.mjs',
   'build/store-worker.mjs',
+  'build/file-worker.mjs',
   'node_modules/fast-check',
   'node_modules/pure-rand',
   // What the engine itself stands on.

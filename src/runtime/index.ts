@@ -34,5 +34,5 @@ export {
   type SeccompCache,
   type SeccompHost,
 } from './seccomp/index.ts';
-export { listUsers, type PasswdEntry, findUser, resolveUser, type ResolvedUser } from './users.ts';
+export { listUsers, type PasswdEntry, findUser, resolveUser, resolveUserAside, type ResolvedUser } from './users.ts';
 export { runRuntime } from './oci/main.ts';

@@ -1,5 +1,5 @@
 import { isErrno, isOrlopError, OrlopError } from '#errors';
-import { type Addon, readFileInRoot } from '#sys';
+import { type Addon, type GuestFiles, readFileInRoot, readGuestFiles } from '#sys';
 
 /** Who a process runs as, by number, and where its home is. */
 export interface ResolvedUser {
@@ -34,6 +34,17 @@ const largestId = 0x7fff_ffff;
  */
 export function resolveUser(addon: Addon, root: number, text: string, extraGroups: readonly string[] = []): ResolvedUser {
   return findUser(text, extraGroups, { passwd: readDatabase(addon, root, '/etc/passwd'), group: readDatabase(addon, root, '/etc/group') });
+}
+
+/** As resolveUser, in a container that may have mounted what does not answer: without waiting for that in this thread. Fails as readGuestFiles does, too. */
+export async function resolveUserAside(
+  place: Pick<GuestFiles, 'addon' | 'bosun' | 'root'>,
+  text: string,
+  extraGroups: readonly string[] = [],
+): Promise<ResolvedUser> {
+  const paths = ['/etc/passwd', '/etc/group'];
+  const [passwd, group] = await readGuestFiles({ ...place, paths, maxBytes: largestFile });
+  return findUser(text, extraGroups, { passwd: passwd?.toString('utf8') ?? '', group: group?.toString('utf8') ?? '' });
 }
 
 /** All users of the container's own /etc/passwd below `root` (a descriptor). */

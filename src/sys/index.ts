@@ -24,6 +24,8 @@ export {
   type ProcessStat,
 } from './procfs.ts';
 export { parseMountinfo, readMountinfo, type Mount } from './mountinfo.ts';
+export { fromPlainError, toPlainError, type PlainError } from './plain-error.ts';
+export { spawnAside, type AsideProcess } from './aside.ts';
 export { abortFuseConnections } from './fuse-connections.ts';
 export {
   knownMountOptions,

@@ -55,7 +55,7 @@ function makeCheckout(t: TestContext): Checkout {
   write('scripts/programs.ts', '');
   write(
     'scripts/bundle.ts',
-    builder(notes, 'bundles', ['orlop.mjs', 'orlopd.mjs', 'orlop-runtime.mjs', 'store-worker.mjs', 'library/index.js']),
+    builder(notes, 'bundles', ['orlop.mjs', 'orlopd.mjs', 'orlop-runtime.mjs', 'store-worker.mjs', 'file-worker.mjs', 'library/index.js']),
   );
   mkdirSync(join(folder, 'commands'));
   symlinkSync(process.execPath, join(folder, 'commands/node'));

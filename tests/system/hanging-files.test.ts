@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { findProgram } from '../clients/engine-home.ts';
@@ -54,5 +54,38 @@ describe('a machine whose own file system in user space does not answer', { skip
     assert.match(stderr, /did not freeze: a process in it waits for a disk, or for a file system that does not answer/);
     assert.equal(await status(), 'running');
     assert.equal(await inside('echo thawed'), 'thawed');
+  });
+
+  test('is listed and copied around, and named to who asks for what is in it', async () => {
+    assert.match(await engine.must('file', 'ls', 'box/'), /^d---------.* slow$/m);
+    const { code, stderr } = await engine.orlop('file', 'ls', 'box/slow');
+    assert.notEqual(code, 0);
+    assert.match(stderr, /\/slow in container box is closed to the engine/);
+    await inside('mkdir -p /srv/mounted; echo kept > /srv/file; hanging-fuse /srv/mounted > /dev/null');
+    await engine.must('cp', 'box:/srv', engine.root);
+    assert.equal(readFileSync(join(engine.root, 'srv/file'), 'utf8'), 'kept\n');
+  });
+
+  test('holds up nobody but who asks for what is in it, whoever mounted it once more', async () => {
+    // What is mounted over it lets the engine in.
+    await inside('mkdir /over; mount -t overlay over -o lowerdir=/slow:/etc /over; cat /over/file > /dev/null; kill -USR1 $(cat /server)');
+    const held = Array.from({ length: 6 }, () => engine.orlop('file', 'ls', 'box/over'));
+    held.push(engine.orlop('cp', 'box:/over', engine.root), engine.orlop('file', 'push', '/etc/hostname', 'box/over/x'));
+    assert.match(await engine.must('ps'), /box/);
+    assert.match(await engine.must('file', 'pull', 'box/etc/hostname', '-'), /box/);
+    assert.equal(await inside('echo here'), 'here');
+    for (const { code, stderr } of await Promise.all(held)) {
+      assert.notEqual(code, 0);
+      assert.match(stderr, /over.* in container box does not answer|status 504/);
+    }
+    await engine.must('rm', '-f', 'box');
+  });
+
+  test('holds up nobody when it is where the engine looks for users', async () => {
+    await inside('mkdir /over; mount -t overlay over -o lowerdir=/slow:/etc /over; mount --bind /over /etc; kill -USR1 $(cat /server)');
+    const exec = engine.orlop('exec', 'box', 'true');
+    assert.match(await engine.must('ps'), /box/);
+    assert.match((await exec).stderr, /\/etc\/passwd and \/etc\/group cannot be read: nothing has come in 10 s/);
+    await engine.must('rm', '-f', 'box');
   });
 });

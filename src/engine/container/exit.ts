@@ -5,6 +5,7 @@ import { requestOf } from '#system';
 import { nowNs, passState, publishContainerEvent, saveState, type EngineContext } from '../context.ts';
 import { closeProxies } from '../devices/proxy.ts';
 import { detachPlaces } from '../network/attachment.ts';
+import { endFileProcesses } from '../files/distant-verbs.ts';
 import { stopHealthWatch } from '../health/watch.ts';
 import { stopBootWatch } from '../system/boot.ts';
 import { followLog } from '../logs/container-log.ts';
@@ -112,6 +113,7 @@ export async function releaseRun(context: EngineContext, container: LiveContaine
   const { run, name } = container.record;
   // Who comes from here on waits for its next start.
   await container.door?.order('wait');
+  await endFileProcesses(container.fileProcesses);
   await closeProxies(context, container);
   await detachPlaces(context, container);
   await releaseMounts(context, container.record);

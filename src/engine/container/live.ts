@@ -1,3 +1,4 @@
+import { createFileProcesses } from '../files/distant-verbs.ts';
 import { containerFiles } from './files.ts';
 import type { ContainerRecord } from './record.ts';
 import type { LiveContainer } from './table.ts';
@@ -9,6 +10,7 @@ export function createLive(dataRoot: string, record: ContainerRecord): LiveConta
     files: containerFiles(dataRoot, record.id),
     connection: null,
     execs: new Set(),
+    fileProcesses: createFileProcesses(),
     waitingClients: [],
     onExit: new Set(),
     onRemove: new Set(),

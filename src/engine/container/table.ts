@@ -1,6 +1,7 @@
 import { OrlopError } from '#errors';
 import type { CarrierConnection, MonitorConnection } from '#sys';
 import type { ContainerId, ExecId } from '../model.ts';
+import type { FileProcesses } from '../files/distant-verbs.ts';
 import type { HealthWatch } from '../health/watch.ts';
 import type { BootWatch } from '../system/boot.ts';
 import type { LogPacker } from '../logs/packer.ts';
@@ -22,6 +23,8 @@ export interface LiveContainer {
   connection: MonitorConnection | null;
   readonly execs: Set<ExecId>;
   readonly waitingClients: WaitingClient[];
+  /** That work on its files for us. */
+  readonly fileProcesses: FileProcesses;
   /** Called once at the next end of its process. */
   readonly onExit: Set<() => void>;
   /** Called once when it is gone. */

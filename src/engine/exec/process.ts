@@ -1,11 +1,19 @@
-import { constants, openSync } from 'node:fs';
 import type { LinuxCapabilities, Process } from '#oci';
-import { allCapabilities, availableCapabilities, resolveUser, type CompiledSeccomp, type IdMap, type ResolvedUser } from '#runtime';
+import {
+  allCapabilities,
+  availableCapabilities,
+  resolveUser,
+  resolveUserAside,
+  type CompiledSeccomp,
+  type IdMap,
+  type ResolvedUser,
+} from '#runtime';
 import { mergeEnvironment } from '../container/effective.ts';
 import type { LiveContainer } from '../container/table.ts';
 import type { EngineContext } from '../context.ts';
 import type { ExecRequest } from '../model.ts';
 import { linkVariables } from '../network/links.ts';
+import { mayMount, openRunningRoot } from '../files/root.ts';
 import { boundingSet, rlimitsOf } from '../spec/build-spec.ts';
 import { seccompFilter } from '../spec/seccomp.ts';
 
@@ -17,9 +25,9 @@ export interface PlannedExec {
 }
 
 /** One more process as the container's own are: same capabilities and filter unless privileged, its user looked up in the running root. */
-export function planExec(context: EngineContext, container: LiveContainer, request: ExecRequest): PlannedExec {
+export async function planExec(context: EngineContext, container: LiveContainer, request: ExecRequest): Promise<PlannedExec> {
   const { record } = container;
-  const user = lookUp(context, container, request.user ?? record.process.user);
+  const user = await lookUp(context, container, request.user ?? record.process.user);
   const privileged = request.privileged === true;
   const range = record.run?.idRange ?? null;
   // Outside a user namespace of its own nobody gets more than the engine has.
@@ -44,12 +52,16 @@ export function planExec(context: EngineContext, container: LiveContainer, reque
   };
 }
 
-function lookUp(context: EngineContext, container: LiveContainer, text: string): ResolvedUser {
-  const root = openSync(`/proc/${container.record.state.pid}/root`, constants.O_RDONLY | constants.O_DIRECTORY);
+async function lookUp(context: EngineContext, { record }: LiveContainer, text: string): Promise<ResolvedUser> {
+  const { addon, bosun } = context;
+  const root = openRunningRoot(addon, record);
   try {
-    return resolveUser(context.addon, root, text, container.record.request.groupAdd);
+    const groups = record.request.groupAdd;
+    return mayMount(context, record)
+      ? await resolveUserAside({ addon, bosun, root }, text, groups)
+      : resolveUser(addon, root, text, groups);
   } finally {
-    context.addon.close(root);
+    addon.close(root);
   }
 }
 

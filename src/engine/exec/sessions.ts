@@ -179,7 +179,7 @@ async function runProcess(
   const { container, request } = session;
   const { run, state, request: asked } = container.record;
   if (run === null) throw new OrlopError('internal', 'ENGINE_NO_CGROUP', `container ${container.record.name} runs without a cgroup`);
-  const { process, filter, idMap } = planExec(context, container, request);
+  const { process, filter, idMap } = await planExec(context, container, request);
   const sandbox = await openExecSandbox({
     addon: context.addon,
     bosun: context.bosun,

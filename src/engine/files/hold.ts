@@ -1,18 +1,23 @@
-import { isErrno, OrlopError } from '#errors';
-import { AT_EMPTY_PATH, type FileFacts } from '#sys';
-import { isActive } from '../container/record.ts';
+import { isErrno } from '#errors';
+import { isActive, type ContainerRecord } from '../container/record.ts';
 import type { LiveContainer } from '../container/table.ts';
 import type { EngineContext } from '../context.ts';
 import { attachMounts } from '../volume/attach-mounts.ts';
 import { openDirectories } from './directories.ts';
-import { openContainerRoot, type ContainerRoot } from './root.ts';
+import { openDistantVerbs } from './distant-verbs.ts';
+import { createRootVerbs, type RootOwner, type RootVerbs } from './root-verbs.ts';
+import { mayHang, openContainerRoot, type ContainerRoot } from './root.ts';
 
 export interface HeldRoot extends AsyncDisposable {
-  readonly root: ContainerRoot;
+  readonly verbs: RootVerbs;
 }
 
 /** With what is mounted in it. A stopped container cannot start while its layers are mounted here as well. */
-export async function holdRoot(context: EngineContext, container: LiveContainer, path: string): Promise<HeldRoot> {
+export async function holdRoot(
+  context: EngineContext,
+  container: LiveContainer,
+  { ref, path }: { readonly ref: string; readonly path: string },
+): Promise<HeldRoot> {
   await using undo = new AsyncDisposableStack();
   // What a running one shows may come from there.
   await context.lxcfs.settle();
@@ -25,8 +30,36 @@ export async function holdRoot(context: EngineContext, container: LiveContainer,
     if (container.record.state.status === 'created') makeWorkingDirectory(context, container, root);
     await attachMounts(context, container.record, { root: root.descriptor, path }, undo);
   }
+  const verbs = undo.use(openVerbs(context, container, { root, ref, runs: runsNow }));
   const parts = undo.move();
-  return { root, [Symbol.asyncDispose]: () => parts.disposeAsync() };
+  return { verbs, [Symbol.asyncDispose]: () => parts.disposeAsync() };
+}
+
+/** What its init may have mounted in a running one is worked on by others than the engine itself. */
+export function openVerbs(
+  context: EngineContext,
+  { record, fileProcesses }: LiveContainer,
+  { root, ref, runs }: { readonly root: ContainerRoot; readonly ref: string; readonly runs: boolean },
+): RootVerbs & Disposable {
+  const owner = ownerOf(record, ref, runs);
+  if (runs && mayHang(context, record)) return openDistantVerbs(context, root, { owner, processes: fileProcesses });
+  return { ...createRootVerbs(context.addon, root, owner), [Symbol.dispose]: () => undefined };
+}
+
+/** Works on the root of a running container, as it is now, from within its queue. */
+export async function withRunningRoot<Result>(
+  context: EngineContext,
+  container: LiveContainer,
+  work: (verbs: RootVerbs) => Promise<Result>,
+): Promise<Result> {
+  using root = await openContainerRoot(context, container);
+  using verbs = openVerbs(context, container, { root, ref: container.record.name, runs: isActive(container.record.state.status) });
+  return await work(verbs);
+}
+
+/** While a container is stopped nothing but its request says that its root is not to be written to. */
+function ownerOf({ name, process, request }: ContainerRecord, ref: string, runs: boolean): RootOwner {
+  return { name, ref, user: process.user, groups: request.groupAdd ?? [], readOnly: request.readOnlyRoot === true && !runs };
 }
 
 /** As the first start will: Docker makes it with the container, and clients find it there. What stands in the way of it is the start's to tell. */
@@ -43,18 +76,4 @@ async function takeTurn({ queues }: EngineContext, { record }: LiveContainer): P
   const { promise, resolve } = Promise.withResolvers<() => void>();
   void queues.run(record.id, () => new Promise<void>((release) => resolve(release)));
   return promise;
-}
-
-/** While a container is stopped nothing but its request says that its root is not to be written to; what is mounted in it is another matter. */
-export function refuseReadOnly({ addon }: EngineContext, container: LiveContainer, root: ContainerRoot, at: FileFacts): void {
-  const { record } = container;
-  const isOfRoot = at.dev === addon.fstatat(root.descriptor, '', AT_EMPTY_PATH).dev;
-  if (isOfRoot && record.request.readOnlyRoot === true && !isActive(record.state.status)) throw readOnly(container);
-}
-
-export function readOnly({ record }: LiveContainer, cause?: unknown): OrlopError {
-  return new OrlopError('permission-denied', 'ENGINE_ROOT_READ_ONLY', 'container rootfs is marked read-only', {
-    hint: `write to a volume of ${record.name}, or make it without --read-only`,
-    cause,
-  });
 }

@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs';
+import { isErrno } from '#errors';
 import * as k from '#sys';
 import { withErrno, type Addon, type FileFacts } from '#sys';
 import type { FileEntry, FileListing, FileType } from '#wire';
@@ -33,11 +34,27 @@ function listEntries(addon: Addon, root: ContainerRoot, directory: number): File
     const handle = openOrGone(addon, directory, name);
     if (handle === null) return [];
     try {
-      return [entryOf(addon, root, { handle, name: name.toString(), facts: addon.fstatat(handle, '', k.AT_EMPTY_PATH) })];
+      const facts = factsUnlessClosed(addon, handle);
+      return [facts === null ? closedEntry(name.toString()) : entryOf(addon, root, { handle, name: name.toString(), facts })];
     } finally {
       addon.close(handle);
     }
   });
+}
+
+/** null: the kernel lets nobody in from outside of the user namespace that a file system in user space was mounted in (fuse.rst, allow_other). */
+export function factsUnlessClosed(addon: Addon, handle: number): FileFacts | null {
+  try {
+    return addon.fstatat(handle, '', k.AT_EMPTY_PATH);
+  } catch (error) {
+    if (isErrno(error, 'EACCES')) return null;
+    throw error;
+  }
+}
+
+/** A place where such a file system is mounted: as closed as it is to us. */
+function closedEntry(name: string): FileEntry {
+  return { name, type: 'directory', mode: 0, uid: 65534, gid: 65534, links: 1, sizeBytes: 0, modifiedMs: 0, target: null, device: null };
 }
 
 /** A name in a directory (O_PATH), itself; null when it has gone. */

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { byteTextOf, createTarEntry, endOfArchive, formatTarEntry, fromByteText, padding, type ByteText, type TarType } from '#store';
 import * as k from '#sys';
 import { withErrno, type Addon, type FileFacts } from '#sys';
-import { openOrGone } from './list.ts';
+import { factsUnlessClosed, openOrGone } from './list.ts';
 import { insideId, isDirectory, type ContainerRoot } from './root.ts';
 
 const readAt = promisify(read);
@@ -16,7 +16,7 @@ interface Packing {
   readonly linked: Map<string, ByteText>;
 }
 
-/** What an O_PATH descriptor is, with all below it, as a tar in which it is called `name` (`/`, `.`, or its last part). Names in bytewise order; sockets and what vanishes meanwhile are left out. */
+/** What an O_PATH descriptor is, with all below it, as a tar in which it is called `name` (`/`, `.`, or its last part). Names in bytewise order; sockets, what vanishes meanwhile, and what is closed to us are left out. */
 export async function* packTree(addon: Addon, root: ContainerRoot, descriptor: number, name: string): AsyncGenerator<Buffer> {
   // Below the root all names begin with a slash, as Docker's clients expect it.
   const path = byteTextOf(Buffer.from(name === '/' ? '' : name));
@@ -35,7 +35,9 @@ const tarTypes: Readonly<Record<number, TarType>> = {
 
 async function* packNode(packing: Packing, handle: number, path: ByteText): AsyncGenerator<Buffer> {
   const { addon } = packing;
-  const facts = addon.fstatat(handle, '', k.AT_EMPTY_PATH);
+  const facts = factsUnlessClosed(addon, handle);
+  // As Docker, which leaves out what it cannot read.
+  if (facts === null) return;
   const type = tarTypes[facts.mode & k.S_IFMT];
   if (type === undefined) return;
   if (isDirectory(facts)) return yield* packDirectory(packing, handle, path, facts);

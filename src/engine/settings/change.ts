@@ -17,9 +17,9 @@ import type { LiveContainer } from '../container/table.ts';
 import { publishContainerEvent, saveRecord, type EngineContext } from '../context.ts';
 import type { CreateRequest } from '../model.ts';
 import { isOnDemand, tryKeepDoor } from '../on-demand/door.ts';
-import { openContainerRoot } from '../files/root.ts';
+import { withRunningRoot } from '../files/hold.ts';
 import { isClosed } from '../network/mode.ts';
-import { applyLogins, hasOwnLogins, loginKeysOf } from '../system/guest-files.ts';
+import { wantedLogins, hasOwnLogins, loginKeysOf } from '../system/guest-files.ts';
 import { linkRatesOf } from '../network/rates.ts';
 import { exchangePorts, followWishes, portWishesOf } from '../network/ports.ts';
 import { findBlockDevice } from '../spec/devices.ts';
@@ -221,10 +221,8 @@ async function applyLive(context: EngineContext, container: LiveContainer, { bef
 
 async function changeLogins(context: EngineContext, container: LiveContainer, { before, after, undo }: LiveStep): Promise<void> {
   if (after.kind !== 'system' || JSON.stringify(loginKeysOf(before)) === JSON.stringify(loginKeysOf(after))) return;
-  const apply = async (record: ContainerRecord): Promise<void> => {
-    using root = await openContainerRoot(context, container);
-    await applyLogins(context.addon, root, record);
-  };
+  const apply = (record: ContainerRecord): Promise<void> =>
+    withRunningRoot(context, container, (verbs) => verbs.applyKeys(wantedLogins(record)));
   undo.defer(() => apply(before));
   await apply(after);
 }

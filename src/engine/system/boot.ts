@@ -1,9 +1,9 @@
-import { closeSync, constants, openSync } from 'node:fs';
-import { isErrno } from '#errors';
-import { detectInit, readinessProbe, type BootState, type InitSystem, type ReadinessProbe } from '#system';
+import { isErrno, isOrlopError } from '#errors';
+import { readinessProbe, type BootState, type InitSystem, type ReadinessProbe } from '#system';
 import type { BootView } from '#wire';
 import type { LiveContainer } from '../container/table.ts';
 import { publishContainerEvent, type EngineContext } from '../context.ts';
+import { withRunningRoot } from '../files/hold.ts';
 import { probe } from '../health/probe.ts';
 
 /** The questions that a machine's init is asked from its start to its end. */
@@ -11,6 +11,8 @@ export interface BootWatch {
   state: BootState;
   /** Called once at the next change. */
   readonly onChange: Set<() => void>;
+  /** How its init is asked; null: it cannot be, or nobody has looked yet. */
+  question: Promise<ReadinessProbe | null> | null;
   stop(): void;
 }
 
@@ -38,14 +40,14 @@ export function watchBoot(context: EngineContext, container: LiveContainer): voi
     clearTimeout(timer);
     over.abort();
   };
-  const watch: BootWatch = { state: 'starting', onChange: new Set(), stop };
+  const watch: BootWatch = { state: 'starting', onChange: new Set(), question: null, stop };
   let asked = 0;
   const isCurrent = (): boolean => container.boot === watch && container.connection !== null && !over.signal.aborted;
   const askLater = (): void => {
     timer = setTimeout(() => void ask(), waitForAnswerMs(watch.state, asked++)).unref();
   };
   const ask = async (): Promise<void> => {
-    const answer = await askInit(context, container, over.signal);
+    const answer = await askInit(context, container, watch, over.signal);
     if (!isCurrent()) return;
     if (answer === 'cannot be asked') container.boot = null;
     else if (answer !== null && answer !== watch.state) settle(context, container, watch, answer);
@@ -85,11 +87,12 @@ function tellWaiting({ onChange }: BootWatch): void {
 async function askInit(
   context: EngineContext,
   container: LiveContainer,
+  watch: BootWatch,
   signal: AbortSignal,
 ): Promise<BootState | 'cannot be asked' | null> {
   // What is frozen cannot answer.
   if (container.record.state.status !== 'running') return null;
-  const question = questionFor(context, container);
+  const question = await (watch.question ??= questionFor(context, container));
   if (question === null) return 'cannot be asked';
   const patient = question.isPatient && container.boot?.state === 'starting';
   const argv = patient ? question.argv : question.argv.filter((word) => word !== '--wait');
@@ -98,19 +101,15 @@ async function askInit(
   return exitCode === commandNotFound ? 'cannot be asked' : question.read(output);
 }
 
-/** By what the image says of its init, else by what runs. */
-function questionFor({ addon }: EngineContext, { record }: LiveContainer): ReadinessProbe | null {
-  const told = record.labels['orlop.init'];
+/** By what the image says of its init, else by what runs. Looked at once. */
+async function questionFor(context: EngineContext, container: LiveContainer): Promise<ReadinessProbe | null> {
+  const told = container.record.labels['orlop.init'];
   if (told !== undefined) return readinessProbe(told as InitSystem);
   try {
-    const root = openSync(`/proc/${record.state.pid}/root`, constants.O_RDONLY | constants.O_DIRECTORY);
-    try {
-      return readinessProbe(detectInit(addon, root));
-    } finally {
-      closeSync(root);
-    }
+    return readinessProbe(await withRunningRoot(context, container, (verbs) => verbs.detectInit()));
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ESRCH', 'EACCES')) return null;
+    if (isErrno(error, 'ENOENT', 'ESRCH', 'EACCES') || isOrlopError(error, 'deadline-exceeded') || isOrlopError(error, 'conflict'))
+      return null;
     throw error;
   }
 }

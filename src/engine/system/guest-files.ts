@@ -1,7 +1,7 @@
 import type { Addon } from '#sys';
 import type { ContainerRoot } from '../files/root.ts';
 import type { ContainerRecord } from '../container/record.ts';
-import { applySshKeys, type LoginKeys } from './ssh-keys.ts';
+import { applySshKeys, type LoginKeys, type SshKeys } from './ssh-keys.ts';
 import { applyTimeZone } from './time-zone.ts';
 
 const family = 'ssh.keys.';
@@ -33,19 +33,14 @@ export function loginKeysOf({ request }: Pick<ContainerRecord, 'request'>): Logi
 export async function applyGuestFiles(addon: Addon, root: ContainerRoot, record: ContainerRecord): Promise<void> {
   const zone = record.request.settings?.['timezone'];
   if (zone !== undefined) applyTimeZone(addon, root, zone, record.name);
-  if (record.kind === 'system') await applyLogins(addon, root, record);
+  if (record.kind === 'system') await applySshKeys(addon, root, { ...wantedLogins(record), container: record.name });
 }
 
-/** The part that also holds for a machine that runs. */
-export async function applyLogins(addon: Addon, root: ContainerRoot, record: ContainerRecord): Promise<void> {
+/** Whom ssh is to let in: also holds for a machine that runs. Pure. */
+export function wantedLogins(record: ContainerRecord): Omit<SshKeys, 'container'> {
   // A profile may name users that this machine does not have, or not yet.
   const awaited = Object.keys(record.inherited ?? {})
     .filter(isLogin)
     .map((name) => name.slice(family.length));
-  await applySshKeys(addon, root, {
-    container: record.name,
-    keys: loginKeysOf(record),
-    awaited,
-    mounts: record.mounts.map(({ target }) => target),
-  });
+  return { keys: loginKeysOf(record), awaited, mounts: record.mounts.map(({ target }) => target) };
 }

@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { OrlopError } from '#errors';
-import { type FromWorker, fromPlainError, type ToWorker } from './thread-messages.ts';
+import { fromPlainError } from '#sys';
+import type { FromWorker, ToWorker } from './thread-messages.ts';
 import type { UnpackJob, UnpackResult } from './unpack-job.ts';
 
 export interface UnpackRequest {

@@ -1,8 +1,8 @@
 import { parentPort } from 'node:worker_threads';
 import { OrlopError } from '#errors';
-import { loadAddon } from '#sys';
+import { loadAddon, toPlainError } from '#sys';
 import { readFileBlocks } from '../compression.ts';
-import { type FromWorker, type ToWorker, toPlainError } from './thread-messages.ts';
+import type { FromWorker, ToWorker } from './thread-messages.ts';
 import { runUnpackJob } from './unpack-job.ts';
 
 /** The entry of a worker thread: unpacks one layer after another. It is a file of its own, for a thread needs one. */

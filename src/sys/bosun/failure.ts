@@ -51,7 +51,7 @@ export function monitorGone(doing: string): OrlopError {
 }
 
 /** libuv's name where it has one: it does not know all of them. */
-function nameOfErrno(errno: number): string {
+export function nameOfErrno(errno: number): string {
   const known = getSystemErrorName(-errno);
   if (known.startsWith('E')) return known;
   return Object.entries(constants.errno).find(([, number]) => number === errno)?.[0] ?? `E${errno}`;

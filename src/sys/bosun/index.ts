@@ -7,6 +7,7 @@ export {
   connectCarrier,
   spawnCarrier,
 } from './carrier.ts';
+export { readGuestFiles, type GuestFiles } from './look.ts';
 export { type MonitorConnection } from './connection.ts';
 export { openBosun, type BosunExecutable } from './executable.ts';
 export { parseExitRecord, prepareMonitorDirectory, readExitRecord } from './exit-record.ts';
