@@ -75,9 +75,10 @@ async function bundleScript({ entry }: Program, options: BuildOptions): Promise<
 
 /**
  * Bun compiles its versions of Node's modules anew in each process, up to two milliseconds each, and a command needs few of them: each is loaded when something of it is
- * first used. What esbuild makes of an import of names is a variable that only ever stands before a dot: there a function takes its place. Pure.
+ * first used. What esbuild makes of an import of names is a variable that only ever stands before a dot: there a function takes its place, in parentheses, so that `new`
+ * is of what follows the dot. Pure.
  */
-function loadModulesLate(script: string): string {
+export function loadModulesLate(script: string): string {
   const loaders = new Map<string, string>();
   const modules = new Map<string, string>();
   const declared = script.replaceAll(/\b(import_\w+) = require\("(node:[\w/]+)"\)/g, (_whole, variable: string, module: string) => {
@@ -88,7 +89,7 @@ function loadModulesLate(script: string): string {
   });
   const body = declared.replaceAll(/\b(import_\w+)\./g, (whole, variable: string) => {
     const loader = loaders.get(variable);
-    return loader === undefined ? whole : `${loader}().`;
+    return loader === undefined ? whole : `(${loader}()).`;
   });
   const heads = Array.from(
     modules,
