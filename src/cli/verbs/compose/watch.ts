@@ -10,6 +10,7 @@ import {
   selectServices,
   watchPaths,
   type IgnoredContext,
+  type ObservedContainer,
   type Project,
   type ServiceConfig,
 } from '#compose';
@@ -62,8 +63,7 @@ export async function followFiles(
   const engine = await client();
   for (const one of watched) await handle(invocation, engine, project, one, await listInitial(one.service, one.context));
   const paths = watched.flatMap(({ service }) => (service.develop?.watch ?? []).map(({ path }) => path));
-  await write(io.stderr, 'Watch enabled\n');
-  for await (const batch of watchPaths(paths, signal))
+  for await (const batch of watchPaths(paths, signal, () => write(io.stderr, 'Watch enabled\n')))
     for (const one of watched)
       await handle(invocation, engine, project, one, batch).catch((error: unknown) => reportError(io, toOrlopError(error)));
 }
@@ -104,7 +104,15 @@ async function handle(
   const containers = (await containersOf(engine, project)).filter(
     (container) => container.service === name && container.state === 'running' && !container.oneOff,
   );
-  await Promise.all(containers.map((container) => react(engine, container, reaction)));
+  const say = (container: ObservedContainer, word: string): Promise<void> =>
+    reaction.restarts ? write(io.stderr, ` Container ${container.name}  ${word}\n`) : Promise.resolve();
+  await Promise.all(
+    containers.map(async (container) => {
+      await say(container, 'Restarting');
+      await react(engine, container, reaction);
+      await say(container, 'Started');
+    }),
+  );
   await write(io.stderr, `Syncing service ${name} after ${reaction.copies.length} changes were detected\n`);
 }
 
