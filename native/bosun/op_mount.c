@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -179,6 +180,27 @@ int stage_attach_mount(struct stage *stage, const struct op *op) {
   int error = stage_require_mounts(stage);
   if (error < 0) return error;
   return mount < 0 ? stage_fail(stage, -EBADF, "move_mount", target) : attach(stage, mount, target, op_word(op, ATTACH_MOUNT_MAKE));
+}
+
+/* The next mount of the queue, the caller's to close, or -errno; -ENOENT when there is none. */
+static int take_queued(struct stage *stage, int queue) {
+  if (stage->taken == stage->queued.count) {
+    uint8_t data;
+    stage->taken = 0;
+    ssize_t bytes = passing_receive(queue, &data, sizeof data, &stage->queued, MSG_DONTWAIT);
+    if (bytes < 0) return bytes == -EAGAIN ? -ENOENT : (int)bytes;
+    if (stage->queued.count == 0) return -ENOENT;
+  }
+  return stage->queued.at[stage->taken++];
+}
+
+int stage_attach_queued(struct stage *stage, const struct op *op) {
+  const char *target = op_text(op, ATTACH_QUEUED_TARGET);
+  int queue = stage_slot(stage, op, ATTACH_QUEUED_QUEUE);
+  int error = stage_require_mounts(stage);
+  if (error < 0) return error;
+  OS_CLOSE int mount = queue < 0 ? -EBADF : take_queued(stage, queue);
+  return mount < 0 ? stage_fail(stage, mount, "recvmsg", target) : attach(stage, mount, target, op_word(op, ATTACH_QUEUED_MAKE));
 }
 
 int stage_bind(struct stage *stage, const struct op *op) {

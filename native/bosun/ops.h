@@ -11,7 +11,7 @@
 #define PLAN_MAXIMUM_SLOTS 240u
 #define PLAN_INLINE_ARGUMENTS 7u
 #define NO_SLOT 0xffffffffu
-#define OP_LIMIT 71u
+#define OP_LIMIT 72u
 
 enum op_code {
   OP_JOIN_NAMESPACES = 1,
@@ -38,6 +38,7 @@ enum op_code {
   OP_OPEN_ROOT = 25,
   OP_MOUNT = 26,
   OP_ATTACH_MOUNT = 27,
+  OP_ATTACH_QUEUED = 71,
   OP_BIND = 28,
   OP_BIND_INSIDE = 66,
   OP_SET_MOUNT_ATTRIBUTES = 29,
@@ -133,6 +134,9 @@ enum {
   ATTACH_MOUNT_MOUNT = 0,
   ATTACH_MOUNT_TARGET = 1,
   ATTACH_MOUNT_MAKE = 2,
+  ATTACH_QUEUED_QUEUE = 0,
+  ATTACH_QUEUED_TARGET = 1,
+  ATTACH_QUEUED_MAKE = 2,
   BIND_SOURCE = 0,
   BIND_TARGET = 1,
   BIND_RECURSIVE = 2,
@@ -260,6 +264,7 @@ static const struct op_shape op_shapes[OP_LIMIT] = {
   [OP_OPEN_ROOT] = {'s', 1, {'s'}},
   [OP_MOUNT] = {'s', 6, {'s', 's', 'v', 'q', 's', 'w'}},
   [OP_ATTACH_MOUNT] = {'s', 3, {'d', 's', 'w'}},
+  [OP_ATTACH_QUEUED] = {'s', 3, {'d', 's', 'w'}},
   [OP_BIND] = {'s', 4, {'s', 's', 'w', 'w'}},
   [OP_BIND_INSIDE] = {'s', 5, {'s', 's', 'w', 'd', 'w'}},
   [OP_SET_MOUNT_ATTRIBUTES] = {'s', 6, {'s', 'q', 'q', 'q', 'w', 'd'}},

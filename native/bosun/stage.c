@@ -22,6 +22,7 @@ static stage_op *const performers[OP_LIMIT] = {
     [OP_OPEN_ROOT] = stage_open_root,
     [OP_MOUNT] = stage_mount,
     [OP_ATTACH_MOUNT] = stage_attach_mount,
+    [OP_ATTACH_QUEUED] = stage_attach_queued,
     [OP_BIND] = stage_bind,
     [OP_BIND_INSIDE] = stage_bind_inside,
     [OP_SET_MOUNT_ATTRIBUTES] = stage_set_mount_attributes,

@@ -17,6 +17,8 @@ struct stage {
   int socket; /* to the monitor; SOCK_SEQPACKET */
   struct plan plan;
   struct descriptors received; /* the plan's slots */
+  struct descriptors queued;   /* detached mounts of one message of a queue */
+  unsigned taken;              /* how many of them have been mounted, and closed */
   int root;                    /* where targets are resolved; -1: our own root */
   int empty;                   /* a mounted empty directory that masks are cloned from, or -1 */
   int fifo;                    /* start.fifo while it is open for writing, or -1 */
@@ -55,7 +57,7 @@ int stage_fail(struct stage *stage, int error, const char *call, const char *obj
 /* Each carries out one op: 0, or the noted failure. */
 typedef int stage_op(struct stage *stage, const struct op *op);
 stage_op stage_new_session, stage_become, stage_unshare, stage_set_root_propagation, stage_attach_root, stage_open_root, stage_mount;
-stage_op stage_attach_mount, stage_bind, stage_bind_inside, stage_set_mount_attributes, stage_make_directory, stage_make_symlink, stage_make_node, stage_mask;
+stage_op stage_attach_mount, stage_attach_queued, stage_bind, stage_bind_inside, stage_set_mount_attributes, stage_make_directory, stage_make_symlink, stage_make_node, stage_mask;
 stage_op stage_reconfigure_mount, stage_make_read_only, stage_enter_root, stage_set_hostname, stage_set_domainname, stage_set_sysctl, stage_set_rlimit;
 stage_op stage_bring_up_loopback, stage_open_terminal, stage_change_directory, stage_set_umask, stage_set_user, stage_drop_bounding;
 stage_op stage_set_capabilities, stage_set_no_new_privileges, stage_load_seccomp, stage_set_label, stage_wait_for_start, stage_execute;

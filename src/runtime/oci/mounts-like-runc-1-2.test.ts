@@ -3,7 +3,7 @@ import { chmodSync, chownSync, mkdirSync, rmSync, statSync, symlinkSync, writeFi
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import type { IdMapping, Linux, SpecMount } from '#oci';
-import { openTestBundles, type Outcome, shell } from '../testing/bundles.ts';
+import { type CallOptions, openTestBundles, type Outcome, shell } from '../testing/bundles.ts';
 import { reasonToSkip } from '../testing/root.ts';
 import { exampleSpec } from './commands/spec.ts';
 
@@ -25,10 +25,13 @@ describe('mounts of runtime-spec 1.2', { skip: reasonToSkip() }, () => {
     assert.deepEqual(await bundles.close(), []);
   });
 
-  function run(mounts: readonly SpecMount[], script: string, linux: Linux = {}): Outcome {
+  function run(mounts: readonly SpecMount[], script: string, linux: Linux = {}, options: CallOptions = {}): Outcome {
     // Who is root in its own namespace alone cannot make directories in a root that is the host's.
     for (const name of ['proc', 'sys', 'dev', 'm', 'n']) mkdirSync(join(home.root, name), { recursive: true });
-    return bundles.run({ process: shell(script), rest: { mounts: [...usual, ...mounts] }, linux: { resources: {}, ...linux } });
+    return bundles.run(
+      { process: { ...shell(script), rlimits: [] }, rest: { mounts: [...usual, ...mounts] }, linux: { resources: {}, ...linux } },
+      options,
+    );
   }
 
   /** A directory with files of these owners, and of another one in a mount of its own below it. */
@@ -88,6 +91,25 @@ describe('mounts of runtime-spec 1.2', { skip: reasonToSkip() }, () => {
     const { code, err } = run([bind(at, ['idmap'])], 'true');
     assert.deepEqual([code, /mounts\[\d+\]\.options ask for mapped ids and there are no mappings/.test(err)], [1, true], err);
   });
+
+  for (const limit of [64, 1024])
+    test(`hundreds of mounts with ids of their own, where ${limit} files may be open`, () => {
+      const map = [{ containerID: 0, hostID: 400_100, size: 100 }];
+      // Each shows another file, of which the first, those about the ends of batches and the last are looked at.
+      const at = source('hundreds');
+      const mounts = Array.from({ length: 500 }, (_unused, index) => {
+        writeFileSync(join(at, `of-${index}`), String(index));
+        chownSync(join(at, `of-${index}`), index % 100, 0);
+        return bind(join(at, `of-${index}`), ['ro'], { destination: `/n/${index}`, uidMappings: map, gidMappings: map });
+      });
+      const looked = [0, 15, 16, 23, 24, 199, 200, 327, 328, 499];
+      const script = `ls /n | wc -l; cd /n; for i in ${looked.join(' ')}; do echo $i $(cat $i) $(stat -c %u $i); done`;
+      const wrapper = ['prlimit', `--nofile=${limit}`];
+      const expected = (shift: number) => `500\n${looked.map((index) => `${index} ${index} ${(index % 100) + shift}\n`).join('')}`;
+      const tmpfs = { destination: '/n', type: 'tmpfs' };
+      assert.deepEqual(run([tmpfs, ...mounts], script, users, { wrapper }), { code: 0, out: expected(100), err: '' });
+      assert.deepEqual(run([tmpfs, ...mounts], script, {}, { wrapper }), { code: 0, out: expected(400_100), err: '' });
+    });
 
   test('ridmap maps the whole tree, idmap its top alone', () => {
     const at = source('tree', [0]);

@@ -10,6 +10,12 @@ export interface OpenedMount {
   readonly file: boolean;
 }
 
+/** Such a mount that has no slot: the stage takes it from a socket, `queue`, in which they wait in the order of spec.mounts. */
+export interface QueuedMount {
+  readonly queue: number;
+  readonly file: boolean;
+}
+
 /** A bind mount that the stage opens itself, by its path on the host, and gives its attributes. */
 export interface LateMount {
   readonly source: string;
@@ -30,7 +36,7 @@ export interface InsideMount {
   readonly mapsTree: boolean;
 }
 
-export type PreparedMount = OpenedMount | LateMount | InsideMount;
+export type PreparedMount = OpenedMount | QueuedMount | LateMount | InsideMount;
 
 export interface MountFacts {
   /** By index into spec.mounts: every bind mount and every tmpfs that is copied into. */

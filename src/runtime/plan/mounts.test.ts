@@ -77,6 +77,20 @@ test('a bind mount that was left to the stage is opened by its path and gets its
   ]);
 });
 
+test('mounts that have no slots come from one queue, in the order of the spec', () => {
+  const mounts = ['/a', '/b', '/c'].map((destination): SpecMount => ({ destination, type: 'bind', source: '/s' }));
+  const prepared = new Map([
+    [0, { descriptor: 5, file: false }],
+    [1, { queue: 9, file: false }],
+    [2, { queue: 9, file: true }],
+  ]);
+  assert.deepEqual(planMounts(mounts, facts({ prepared })).mounting, [
+    { op: 'attach_mount', mount: 0, target: '/a', make: 1 },
+    { op: 'attach_queued', queue: 1, target: '/b', make: 1 },
+    { op: 'attach_queued', queue: 1, target: '/c', make: 2 },
+  ]);
+});
+
 test('a bound file gets a file as its place', () => {
   const [attach] = plan(
     { destination: '/etc/hosts', type: 'bind', source: '/h' },

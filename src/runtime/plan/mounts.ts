@@ -85,6 +85,7 @@ function planPrepared(target: string, options: MountOptions, prepared: PreparedM
 
 function planPlacing(target: string, prepared: PreparedMount, { slots }: MountFacts): Op[] {
   if ('descriptor' in prepared) return [{ op: 'attach_mount', mount: slots.add(prepared.descriptor), target, make: makeOf(prepared) }];
+  if ('queue' in prepared) return [{ op: 'attach_queued', queue: slots.add(prepared.queue), target, make: makeOf(prepared) }];
   const { own, tree } = prepared;
   const recursive = prepared.recursive ? 1 : 0;
   const binding: Op =

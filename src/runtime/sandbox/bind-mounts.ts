@@ -11,6 +11,7 @@ import { areRelated, isWithin, placeOf } from '../plan/places.ts';
 import { rejectField } from '../plan/refuse.ts';
 import { formatIdMap } from '../plan/sandbox.ts';
 import { openCopiedTmpfs } from './copy-up.ts';
+import { type MountQueue, openMountQueue } from './mount-queue.ts';
 import { describeErrno } from './errno-words.ts';
 import type { IdMap, StartOptions } from './types.ts';
 
@@ -38,21 +39,32 @@ export interface BindMounts extends Disposable {
 
 /** A plan takes 240 descriptors along, which others need some of. */
 const mostOpened = 200;
+/** So many may be open below any limit of open files that a program can live with. */
+const fewestOpened = 16;
+/** What this program has open besides, and to spare. */
+const openAnyway = 64;
 
 /**
  * Opens every bind mount's source as a detached mount, with the host's rights: a container's root need not be able to walk the host's directories,
- * and what is opened here is what is mounted, whatever happens to the path meanwhile. Fails with not-found `RUNTIME_MOUNT_SOURCE`. Those for which
- * there is no room among a plan's descriptors are left to the parked process, where it sees the host.
+ * and what is opened here is what is mounted, whatever happens to the path meanwhile. Fails with not-found `RUNTIME_MOUNT_SOURCE`. Those for which there is no room
+ * among a plan's descriptors, or below the limit of open files, are left to the parked process, where it sees the host and their ids stay as they are; the others
+ * it takes out of a queue.
  */
 export function openBindMounts(spec: Spec, context: BindContext): BindMounts {
   using undo = new DisposableStack();
   const prepared = new Map<number, PreparedMount>();
+  const { addon } = context;
+  const room = countRoom(addon);
+  const locks = context.lock && cutOf(spec) !== 0;
+  let queue: MountQueue | null = null;
+  const lineUp = (): MountQueue =>
+    (queue ??= undo.use(openMountQueue(addon, Math.min(128, Math.max(8, room() - mostOpened)), locks ? addon.lockMounts : null)));
   (spec.mounts ?? []).forEach((mount, index) => {
     if (isRemount(mount)) return;
     if (!isBind(mount)) {
       const copied = openCopied(mount, context);
       if (copied === null) return;
-      undo.defer(() => context.addon.close(copied));
+      undo.defer(() => addon.close(copied));
       prepared.set(index, { descriptor: copied, file: false });
       return;
     }
@@ -62,19 +74,32 @@ export function openBindMounts(spec: Spec, context: BindContext): BindMounts {
       prepared.set(index, prepareInside(inside, mount, index, context, undo));
       return;
     }
-    if (given === undefined && prepared.size >= mostOpened && context.hostInSight && !isMapped(mount)) {
+    const isLate = given === undefined && prepared.size >= fewestOpened && prepared.size >= Math.min(mostOpened, room());
+    if (isLate && context.hostInSight && !isMapped(mount)) {
       prepared.set(index, prepareLate(mount, context));
       return;
     }
     const descriptor = given ?? openSource(mount, index, context, cutOf(spec));
-    if (given === undefined) undo.defer(() => context.addon.close(descriptor));
-    setAttributes(context.addon, descriptor, mount, given === undefined && context.ownUsers);
-    const { mode } = context.addon.fstatat(descriptor, '', k.AT_EMPTY_PATH);
-    prepared.set(index, { descriptor, file: (mode & k.S_IFMT) !== k.S_IFDIR });
+    using opened = new DisposableStack();
+    if (given === undefined) opened.defer(() => addon.close(descriptor));
+    setAttributes(addon, descriptor, mount, given === undefined && context.ownUsers);
+    const { mode } = addon.fstatat(descriptor, '', k.AT_EMPTY_PATH);
+    const file = (mode & k.S_IFMT) !== k.S_IFDIR;
+    prepared.set(index, isLate ? { queue: lineUp().descriptor, file } : { descriptor, file });
+    const held = opened.move();
+    if (isLate) lineUp().add(descriptor);
+    else undo.use(held);
   });
-  if (context.lock && cutOf(spec) !== 0) lockAll(context, prepared, undo);
+  (queue as MountQueue | null)?.end();
+  if (locks) lockAll(context, prepared, undo);
   const held = undo.move();
   return { prepared, [Symbol.dispose]: () => held.dispose() };
+}
+
+/** How many mounts may be open at once. The kernel is asked only when there are many. */
+function countRoom(addon: Addon): () => number {
+  let room: number | undefined;
+  return () => (room ??= Number(addon.getrlimit(k.rlimits.RLIMIT_NOFILE).soft) - openAnyway);
 }
 
 /** All that were opened here: a mount that the caller gave stays as it is. */

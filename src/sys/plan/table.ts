@@ -117,6 +117,11 @@ export const opTable = {
   },
   /** move_mount of a detached mount to target. */
   attach_mount: { code: 27, by: 'stage', args: { mount: 'slot', target: 'string', make: 'u32' } },
+  /**
+   * move_mount to target of the next detached mount that waits in `queue`, a connected stream socket: more of them than a plan has slots for, or than may be open at
+   * once. Messages on it hold 128 at most and were all sent before; each but the first is read when those before are used up.
+   */
+  attach_queued: { code: 71, by: 'stage', args: { queue: 'slot', target: 'string', make: 'u32' } },
   /** open_tree(OPEN_TREE_CLONE) of a host path, then move_mount to target. */
   bind: { code: 28, by: 'stage', args: { source: 'string', target: 'string', recursive: 'u32', make: 'u32' } },
   /**
