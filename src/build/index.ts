@@ -15,6 +15,7 @@ export { expand, expandWord } from './dockerfile/expand.ts';
 export { parseDockerfile } from './dockerfile/parse.ts';
 export { createIgnoreMatcher, parseIgnoreFile } from '#ignore';
 export { type CompileOptions, compileStage, scratchConfig } from './stages/compile.ts';
+export { parseGitUrl } from './stages/git-url.ts';
 export { planStages } from './stages/plan.ts';
 export { copySelected, type CopyOptions } from './files/copy.ts';
 export { type CopyLayer, planCopyLayer } from './files/copy-layer.ts';

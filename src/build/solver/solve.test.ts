@@ -225,6 +225,15 @@ describe('a build', () => {
     assert.equal(world.begun.at(-1), 'join');
   });
 
+  test('a step is told to begin when what it copies from has ended', async () => {
+    const { events } = await build('FROM b AS x\nRUN left\nFROM b\nCOPY --from=x /a /\n', newWorld());
+    const told = events.flatMap((event) => (event.type === 'start' || event.type === 'end' ? [`${event.type} ${event.step}`] : []));
+    const left = events.find((event) => event.type === 'start' && event.text === 'RUN left');
+    const copy = events.find((event) => event.type === 'start' && event.text.startsWith('COPY'));
+    assert.ok(left?.type === 'start' && copy?.type === 'start');
+    assert.ok(told.indexOf(`end ${left.step}`) < told.indexOf(`start ${copy.step}`), told.join('\n'));
+  });
+
   test('one after the other where that is asked for, and told in the order of the file', async () => {
     let running = 0;
     const world = newWorld(async () => {

@@ -207,6 +207,8 @@ interface StepPlace {
 async function takeStep(solving: Solving, stage: SolvedStage, step: Step, { position, ...place }: StepPlace): Promise<SolvedStage> {
   const { ports, options, lines } = solving;
   const { report } = ports;
+  // It begins when it can: what others take is their time.
+  for (const from of step.kind === 'config' ? [] : sourcesNamed(step)) if (from.kind === 'stage') await stageAt(solving, from.position);
   report({
     type: 'start',
     text: step.isTrigger ? `ONBUILD ${step.source}` : step.source,

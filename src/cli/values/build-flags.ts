@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { OrlopError } from '#errors';
@@ -115,13 +116,23 @@ function readAgents(entries: readonly string[], env: Env): Record<string, string
         throw new OrlopError('failed-precondition', 'CLI_NO_AGENT', 'no SSH agent is running: SSH_AUTH_SOCK is not set', {
           hint: 'start one, or name its socket: --ssh default=/path/to/socket',
         });
-      if (socket.includes(',') || /\/id_[a-z0-9]+$/.test(socket))
-        throw new OrlopError('unimplemented', 'CLI_SSH_KEY', 'keys in files are not forwarded, only agents', {
-          hint: 'start an agent and add the key with ssh-add',
-        });
+      if (!isSocket(socket))
+        throw new OrlopError(
+          'unimplemented',
+          'CLI_SSH_KEY',
+          `${socket} is no agent's socket: keys in files are not forwarded, only agents`,
+          {
+            hint: 'start an agent and add the key with ssh-add',
+          },
+        );
       return [id === '' ? 'default' : id, resolve(socket)];
     }),
   );
+}
+
+/** Or nothing yet: then the step that wants it says so. */
+function isSocket(path: string): boolean {
+  return !path.includes(',') && statSync(path, { throwIfNoEntry: false })?.isSocket() !== false;
 }
 
 /** Where a result goes. */

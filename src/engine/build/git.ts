@@ -2,31 +2,43 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parseGitUrl } from '#build';
 import { isErrno, OrlopError } from '#errors';
 
-/** A place in a repository, as Docker writes it: `URL#ref:directory`. */
+/** A place in a repository, as Docker writes it: `URL#ref:directory`, or with a query. */
 export interface GitPlace {
   readonly url: string;
   /** Branch, tag or commit; empty: the default branch. */
   readonly ref: string;
   /** Relative; empty: all of it. */
   readonly directory: string;
+  /** Submodules are fetched, too. */
+  readonly submodules: boolean;
+  /** What the commit's name begins with, where that is wanted. */
+  readonly checksum?: string;
+  readonly keepGitDir?: boolean;
 }
 
 /** null: this is no address of a repository. */
 export function parseGitPlace(text: string): GitPlace | null {
-  const [address, fragment] = splitOnce(text, '#');
-  const [ref, directory] = splitOnce(fragment, ':');
-  const place = (url: string): GitPlace => ({ url, ref, directory: directory.replace(/^\/+/, '') });
-  if (/^https?:\/\/[^?]+\.git\/?$/.test(address) || /^(?:git|ssh):\/\//.test(address)) return place(address);
-  if (address.startsWith('github.com/')) return place(`https://${address}`);
-  if (/^[\w.-]+@[\w.-]+:[^:]+$/.test(address)) return place(address);
-  return null;
+  const found = parseGitUrl(ofGitHub(text).replace(/\.git\/(?=[?#]|$)/, '.git'));
+  if (found === undefined) return null;
+  const { remote: url, ref = '', subdir: directory = '', submodules = true, checksum, keepGitDir } = found;
+  return {
+    url,
+    ref,
+    directory,
+    submodules,
+    ...(checksum === undefined ? {} : { checksum }),
+    ...(keepGitDir === undefined ? {} : { keepGitDir }),
+  };
 }
 
-function splitOnce(text: string, sign: string): [string, string] {
-  const at = text.indexOf(sign);
-  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+/** Docker's clients take repositories there without a scheme. */
+function ofGitHub(text: string): string {
+  if (!text.startsWith('github.com/')) return text;
+  const end = text.search(/[?#]|$/);
+  return `https://${text.slice(0, end).replace(/(?:\.git)?\/?$/, '.git')}${text.slice(end)}`;
 }
 
 export interface CheckoutOptions {
@@ -36,7 +48,7 @@ export interface CheckoutOptions {
 
 /**
  * Fetches one commit of a repository into an empty directory, with its submodules; answers the commit. By the host's git: failed-precondition `BUILD_NO_GIT` without it, unavailable
- * `BUILD_GIT_FAILED` with git's own words.
+ * `BUILD_GIT_FAILED` with git's own words, data-loss `BUILD_WRONG_CHECKSUM` for another commit than is wanted.
  */
 export async function checkOut(place: GitPlace, directory: string, { keepGitDir, signal }: CheckoutOptions): Promise<string> {
   // A name that begins so would be an option.
@@ -56,8 +68,11 @@ export async function checkOut(place: GitPlace, directory: string, { keepGitDir,
       await git('checkout', '--quiet', 'FETCH_HEAD');
     } else await fetchByCommit(git, wanted, error);
   }
-  if (existsSync(join(directory, '.gitmodules'))) await git('submodule', 'update', '--quiet', '--init', '--recursive', '--depth', '1');
+  if (place.submodules && existsSync(join(directory, '.gitmodules')))
+    await git('submodule', 'update', '--quiet', '--init', '--recursive', '--depth', '1');
   const commit = (await git('rev-parse', 'HEAD')).trim();
+  if (place.checksum !== undefined && !commit.startsWith(place.checksum))
+    throw wrongChecksum(withoutPassword(place.url), place.checksum, commit);
   if (!keepGitDir) await rm(join(directory, '.git'), { recursive: true, force: true });
   return commit;
 }
@@ -87,6 +102,11 @@ function runGit(place: GitPlace, directory: string, args: readonly string[], sig
 function failed({ url, ref }: GitPlace, why: string): OrlopError {
   const what = ref === '' ? '' : `${ref} of `;
   return new OrlopError('unavailable', 'BUILD_GIT_FAILED', `failed to fetch ${what}${withoutPassword(url)}: ${why}`);
+}
+
+/** In BuildKit's words. */
+export function wrongChecksum(url: string, wanted: string, found: string): OrlopError {
+  return new OrlopError('data-loss', 'BUILD_WRONG_CHECKSUM', `digest mismatch for ${url}: it has ${found}, expected: ${wanted}`);
 }
 
 function withoutPassword(url: string): string {

@@ -15,10 +15,18 @@ describe('an address', () => {
     ['git://example.com/a', 'git://example.com/a', '', ''],
     ['ssh://git@example.com/a', 'ssh://git@example.com/a', '', ''],
     ['git@example.com:a/b.git#x', 'git@example.com:a/b.git', 'x', ''],
-    ['github.com/a/b', 'https://github.com/a/b', '', ''],
+    ['github.com/a/b', 'https://github.com/a/b.git', '', ''],
+    ['github.com/a/b/#v1:c', 'https://github.com/a/b.git', 'v1', 'c'],
+    ['https://example.com/a.git?tag=v1&subdir=d', 'https://example.com/a.git', 'refs/tags/v1', 'd'],
+    ['https://example.com/a.git?branch=b', 'https://example.com/a.git', 'refs/heads/b', ''],
   ];
   for (const [text, url, ref, directory] of repositories)
-    test(`${text} is a repository's`, () => assert.deepEqual(parseGitPlace(text), { url, ref, directory }));
+    test(`${text} is a repository's`, () => assert.deepEqual(parseGitPlace(text), { url, ref, directory, submodules: true }));
+  test('a query says more of a repository, and nothing that nobody knows', () => {
+    const { submodules, checksum, keepGitDir } = parseGitPlace('https://example.com/a.git?submodules=0&commit=abc&keep-git-dir=1') ?? {};
+    assert.deepEqual([submodules, checksum, keepGitDir], [false, 'abc', true]);
+    assert.throws(() => parseGitPlace('https://example.com/a.git?x=1'), /unexpected query "x"/);
+  });
   for (const text of ['https://example.com/a.tar.gz', 'https://example.com/a', '.', '/a/b.git', 'ext::sh -c true'])
     test(`${text} is none`, () => assert.equal(parseGitPlace(text), null));
 });

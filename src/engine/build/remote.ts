@@ -7,7 +7,7 @@ import { isTar, readChunks, unpackTar } from '#build';
 import { isErrno, OrlopError } from '#errors';
 import { O_DIRECTORY, O_PATH, openInRoot } from '#sys';
 import type { EngineContext } from '../context.ts';
-import { checkOut, parseGitPlace } from './git.ts';
+import { checkOut, type GitPlace, parseGitPlace } from './git.ts';
 import { openTree, type Scratch } from './scratch.ts';
 
 /** A file that was downloaded. */
@@ -24,7 +24,7 @@ export interface FetchedFile {
 export interface RemoteFiles {
   file(url: string): Promise<FetchedFile>;
   /** A directory with the repository's files, and the commit. */
-  repository(url: string, options: { readonly keepGitDir: boolean }): Promise<{ readonly path: string; readonly commit: string }>;
+  repository(place: GitPlace, options: { readonly keepGitDir: boolean }): Promise<{ readonly path: string; readonly commit: string }>;
 }
 
 export function createRemoteFiles(context: EngineContext, scratch: Scratch, signal: AbortSignal): RemoteFiles {
@@ -37,8 +37,8 @@ export function createRemoteFiles(context: EngineContext, scratch: Scratch, sign
   };
   return {
     file: (url) => once(files, url, () => fetchFile(context, scratch, url, signal)),
-    repository: (url, { keepGitDir }) =>
-      once(repositories, `${keepGitDir} ${url}`, () => fetchRepository(context, scratch, url, { keepGitDir, signal })),
+    repository: (place, { keepGitDir }) =>
+      once(repositories, JSON.stringify([keepGitDir, place]), () => fetchRepository(context, scratch, place, { keepGitDir, signal })),
   };
 }
 
@@ -64,11 +64,9 @@ async function fetchFile(context: EngineContext, scratch: Scratch, text: string,
 async function fetchRepository(
   context: EngineContext,
   scratch: Scratch,
-  url: string,
+  place: GitPlace,
   options: { readonly keepGitDir: boolean; readonly signal: AbortSignal },
 ): Promise<{ path: string; commit: string }> {
-  const place = parseGitPlace(url);
-  if (place === null) throw new OrlopError('invalid-argument', 'BUILD_BAD_URL', `${JSON.stringify(url)} is no address of a Git repository`);
   const { path } = scratch.make('repository');
   const commit = await checkOut(place, path, options);
   return { path: place.directory === '' ? path : directoryInside(context, path, place.directory), commit };
@@ -105,7 +103,8 @@ export async function fetchContext(
   url: string,
   signal: AbortSignal,
 ): Promise<RemoteContext> {
-  if (parseGitPlace(url) !== null) return { kind: 'directory', path: (await remote.repository(url, { keepGitDir: false })).path };
+  const place = parseGitPlace(url);
+  if (place !== null) return { kind: 'directory', path: (await remote.repository(place, { keepGitDir: place.keepGitDir ?? false })).path };
   const { path } = await remote.file(url);
   const handle = openSync(path, constants.O_RDONLY);
   try {

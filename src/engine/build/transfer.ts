@@ -8,6 +8,7 @@ import {
   type CopyStep,
   digestSelected,
   type FileTree,
+  type GitSource,
   type IgnoreMatcher,
   isDirectory,
   isTar,
@@ -37,6 +38,7 @@ import { nowNs } from '../context.ts';
 import type { BuildRun } from './executor.ts';
 import { openRoot, openSource } from './contexts.ts';
 import { openTree } from './scratch.ts';
+import { wrongChecksum } from './git.ts';
 import { onSnapshot, ownerOf, root } from './on-snapshot.ts';
 
 /** Some of a step's files: where they are, and what is to be done with them. */
@@ -240,7 +242,7 @@ async function openOther(build: BuildRun, step: CopyStep, source: Exclude<CopySo
     case 'url':
       return openDownload(build, step, source);
     case 'git':
-      return openRepository(build, step, source.url);
+      return openRepository(build, step, source);
   }
 }
 
@@ -290,22 +292,19 @@ async function openDownload(
   };
 }
 
-async function openRepository({ context, remote, latestNs }: BuildRun, step: CopyStep, url: string): Promise<Part> {
-  const { path, commit } = await remote.repository(url, { keepGitDir: step.keepGitDir });
-  if (step.checksum !== undefined && !commit.startsWith(step.checksum)) throw wrongChecksum(url, step.checksum, commit);
+async function openRepository({ context, remote, latestNs }: BuildRun, step: CopyStep, source: GitSource): Promise<Part> {
+  const { remote: url, ref = '', subdir: directory = '', submodules } = source;
+  const { path, commit } = await remote.repository({ url, ref, directory, submodules }, { keepGitDir: step.keepGitDir });
+  if (step.checksum !== undefined && !commit.startsWith(step.checksum)) throw wrongChecksum(source.url, step.checksum, commit);
   const tree = openTree(context, path);
   return {
     ...onDisk(tree),
-    digest: JSON.stringify([commit, url.split('#')[1] ?? '', step.keepGitDir]),
+    digest: JSON.stringify([commit, directory, step.keepGitDir, submodules]),
     selected: [one('', '')],
     owner: root,
     timeNs: latestNs ?? 0n,
     unpacks: false,
   };
-}
-
-function wrongChecksum(url: string, wanted: string, found: string): OrlopError {
-  return new OrlopError('data-loss', 'BUILD_WRONG_CHECKSUM', `digest mismatch for ${url}: it has ${found}, expected: ${wanted}`);
 }
 
 interface UnpackOne {
