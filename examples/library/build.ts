@@ -25,6 +25,7 @@ try {
     console.log(isOrlopError(error) ? `exit code ${String(error.details?.['exitCode'])}` : error),
   );
 } finally {
-  await engine.images.remove('orlop-example:1', { force: true });
+  // A build that failed has made no image.
+  await engine.images.remove('orlop-example:1', { force: true }).catch(() => undefined);
   await rm(context, { recursive: true });
 }

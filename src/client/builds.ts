@@ -14,6 +14,7 @@ import {
   type SentContext,
 } from '#wire';
 import { readJson, readText } from './answers.ts';
+import { promiseWithResolvers } from './promise-with-resolvers.ts';
 import type { Transport } from './transport/transport.ts';
 
 export interface FollowedBuild {
@@ -114,7 +115,7 @@ function createWishes(): Wishes {
   const told = new Map<number, PromiseWithResolvers<readonly number[] | null>>();
   let isOver = false;
   const of = (context: number): PromiseWithResolvers<readonly number[] | null> => {
-    const wish = told.get(context) ?? Promise.withResolvers<readonly number[] | null>();
+    const wish = told.get(context) ?? promiseWithResolvers<readonly number[] | null>();
     told.set(context, wish);
     return wish;
   };

@@ -1,3 +1,4 @@
+export { promiseWithResolvers } from './promise-with-resolvers.ts';
 export { offerContext, readIfThere, readIgnoreFile, requireDirectory } from './build-context.ts';
 import { type BuildsClient, createBuildsClient } from './builds.ts';
 import { createContainersClient, type ContainersClient } from './containers.ts';

@@ -1,3 +1,5 @@
+import { promiseWithResolvers } from '#client';
+
 /** More than this waiting to be read holds the writer back. */
 const highWaterBytes = 1024 * 1024;
 
@@ -72,15 +74,4 @@ export function createByteQueue(): ByteQueue {
     discard,
     [Symbol.asyncIterator]: read,
   };
-}
-
-/** Promise.withResolvers, which Node has from 22 on. */
-function promiseWithResolvers(): PromiseWithResolvers<void> {
-  let resolve = (): void => {};
-  let reject = (): void => {};
-  const promise = new Promise<void>((yes, no) => {
-    resolve = yes;
-    reject = no;
-  });
-  return { promise, resolve, reject };
 }

@@ -4,8 +4,10 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, 
 import { builtinModules } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { build } from 'esbuild';
 import { after, before, describe, test } from 'node:test';
-import { projectRoot, runCommand, startEngine, whyNot, type TestEngine } from '../system/harness.ts';
+import { eventually, projectRoot, runCommand, startEngine, whyNot, type TestEngine } from '../system/harness.ts';
+import { examplesSay } from '../system/library-programs.ts';
 
 /** What a program sees of the library, in the syntax of the oldest runtime. */
 const program = `
@@ -81,6 +83,9 @@ describe('the package', { skip: whyNot() }, () => {
     assert.equal(unpacked.code, 0, unpacked.stderr);
     writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
     writeFileSync(join(folder, 'program.mjs'), program);
+    const examples = Object.keys(examplesSay).map((name) => join(projectRoot, 'examples/library', name));
+    // As a project's compiler makes them for Node 20, which takes neither types nor `using`.
+    await build({ entryPoints: examples, outdir: folder, format: 'esm', target: 'node20', outExtension: { '.js': '.mjs' } });
   });
   after(async () => {
     rmSync(folder, { recursive: true, force: true });
@@ -113,6 +118,35 @@ describe('the package', { skip: whyNot() }, () => {
       assert.equal(code, 0, stderr);
       assert.deepEqual(JSON.parse(stdout), expected);
       assert.equal(await daemon.must('ps', '-aq'), '');
+    });
+
+    test(`runs the examples on ${name}`, { skip }, async () => {
+      const [file = '', ...args] = command;
+      // The engine of its own needs this Node, wherever the program runs.
+      const env = { ORLOP_HOST: daemon.host, NODE_OPTIONS: '', ORLOP_NODE: join(projectRoot, 'build/node') };
+      for (const [example, expected] of Object.entries(examplesSay)) {
+        const { code, stdout, stderr } = await runCommand(file, [...args, example.replace('.ts', '.mjs')], { cwd: folder, env });
+        assert.equal(code, 0, `${example}: ${stderr}`);
+        assert.match(stdout, expected, example);
+      }
+      assert.equal(await daemon.must('ps', '-aq'), '');
+    });
+
+    test(`what a program on ${name} leased goes when it is killed`, { skip }, async () => {
+      const [file = '', ...args] = command;
+      const { code, stdout } = await runCommand(file, [...args, 'lease.mjs', 'kill'], { cwd: folder, env: { ORLOP_HOST: daemon.host } });
+      assert.deepEqual([code, /^1 container, 1 network, 1 volume$/m.test(stdout)], [null, true]);
+      const left = async (): Promise<string> =>
+        (
+          await Promise.all(
+            [
+              ['ps', '-aq'],
+              ['volume', 'ls', '-q'],
+              ['network', 'ls', '-qf', 'type=custom'],
+            ].map((words) => daemon.must(...words)),
+          )
+        ).join('');
+      assert.equal(await eventually(left, (text) => text === ''), '');
     });
   }
 

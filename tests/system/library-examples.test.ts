@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { projectRoot, runCommand, startEngine, whyNot, type Outcome, type TestEngine } from './harness.ts';
+import { examplesSay } from './library-programs.ts';
 
 describe('the examples of the library', { skip: whyNot() }, () => {
   let engine: TestEngine;
@@ -21,16 +22,7 @@ describe('the examples of the library', { skip: whyNot() }, () => {
       env: { ORLOP_HOST: engine.host },
     });
 
-  const said: Readonly<Record<string, RegExp>> = {
-    'build.ts': /^FROM\nCOPY\nRUN \nhello, you\nexit code 3\n$/,
-    'run-a-command.ts': /^apple\npear\n3 no such luck\n$/,
-    'logs-and-stats.ts': /^(stdout line [123] true\n){3}\d+ processes, memory in use: true\nended with (\d+) and the event says \2\n$/,
-    'exec-streams.ts':
-      /^hello world\nhello container\ngreeted world\ngreeted container\nexit code 7\ngreet.sh \d+\nthe call was given up\n$/,
-    'lease.ts': /^data\nreached\n1 container, 1 network, 1 volume\nall gone\n$/,
-    'embedded.ts': /^hello from an engine of my own\n0 containers left\n$/,
-  };
-  for (const [name, expected] of Object.entries(said)) {
+  for (const [name, expected] of Object.entries(examplesSay)) {
     test(name, async () => {
       const { code, stdout, stderr } = await run(name);
       assert.deepEqual([code, stderr], [0, '']);
@@ -48,6 +40,6 @@ describe('the examples of the library', { skip: whyNot() }, () => {
 
   test('each is run', () => {
     const names = readdirSync(folder).filter((name) => name.endsWith('.ts') && name !== 'suite.test.ts');
-    assert.deepEqual(names.filter((name) => name in said).sort(), names.filter((name) => name !== 'tsconfig.json').sort());
+    assert.deepEqual(names.filter((name) => name in examplesSay).sort(), names.filter((name) => name !== 'tsconfig.json').sort());
   });
 });

@@ -4,6 +4,16 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { projectRoot } from './harness.ts';
 
+/** What the examples of the library print, by their names. */
+export const examplesSay: Readonly<Record<string, RegExp>> = {
+  'build.ts': /^FROM\nCOPY\nRUN \nhello, you\nexit code 3\n$/,
+  'run-a-command.ts': /^apple\npear\n3 no such luck\n$/,
+  'logs-and-stats.ts': /^(stdout line [123] true\n){3}\d+ processes, memory in use: true\nended with (\d+) and the event says \2\n$/,
+  'exec-streams.ts': /^hello world\nhello container\ngreeted world\ngreeted container\nexit code 7\ngreet.sh \d+\nthe call was given up\n$/,
+  'lease.ts': /^data\nreached\n1 container, 1 network, 1 volume\nall gone\n$/,
+  'embedded.ts': /^hello from an engine of my own\n0 containers left\n$/,
+};
+
 /** A program that uses the library, in a process of its own, to be killed. */
 export interface LibraryProgram {
   readonly child: ChildProcess;
