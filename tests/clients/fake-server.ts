@@ -36,3 +36,16 @@ export async function openFakeServer(): Promise<FakeServer> {
   };
   return { engine, host, socketPath, close, [Symbol.asyncDispose]: close };
 }
+
+/** Resolves when the engine has started the container and its client has had an answer. */
+export async function started(server: FakeServer, name: string): Promise<void> {
+  const stop = new AbortController();
+  const isRunning = (): boolean => server.engine.containers.list({}).some((view) => view.name === name);
+  const events = server.engine.events({}, stop.signal);
+  const seen = (async () => {
+    for await (const event of events) if (event.action === 'start' && event.attributes['name'] === name) return;
+  })();
+  if (!isRunning()) await seen;
+  stop.abort();
+  await seen;
+}
