@@ -240,6 +240,7 @@ function containersOf(context: EngineContext): Engine['containers'] {
       const container = context.table.find(ref);
       requireRunning(container, ref);
       container.connection?.resize(rows, columns);
+      publishContainerEvent(context, container, 'resize', { height: String(rows), width: String(columns) });
     },
     update: (ref, change) => updateContainer(context, ref, change),
     size: (ref) => containerSize(context, ref),

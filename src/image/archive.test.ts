@@ -127,6 +127,19 @@ describe('archives of images', asRoot, () => {
     });
   }
 
+  test('an image that is here already is not there twice, however its layers come packed', async () => {
+    await withImages(async (images) => {
+      await load(images, dockerArchive(['packed:1'], [base, top], gzipSync));
+      await load(images, dockerArchive(['plain:1'], [base, top]));
+      assert.deepEqual(
+        images.list().map(({ names }) => names),
+        [['docker.io/library/packed:1', 'docker.io/library/plain:1']],
+      );
+      assert.deepEqual((await images.remove('plain:1', { users: () => [] })).deleted, []);
+      assert.equal(images.resolve('packed:1').names.length, 1);
+    });
+  });
+
   test('an archive from before Docker 1.10 loads, shared layers being links', async () => {
     const files = {
       'a/json': JSON.stringify({ id: 'a', created: '2015-01-01T00:00:00Z', container_config: { Cmd: ['/bin/sh', '-c', 'add'] } }),

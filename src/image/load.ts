@@ -64,7 +64,8 @@ export async function loadArchive(
     const files = await readArchiveFiles(store, lease, source, options.signal);
     const loaded: LoadedTarget[] = [];
     for (const image of imagesOfArchive(files)) {
-      const target = await settle(loading, 'target' in image ? image.target : await convert(loading, files, image));
+      const found = await settle(loading, 'target' in image ? image.target : await convert(loading, files, image));
+      const target = holder === undefined ? knownTarget(store, found, platform) : found;
       const names = image.names.map((name) => formatReference(withDefaultTag(parseReference(name))));
       loaded.push({ target, names: [...new Set(names)] });
     }
@@ -73,6 +74,26 @@ export async function loadArchive(
   } catch (error) {
     await store.collectGarbage();
     throw options.signal?.aborted === true ? cancelled(error) : error;
+  }
+}
+
+/** An image that is here already is the same image, however its manifest is written: what an archive keeps plain may have come packed. */
+function knownTarget(store: Store, target: Digest, platform: Platform): Digest {
+  const { id, manifest } = readImage(store, target, platform);
+  if (manifest !== target || store.metadata.images.byManifest(target).length > 0) return target;
+  const isSame = (other: Digest): boolean => {
+    const image = readIfWhole(store, other, platform);
+    return image !== null && image.id === id && image.manifest === other;
+  };
+  return store.metadata.images.list().find((row) => isSame(row.manifest))?.manifest ?? target;
+}
+
+function readIfWhole(store: Store, target: Digest, platform: Platform): ReturnType<typeof readImage> | null {
+  try {
+    return readImage(store, target, platform);
+  } catch (error) {
+    if (isOrlopError(error)) return null;
+    throw error;
   }
 }
 

@@ -1,4 +1,4 @@
-import type { EngineContext } from '../context.ts';
+import { publishContainerEvent, type EngineContext } from '../context.ts';
 import { startContainer } from './start.ts';
 import type { StopRequest } from '#wire';
 import { stopContainer } from './stop.ts';
@@ -7,4 +7,5 @@ import { stopContainer } from './stop.ts';
 export async function restartContainer(context: EngineContext, ref: string, options: StopRequest): Promise<void> {
   await stopContainer(context, ref, { ...options, comesBack: true });
   await startContainer(context, ref);
+  publishContainerEvent(context, context.table.find(ref), 'restart');
 }

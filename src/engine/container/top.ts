@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { OrlopError } from '#errors';
 import { openCgroup } from '#runtime';
-import type { EngineContext } from '../context.ts';
+import { publishContainerEvent, type EngineContext } from '../context.ts';
 import { requireRunning } from './stop.ts';
 
 const run = promisify(execFile);
@@ -27,6 +27,7 @@ export async function containerTop(
       hint: 'add pid to the columns',
     });
   const processes = lines.map((line) => splitColumns(line, titles.length)).filter((columns) => members.has(Number(columns[pidColumn])));
+  publishContainerEvent(context, container, 'top');
   return { titles, processes };
 }
 
