@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { isOrlopError, type ErrorKind } from '#errors';
-import { digestHex, mediaTypes, parseDigest, shortDigest } from '#oci';
+import { type Digest, digestHex, mediaTypes, parseDigest, shortDigest } from '#oci';
 import type { Store } from '#store';
 import { asRoot, openTemporaryStore } from './fixtures/temporary-store.ts';
 import { chunksOf, tinyTar } from './fixtures/tiny-tar.ts';
@@ -221,6 +221,23 @@ describe('names', asRoot, () => {
     const id = shortDigest(image.id);
     await assert.rejects(images.remove(id, { users: nobody }), fails('conflict', 'IMAGE_HAS_NAMES', /referenced in multiple repositories/));
     assert.deepEqual((await images.remove(id, { users: nobody, force: true })).untagged, ['one:latest', 'two:latest']);
+  });
+
+  it('of one repository are one: its last tag takes the digests with it, and an id is enough to remove both', async () => {
+    await using temporary = await openTemporaryStore();
+    const images = createImages(temporary.store);
+    const pull = (digest: Digest): void =>
+      temporary.store.metadata.images.put({ name: `example.org/app@${digest}`, manifest: digest, kind: 'app', createdNs: 1n, labels: {} });
+    const first = await importNamed(images, 'example.org/app:1', 'one');
+    pull(first.target);
+    const { untagged } = await images.remove('example.org/app:1', { users: nobody });
+    assert.deepEqual(untagged, ['example.org/app:1', `example.org/app@${first.target}`]);
+    const second = await importNamed(images, 'example.org/app:2', 'two');
+    pull(second.target);
+    images.tag('example.org/app:2', 'example.org/app:3');
+    assert.deepEqual((await images.remove('example.org/app:3', { users: nobody })).untagged, ['example.org/app:3']);
+    assert.equal((await images.remove(shortDigest(second.id), { users: nobody })).untagged.length, 2);
+    assert.deepEqual(images.list(), []);
   });
 
   it('stay while containers use the image: running ones always, stopped ones unless forced', async () => {

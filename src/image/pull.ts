@@ -92,9 +92,9 @@ async function resolve(request: PullRequest, shown: string): Promise<Descriptor>
   const { reference, repository } = request;
   const found = await repository.resolve(reference.digest ?? reference.tag ?? 'latest', options(request));
   if (found !== null) return found;
-  throw new OrlopError('not-found', 'IMAGE_NOT_IN_REGISTRY', `image ${shown} is not in the registry ${reference.domain}`, {
-    hint: 'look at its name and tag',
-  });
+  // In the words that clients of Docker's look for.
+  const words = `manifest for ${shown} not found: manifest unknown: it is not in the registry ${reference.domain}`;
+  throw new OrlopError('not-found', 'IMAGE_NOT_IN_REGISTRY', words, { hint: 'look at its name and tag' });
 }
 
 /** From the top down to the one manifest for the platform; each is stored as it came. */

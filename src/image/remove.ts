@@ -44,9 +44,10 @@ export async function removeImages(store: Store, images: readonly Image[]): Prom
 
 /** Which names go. The last one of an image that runs goes by force alone, and the image stays without a name. Pure. */
 export function planRemoval({ image, name }: Found<Image>, { force, users }: RemoveImageOptions): readonly string[] {
-  if (name !== null && image.names.length > 1) return [name];
+  const going = name === null ? image.names : withDigests(name, image.names);
+  if (going.length < image.names.length) return going;
   const shown = name === null ? shortDigest(image.id) : familiar(name);
-  if (name === null && image.names.length > 1 && force !== true) {
+  if (name === null && force !== true && !isOneName(image.names)) {
     throw new OrlopError(
       'conflict',
       'IMAGE_HAS_NAMES',
@@ -68,7 +69,26 @@ export function planRemoval({ image, name }: Found<Image>, { force, users }: Rem
       hint: holder.running ? `stop and remove it first: orlop rm -f ${holder.name}` : `remove it first: orlop rm ${holder.name}`,
     });
   }
-  return name === null ? image.names : [name];
+  return going;
+}
+
+/** A repository's last tag takes the digests by which the image was pulled from there with it. */
+function withDigests(name: string, names: readonly string[]): readonly string[] {
+  const repository = repositoryOf(name);
+  const siblings = names.filter((other) => other !== name && repositoryOf(other) === repository);
+  if (parseReference(name).tag === undefined || siblings.some((other) => parseReference(other).tag !== undefined)) return [name];
+  return [name, ...siblings];
+}
+
+/** Whether a tag, if any, and digests of its repository are all that there is. */
+function isOneName(names: readonly string[]): boolean {
+  const tags = names.filter((name) => parseReference(name).tag !== undefined);
+  return tags.length <= 1 && new Set(names.map(repositoryOf)).size <= 1;
+}
+
+function repositoryOf(name: string): string {
+  const { domain, path } = parseReference(name);
+  return `${domain}/${path}`;
 }
 
 function familiar(name: string): string {
