@@ -78,6 +78,8 @@ export interface BuildRequest {
   readonly keepFailed?: boolean;
   /** One step at a time, in the order of the file, as Docker's first builder. */
   readonly sequential?: boolean;
+  /** Containers of steps stay, ended. */
+  readonly keepSteps?: boolean;
 }
 
 /** Lines of a Dockerfile, 1-based, both inclusive. */

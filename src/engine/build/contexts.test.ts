@@ -102,6 +102,26 @@ describe('contexts of builds', { skip: whyNoEngine() }, () => {
     await build(volume);
   });
 
+  test('containers of steps stay where that is asked for, of one that fails too, and go like any other', async () => {
+    const before = host.engine.containers.list({ all: true }).length;
+    const file = { Dockerfile: 'FROM busybox\nRUN echo kept > /kept\nRUN true\nRUN echo left > /left; exit 3\n' };
+    await assert.rejects(build(file, { sequential: true, keepSteps: true }), /exit code: 3/);
+    const left = host.engine.containers.list({ all: true });
+    assert.equal(left.length, before + 3);
+    const shown = [];
+    for (const { id } of left.slice(0, 3)) {
+      shown.push(
+        `${host.engine.containers.inspect(id).exitCode} ${(await host.engine.archives.changes(id)).map(({ path }) => path).join()}`,
+      );
+      await assert.rejects(host.engine.archives.commit(id, {}), /was a step of a build: it stands on no image/);
+      await host.engine.containers.start(id);
+      await host.exitCode(id);
+      await host.engine.containers.remove(id, {});
+    }
+    assert.deepEqual(shown.toSorted(), ['0 ', '0 ', '3 /left']);
+    assert.equal(host.engine.containers.list({ all: true }).length, before);
+  });
+
   test('a directory is made for a user whom the image does not know, as root', async () => {
     await build({ Dockerfile: 'FROM busybox\nUSER nobody-there\nWORKDIR /w/y\nUSER root\n' }, { names: ['unknown:1'] });
     assert.equal(await sh('unknown:1', 'stat -c %u /w/y'), '0\n');

@@ -9,7 +9,7 @@ import { type Contexts, openSource } from './contexts.ts';
 import { checkVolumes, makeWorkingDirectory } from './on-snapshot.ts';
 import type { RemoteFiles } from './remote.ts';
 import type { Scratch } from './scratch.ts';
-import { adoptStep, createStep, removeStep, runStep } from './step-container.ts';
+import { adoptStep, createStep, keepStep, removeStep, runStep } from './step-container.ts';
 import { openStepMounts } from './step-mounts.ts';
 import { digestTransfer, transfer } from './transfer.ts';
 
@@ -91,16 +91,23 @@ async function run(build: BuildRun, step: RunStep, work: Work): Promise<NewLayer
     request,
     mounts: opened.mounts,
     hiddenEnv: opened.hiddenEnv,
+    stays: build.request.keepSteps === true,
   });
+  let isKept = false;
   try {
     const ended = await runStep(context, id, { signal, onContainer: work.context.container, onOutput: work.context.log });
     const adopted = (): Promise<NewLayer | null> =>
       adoptStep(context, lease, ended, { ...(latestNs === undefined ? {} : { latestNs }), signal });
-    if (ended.exitCode === 0) return await adopted();
+    const layer = ended.exitCode === 0 ? await adopted() : undefined;
+    if (build.request.keepSteps === true) {
+      await keepStep(context, id, layer === null ? work.root.chain : layer?.chainId);
+      isKept = true;
+    }
+    if (layer !== undefined) return layer;
     const kept = build.keepFailed === null ? {} : { image: await build.keepFailed(await adopted(), work.root, step.config) };
     throw failed(step, ended, kept);
   } finally {
-    const removal = removeStep(context, id);
+    const removal = isKept ? Promise.resolve() : removeStep(context, id);
     // What a step mounts of the build's stays until the step is gone; else nobody needs to wait for that.
     if (opened.mounts.length > 0) await removal;
     else build.leave(removal);

@@ -28,6 +28,8 @@ export interface StepRequest {
   readonly mounts: readonly ResolvedMount[];
   /** `NAME=value`, written down nowhere. */
   readonly hiddenEnv: readonly string[];
+  /** Its container is to stay (`keepStep`). */
+  readonly stays: boolean;
 }
 
 export interface StepRun {
@@ -70,6 +72,7 @@ export async function createStep(context: EngineContext, step: StepRequest): Pro
     state: initialState,
     run: null,
     isStep: true,
+    ...(step.stays ? { stays: true } : {}),
   };
   await context.queues.run(id, async () => {
     await using undo = new AsyncDisposableStack();
@@ -144,6 +147,24 @@ export async function adoptStep(
     const { record } = context.table.find(id);
     const stubs = [...mountPoints, ...record.mounts.map(({ target }) => target), ...Object.keys(record.request.tmpfs ?? {})];
     return takeLayer(context, lease, { id, chain: record.image.chain }, { stubs, ...options });
+  });
+}
+
+/** Makes an ordinary container of an ended step. `chain`: what it stands on from now on, where its changes were taken as a layer; absent: they are its own. */
+export async function keepStep(context: EngineContext, id: ContainerId, chain?: ChainId | null): Promise<void> {
+  await context.queues.run(id, async () => {
+    const container = context.table.find(id);
+    const { snapshots, metadata } = context.store;
+    const { isStep: _, ...record } = container.record;
+    // What was mounted was the build's.
+    const kept = { ...record, mounts: [], image: { ...record.image, chain: chain === undefined ? record.image.chain : chain } };
+    if (chain !== undefined) {
+      await snapshots.remove(id);
+      await snapshots.prepare(id, chain);
+    }
+    metadata.containers.update(id, { chain: kept.image.chain, record: formatRecord(kept) });
+    container.record = kept;
+    container.hiddenEnv = [];
   });
 }
 

@@ -1,4 +1,4 @@
-import { isOrlopError } from '#errors';
+import { isOrlopError, OrlopError } from '#errors';
 import type { ContainerConfig } from '#oci';
 import { type Change, fromByteText, type PackOptions } from '#store';
 import { S_IFDIR, S_IFMT, S_IFREG } from '#sys';
@@ -63,6 +63,15 @@ export async function commitContainer(context: EngineContext, ref: string, reque
   const container = context.table.find(ref);
   const { record } = container;
   const { id, image } = record;
+  if (record.stays === true)
+    throw new OrlopError(
+      'failed-precondition',
+      'ENGINE_NO_IMAGE',
+      `container ${record.name} was a step of a build: it stands on no image`,
+      {
+        hint: 'export it, and import that',
+      },
+    );
   await using undo = new AsyncDisposableStack();
   const isRunning = record.state.status === 'running';
   if (isRunning && request.pause !== false) {

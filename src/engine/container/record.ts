@@ -105,6 +105,8 @@ export interface ContainerRecord {
   readonly run: RunFacts | null;
   /** It carries out a step of a build: what an engine's end leaves of it is removed. */
   readonly isStep?: boolean;
+  /** It is a step whose container stays, and was one after its end. */
+  readonly stays?: boolean;
   /** What its profiles gave it, by setting: a value that differs by now is its own. */
   readonly inherited?: Readonly<Record<string, Inherited>>;
   /** The profiles that its named devices come from which are not its own, by device. */

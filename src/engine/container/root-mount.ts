@@ -31,7 +31,7 @@ export function mountUnmapped(context: EngineContext, snapshot: Snapshot, { vola
 
 /** Lost with the host, it was to go anyway. */
 function isVolatile(record: ContainerRecord): boolean {
-  return record.request.autoRemove === true || record.isStep === true;
+  return record.request.autoRemove === true || (record.isStep === true && record.stays !== true);
 }
 
 interface Owners {

@@ -23,6 +23,8 @@ export function decodeBuild({ query }: Exchange): BuildRequest {
     cacheFrom: cacheImagesOf(query),
     pull: query.flag('pull'),
     squash: query.flag('squash'),
+    // Unless it is said, they go.
+    keepSteps: query.text('rm') !== '' && !query.flag('rm') && !query.flag('forcerm'),
     buildArgs: textsOf(query, 'buildargs'),
     labels: textsOf(query, 'labels'),
     extraHosts: hosts,

@@ -7,7 +7,7 @@ export type BuildLine = Omit<DockerProgress, 'aux'> & { readonly stream?: string
 const shortId = 12;
 
 /** Turns what happens in a build into the lines of Docker's classic builder, which programs read. Pure but for what it remembers of the step that runs. */
-export function createClassicLines(): { of(event: BuildEvent): BuildLine[]; readonly notices: readonly string[] } {
+export function createClassicLines(keepSteps = false): { of(event: BuildEvent): BuildLine[]; readonly notices: readonly string[] } {
   const lines = new Map<string, { readonly isFrom: boolean }>();
   const containers = new Map<string, string>();
   const notices: string[] = [];
@@ -41,7 +41,7 @@ export function createClassicLines(): { of(event: BuildEvent): BuildLine[]; read
           const container = containers.get(event.step);
           return [
             ...(event.cached ? [said(' ---> Using cache\n')] : []),
-            ...(container === undefined ? [] : [said(`Removing intermediate container ${container}\n`)]),
+            ...(container === undefined || keepSteps ? [] : [said(`Removing intermediate container ${container}\n`)]),
             said(` ---> ${event.state.slice(0, shortId)}\n`),
           ];
         }

@@ -38,7 +38,7 @@ async function build(builds: BuildBackend['builds'], exchange: Exchange): Promis
   const send = (lines: readonly BuildLine[], droppable = false): void => {
     if (lines.length > 0) queue.send(textOf(lines), { droppable });
   };
-  const classic = createClassicLines();
+  const classic = createClassicLines(request.keepSteps);
   try {
     const result = await builds.build(request, {
       ...(id === '' ? {} : { id }),
