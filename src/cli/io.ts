@@ -30,6 +30,11 @@ export function withEnvironment(io: Io, more: Readonly<Record<string, string>>):
   return Object.create(io, { env: { value: { ...io.env, ...more } } }) as Io;
 }
 
+/** The same with its standard error for both outputs: where the standard output is kept for a document. */
+export function aside(io: Io): Io {
+  return Object.create(io, { stdout: { value: io.stderr } }) as Io;
+}
+
 /** Writes at the reader's pace. */
 export async function write(out: Output, data: string | Uint8Array): Promise<void> {
   if (data.length > 0 && !out.write(data)) await out.drained();

@@ -106,7 +106,7 @@ async function* follow(answer: Answer, report: RegistryOptions['progress']): Asy
   for await (const line of readLines<DockerProgress>(answer.body)) {
     throwFailure(line);
     const { id, status, progressDetail } = line;
-    if (status !== undefined && id !== undefined && !status.startsWith('Pulling from')) report?.({ id, status, ...progressDetail });
+    if (status !== undefined && id !== undefined) report?.({ id, status, ...progressDetail });
     yield line;
   }
 }

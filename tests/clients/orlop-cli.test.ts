@@ -100,6 +100,28 @@ describe('the command line, against our HTTP edge over an engine in memory', () 
     assert.equal((await orlop('run', '--json', 'debian:trixie')).code, 125);
   });
 
+  test("pull tells on the standard output what docker's does, and run on the standard error", async () => {
+    const pulled = await orlop('pull', 'hello');
+    assert.match(
+      pulled.stdout,
+      /^Using default tag: latest\n(?:\S+: .+\n)+Digest: sha256:\S+\nStatus: Downloaded newer image for hello:latest\ndocker\.io\/library\/hello:latest\n$/,
+    );
+    assert.equal(pulled.stderr, '');
+    assert.match(
+      (await orlop('pull', 'hello:latest')).stdout,
+      /^(?!Using default tag)[^]*\nStatus: Image is up to date for hello:latest\n/,
+    );
+    assert.equal((await orlop('pull', '-q', 'hello')).stdout, 'docker.io/library/hello:latest\n');
+    const told = await orlop('pull', '--json', 'hello');
+    assert.match(told.stderr, /^Status: Image is up to date/m);
+    assert.equal(documents(told)[0].Name, 'docker.io/library/hello:latest');
+    await orlop('rmi', 'hello');
+    const { stdout, stderr } = await orlop('run', '--rm', 'hello:latest');
+    assert.equal(stdout, 'from image\n', stderr);
+    assert.match(stderr, /^Unable to find image 'hello:latest' locally\n[^]*\nStatus: Downloaded newer image for hello:latest\n$/);
+    await orlop('rmi', 'hello');
+  });
+
   test('a mistyped name is answered with the one that was probably meant', async () => {
     await orlop('create', '--name', 'webserver', 'debian:trixie');
     for (const words of [

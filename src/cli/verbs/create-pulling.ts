@@ -2,7 +2,7 @@ import { isOrlopError, OrlopError } from '#errors';
 import { familiarReference, parseReference, withDefaultTag } from '#oci';
 import type { Client } from '#client';
 import type { Arguments } from '../arguments/parse.ts';
-import { type Io, write } from '../io.ts';
+import { aside, type Io, write } from '../io.ts';
 
 type Create = Client['containers']['create'];
 
@@ -15,7 +15,7 @@ export async function createPulling(
   const image = body.Image ?? '';
   const quiet = args.flag('quiet');
   const platform = args.text('platform') ?? (io.env['DOCKER_DEFAULT_PLATFORM'] || undefined);
-  if (policy === 'always') await (await loadPull())(engine, io, image, { quiet, platform });
+  if (policy === 'always') await (await loadPull())(engine, aside(io), image, { quiet, platform });
   try {
     return await engine.containers.create(body, name, platform);
   } catch (error) {
@@ -23,7 +23,7 @@ export async function createPulling(
     const wanted = familiarReference(withDefaultTag(parseReference(image)));
     if (!quiet) await write(io.stderr, `Unable to find image '${wanted}' locally\n`);
     const pullImage = await loadPull();
-    await pullImage(engine, io, image, { quiet, platform }).catch((failure: unknown) => {
+    await pullImage(engine, aside(io), image, { quiet, platform }).catch((failure: unknown) => {
       throw explain(failure, error);
     });
     return engine.containers.create(body, name, platform);

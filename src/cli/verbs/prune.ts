@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { exitCodes } from '../exit-codes.ts';
 import type { Invocation, Verb } from '../invocation.ts';
-import { write, type Io } from '../io.ts';
+import { aside, write, type Io } from '../io.ts';
 import { printJson } from '../render/json.ts';
 import { parseFilters } from '../values/pairs.ts';
 import { formatBytes } from '../values/size.ts';
@@ -49,7 +49,7 @@ function reclaimed(bytes: number): string {
 export async function mayRemove({ args, io }: Pick<Invocation, 'args' | 'io'>, what: string): Promise<boolean> {
   if (args.flag('force')) return true;
   const question = `WARNING! This will remove${what}\nAre you sure you want to continue?`;
-  return confirm(args.flag('json') ? { ...io, stdout: io.stderr } : io, question);
+  return confirm(args.flag('json') ? aside(io) : io, question);
 }
 
 /** Asks before something is done; the answer may be piped in, and none at all is a no. */

@@ -2,11 +2,11 @@ import type { Client } from '#client';
 import { OrlopError } from '#errors';
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
-import { type Io, write } from '../io.ts';
+import { aside, type Io, write } from '../io.ts';
 import { printJson } from '../render/json.ts';
 import { createProgressView } from '../render/progress.ts';
 import { fetchImages } from './lxd.ts';
-import { parseName } from '../values/all-tags.ts';
+import { parseName, takesDefaultTag } from '../values/all-tags.ts';
 import { authFor } from '../values/registry-auth.ts';
 
 /** `images:debian/12`: what follows the colon is neither a tag nor a port. No reference of a registry looks so. */
@@ -27,18 +27,16 @@ export const pull: Verb = async (invocation) => {
   const allTags = args.flag('all-tags');
   const full = parseName(name, allTags);
   const quiet = args.flag('quiet');
-  const { digest, status } = await pullImage(await client(), io, full, { quiet, allTags, platform: args.text('platform') });
-  if (args.flag('json')) {
-    await printJson(io, { Name: full, Digest: allTags ? null : digest, Status: status });
-    return exitCodes.ok;
-  }
-  // Of several there is not one digest.
-  if (!quiet) await write(io.stderr, `${allTags ? '' : `Digest: ${digest}\n`}Status: ${status}\n`);
-  await write(io.stdout, `${full}\n`);
+  const json = args.flag('json');
+  const told = json ? aside(io) : io;
+  if (!quiet && takesDefaultTag(name, allTags)) await write(told.stdout, 'Using default tag: latest\n');
+  const { digest, status } = await pullImage(await client(), told, full, { quiet, allTags, platform: args.text('platform') });
+  if (json) await printJson(io, { Name: full, Digest: allTags ? null : digest, Status: status });
+  else await write(io.stdout, `${full}\n`);
   return exitCodes.ok;
 };
 
-/** Pulls with the user's credentials, showing how far it is on standard error. */
+/** Pulls with the user's credentials, showing on standard output how far it is, and what came of it. */
 export async function pullImage(
   engine: Client,
   io: Io,
@@ -46,6 +44,10 @@ export async function pullImage(
   { quiet, ...options }: { readonly quiet: boolean; readonly platform?: string | undefined; readonly allTags?: boolean },
 ): Promise<{ digest: string; status: string }> {
   const auth = await authFor(name, io.env);
-  using view = createProgressView(io.stderr, { quiet });
-  return await engine.images.pull(name, { auth, ...options, progress: (step) => view.report(step) });
+  using view = createProgressView(io.stdout, { quiet });
+  const pulled = await engine.images.pull(name, { auth, ...options, progress: (step) => view.report(step) });
+  view[Symbol.dispose]();
+  // Of several there is not one digest.
+  if (!quiet) await write(io.stdout, `${options.allTags === true ? '' : `Digest: ${pulled.digest}\n`}Status: ${pulled.status}\n`);
+  return pulled;
 }

@@ -1,20 +1,22 @@
 import { parseReference } from '#oci';
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
-import { write } from '../io.ts';
+import { aside, write } from '../io.ts';
 import { printJson } from '../render/json.ts';
 import { createProgressView } from '../render/progress.ts';
-import { parseName } from '../values/all-tags.ts';
+import { parseName, takesDefaultTag } from '../values/all-tags.ts';
 import { authFor } from '../values/registry-auth.ts';
 
 export const push: Verb = async ({ args, io, client }) => {
   const [name = ''] = args.positionals;
   const allTags = args.flag('all-tags');
   const full = parseName(name, allTags);
-  if (!args.flag('quiet') && !args.flag('json')) await write(io.stdout, announcementOf(name, full, allTags));
+  const quiet = args.flag('quiet');
+  const told = args.flag('json') ? aside(io) : io;
+  if (!quiet) await write(told.stdout, announcementOf(name, full, allTags));
   const auth = await authFor(full, io.env);
   const engine = await client();
-  using view = createProgressView(io.stderr, { quiet: args.flag('quiet') });
+  using view = createProgressView(told.stdout, { quiet });
   const how = { auth, allTags, platform: args.text('platform') };
   const pushed = await engine.images.push(full, { ...how, progress: (step) => view.report(step) });
   view[Symbol.dispose]();
@@ -26,13 +28,12 @@ export const push: Verb = async ({ args, io, client }) => {
     return exitCodes.ok;
   }
   const lines = pushed.map(({ tag, digest, sizeBytes }) => `${tag}: digest: ${digest} size: ${sizeBytes}\n`);
-  await write(io.stdout, args.flag('quiet') ? `${full}\n` : lines.join(''));
+  await write(io.stdout, quiet ? `${full}\n` : lines.join(''));
   return exitCodes.ok;
 };
 
 /** What Docker's command line and engine say before the first layer goes. */
 function announcementOf(name: string, full: string, allTags: boolean): string {
-  const { domain, path, tag } = parseReference(full);
-  const isDefault = !allTags && tag === 'latest' && !name.endsWith(':latest');
-  return `${isDefault ? 'Using default tag: latest\n' : ''}The push refers to repository [${domain}/${path}]\n`;
+  const { domain, path } = parseReference(full);
+  return `${takesDefaultTag(name, allTags) ? 'Using default tag: latest\n' : ''}The push refers to repository [${domain}/${path}]\n`;
 }

@@ -3,7 +3,7 @@ import type { ImageSource, Project } from '#compose';
 import { parseArguments } from '../../arguments/parse.ts';
 import { findCommand } from '../../commands/index.ts';
 import type { Invocation } from '../../invocation.ts';
-import { withEnvironment, type Io } from '../../io.ts';
+import { aside, withEnvironment, type Io } from '../../io.ts';
 import { pullImage } from '../pull.ts';
 import { wordsOfBuild } from './build-words.ts';
 
@@ -15,7 +15,8 @@ export function imageSource(
 ): ImageSource {
   const { io, client } = invocation;
   return {
-    pull: async (image, { platform }) => void (await pullImage(await client(), io, image, { quiet: options.quiet === true, platform })),
+    pull: async (image, { platform }) =>
+      void (await pullImage(await client(), aside(io), image, { quiet: options.quiet === true, platform })),
     build: async (name, image) => {
       const { words, dockerfile } = wordsOfBuild(project, name, image);
       const outer = withEnvironment(io, project.environment);
