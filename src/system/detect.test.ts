@@ -56,6 +56,8 @@ describe('the init of a root', () => {
     ['sysvinit', { 'sbin/init': 'ELF … INIT: version %s booting …' }, 'sysvinit'],
     ['openrc-init', { 'sbin/openrc-init': 'ELF', 'sbin/init': { to: 'openrc-init' } }, 'openrc'],
     ['runit by link', { 'usr/bin/runit-init': 'ELF', 'sbin/init': { to: '../usr/bin/runit-init' } }, 'runit'],
+    ['a script for s6', { 'sbin/init': '#!/bin/sh\nexec s6-svscan -t0 /run/service\n' }, 's6'],
+    ['what s6-linux-init-maker writes', { 'sbin/init': '#!/bin/execlineb -S0\ns6-linux-init -c /etc/s6 -- $@\n' }, 's6'],
     [
       'a link through a link',
       { 'sbin/init': { to: 'first' }, 'sbin/first': { to: '/opt/second' }, 'opt/second': { to: '../bin/busybox' }, 'bin/busybox': 'ELF' },

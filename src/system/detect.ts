@@ -27,6 +27,9 @@ const marks: readonly (readonly [string, InitSystem])[] = [
   ['BusyBox v', 'busybox'],
   ['runit-init', 'runit'],
   ['openrc-init', 'openrc'],
+  // s6-linux-init(8) writes such a script.
+  ['s6-linux-init', 's6'],
+  ['s6-svscan', 's6'],
   ['libsystemd-core', 'systemd'],
   ['INIT: version', 'sysvinit'],
   ['/etc/inittab', 'sysvinit'],

@@ -11,6 +11,7 @@ describe('shutting down', () => {
     ['sysvinit', 'SIGPWR'],
     ['openrc', 'SIGTERM'],
     ['runit', 'SIGCONT'],
+    ['s6', 'SIGTERM'],
     ['busybox', 'SIGUSR2'],
   ];
   for (const [init, name] of signals) it(`${init} takes ${name}`, () => assert.equal(formatSignal(shutdownSignal(init)), name));
@@ -40,6 +41,9 @@ describe('readiness', () => {
     ['openrc', 'boot\n', 'starting'],
     ['runit', 'running\n', 'running'],
     ['runit', '', 'starting'],
+    ['s6', 'running\n', 'running'],
+    ['s6', '', 'starting'],
+    ['s6', 'stopping\n', 'stopping'],
   ];
   for (const [init, stdout, state] of answers) {
     it(`${init} that answers ${JSON.stringify(stdout)} is ${state}`, () => assert.equal(readinessProbe(init)?.read(stdout), state));

@@ -16,6 +16,8 @@ const shutdownSignals: Readonly<Record<InitSystem, number>> = {
   openrc: SIGTERM,
   // runit(8): with /etc/runit/stopit executable, CONT begins stage 3 (see planPreparations).
   runit: SIGCONT,
+  // s6-svscan(1): ends its services, then itself.
+  s6: SIGTERM,
   // busybox, init/init.c: USR1 halts, USR2 powers off, TERM reboots.
   busybox: SIGUSR2,
 };
@@ -52,6 +54,12 @@ const probes: Partial<Record<InitSystem, ReadinessProbe>> = {
   openrc: {
     argv: ['rc-status', '--runlevel'],
     read: (stdout) => (/^(default|single|nonetwork)\b/.test(stdout.trim()) ? 'running' : 'starting'),
+    isPatient: false,
+  },
+  // Ours (templates): its boot service says when init.d's are begun. Of others nobody knows.
+  s6: {
+    argv: ['sh', '-c', 'test -e /run/s6-ending && echo stopping; test -e /run/s6-up && echo running'],
+    read: (stdout) => (stdout.trim() === 'running' ? 'running' : stdout.trim() === 'stopping' ? 'stopping' : 'starting'),
     isPatient: false,
   },
   // runit(8): stage 2 is runsvdir, and only that; runit itself says nothing.

@@ -37,6 +37,7 @@ describe('inits that are not systemd', { skip: whyNotNow }, () => {
   const inits = [
     { variant: 'sysvinit', level: ['runlevel'], isUp: (answer: string) => answer === 'N 2' },
     { variant: 'openrc', level: ['rc-status', '--runlevel'], isUp: (answer: string) => answer === 'default' },
+    { variant: 's6', level: ['runlevel'], isUp: (answer: string) => answer === 'N 2' },
     { variant: 'runit', level: ['pgrep', '-c', '-x', 'runsvdir'], isUp: (answer: string) => answer === '1' },
   ];
   for (const { variant, level, isUp } of inits) {

@@ -38,6 +38,9 @@ type BackupPart = ContainerPart | { readonly version: 1; readonly is: 'snapshot'
 export async function* backupContainer(context: EngineContext, ref: string, signal: AbortSignal): AsyncGenerator<Buffer> {
   const container = context.table.find(ref);
   const { record } = container;
+  // What was packed for it alone, also when nobody has read it to its end.
+  using undo = new DisposableStack();
+  undo.defer(() => collectLeftLayers(context));
   using lease = context.store.leases.create();
   const { settings, chain } = await fixSource(context, container, lease, undefined);
   const { name, snapshotHead, snapshots } = container.record;

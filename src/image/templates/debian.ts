@@ -35,6 +35,7 @@ const variants: readonly RecipeVariant[] = [
   },
   { name: 'openrc', init: 'openrc', base: 'app' },
   { name: 'runit', init: 'runit', base: 'app' },
+  { name: 's6', init: 's6', base: 'app' },
 ];
 
 export const debianRecipes: readonly Recipe[] = suites.map(({ suite, title }) => ({

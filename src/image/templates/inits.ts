@@ -41,6 +41,45 @@ const runitSettings = [
   'chmod 755 /etc/sv/getty-console/run && ln -s /etc/sv/getty-console /etc/runit/runsvdir/default/',
 ];
 
+/** A line that writes a program. */
+function program(path: string, ...lines: readonly string[]): string {
+  const quoted = ['#!/bin/sh', ...lines].map((line) => `'${line.replaceAll("'", "'\\''")}'`);
+  return `mkdir -p $(dirname ${path}) && printf '%s\\n' ${quoted.join(' ')} > ${path} && chmod 755 ${path}`;
+}
+
+/**
+ * s6-svscan(1) as process 1, over services that lie in /etc/s6/service: one that begins those of init.d, as runlevel 2 has them, and one login on the console. Debian has no s6-linux-init that would
+ * write this. It ends by what the shutdown commands here ask of it, or by SIGTERM from outside; then process 1 becomes `finish`, which stops init.d's services and tells the kernel (reboot(2)).
+ */
+const s6Settings = [
+  program(
+    '/etc/s6/init',
+    'export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    'rm -rf /run/service && cp -a /etc/s6/service /run/service && rm -f /run/s6-*',
+    // TIOCNOTTY of process 1 itself (ioctl_tty(2)): the console is for who logs in.
+    `exec perl -e 'ioctl(STDIN, 0x5422, 0); exec qw(s6-svscan -t0 /run/service)'`,
+  ),
+  program('/etc/s6/service/boot/run', '/etc/init.d/rc S', '/etc/init.d/rc 2', 'touch /run/s6-up', 'exec sleep infinity'),
+  program('/etc/s6/service/getty-console/run', 'exec getty --noclear --keep-baud console 115200,38400,9600 linux'),
+  program(
+    '/etc/s6/service/.s6-svscan/finish',
+    'rm -f /run/s6-up; touch /run/s6-ending',
+    'for script in /etc/rc0.d/K*; do',
+    '  case $script in *sendsigs | *umount* | *halt | *reboot | *hwclock.sh) ;; *) "$script" stop ;; esac',
+    'done',
+    'kill -TERM -1 2> /dev/null && sleep 1 && kill -KILL -1 2> /dev/null',
+    'if test -e /run/s6-reboot; then exec busybox reboot -f; fi',
+    'exec busybox poweroff -f',
+  ),
+  program('/usr/local/sbin/poweroff', 'exec s6-svscanctl -t /run/service'),
+  program('/usr/local/sbin/reboot', 'touch /run/s6-reboot; exec s6-svscanctl -t /run/service'),
+  'ln -s poweroff /usr/local/sbin/halt',
+  program('/usr/local/sbin/shutdown', 'case " $* " in *" -r"*) exec reboot ;; *) exec poweroff ;; esac'),
+  // invoke-rc.d(8) asks it whether services may be started: those of packages are, as they are installed.
+  program('/sbin/runlevel', 'if test -e /run/s6-up; then echo N 2; else echo unknown; exit 1; fi'),
+  'ln -s /etc/s6/init /sbin/init',
+];
+
 export const initPresets = {
   systemd: {
     packages: ['systemd-sysv', 'libpam-systemd', ...machine],
@@ -69,6 +108,13 @@ export const initPresets = {
     commands: runitSettings,
     // runit(8): with stopit executable, CONT begins stage 3.
     config: { Cmd: ['/sbin/init'], StopSignal: 'SIGCONT' },
+  },
+  s6: {
+    packages: ['s6', 'busybox', 'initscripts', 'sysv-rc', ...machine],
+    masked: [],
+    commands: s6Settings,
+    // s6-svscan(1): TERM ends it in order.
+    config: { Cmd: ['/sbin/init'], StopSignal: 'SIGTERM' },
   },
 } as const satisfies Readonly<Record<string, InitPreset>>;
 
