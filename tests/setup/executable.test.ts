@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { compileFunction } from 'node:vm';
 import { loadModulesLate } from '../../scripts/executable.ts';
 import { projectRoot } from '../../scripts/rooms.ts';
 
@@ -35,7 +36,7 @@ test('modules that are loaded late have their functions and their classes', () =
   const script = loadModulesLate(
     'var import_events = require("node:events");\nreturn [new import_events.EventEmitter(), import_events.once];',
   );
-  const run = new Function('require', script) as (load: typeof process.getBuiltinModule) => unknown[];
+  const run = compileFunction(script, ['require']) as (load: typeof process.getBuiltinModule) => unknown[];
   const [emitter, once] = run(process.getBuiltinModule.bind(process));
   assert.equal(emitter?.constructor.name, 'EventEmitter');
   assert.equal(typeof once, 'function');

@@ -1,4 +1,5 @@
 import type { BuildEvent } from '#wire';
+import { regionOf } from './live-region.ts';
 import type { ProgressOutput } from './progress.ts';
 
 /** Shows a build on standard error. */
@@ -156,19 +157,16 @@ const shownLogLines = 5;
 /** One line a step, which change in place; below a step that runs, the last of its output. */
 function terminalView(out: ProgressOutput, steps: ReadonlyMap<string, ShownStep>): View {
   const begunMs = Date.now();
-  let drawn = 0;
+  const block = regionOf(out).open();
   let timer: NodeJS.Timeout | null = null;
-  const erase = (): string => (drawn === 0 ? '' : `\r\u001B[${drawn}A\u001B[J`);
   const draw = (isLast = false): void => {
     const columns = Math.max(30, (out.columns ?? 80) - 1);
     const all = [...steps.values()].filter(({ isTold }) => isTold);
     const done = all.filter(({ state }) => state !== 'running').length;
     const lines = [`[+] Building ${seconds(Date.now() - begunMs)} (${done}/${all.length})${isLast ? ' done' : ''}`];
     for (const step of all) lines.push(...linesOf(step, columns, isLast));
-    const room = Math.max(4, (out.rows ?? 24) - 2);
-    const shown = isLast ? lines : [lines[0] ?? '', ...lines.slice(1).slice(-(room - 1))];
-    out.write(`${erase()}${shown.join('\n')}\n`);
-    drawn = isLast ? 0 : shown.length;
+    if (isLast) block.close(lines);
+    else block.show(lines);
   };
   return {
     show() {

@@ -1,4 +1,5 @@
 import type { Progress } from '#wire';
+import { regionOf, type LiveRegion } from './live-region.ts';
 
 /** Shows the steps of a long operation on standard error: on a terminal a line for each part, which change in place and go at the end; else a line for each new status. */
 export interface ProgressView extends Disposable {
@@ -9,6 +10,8 @@ export interface ProgressOutput {
   readonly isTTY?: boolean;
   readonly rows?: number | undefined;
   readonly columns?: number | undefined;
+  /** What all that is drawn on this output at a time shares. */
+  readonly region?: LiveRegion;
   write(text: string): unknown;
 }
 
@@ -35,14 +38,11 @@ function createLines(out: ProgressOutput): ProgressView {
 /** Parts by their names in the order that they came in; what has no name is the one line below all. */
 function createBars(out: ProgressOutput, nowMs: () => number): ProgressView {
   const steps = new Map<string, Progress>();
-  let drawn = 0;
+  const block = regionOf(out).open();
   let shownAtMs = Number.NEGATIVE_INFINITY;
-  const erase = (): string => (drawn === 0 ? '' : `\r${drawn > 1 ? `\u001B[${drawn - 1}A` : ''}\u001B[J`);
   const draw = (): void => {
     const columns = Math.max(20, (out.columns ?? 80) - 1);
-    const lines = choose([...steps.values()], Math.max(1, (out.rows ?? 24) - 1)).map((step) => formatStep(step).slice(0, columns));
-    out.write(`${erase()}${lines.join('\n')}`);
-    drawn = lines.length;
+    block.show(choose([...steps.values()], Math.max(1, (out.rows ?? 24) - 1)).map((step) => formatStep(step).slice(0, columns)));
   };
   return {
     report: (step) => {
@@ -54,10 +54,7 @@ function createBars(out: ProgressOutput, nowMs: () => number): ProgressView {
       shownAtMs = nowMs();
       draw();
     },
-    [Symbol.dispose]: () => {
-      if (drawn > 0) out.write(erase());
-      drawn = 0;
-    },
+    [Symbol.dispose]: () => block.close([]),
   };
 }
 

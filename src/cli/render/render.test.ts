@@ -217,10 +217,10 @@ describe('progress', () => {
     view.report({ id: 'c', status: 'Waiting' });
     view[Symbol.dispose]();
     assert.deepEqual(texts, [
-      'a: Waiting',
-      '\r\u001B[Ja: Waiting\nb: Downloading [============            ] 50%',
-      '\r\u001B[1A\u001B[Jb: Downloading [============            ] 50%\nc: Waiting',
-      '\r\u001B[1A\u001B[J',
+      'a: Waiting\n',
+      '\r\u001B[1A\u001B[Ja: Waiting\nb: Downloading [============            ] 50%\n',
+      '\r\u001B[2A\u001B[Jb: Downloading [============            ] 50%\nc: Waiting\n',
+      '\r\u001B[2A\u001B[J',
     ]);
   });
 
@@ -234,9 +234,9 @@ describe('progress', () => {
     view.report({ status: 'Fetching', current: 9, total: 4 });
     view[Symbol.dispose]();
     assert.deepEqual(texts, [
-      'Fetching [======                  ] 25%',
-      '\r\u001B[JFetching [========================] 100%',
-      '\r\u001B[J',
+      'Fetching [======                  ] 25%\n',
+      '\r\u001B[1A\u001B[JFetching [========================] 100%\n',
+      '\r\u001B[1A\u001B[J',
     ]);
   });
 

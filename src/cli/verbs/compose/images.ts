@@ -4,6 +4,7 @@ import { parseArguments } from '../../arguments/parse.ts';
 import { findCommand } from '../../commands/index.ts';
 import type { Invocation } from '../../invocation.ts';
 import { aside, withEnvironment, type Io } from '../../io.ts';
+import { createLiveRegion } from '../../render/live-region.ts';
 import { pullImage } from '../pull.ts';
 import { wordsOfBuild } from './build-words.ts';
 
@@ -13,7 +14,8 @@ export function imageSource(
   project: Project,
   options: { readonly quiet?: boolean; readonly further?: readonly string[] } = {},
 ): ImageSource {
-  const { io, client } = invocation;
+  const { client } = invocation;
+  const io = withSharedTerminal(invocation.io);
   return {
     pull: async (image, { platform }) =>
       void (await pullImage(await client(), aside(io), image, { quiet: options.quiet === true, platform })),
@@ -40,6 +42,18 @@ export async function runVerb(invocation: Invocation, words: readonly string[]):
   const load = verbLoaders[found.command.name];
   if (load === undefined) throw new Error(`no verb ${found.command.name}`);
   return (await load())({ ...invocation, command: found.command, args: parseArguments(found.command, found.rest) });
+}
+
+/** Builds and pulls that go on side by side share the terminal's last lines, and what is said meanwhile stands above these. */
+function withSharedTerminal(io: Io): Io {
+  if (!io.stderr.isTTY) return io;
+  const region = createLiveRegion(io.stderr);
+  const say = (data: string | Uint8Array): boolean => {
+    region.print(typeof data === 'string' ? data : Buffer.from(data).toString());
+    return true;
+  };
+  const stderr: unknown = Object.create(io.stderr, { region: { value: region }, write: { value: say } });
+  return Object.create(io, { stderr: { value: stderr } }) as Io;
 }
 
 function withoutOutput(io: Io): Io {
