@@ -212,9 +212,18 @@ int stage_bind(struct stage *stage, const struct op *op) {
   return attach(stage, tree, op_text(op, BIND_TARGET), op_word(op, BIND_MAKE));
 }
 
-static int map_ids(int tree, int userns, bool whole) {
+/* Within a user namespace the monitor has to do it. */
+static int map_ids(struct stage *stage, int tree, int userns, bool whole) {
   struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (__u64)userns};
-  return userns < 0 ? 0 : os_mount_setattr(tree, whole ? AT_RECURSIVE : 0, &attributes);
+  int error = userns < 0 ? 0 : os_mount_setattr(tree, whole ? AT_RECURSIVE : 0, &attributes);
+  if (error != -EPERM) return error;
+  struct message answer;
+  int given[] = {tree, userns};
+  error = message_send(stage->socket, MESSAGE_MAP_IDS, whole, given, 2);
+  if (error < 0) return error;
+  int received = message_receive(stage->socket, &answer);
+  if (received <= 0 || answer.type != MESSAGE_MAPPED) return received < 0 ? received : -EPROTO;
+  return -(int)answer.value;
 }
 
 int stage_bind_inside(struct stage *stage, const struct op *op) {
@@ -227,7 +236,7 @@ int stage_bind_inside(struct stage *stage, const struct op *op) {
   if (place < 0) return stage_fail(stage, place, "openat2", source);
   OS_CLOSE int tree = os_open_tree(place, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | recursive);
   if (tree < 0) return stage_fail(stage, tree, "open_tree", source);
-  error = map_ids(tree, stage_slot(stage, op, BIND_INSIDE_USERNS), op_word(op, BIND_INSIDE_MAPPED) != 0);
+  error = map_ids(stage, tree, stage_slot(stage, op, BIND_INSIDE_USERNS), op_word(op, BIND_INSIDE_MAPPED) != 0);
   if (error < 0) return stage_fail(stage, error, "mount_setattr", source);
   if (fstat(tree, &facts) < 0) return stage_fail(stage, -errno, "fstat", source);
   return attach(stage, tree, op_text(op, BIND_INSIDE_TARGET), S_ISDIR(facts.st_mode) ? ROOT_MAKE_DIRECTORY : ROOT_MAKE_FILE);

@@ -35,6 +35,8 @@ enum message_type {
   MESSAGE_TERMINAL,  /* stage: the descriptor is the terminal's master */
   MESSAGE_FURNISH,   /* monitor: ids are mapped and the cgroup is entered, the stage's ops of the sandbox plan may begin */
   MESSAGE_FURNISHED, /* stage: they are done */
+  MESSAGE_MAP_IDS,   /* stage: descriptors are a detached tree and a user namespace whose ids its mount is to have, with value 1 all mounts of the tree */
+  MESSAGE_MAPPED,    /* monitor: done, or value is why not (errno) */
 };
 
 struct message {

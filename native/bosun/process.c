@@ -84,6 +84,17 @@ static void process_refused(struct monitor *monitor) {
   monitor_fail(monitor);
 }
 
+/* Only the host's root may map ids of the host's file systems, which a stage in a user namespace is not; the plan's user namespace says which. */
+static void map_ids_for_stage(struct monitor *monitor, const struct message *message) {
+  const struct descriptors *given = &message->descriptors;
+  int error = -EPROTO;
+  if (given->count == 2 && !monitor->executing) {
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (__u64)given->at[1]};
+    error = os_mount_setattr(given->at[0], message->value != 0 ? AT_RECURSIVE : 0, &attributes);
+  }
+  message_send(monitor->stage, MESSAGE_MAPPED, (uint32_t)-error, NULL, 0);
+}
+
 void process_stage_event(struct monitor *monitor) {
   struct message message;
   if (monitor->stage < 0) return;
@@ -105,6 +116,9 @@ void process_stage_event(struct monitor *monitor) {
       break;
     case MESSAGE_TERMINAL:
       adopt_terminal(monitor, &message.descriptors);
+      break;
+    case MESSAGE_MAP_IDS:
+      map_ids_for_stage(monitor, &message);
       break;
     case MESSAGE_FAILED:
       monitor->report = message.report;

@@ -4,6 +4,7 @@ import { isErrno, OrlopError } from '#errors';
 import { maxSpecBytes, parseJson, parseSpec, parseSpecText, type Spec, type SpecMount } from '#oci';
 import { isBind } from '../plan/mounts.ts';
 import { isWithin, placeOf } from '../plan/places.ts';
+import { toJsonText } from '../state/json-text.ts';
 import { readProcessLimit } from './spec-version.ts';
 
 /** A bundle's config.json with all host paths absolute, and its text as it lies on disk. */
@@ -29,18 +30,18 @@ export function openBundle(path: string, config = 'config.json'): Bundle {
 }
 
 /** A spec that names no version is taken for one of the first, as runc does. */
-function parseConfig(text: Uint8Array): Pick<Bundle, 'spec' | 'text'> {
-  const json = parseJson(text, { name: 'config.json', maxBytes: maxSpecBytes });
+function parseConfig(text: Buffer): Pick<Bundle, 'spec' | 'text'> {
+  const json = parseJson(toJsonText(text), { name: 'config.json', maxBytes: maxSpecBytes });
   if (typeof json !== 'object' || json === null || Array.isArray(json) || ('ociVersion' in json && json.ociVersion !== ''))
     return { text, spec: parseSpec(json) };
   // The last of two equal names counts; the text is not written anew, because that could be deeper than we may call ourselves.
-  const open = Buffer.from(text).toString().trimEnd().slice(0, -1);
+  const open = text.toString().trimEnd().slice(0, -1);
   const whole = Buffer.from(`${open}${Object.keys(json).length === 0 ? '' : ','}"ociVersion":"1.0.0"}`);
   return { text: whole, spec: parseSpecText(whole) };
 }
 
 /** Nothing but a file has an end that is sure to come: a pipe would keep us waiting, a device might never stop. */
-function readWhole(file: string): Uint8Array {
+function readWhole(file: string): Buffer {
   const facts = statSync(file);
   if (!facts.isFile()) throw new OrlopError('invalid-argument', 'RUNTIME_SPEC_INVALID', `${file} is not a regular file`);
   if (facts.size > maxSpecBytes)
@@ -52,7 +53,7 @@ function readWhole(file: string): Uint8Array {
   return readFileSync(file);
 }
 
-function readConfig(directory: string, config: string): Uint8Array {
+function readConfig(directory: string, config: string): Buffer {
   try {
     if (!statSync(directory).isDirectory()) throw missingDirectory(directory, 'not a directory');
     return readWhole(resolve(directory, config));

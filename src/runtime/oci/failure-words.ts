@@ -63,6 +63,7 @@ function sayOp(op: Op, failure: PlanFailureDetails): string | null {
         return `error mounting ${JSON.stringify(op.source)} to rootfs at ${JSON.stringify(op.target)}: filesystem ${JSON.stringify(op.fstype)} must be mounted on ordinary directory`;
       return `error mounting ${JSON.stringify(op.source)} to rootfs at ${JSON.stringify(op.target)}: mount ${op.source}:${op.target}: ${reasonOf(failure)}`;
     case 'attach_mount':
+    case 'attach_queued':
     case 'bind':
     case 'bind_inside':
       return `error mounting ${'source' in op ? `${JSON.stringify(op.source)} ` : ''}to rootfs at ${JSON.stringify(op.target)}: ${reasonOf(failure)}`;

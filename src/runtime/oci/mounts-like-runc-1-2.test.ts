@@ -241,6 +241,24 @@ describe('mounts of runtime-spec 1.2', { skip: reasonToSkip() }, () => {
     assert.equal(owner.out, '77\n', owner.err);
   });
 
+  test('in a user namespace, too, a source in the root is what earlier mounts have made of it when its ids are mapped', () => {
+    const at = source('ordered-users');
+    bundles.mount(['-t', 'tmpfs', 'below'], join(at, 'below'));
+    writeFileSync(join(at, 'below/file'), '');
+    const map = [{ containerID: 0, hostID: 400_007, size: 1 }];
+    const mounts = (option: string): SpecMount[] => [
+      bind(at, ['rbind']),
+      bind(join(home.root, 'm'), ['rbind', option], { destination: '/n', uidMappings: map, gidMappings: map }),
+    ];
+    const script = 'stat -c "%u %g" /n/below/file /n; stat -c %u /m/below/file';
+    assert.deepEqual(run(mounts('ridmap'), script, users), { code: 0, out: '7 7\n7 7\n65534\n', err: '' });
+    assert.deepEqual(run(mounts('idmap'), script, users), { code: 0, out: '65534 65534\n7 7\n65534\n', err: '' });
+    bundles.mount(['-t', 'proc', 'proc'], join(at, 'below'));
+    const { code, err } = run(mounts('ridmap'), 'true', users);
+    bundles.umount(join(at, 'below'));
+    assert.deepEqual([code, /error mounting .*invalid argument/.test(err)], [1, true], err);
+  });
+
   test('a link of the root leads a source in it to nothing of the host', () => {
     symlinkSync('/etc', join(home.root, 'm/link'));
     const { code, err } = run(

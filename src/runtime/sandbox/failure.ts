@@ -45,6 +45,7 @@ function explain(op: Op, failure: PlanFailureDetails): Told | null {
     case 'bind':
     case 'bind_inside':
     case 'attach_mount':
+    case 'attach_queued':
     case 'set_mount_attributes':
     case 'reconfigure_mount':
     case 'mask':
@@ -108,7 +109,15 @@ function explainCommand(op: OpOf<'execute'>, { errno, syscall, path, detail }: P
 }
 
 type MountOp = OpOf<
-  'mount' | 'bind' | 'bind_inside' | 'attach_mount' | 'set_mount_attributes' | 'reconfigure_mount' | 'mask' | 'make_read_only'
+  | 'mount'
+  | 'bind'
+  | 'bind_inside'
+  | 'attach_mount'
+  | 'attach_queued'
+  | 'set_mount_attributes'
+  | 'reconfigure_mount'
+  | 'mask'
+  | 'make_read_only'
 >;
 
 function explainMount(op: MountOp, failure: PlanFailureDetails): Told {
@@ -125,6 +134,7 @@ function explainMount(op: MountOp, failure: PlanFailureDetails): Told {
         hint: `check that the source exists ${op.op === 'bind' ? 'on the host' : 'in the container'}`,
       };
     case 'attach_mount':
+    case 'attach_queued':
       return {
         code,
         text: `nothing can be mounted on ${op.target}: ${reason}`,

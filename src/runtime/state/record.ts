@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { isErrno, OrlopError } from '#errors';
 import { formatJson, parseJson, parseSpecText, type Spec } from '#oci';
 import type { IdMap } from '../sandbox/types.ts';
+import { toJsonText } from './json-text.ts';
 
 /**
  * What the command line keeps of a container between its calls:
@@ -86,7 +87,7 @@ export function replaceFile(path: string, text: string, mode = 0o644): void {
 export function loadRecord(root: string, id: string): ContainerRecord {
   const file = join(directoryOf(root, id), 'state.json');
   try {
-    return checkRecord(parseJson(readFileSync(file), { name: file, maxBytes: largestRecord }), file);
+    return checkRecord(parseJson(toJsonText(readFileSync(file)), { name: file, maxBytes: largestRecord }), file);
   } catch (error) {
     if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error;
     throw new OrlopError('not-found', 'RUNTIME_CONTAINER_UNKNOWN', `container ${id} does not exist`, {
@@ -104,7 +105,7 @@ function checkRecord(json: unknown, file: string): ContainerRecord {
 
 /** The spec as it was when the container was created. */
 export function loadSpec(root: string, id: string): Spec {
-  return parseSpecText(readFileSync(join(directoryOf(root, id), 'config.json')));
+  return parseSpecText(toJsonText(readFileSync(join(directoryOf(root, id), 'config.json'))));
 }
 
 /** Every container that has a record, by id. A directory without one, such as of a container that is just being made or removed, is `incomplete`. */
