@@ -62,6 +62,8 @@ export interface Client extends SystemClient, LxdClient, Disposable {
   readonly devices: DevicesClient;
   /** The same client over the same connections; what it creates belongs to this lease. */
   under(lease: string): Client;
+  /** The same client over the same connections; each of its calls is given up as `cancelled` once the signal fires, also those that take none of their own. */
+  until(signal: AbortSignal): Client;
   /** Closes resting connections; open streams stay. */
   close(): void;
 }
@@ -102,15 +104,24 @@ function clientOver(host: string, transport: Transport): Client {
     devices: createDevicesClient(transport),
     ...createSystemClient(transport),
     ...createLxdClient(transport),
-    under: (lease) => clientOver(host, withHeader(transport, leaseHeader, lease)),
+    under: (lease) =>
+      clientOver(
+        host,
+        extend(transport, ({ headers }) => ({ headers: { [leaseHeader]: lease, ...headers } })),
+      ),
+    until: (signal) =>
+      clientOver(
+        host,
+        extend(transport, ({ signal: own }) => ({ signal: own === undefined ? signal : AbortSignal.any([own, signal]) })),
+      ),
     close,
     [Symbol.dispose]: close,
   };
 }
 
-/** The same transport; each of its requests carries one more header. */
-function withHeader(transport: Transport, name: string, value: string): Transport {
-  const extended = (options: RequestOptions): RequestOptions => ({ ...options, headers: { [name]: value, ...options.headers } });
+/** The same transport; something is added to each of its requests. */
+function extend(transport: Transport, more: (options: RequestOptions) => Partial<RequestOptions>): Transport {
+  const extended = (options: RequestOptions): RequestOptions => ({ ...options, ...more(options) });
   return {
     ...transport,
     request: (options) => transport.request(extended(options)),

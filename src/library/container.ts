@@ -82,6 +82,8 @@ export interface Container {
   port(port: number, protocol?: 'tcp' | 'udp' | 'sctp'): Promise<{ address: string; port: number }>;
   /** Its address in a network; in the first that it has one in without a name. */
   address(network?: string): Promise<string>;
+  /** The same container; each call on it is given up as `cancelled` once the signal fires, also those that take none of their own. */
+  until(signal: AbortSignal): Container;
   waitForHealth(options?: WaitOptions): Promise<void>;
   waitForPort(port: number, options?: WaitOptions): Promise<{ address: string; port: number }>;
   waitForLog(pattern: string | RegExp, options?: WaitOptions): Promise<LogLine>;
@@ -131,6 +133,7 @@ export function createContainer(client: Client, id: string, name: string): Conta
     attach: (options = {}) => attach(client, id, options),
     port: async (port, protocol = 'tcp') => portOf(await containers.inspect(id), port, protocol),
     address: async (network) => addressOf(await containers.inspect(id), network),
+    until: (signal) => createContainer(client.until(signal), id, name),
     waitForHealth: (options = {}) => waitForHealth(container, options),
     waitForPort: (port, options = {}) => waitForPort(container, port, options),
     waitForLog: (pattern, options = {}) => waitForLog(container, pattern, options),

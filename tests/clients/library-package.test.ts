@@ -32,6 +32,12 @@ try {
   const controller = new AbortController();
   setTimeout(() => controller.abort(), 50);
   said.aborted = await container.exec(['sleep', '1000'], { signal: controller.signal }).catch((error) => error.kind);
+  const given = new AbortController();
+  const until = container.until(given.signal);
+  said.whileUnfired = (await until.inspect()).State.Running;
+  setTimeout(() => given.abort(), 50);
+  said.until = [await until.wait().catch((error) => error.kind), await until.inspect().catch((error) => error.kind)];
+  said.clientUntil = await engine.client.until(given.signal).containers.list().catch((error) => error.kind);
   for await (const usage of container.stats()) { said.pids = usage.pids > 0; break; }
   said.missing = await engine.containers.get('nobody').catch((error) => isOrlopError(error, 'not-found'));
   said.opens = typeof openEngine;
@@ -48,6 +54,9 @@ const expected = {
   large: '1000000',
   file: 'content',
   aborted: 'cancelled',
+  whileUnfired: true,
+  until: ['cancelled', 'cancelled'],
+  clientUntil: 'cancelled',
   pids: true,
   missing: true,
   opens: 'function',
