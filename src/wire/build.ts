@@ -164,6 +164,12 @@ export interface BuildRecordView {
   }[];
 }
 
+/** What a build has told, and when. */
+export interface ToldEvent {
+  readonly atMs: number;
+  readonly event: BuildEvent;
+}
+
 /** One thing that builds keep. */
 export interface BuildCacheView {
   readonly id: string;

@@ -175,12 +175,17 @@ describe("builds by BuildKit's clients", { skip: reason }, () => {
           .filter((line) => line !== '')
           .map((line) => JSON.parse(line) as { ref: string; status: string });
       };
-      const failing = write('failing', 'FROM busybox\nRUN exit 3\n');
+      const failing = write('failing', 'FROM busybox\nRUN echo the last words; exit 3\n');
       assert.equal((await build({}, '-f', failing, context)).code, 1);
       const [last, ...others] = await listed();
       assert.equal(last?.status, 'Error');
       assert.ok(others.some(({ status }) => status === 'Completed'));
-      const forgotten = await run({}, 'buildx', 'history', 'rm', last?.ref.split('/').at(-1) ?? '');
+      const ref = last?.ref.split('/').at(-1) ?? '';
+      assert.match(
+        (await run({}, 'buildx', 'history', 'logs', ref)).stderr,
+        /RUN echo the last words; exit 3\n#\d+ [\d.]+ the last words\n#\d+ ERROR/,
+      );
+      const forgotten = await run({}, 'buildx', 'history', 'rm', ref);
       assert.equal(forgotten.code, 0, forgotten.stderr);
       assert.equal((await listed()).length, others.length);
     });

@@ -9,6 +9,7 @@ import type {
   OfferedContext,
   Pruned,
   SentFile,
+  ToldEvent,
 } from '#wire';
 
 /** Files one by one. */
@@ -37,6 +38,8 @@ export interface BuildkitBackend {
     ): Promise<BuildResult>;
     /** Newest first. */
     history(): BuildRecordView[];
+    /** What a build told that is over; null: nothing is known of it. */
+    told(id: string): ToldEvent[] | null;
     forget(ids: readonly string[]): void;
     cache(): Promise<BuildCacheView[]>;
     prune(options: BuildPruneOptions): Promise<Pruned>;

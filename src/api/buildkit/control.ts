@@ -1,5 +1,5 @@
 import { Duplex } from 'node:stream';
-import type { BuildCacheView, BuildPruneOptions, BuildResult } from '#wire';
+import type { BuildCacheView, BuildPruneOptions, BuildResult, ToldEvent } from '#wire';
 import { workersOf } from './engine-facts.ts';
 import { type GrpcCall, type GrpcMethod, streamed, unary } from './grpc/serve.ts';
 import {
@@ -14,6 +14,7 @@ import {
   solveRequestType,
   type SolveRequest,
   solveResponseType,
+  type Status,
   statusRequestType,
   statusType,
   timestampOf,
@@ -22,8 +23,9 @@ import {
 import { historyMethods } from './history.ts';
 import { pieceType } from './messages/session.ts';
 import { refused } from './solve/attributes.ts';
-import type { Jobs } from './solve/jobs.ts';
+import type { Job, Jobs } from './solve/jobs.ts';
 import type { BuildParts } from './solve/run-build.ts';
+import { createProgress } from './solve/progress.ts';
 import { solveJob } from './solve/solve-job.ts';
 
 const service = '/moby.buildkit.v1.Control';
@@ -32,6 +34,7 @@ const service = '/moby.buildkit.v1.Control';
 export function controlMethods(parts: BuildParts, jobs: Jobs): [string, GrpcMethod][] {
   const { builds } = parts.backend;
   const workers = workersOf(parts.version);
+  const followed = new WeakSet<Job>();
   return [
     [`${service}/Info`, unary(emptyType, infoResponseType, () => ({ version: workers[0]?.version }))],
     [`${service}/ListWorkers`, unary(listWorkersRequestType, listWorkersResponseType, () => ({ record: workers }))],
@@ -52,8 +55,13 @@ export function controlMethods(parts: BuildParts, jobs: Jobs): [string, GrpcMeth
     [
       `${service}/Status`,
       streamed(statusRequestType, statusType, async function* ({ ref }, { signal }) {
-        const { status } = await jobs.find(ref, signal);
-        yield* status.follow(signal);
+        const known = jobs.peek(ref);
+        // Whoever follows a build takes what it tells: another one is told what is kept.
+        const told = known === undefined || followed.has(known) ? builds.told(ref) : null;
+        if (told !== null) return yield* statusesOf(ref, told);
+        const job = known ?? (await jobs.find(ref, signal));
+        followed.add(job);
+        yield* job.status.follow(signal);
       }),
     ],
     [
@@ -76,6 +84,15 @@ export function controlMethods(parts: BuildParts, jobs: Jobs): [string, GrpcMeth
       }),
     ],
   ];
+}
+
+/** What a build told that is over, as its client was told then. */
+function* statusesOf(ref: string, told: readonly ToldEvent[]): Generator<Status> {
+  const toStatus = createProgress(ref);
+  for (const { event, atMs } of told) {
+    const status = toStatus(event, atMs);
+    if (status !== null) yield status;
+  }
 }
 
 /** A session inside a call: each message has some bytes of its connection. Lasts until either end goes. */

@@ -10,7 +10,7 @@ const eventTypes = { started: 0, complete: 1 } as const;
 /** google.rpc.Code UNKNOWN, which failures of builds have. */
 const unknown = 2;
 
-/** Builds that were, newest first, as `docker buildx history ls` and `rm` ask for them. What a build was asked, its log and what it came from are not kept: `inspect` and `logs` say so little. */
+/** Builds that were, newest first, as `docker buildx history ls` and `rm` ask for them. `logs` asks for a build's status once more. What a build was asked and what it came from are not kept: `inspect` says so little. */
 export function historyMethods({ builds }: BuildkitBackend): [string, GrpcMethod][] {
   return [
     [

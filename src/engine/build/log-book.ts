@@ -1,6 +1,7 @@
 import type { BuildRow } from '#store';
 import type { BuildEvent, BuildRecordView, BuildRequest } from '#wire';
 import type { EngineContext } from '../context.ts';
+import type { ToldBuilds } from './told.ts';
 
 /** As many builds are remembered. */
 const mostBuilds = 200;
@@ -13,7 +14,7 @@ export interface BuildLog {
 
 type Mutable<Value> = { -readonly [Key in keyof Value]: Value[Key] };
 
-export function openBuildLog({ store }: EngineContext, id: string, request: BuildRequest): BuildLog {
+export function openBuildLog({ store, logger }: EngineContext, told: ToldBuilds, id: string, request: BuildRequest): BuildLog {
   const { builds } = store.metadata;
   const startedMs = Date.now();
   const steps = new Map<string, Mutable<BuildRecordView['steps'][number]>>();
@@ -22,15 +23,28 @@ export function openBuildLog({ store }: EngineContext, id: string, request: Buil
     builds.put({ id, startedNs: BigInt(startedMs) * 1_000_000n, record: JSON.stringify(record) });
   };
   write({ status: 'running', error: '', imageId: '', endedMs: 0 });
-  for (const { id: old } of builds.list().slice(mostBuilds)) builds.remove(old);
+  for (const { id: old } of builds.list().slice(mostBuilds)) {
+    builds.remove(old);
+    told.remove(old);
+  }
+  const telling = told.begin(id);
   return {
     note(event) {
+      telling.take(event);
       if (event.type === 'start')
         steps.set(event.step, { text: event.text, stage: event.stage, startedMs: event.atMs, endedMs: 0, cached: false });
       const step = event.type === 'end' ? steps.get(event.step) : undefined;
       if (event.type === 'end' && step !== undefined) [step.endedMs, step.cached] = [event.atMs, event.cached];
     },
-    end: (outcome) => write({ ...outcome, endedMs: Date.now() }),
+    end(outcome) {
+      write({ ...outcome, endedMs: Date.now() });
+      try {
+        telling.end();
+      } catch (error) {
+        // On a full disk a build is what it is all the same.
+        logger.warn('what a build said could not be kept', { error });
+      }
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { isOrlopError, OrlopError, toOrlopError } from '#errors';
-import type { BuildCacheView, BuildPruneOptions, BuildRecordView, BuildRequest, BuildResult, Pruned } from '#wire';
+import type { BuildCacheView, BuildPruneOptions, BuildRecordView, BuildRequest, BuildResult, Pruned, ToldEvent } from '#wire';
 import type { EngineContext } from '../context.ts';
 import { build, type BuildOptions } from './build.ts';
 import { createCacheUses } from './cache-uses.ts';
@@ -9,6 +9,7 @@ import { createKeptContexts } from './kept-contexts.ts';
 import { listBuilds, openBuildLog } from './log-book.ts';
 import { listBuildCache, pruneBuildCache } from './prune.ts';
 import { createStepBook } from './step-cache.ts';
+import { createToldBuilds } from './told.ts';
 
 export type { BuildOptions } from './build.ts';
 
@@ -22,6 +23,8 @@ export interface BuildVerbs {
   cancel(id: string): void;
   /** Newest first. */
   history(): BuildRecordView[];
+  /** What a build told that is over; null: nothing is kept of it. */
+  told(id: string): ToldEvent[] | null;
   /** Forgets builds; images and caches stay. */
   forget(ids: readonly string[]): void;
   cache(): Promise<BuildCacheView[]>;
@@ -31,6 +34,7 @@ export interface BuildVerbs {
 export function createBuildVerbs(context: EngineContext): BuildVerbs {
   const kept = createKeptContexts(join(context.dataRoot, 'contexts'), context.logger);
   const builder = { context, steps: createStepBook(context.store), caches: createCacheUses(), kept };
+  const told = createToldBuilds(join(context.dataRoot, 'builds'));
   const running = new Map<string, AbortController>();
   const isRunning = (id: string): boolean => running.has(id);
   return {
@@ -39,7 +43,7 @@ export function createBuildVerbs(context: EngineContext): BuildVerbs {
       const giveUp = new AbortController();
       const signal = AbortSignal.any([options.signal, giveUp.signal]);
       // Nothing is built by a check.
-      const log = request.check === true ? null : openBuildLog(context, id, request);
+      const log = request.check === true ? null : openBuildLog(context, told, id, request);
       running.set(id, giveUp);
       try {
         const result = await build(builder, request, {
@@ -66,8 +70,12 @@ export function createBuildVerbs(context: EngineContext): BuildVerbs {
       build.abort();
     },
     history: () => listBuilds(context, isRunning),
+    told: (id) => (isRunning(id) ? null : told.read(id)),
     forget(ids) {
-      for (const id of ids) context.store.metadata.builds.remove(id);
+      for (const id of ids) {
+        context.store.metadata.builds.remove(id);
+        told.remove(id);
+      }
     },
     cache: () => listBuildCache(builder),
     prune: (options) => pruneBuildCache(builder, options),

@@ -23,6 +23,8 @@ export interface Jobs {
   begin(request: SolveRequest, signal: AbortSignal): Disposable & { readonly job: Job };
   /** The build of this name, which may begin a moment later, or have ended a moment ago. not-found `BUILDKIT_NO_BUILD`. */
   find(ref: string, signal: AbortSignal): Promise<Job>;
+  /** The same, if it is there already. */
+  peek(ref: string): Job | undefined;
 }
 
 const patienceMs = 5_000;
@@ -50,6 +52,7 @@ export function createJobs(): Jobs {
         },
       };
     },
+    peek: (ref) => known.get(ref),
     async find(ref, signal) {
       for (const deadline = Date.now() + patienceMs; ; await delay(pollMs, undefined, { signal })) {
         const job = known.get(ref);

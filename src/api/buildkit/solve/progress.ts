@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import type { BuildEvent, BuildResult, BuildWarning } from '#wire';
 import { type Status, timestampOf, type Vertex } from '../messages/control.ts';
 
-/** Turns what happens in a build into what BuildKit's clients draw: a vertex for each step, with statuses and logs. `ref` keeps builds apart. */
-export function createProgress(ref: string): (event: BuildEvent) => Status | null {
+/** Turns what happens in a build into what BuildKit's clients draw: a vertex for each step, with statuses and logs. `ref` keeps builds apart; `atMs`: when it happened, where that is not now. */
+export function createProgress(ref: string): (event: BuildEvent, atMs?: number) => Status | null {
   const known = new Map<string, Vertex>();
   const digests = (step: string): string => `sha256:${createHash('sha256').update(`${ref}\0${step}`).digest('hex')}`;
   const clip = createClip();
   let source: { readonly filename: string; readonly data: Buffer; readonly language: string } | undefined;
-  return (event) => {
+  return (event, atMs = Date.now()) => {
     switch (event.type) {
       case 'start': {
         // Instructions that only change the configuration are not drawn.
@@ -28,13 +28,13 @@ export function createProgress(ref: string): (event: BuildEvent) => Status | nul
         const data = clip(event.step, Buffer.from(event.text));
         if (data === null) return null;
         return {
-          logs: [{ vertex: digests(event.step), timestamp: timestampOf(Date.now()), stream: event.stream === 'stdout' ? 1 : 2, data }],
+          logs: [{ vertex: digests(event.step), timestamp: timestampOf(atMs), stream: event.stream === 'stdout' ? 1 : 2, data }],
         };
       }
       case 'progress': {
         if (!known.has(event.step)) return null;
         const { id = '', status, current = 0, total = 0 } = event.progress;
-        const now = timestampOf(Date.now());
+        const now = timestampOf(atMs);
         const name = event.step === 'context' ? 'transferring context:' : `${id === '' ? '' : `${id}: `}${status}`;
         const done = total > 0 && current >= total ? { completed: now } : {};
         return {
