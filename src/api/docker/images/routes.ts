@@ -30,6 +30,13 @@ function nameOf(exchange: Exchange): string {
 }
 
 function inspect({ images }: ImageBackend, exchange: Exchange): ImageView {
+  const { query } = exchange;
+  if (query.flag('manifests') && query.has('platform'))
+    throw new OrlopError(
+      'invalid-argument',
+      'DOCKER_BAD_PLATFORM',
+      'conflicting options: manifests and platform options cannot both be set',
+    );
   return images.inspect(nameOf(exchange), platformOf(exchange).platform);
 }
 

@@ -23,7 +23,7 @@ export function imageSummaryOf(view: ImageView, apiVersion: string): DockerImage
     SharedSize: -1,
     ...virtualSizeOf(view, apiVersion),
     Labels: Object.keys(view.labels).length === 0 ? null : { ...view.labels },
-    Containers: -1,
+    Containers: compareVersions(apiVersion, '1.51') < 0 ? -1 : view.containers,
   };
 }
 

@@ -1,5 +1,5 @@
 import { isOrlopError, OrlopError } from '#errors';
-import type { Exchange, Route } from '#api/http';
+import { compareVersions, type Exchange, type Route } from '#api/http';
 import { bindToLease, leaseHeader, type DockerNetworkCreated } from '#wire';
 import { decodePruneFilter } from '../prune-filter.ts';
 import type { NetworkBackend } from './backend.ts';
@@ -29,9 +29,10 @@ function refOf(exchange: Exchange): string {
 
 function list(networks: Networks, exchange: Exchange): void {
   const found = networks.list(exchange.query.filters());
+  const containers = compareVersions(exchange.apiVersion, '1.28') < 0;
   exchange.json(
     200,
-    found.map((view) => networkOf(view, { containers: false })),
+    found.map((view) => networkOf(view, { containers })),
   );
 }
 

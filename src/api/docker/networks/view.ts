@@ -1,6 +1,6 @@
 import { formatTime, zeroTime, type DockerIpamConfig, type DockerNetwork, type NetworkMember, type NetworkView } from '#wire';
 
-/** A network as Docker shows it; lists leave its containers out. */
+/** A network as Docker shows it; lists leave its containers out since API 1.28. */
 export function networkOf(view: NetworkView, { containers }: { readonly containers: boolean }): DockerNetwork {
   const isDefault = view.isBuiltIn && view.driver === 'bridge';
   return {

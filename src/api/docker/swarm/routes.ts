@@ -13,6 +13,8 @@ export function swarmRoutes(): Route[] {
     refusing('POST', '/swarm/init', noSwarms),
     refusing('POST', '/swarm/join', noSwarms),
     refusing('POST', '/swarm/leave', notInSwarm),
+    // Only volumes of a cluster are ever changed.
+    refusing('PUT', '/volumes/{name}', notManager),
     ...methods.flatMap((method) =>
       nouns.flatMap((noun) => [refusing(method, `/${noun}`, notManager), refusing(method, `/${noun}/{rest...}`, notManager)]),
     ),

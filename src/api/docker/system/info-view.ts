@@ -1,3 +1,4 @@
+import { compareVersions } from '#api/http';
 import { apiVersion, minimumApiVersion, type DockerInfo, type DockerVersion, type EngineInfo } from '#wire';
 
 /** `GET /version`. Clients choose the API version by it; ours stands where Docker's would. */
@@ -30,7 +31,7 @@ export function versionOf(info: EngineInfo): DockerVersion {
 }
 
 /** `GET /info`. Docker's clients read many fields without checking; those that Orlop has no meaning for are empty in Docker's way. */
-export function infoOf(info: EngineInfo, nowIso: string): DockerInfo {
+export function infoOf(info: EngineInfo, nowIso: string, version: string): DockerInfo {
   const { containers } = info;
   return {
     ID: info.id,
@@ -55,8 +56,7 @@ export function infoOf(info: EngineInfo, nowIso: string): DockerInfo {
     CPUSet: true,
     PidsLimit: true,
     IPv4Forwarding: true,
-    BridgeNfIptables: false,
-    BridgeNfIp6tables: false,
+    ...(compareVersions(version, '1.50') < 0 ? { BridgeNfIptables: false, BridgeNfIp6tables: false } : {}),
     Debug: false,
     NFd: info.openFiles,
     OomKillDisable: false,
@@ -73,12 +73,14 @@ export function infoOf(info: EngineInfo, nowIso: string): DockerInfo {
     Architecture: info.architecture,
     IndexServerAddress: 'https://index.docker.io/v1/',
     RegistryConfig: {
-      AllowNondistributableArtifactsCIDRs: null,
-      AllowNondistributableArtifactsHostnames: null,
+      ...(compareVersions(version, '1.49') < 0
+        ? { AllowNondistributableArtifactsCIDRs: null, AllowNondistributableArtifactsHostnames: null }
+        : {}),
       InsecureRegistryCIDRs: ['::1/128', '127.0.0.0/8'],
       IndexConfigs: { 'docker.io': { Name: 'docker.io', Mirrors: [], Secure: true, Official: true } },
       Mirrors: [],
     },
+    ...(compareVersions(version, '1.49') < 0 ? {} : { FirewallBackend: { Driver: 'nftables' } }),
     NCPU: info.cpus,
     MemTotal: info.memoryBytes,
     GenericResources: null,

@@ -9,7 +9,11 @@ export function systemRoutes(backend: SystemBackend): Route[] {
     { method: 'GET', path: '/_ping', handle: ping },
     { method: 'HEAD', path: '/_ping', handle: ping },
     { method: 'GET', path: '/version', handle: (exchange) => exchange.json(200, versionOf(backend.info())) },
-    { method: 'GET', path: '/info', handle: (exchange) => exchange.json(200, infoOf(backend.info(), new Date().toISOString())) },
+    {
+      method: 'GET',
+      path: '/info',
+      handle: (exchange) => exchange.json(200, infoOf(backend.info(), new Date().toISOString(), exchange.apiVersion)),
+    },
     // Browsers ask what is allowed; as Docker's engine, this one has nothing to say.
     { method: 'OPTIONS', path: '/', handle: (exchange) => exchange.empty(200) },
     { method: 'OPTIONS', path: '/{path...}', handle: (exchange) => exchange.empty(200) },
