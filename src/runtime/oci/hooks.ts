@@ -85,7 +85,7 @@ function spawnAndWait(addon: Addon, hook: Hook, streams: readonly number[], fail
   }
 }
 
-const launchersOwn: ReadonlySet<string> = new Set(['BUN_JSC_useJIT', 'MIMALLOC_ALLOW_THP', 'ORLOP_CALLED']);
+const launchersOwn: ReadonlySet<string> = new Set(['BUN_JSC_useJIT', 'ORLOP_CALLED']);
 
 /** Ours, as with runc, without what our launcher has set for this program alone. */
 function callersEnvironment(): string[] {
