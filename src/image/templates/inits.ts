@@ -24,8 +24,13 @@ const masked = [
   'systemd-udevd.service',
 ];
 
+/** apt_preferences(5): packages recommend what brings systemd's init, openssh-server of Debian 12 for one, and apt would put it in the place of this one. */
+const keepsInit =
+  "printf '%s\\n' 'Explanation: this machine has another init' 'Package: systemd-sysv' 'Pin: release *' 'Pin-Priority: -1' > /etc/apt/preferences.d/init";
+
 /** inittab(5): shut down on the power signal; one login, on the console, and none on terminals that a container does not have. */
 const inittab = [
+  keepsInit,
   "sed -i -E -e 's|^pf::powerwait:.*|pf::powerwait:/sbin/shutdown -h now|' -e 's|^([2-6]:[2345]+:respawn:)|#\\1|'" +
     " -e 's|^1:2345:respawn:.*|1:2345:respawn:/sbin/getty --noclear --keep-baud console 115200,38400,9600 linux|' /etc/inittab",
 ];
@@ -35,6 +40,7 @@ const inittab = [
  * terminal that a container does not have.
  */
 const runitSettings = [
+  keepsInit,
   "printf 'for f in /run/runit. /etc/runit/; do test ! -e ${f}stopit || chmod 100 ${f}stopit; test ! -e ${f}reboot || chmod 0 ${f}reboot; done\\n' >> /etc/runit/1",
   'rm -f /etc/runit/runsvdir/default/getty-tty1 && mkdir -p /etc/sv/getty-console',
   "printf '#!/bin/sh\\nexec chpst -P getty --noclear --keep-baud console 115200,38400,9600 linux\\n' > /etc/sv/getty-console/run",
@@ -52,6 +58,7 @@ function program(path: string, ...lines: readonly string[]): string {
  * write this. It ends by what the shutdown commands here ask of it, or by SIGTERM from outside; then process 1 becomes `finish`, which stops init.d's services and tells the kernel (reboot(2)).
  */
 const s6Settings = [
+  keepsInit,
   program(
     '/etc/s6/init',
     'export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
