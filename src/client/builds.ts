@@ -59,7 +59,7 @@ async function follow(
   try {
     const answer = await transport.request({
       method: 'POST',
-      path: '/orlop/v1/build',
+      path: '/orlop/v2/build',
       upload: encodeBuildBody(body, contexts, wishes.wanted),
       ...(signal === undefined ? {} : { signal }),
     });

@@ -6,7 +6,7 @@ import { decodeOfferedFiles, decodePositions, encodeOfferedFiles, encodePosition
 import type { RegistryLogin } from './registry.ts';
 
 /**
- * Body of `POST /orlop/v1/build`: Docker's frames. Those of the first stream are the request, JSON. Those of the other two are contexts, one tar after the other: the main one, if there is one, then
+ * Body of `POST /orlop/v2/build`: Docker's frames. Those of the first stream are the request, JSON. Those of the other two are contexts, one tar after the other: the main one, if there is one, then
  * the named ones that are sent, in order; each change between the two streams begins the next tar. A context that is offered is a list of its files first; then the answer says which of
  * them are wanted, and these follow as a tar. The answer has lines of JSON on the second stream, and on the third the archive that was asked for.
  */

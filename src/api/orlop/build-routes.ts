@@ -42,7 +42,7 @@ export interface BuildBackend {
 /** `/orlop/v1/build`, `/orlop/v1/builds`, `/orlop/v1/build-cache` */
 export function orlopBuildRoutes({ builds }: BuildBackend): Route[] {
   return [
-    { method: 'POST', path: '/orlop/v1/build', handle: (exchange) => build(builds, exchange) },
+    { method: 'POST', path: '/orlop/v2/build', handle: (exchange) => build(builds, exchange) },
     { method: 'GET', path: '/orlop/v1/builds', handle: (exchange) => exchange.json(200, { builds: builds.history() }) },
     {
       method: 'DELETE',

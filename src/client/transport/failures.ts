@@ -79,6 +79,15 @@ export function cancelled(): OrlopError {
   return new OrlopError('cancelled', 'CLIENT_CANCELLED', 'the request was given up');
 }
 
+/** What the engine said; but of a route of ours that it does not know, why. */
+export function refusal(host: string, { method, path }: { readonly method: string; readonly path: string }, said: OrlopError): OrlopError {
+  if (said.message !== 'page not found' || !path.startsWith('/orlop/')) return said;
+  return new OrlopError('unimplemented', 'CLIENT_ENGINE_DIFFERS', `the engine at ${host} does not know ${method} ${path}`, {
+    hint: 'it is of another version than this client, or no Orlop engine: containers stay while it is started anew (npm stop && npm start, or systemctl restart orlop)',
+    cause: said,
+  });
+}
+
 export function badAnswer(host: string, what: string): OrlopError {
   return new OrlopError('internal', 'CLIENT_BAD_ANSWER', `what listens at ${host} sent ${what}`, { hint: 'is it an Orlop engine?' });
 }

@@ -42,6 +42,14 @@ describe('the transport', () => {
   });
   const get = async (path = '/x'): Promise<string> => collect((await transport.request({ method: 'GET', path })).body);
 
+  test('says of a route of ours that the engine does not know that their versions differ', async () => {
+    const body = '{"message":"page not found"}';
+    const answer = `HTTP/1.1 404 Not Found\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    script.answers.push(answer, answer);
+    await assert.rejects(get('/orlop/v2/build'), { code: 'CLIENT_ENGINE_DIFFERS', message: /does not know GET \/orlop\/v2\/build$/ });
+    await assert.rejects(get('/containers/x'), { code: 'HTTP_404', message: 'page not found' });
+  });
+
   test('reads bodies by length, in chunks, and to the end, however they are cut', async () => {
     for (const pieceBytes of [1, 3, 7, 1000]) {
       script.pieceBytes = pieceBytes;

@@ -3,7 +3,7 @@ import { isErrno, isOrlopError } from '#errors';
 import { parseErrorBody } from '#wire';
 import { keepsAlive, readBody } from './body.ts';
 import { openConnection, type Connection, type EngineAddress } from './connection.ts';
-import { badAnswer, cancelled, engineGone, trustFailure, turnedAway } from './failures.ts';
+import { badAnswer, cancelled, engineGone, refusal, trustFailure, turnedAway } from './failures.ts';
 import { readHead, type AnswerHead } from './head.ts';
 import { formatRequest, sendUpload, type RequestOptions } from './request.ts';
 
@@ -70,13 +70,14 @@ export function createTransport(address: EngineAddress): Transport {
     const exchanged = await exchange(options, false);
     const { head } = exchanged;
     const body = deliver({ ...exchanged, host, options, keep });
-    if (head.status >= 400) throw parseErrorBody(head.status, await collect(body));
+    if (head.status >= 400) throw refusal(host, options, parseErrorBody(head.status, await collect(body)));
     return { status: head.status, contentType: head.headers.get('content-type') ?? '', headers: head.headers, body };
   };
   const hijack = async (options: RequestOptions): Promise<Hijacked> => {
     const exchanged = await exchange(options, true);
     const { connection, head } = exchanged;
-    if (head.status >= 400) throw parseErrorBody(head.status, await collect(deliver({ ...exchanged, host, options, keep })));
+    if (head.status >= 400)
+      throw refusal(host, options, parseErrorBody(head.status, await collect(deliver({ ...exchanged, host, options, keep }))));
     const { stream } = connection;
     if (head.status !== 101 || stream === null) {
       connection.socket.destroy();
