@@ -33,6 +33,8 @@ export function spawnAside(addon: Addon, { file, argv, env = [], descriptor }: A
     resolve();
   });
   const socket = new Socket({ fd: ours, readable: true, writable: true });
+  // Who reads or writes is told; when nobody does, that it has gone is no news.
+  socket.on('error', () => undefined);
   const kill = (): void => {
     if (!isOver) addon.pidfdSendSignal(pidfd, signals.SIGKILL);
     socket.destroy();

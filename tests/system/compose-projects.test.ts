@@ -61,10 +61,12 @@ describe('projects of orlop compose', { skip: whyNot() }, () => {
       const child = engine.spawn('compose', '-f', join(directory, 'compose.yaml'), 'up', '--menu=false', ...flags, 'b');
       const ended = once(child, 'close');
       let said = '';
+      let isInterrupted = false;
       child.stderr?.resume();
       for await (const chunk of child.stdout ?? []) {
         said += String(chunk);
-        if (until.test(said)) child.kill('SIGINT');
+        // A second one would not wait for the containers.
+        if (!isInterrupted && until.test(said)) isInterrupted = child.kill('SIGINT');
       }
       assert.deepEqual(await ended, [130, null]);
       return said;

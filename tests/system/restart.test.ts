@@ -131,10 +131,7 @@ describe('restart policies and updates', { skip: whyNot() }, () => {
       [['--restart', 'sometimes'], /unknown policy 'sometimes'/],
       [['--restart', 'always:3'], /maximum retry count can only be used with 'on-failure'/],
       [['--restart', 'on-failure:x'], /maximum retry count must be an integer/],
-      [
-        ['--rm', '--restart', 'always'],
-        /can't create 'AutoRemove' container with restart policy|[Cc]onflicting options: --restart and --rm/,
-      ],
+      [['--rm', '--restart', 'always'], /conflicting options: cannot specify both --restart and --rm/],
     ];
     for (const [flags, words] of cases) assert.match((await engine.orlop('run', ...flags, 'busybox', 'true')).stderr, words);
   });

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { OrlopError } from '#errors';
+import { isOrlopError, OrlopError } from '#errors';
 import { fromPlainError, spawnAside, type Addon, type AsideProcess } from '#sys';
 import type { InitSystem } from '#system';
 import type { FileListing, PathFacts } from '#wire';
@@ -164,6 +164,7 @@ async function send({ socket }: AsideProcess, request: FileRequest, source?: Asy
 /** The next word of a worker. */
 async function nextInTime(worker: Worker, { path, owner }: FileRequest): Promise<FileFrame> {
   let strikes = 0;
+  let cause: unknown;
   const watch = setInterval(() => {
     strikes += 1;
     if (strikes === 2) worker.process.kill();
@@ -172,12 +173,16 @@ async function nextInTime(worker: Worker, { path, owner }: FileRequest): Promise
     const { done, value } = await worker.frames.next();
     if (done !== true) return value;
   } catch (error) {
-    if (strikes < 2) throw error;
+    if (isOrlopError(error)) throw error;
+    cause = error;
   } finally {
     clearInterval(watch);
   }
   if (strikes < 2)
-    throw new OrlopError('internal', 'ENGINE_FILES_ENDED', `the process that works on the files of ${owner.name} has ended early`);
+    throw new OrlopError('unavailable', 'ENGINE_FILES_ENDED', `the process that works on the files of container ${owner.name} has ended`, {
+      hint: 'the container has ended, or begins anew: try again',
+      cause,
+    });
   throw new OrlopError('deadline-exceeded', 'ENGINE_FILES_SILENT', `${path} in container ${owner.name} does not answer`, {
     hint: `it is in a file system that waits for its server; see: orlop exec ${owner.name} cat /proc/self/mountinfo`,
   });

@@ -20,6 +20,7 @@ const firstWaitMs = 100;
 const patientTimeoutNs = 600e9;
 const timeoutNs = 10e9;
 const commandNotFound = 127;
+const nobodyThere = ['deadline-exceeded', 'conflict', 'unavailable'] as const;
 
 /**
  * How long until the next question, ms: ever rarer while a machine boots, and now and then once it is up, since units fail later as well. Each question is a process in the machine. Pure.
@@ -43,8 +44,10 @@ export function watchBoot(context: EngineContext, container: LiveContainer): voi
   const watch: BootWatch = { state: 'starting', onChange: new Set(), question: null, stop };
   let asked = 0;
   const isCurrent = (): boolean => container.boot === watch && container.connection !== null && !over.signal.aborted;
+  const fail = (error: unknown): void =>
+    context.logger.warn('a machine cannot be asked how far it is', { container: container.record.name, error });
   const askLater = (): void => {
-    timer = setTimeout(() => void ask(), waitForAnswerMs(watch.state, asked++)).unref();
+    timer = setTimeout(() => void ask().catch(fail), waitForAnswerMs(watch.state, asked++)).unref();
   };
   const ask = async (): Promise<void> => {
     const answer = await askInit(context, container, watch, over.signal);
@@ -108,8 +111,9 @@ async function questionFor(context: EngineContext, container: LiveContainer): Pr
   try {
     return readinessProbe(await withRunningRoot(context, container, (verbs) => verbs.detectInit()));
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ESRCH', 'EACCES') || isOrlopError(error, 'deadline-exceeded') || isOrlopError(error, 'conflict'))
-      return null;
+    // It does not answer, or has ended meanwhile.
+    const isNoNews = isErrno(error, 'ENOENT', 'ESRCH', 'EACCES') || nobodyThere.some((kind) => isOrlopError(error, kind));
+    if (isNoNews) return null;
     throw error;
   }
 }
