@@ -92,14 +92,17 @@ function endOfString(text: string, at: number): number | string {
   const start = stringStart.exec(text)?.[0] ?? '"';
   const character = text.charAt(at + start.length);
   if (character === '') return 'unexpected EOF';
-  if (start.endsWith('\\') && !isEscaped(start)) return unexpected(character, 'in string escape code');
-  if (/\\u[\da-fA-F]{0,3}$/.test(start)) return unexpected(character, 'in \\u hexadecimal character escape');
+  const digits = /u[\da-fA-F]{0,3}$/.exec(start.slice(-4))?.[0] ?? '';
+  if (isEscape(start, start.length - digits.length))
+    return unexpected(character, digits === '' ? 'in string escape code' : 'in \\u hexadecimal character escape');
   return character === '"' ? at + start.length + 1 : unexpected(character, 'in string literal');
 }
 
-/** Its last backslash is the second of a pair. */
-function isEscaped(start: string): boolean {
-  return (/\\+$/.exec(start)?.[0].length ?? 0) % 2 === 0;
+/** What ends there is a backslash that is not the second of a pair. */
+function isEscape(text: string, end: number): boolean {
+  let first = end;
+  while (text.charAt(first - 1) === '\\') first--;
+  return (end - first) % 2 === 1;
 }
 
 function unexpected(character: string, where: string): string {
