@@ -10,7 +10,7 @@ import { projectRoot, startEngine, whyNot, type TestEngine } from '../system/har
 /** How an interactive shell without its owner's settings takes completions up, and erases what was typed. */
 const shells = {
   bash: { start: 'bash --norc --noprofile -i', prepare: 'source "$SCRIPT"' },
-  zsh: { start: 'zsh -f -i', prepare: 'unset zle_bracketed_paste; autoload -Uz compinit; compinit -u -D; source "$SCRIPT"' },
+  zsh: { start: 'zsh -f -i', prepare: 'bindkey -e; unset zle_bracketed_paste; autoload -Uz compinit; compinit -u -D; source "$SCRIPT"' },
 } as const;
 
 /** What is typed, and what stands on the line after the tabulator. */

@@ -21,8 +21,9 @@ const scene = [
 
 const containerFields =
   '{{.ID}} {{.Image}} {{.Command}} {{.CreatedAt}} {{.RunningFor}} {{.Ports}} {{.State}} {{.Status}} {{.Names}} {{.Label "x"}} {{.Mounts}} {{.Networks}} {{.LocalVolumes}} {{.Size}}';
+/** Without Containers: newer clients of Docker's count them, older ones do not ask. */
 const imageFields =
-  '{{.ID}} {{.Repository}} {{.Tag}} {{.Digest}} {{.CreatedSince}} {{.CreatedAt}} {{.Size}} {{.VirtualSize}} {{.Containers}} {{.SharedSize}} {{.UniqueSize}}';
+  '{{.ID}} {{.Repository}} {{.Tag}} {{.Digest}} {{.CreatedSince}} {{.CreatedAt}} {{.Size}} {{.VirtualSize}} {{.SharedSize}} {{.UniqueSize}}';
 const networkFields =
   '{{.ID}} {{.Name}} {{.Driver}} {{.Scope}} {{.IPv4}} {{.IPv6}} {{.Internal}} {{.Labels}} {{.Label "a"}} {{.CreatedAt}}';
 const volumeFields =
