@@ -60,4 +60,8 @@ test('a provider is called for its service, with its options, and its variables 
   assert.match(missing.stderr, /required parameter "size" is missing/);
   project.write(file('size: 3, ').replace('orlop-test-cloud', 'orlop-nobody'));
   assert.match((await compose('up', '-d')).stderr, /there is no provider orlop-nobody/);
+  writeFileSync(join(programs, 'orlop-nobody'), '#!/nowhere\n', { mode: 0o755 });
+  const broken = await compose('up', '-d');
+  assert.equal(broken.code, 1);
+  assert.match(broken.stderr, /service database: its provider .*orlop-nobody cannot be run: spawn .* ENOENT/);
 });

@@ -5,6 +5,7 @@ import type { LiveContainer } from '../container/table.ts';
 import type { EngineContext } from '../context.ts';
 import type { ContainerId, CreateRequest } from '../model.ts';
 import { joinedId } from '../spec/namespaces.ts';
+import { isThere } from './mode.ts';
 
 /** `db`, `db:alias`, and what an inspect shows: `/db:/web/alias`. */
 export function parseLink(text: string): { readonly ref: string; readonly alias: string } {
@@ -32,16 +33,6 @@ export function resolveLinks({ table }: Pick<EngineContext, 'table'>, { links = 
     if (target.record.network === 'host') throw invalid(`conflicting options: host type networking ${undefinedBehaviour}`);
     return { id: target.record.id, alias };
   });
-}
-
-function isThere(table: EngineContext['table'], ref: string): boolean {
-  try {
-    table.find(ref);
-    return true;
-  } catch (error) {
-    if (isOrlopError(error, 'not-found')) return false;
-    throw error;
-  }
 }
 
 function findTarget(table: EngineContext['table'], ref: string): LiveContainer {

@@ -46,9 +46,10 @@ export function knownPlaces(networks: Pick<Networks, 'find'>, containerId: (ref:
   };
 }
 
-function isThere(networks: Pick<Networks, 'find'>, ref: string): boolean {
+/** Whether one of these, networks or containers, has this name or id. */
+export function isThere(known: { find(ref: string): unknown }, ref: string): boolean {
   try {
-    networks.find(ref);
+    known.find(ref);
     return true;
   } catch (error) {
     if (isOrlopError(error, 'not-found')) return false;

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { access, constants } from 'node:fs/promises';
 import { homedir } from 'node:os';
@@ -25,7 +25,7 @@ export function providerCaller({ io }: Pick<Invocation, 'io'>, project: Project)
   return async (name, service, command) => {
     const { type = '', options = {} } = service.provider ?? {};
     const program = await findProvider(type, env);
-    const metadata = await readMetadata(program, env);
+    const metadata = await readMetadata(program, name, env);
     const isDescribed = Object.keys(metadata).length > 0;
     if (command === 'stop' && metadata.stop === undefined) return { variables: {}, rawVariables: {} };
     const parameters = metadata[command]?.parameters ?? [];
@@ -56,7 +56,8 @@ interface Call {
 
 async function run([program = '', ...args]: readonly string[], { name, env, say, config }: Call): Promise<Provided> {
   const child = spawn(program, args, { env, stdio: ['pipe', 'pipe', 'inherit'] });
-  const closed = once(child, 'close') as Promise<[number | null]>;
+  const closed = endOf(child, name, program);
+  closed.catch(() => undefined);
   // A provider that reads nothing may close its side.
   child.stdin.on('error', () => undefined);
   const variables: Record<string, string> = {};
@@ -77,9 +78,19 @@ async function run([program = '', ...args]: readonly string[], { name, env, say,
     await closed;
     throw error;
   }
-  const [code] = await closed;
+  const code = await closed;
   if (code !== 0) throw failed(name, `its provider ${program} ended with ${code ?? 'a signal'}`);
   return { variables, rawVariables };
+}
+
+/** Its exit code; null: a signal ended it. */
+async function endOf(child: ChildProcess, name: string, program: string): Promise<number | null> {
+  try {
+    const [code] = (await once(child, 'close')) as [number | null];
+    return code;
+  } catch (cause) {
+    throw failed(name, `its provider ${program} cannot be run: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
+  }
 }
 
 function parseMessage(name: string, line: string): { readonly type: string; readonly message: string } {
@@ -129,12 +140,11 @@ async function findProvider(type: string, env: NodeJS.ProcessEnv): Promise<strin
 }
 
 /** One that knows no `metadata` is called with all options. */
-async function readMetadata(program: string, env: NodeJS.ProcessEnv): Promise<Metadata> {
+async function readMetadata(program: string, name: string, env: NodeJS.ProcessEnv): Promise<Metadata> {
   const child = spawn(program, ['compose', 'metadata'], { env, stdio: ['ignore', 'pipe', 'ignore'] });
   let text = '';
   child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
-  const [code] = (await once(child, 'close')) as [number | null];
-  if (code !== 0) return {};
+  if ((await endOf(child, name, program)) !== 0) return {};
   try {
     const { up, down, stop } = JSON.parse(text) as Metadata;
     return { ...(up === undefined ? {} : { up }), ...(down === undefined ? {} : { down }), ...(stop == null ? {} : { stop }) };
@@ -143,6 +153,6 @@ async function readMetadata(program: string, env: NodeJS.ProcessEnv): Promise<Me
   }
 }
 
-function failed(name: string, why: string): OrlopError {
-  return new OrlopError('failed-precondition', 'COMPOSE_PROVIDER_FAILED', `service ${name}: ${why}`);
+function failed(name: string, why: string, cause?: unknown): OrlopError {
+  return new OrlopError('failed-precondition', 'COMPOSE_PROVIDER_FAILED', `service ${name}: ${why}`, { cause });
 }

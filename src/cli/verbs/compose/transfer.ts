@@ -21,13 +21,10 @@ export const composeBuild: Verb = async (invocation) => {
     ...['build-arg', 'ssh'].flatMap((name) => args.list(name).map((value) => `--${name}=${value}`)),
     ...(args.text('memory') === undefined ? [] : [`--memory=${args.text('memory') ?? ''}`]),
   ];
-  await ensureImages(
-    await client(),
-    { ...project, services },
-    imageSource(invocation, { ...project }, { quiet: args.flag('quiet'), further }),
-    { build: true },
-  );
-  if (args.flag('push')) await composePush({ ...invocation, args });
+  await ensureImages(await client(), { ...project, services }, imageSource(invocation, project, { quiet: args.flag('quiet'), further }), {
+    build: true,
+  });
+  if (args.flag('push')) await composePush(invocation);
   return exitCodes.ok;
 };
 
