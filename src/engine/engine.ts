@@ -65,6 +65,7 @@ import { createLxcfs, lxcfsCgroup } from './lxcfs/keeper.ts';
 import { isShown, renewReports } from './lxcfs/views.ts';
 import { createLeases } from './lease/leases.ts';
 import { withLeases } from './lease/with-leases.ts';
+import { collectLeftLayers } from './snapshot/collect.ts';
 import { keepSchedules } from './snapshot/schedule.ts';
 import { createSnapshotVerbs } from './snapshot/verbs.ts';
 import type { ContainerView, Engine } from './model.ts';
@@ -95,6 +96,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   undo.use(keepSchedules(context));
   await Promise.all(context.table.all().map((container) => context.queues.run(container.record.id, () => tryKeepDoor(context, container))));
   undo.use(keepIdle(context));
+  // One that closed the store had collected before.
+  if (context.store.wasCutOff) collectLeftLayers(context);
   const parts = undo.move();
   const engine: Engine = {
     containers: containersOf(context),

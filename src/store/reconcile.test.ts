@@ -49,6 +49,7 @@ for (const mode of ['stop-in-blob', 'stop-in-layer']) {
     assert.equal(readdirSync(join(root, 'ingest')).length, 1);
     const store = await openStore({ root, addon });
     assert.equal(store.reconciled.leftovers, 1);
+    assert.ok(store.wasCutOff);
     assert.deepEqual(await store.content.list(), []);
     assert.deepEqual(store.layers.list(), []);
     await checkConsistent(store);
@@ -117,6 +118,7 @@ test('a store that was closed properly has nothing to mend', asRoot, async (t) =
   for (let round = 0; round < 2; round += 1) {
     await using store = await openStore({ root, addon });
     assert.deepEqual(store.reconciled, nothing);
+    assert.ok(!store.wasCutOff);
     await store.layers.apply(store.leases.create(), inPieces(archive(directory('d'))), { parent: null });
   }
 });

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, unlinkSync } from 'node:fs';
+import { existsSync, readdirSync, statSync, unlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isErrno, isOrlopError, OrlopError } from '#errors';
 import type { Logger } from '#log';
@@ -62,6 +62,7 @@ export async function openStore({
   spreadTrees(addon, layout);
   refuseLostDatabase(layout);
   await using opened = new AsyncDisposableStack();
+  const wasCutOff = hasOpenLog(layout);
   const db = opened.use(openOnFullDisk(layout, (error) => logger?.error('the database is not safe on disk', { error })));
   const metadata = createMetadata(db);
   const layerRows = createLayerRows(db);
@@ -99,7 +100,7 @@ export async function openStore({
     settling: new Map(),
     logger,
   });
-  const collector = createCollector({ layout, addon, limits, metadata, layerRows, leases, containersInUse: inUse });
+  const collector = createCollector({ layout, addon, limits, metadata, layerRows, leases, background, containersInUse: inUse });
   const checker = { layout, addon, limits, db, metadata, layerRows, leases, containersInUse: inUse };
   const resources = opened.move();
   const close = (): Promise<void> => resources.disposeAsync();
@@ -111,6 +112,7 @@ export async function openStore({
     metadata,
     leases,
     reconciled,
+    wasCutOff,
     containerDirectory: (id, part) => (part === undefined ? layout.container(id) : join(layout.container(id), part)),
     collectGarbage: collector.collect,
     diskUsage: () => measureStore(layout, addon, content, metadata, collector.preview),
@@ -139,6 +141,11 @@ function removeUnfinishedBlobs(layout: Layout): boolean {
   const files = readdirSync(layout.ingest, { withFileTypes: true }).filter((entry) => entry.isFile());
   for (const file of files) unlinkSync(join(layout.ingest, file.name));
   return files.length > 0;
+}
+
+/** Whoever closes the database empties its log and takes it away (sqlite.org/wal.html, "Avoiding Excessively Large WAL Files"). */
+function hasOpenLog({ database }: Layout): boolean {
+  return (statSync(`${database}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
 }
 
 /** A new database would know no container, and what is in `containers/` would be cleared away as unknown. */

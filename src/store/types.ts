@@ -311,6 +311,8 @@ export interface Store extends AsyncDisposable {
   readonly metadata: Metadata;
   readonly leases: Leases;
   readonly reconciled: ReconcileReport;
+  /** Nobody closed it before: content may be left that was about to be collected. */
+  readonly wasCutOff: boolean;
   /** `containers/<id>/<part>`, absolute; `logs` and `monitor` are made by `prepare`. */
   containerDirectory(containerId: string, part?: 'upper' | 'work' | 'logs' | 'monitor'): string;
   /** Deletes what no image, container or lease needs. */

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
-import { startEngine, whyNot, type TestEngine } from './harness.ts';
+import { openStore } from '#store';
+import { loadAddon } from '#sys';
+import { eventually, startEngine, whyNot, type TestEngine } from './harness.ts';
 
 const image = 'busybox';
 const rounds = 5;
@@ -58,6 +60,24 @@ describe('the engine may die', { skip: whyNot() }, () => {
     await engine.start();
     const { stdout } = await engine.orlop('ps', '-aq');
     assert.equal(stdout, '');
+  });
+
+  test('what a killed engine had not collected yet is collected by the next one', async () => {
+    const garbage = async (): Promise<string> => {
+      const { store } = JSON.parse(await engine.must('system', 'df', '-v', '--json')) as { store: { garbage: { count: number } } };
+      return `${store.garbage.count}`;
+    };
+    await engine.stop();
+    {
+      await using store = await openStore({ root: engine.dataRoot, addon: loadAddon() });
+      await store.content.ingest(store.leases.create(), 'nobody needs it');
+    }
+    await engine.start();
+    assert.equal(await garbage(), '1');
+    await engine.kill();
+    await engine.start();
+    await eventually(garbage, (count) => count === '0');
+    assert.match(await engine.must('images'), /busybox/);
   });
 
   test('a kill in the middle of many starts leaves nothing that the next engine does not find', async () => {

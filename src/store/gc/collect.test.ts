@@ -151,6 +151,18 @@ test('a directory that no container owns goes, one just prepared stays', asRoot,
   assert.deepEqual(readdirSync(join(store.root, 'containers')), ['new']);
 });
 
+test('a store that is closed while garbage is collected leaves none', asRoot, async (t) => {
+  const { store, addon, root } = await openTemporaryStore(t);
+  {
+    using lease = store.leases.create();
+    await makeImage(store, lease, base, one);
+  }
+  void store.collectGarbage();
+  await store.close();
+  await using again = await openStore({ root, addon });
+  assert.deepEqual([await again.content.list(), again.layers.list()], [[], []]);
+});
+
 test('a lease with a time to live outlasts the engine, one without does not', asRoot, async (t) => {
   const addon = loadAddon();
   const root = temporaryDirectory(t, addon);

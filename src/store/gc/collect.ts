@@ -5,6 +5,7 @@ import { setImmediate } from 'node:timers/promises';
 import { isErrno } from '#errors';
 import { type Digest, isDigest } from '#oci';
 import { type Addon, type DiskLimits, removeTree } from '#sys';
+import type { BackgroundTasks } from '../background.ts';
 import type { Layout } from '../layout.ts';
 import type { LeaseBook } from '../leases.ts';
 import type { LayerRows } from '../metadata/layer-rows.ts';
@@ -20,6 +21,7 @@ export interface CollectorParts {
   readonly metadata: Metadata;
   readonly layerRows: LayerRows;
   readonly leases: LeaseBook;
+  readonly background: BackgroundTasks;
   /** Containers whose directory was made but that may have no row yet. */
   readonly containersInUse: ReadonlySet<string>;
 }
@@ -48,6 +50,13 @@ export function createCollector(parts: CollectorParts): Collector {
       await setImmediate();
     }
   };
+  const findAndSweep = async (): Promise<Swept> => {
+    await warmUp();
+    const unmarked = await unmarkedBlobs(parts.layout, mark(parts, cache).blobs);
+    // A disk that refuses even this has been told of; space on it is what helps.
+    await parts.metadata.flushed().catch(() => undefined);
+    return sweep(parts, mark(parts, cache), unmarked);
+  };
   return {
     async preview() {
       await warmUp();
@@ -55,11 +64,10 @@ export function createCollector(parts: CollectorParts): Collector {
       return { blobs: await unmarkedBlobs(parts.layout, marks.blobs), layers: unmarkedLayers(parts, marks) };
     },
     async collect() {
-      await warmUp();
-      const unmarked = await unmarkedBlobs(parts.layout, mark(parts, cache).blobs);
-      // A disk that refuses even this has been told of; space on it is what helps.
-      await parts.metadata.flushed().catch(() => undefined);
-      const { report, files, trees } = sweep(parts, mark(parts, cache), unmarked);
+      const swept = findAndSweep();
+      // The store closes when it knows of nothing any more that goes; what is renamed already, opening it deletes.
+      parts.background.add(swept, () => undefined);
+      const { report, files, trees } = await swept;
       for (const digest of report.blobs) cache.delete(digest.digest);
       // A large file takes the kernel a while: not on this thread.
       for (const path of files) await rm(path, { force: true });
