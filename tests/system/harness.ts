@@ -100,7 +100,8 @@ export async function startEngine(
     let said = '';
     child.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-20_000)));
     engine = child;
-    for (const deadline = Date.now() + 30_000; ; await delay(10)) {
+    // On an emulated processor that others use as well an engine with containers needs most of a minute.
+    for (const deadline = Date.now() + 120_000; ; await delay(10)) {
       if (child.exitCode !== null || child.signalCode !== null) throw new Error(`the engine ended at once: ${said}`);
       if ((await runCommand(program, ['-H', host, 'version'])).code === 0) return;
       if (Date.now() > deadline) throw new Error(`the engine does not answer: ${said}`);
