@@ -94,6 +94,12 @@ describe('docker cp', { skip: whyNot() || dockerMissing() }, () => {
     assert.match((await docker('cp', here('one'), 'sealed-up:/etc/one')).stderr, /container rootfs is marked read-only/);
   });
 
+  test('a mount that is read-only is told from the root that it is in', async () => {
+    await must('create', '--name', 'closed', '-v', 'closed:/closed:ro', 'busybox');
+    assert.match((await docker('cp', here('one'), 'closed:/closed/one')).stderr, /mounted volume is marked read-only/);
+    assert.match((await docker('cp', 'closed:nowhere/', here('x'))).stderr, /Could not find the file nowhere\/ in container closed/);
+  });
+
   test('the working directory of a container that was never started is there', async () => {
     await must('create', '--name', 'fresh', '-w', '/home/foo/bar', 'busybox');
     await must('cp', 'fresh:/home/foo/bar', here('bar'));

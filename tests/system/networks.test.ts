@@ -109,13 +109,15 @@ describe('networks', { skip: whyNot() }, () => {
     assert.equal(await inspect('early', '{{json .NetworkSettings.Networks.later.NetworkID}}'), '""');
     const refused = await engine.orlop('start', 'early');
     assert.deepEqual([refused.code, /network later not found/.test(refused.stderr)], [1, true], refused.stderr);
-    await engine.must('network', 'create', 'later');
+    await engine.must('network', 'create', '--label', 'passing', 'later');
     await engine.must('start', 'early');
     assert.match(await inspect('early', '{{.NetworkSettings.Networks.later.IPAddress}}'), /^\d/);
     const busy = await engine.orlop('network', 'rm', 'later');
     assert.match(busy.stderr, /has active endpoints/);
+    const prune = ['network', 'prune', '-f', '--filter', 'label=passing'];
+    assert.doesNotMatch(await engine.must(...prune), /later/);
     await engine.must('stop', '-t', '0', 'early');
-    await engine.must('network', 'rm', 'later');
+    assert.match(await engine.must(...prune), /^Deleted Networks:\nlater$/m);
     assert.match((await engine.orlop('start', 'early')).stderr, /network later not found/);
     await engine.must('network', 'disconnect', '-f', 'later', 'early');
     assert.equal(await inspect('early', '{{len .NetworkSettings.Networks}}'), '0');

@@ -41,7 +41,7 @@ export function openVerbs(
   { record, fileProcesses }: LiveContainer,
   { root, ref, runs }: { readonly root: ContainerRoot; readonly ref: string; readonly runs: boolean },
 ): RootVerbs & Disposable {
-  const owner = ownerOf(record, ref, runs);
+  const owner = ownerOf(record, ref);
   if (runs && mayHang(context, record)) return openDistantVerbs(context, root, { owner, processes: fileProcesses });
   return { ...createRootVerbs(context.addon, root, owner), [Symbol.dispose]: () => undefined };
 }
@@ -57,9 +57,9 @@ export async function withRunningRoot<Result>(
   return await work(verbs);
 }
 
-/** While a container is stopped nothing but its request says that its root is not to be written to. */
-function ownerOf({ name, process, request }: ContainerRecord, ref: string, runs: boolean): RootOwner {
-  return { name, ref, user: process.user, groups: request.groupAdd ?? [], readOnly: request.readOnlyRoot === true && !runs };
+/** While a container is stopped nothing but its request says that its root is not to be written to; the request holds while it runs, too. */
+function ownerOf({ name, process, request }: ContainerRecord, ref: string): RootOwner {
+  return { name, ref, user: process.user, groups: request.groupAdd ?? [], readOnly: request.readOnlyRoot === true };
 }
 
 /** As the first start will: Docker makes it with the container, and clients find it there. What stands in the way of it is the start's to tell. */

@@ -8,6 +8,8 @@ import { isMissing, type ContainerRoot } from './root.ts';
 export interface AskedPath {
   /** Absolute and clean. */
   readonly path: string;
+  /** As it was asked for: for messages. */
+  readonly text: string;
   readonly asDirectory: boolean;
   /** What it is called in an archive: its last part, `.` where the path ends so, `/` for the root. */
   readonly name: string;
@@ -18,6 +20,7 @@ export function parseAskedPath(text: string): AskedPath {
   const dotted = /(^|\/)\.$/.test(text) || (path === '/' && text.includes('.'));
   return {
     path,
+    text,
     asDirectory: path === '/' || dotted || text.endsWith('/'),
     name: dotted ? '.' : path === '/' ? '/' : posix.basename(path),
   };
@@ -25,13 +28,13 @@ export function parseAskedPath(text: string): AskedPath {
 
 /** Opens what was asked for (O_PATH). Fails with not-found, or invalid-argument for what is no directory, in Docker's words. The caller closes it. */
 export function openAsked(addon: Addon, root: ContainerRoot, asked: AskedPath, container: string): number {
-  const { path, asDirectory } = asked;
+  const { path, text, asDirectory } = asked;
   try {
     return openInRoot(addon, root.descriptor, path, O_PATH | (asDirectory ? O_DIRECTORY : O_NOFOLLOW));
   } catch (error) {
     if (asDirectory && isErrno(error, 'ENOTDIR'))
       throw new OrlopError('invalid-argument', 'ENGINE_NOT_A_DIRECTORY', `${path}/: not a directory`);
-    if (isMissing(error)) throw missing(path, container);
+    if (isMissing(error)) throw missing(text, container);
     throw error;
   }
 }

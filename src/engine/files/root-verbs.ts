@@ -78,7 +78,7 @@ async function writing(root: Root, work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
-    throw isErrno(error, 'EROFS') ? readOnly(root, error) : error;
+    throw isErrno(error, 'EROFS') ? mountReadOnly(root, error) : error;
   }
 }
 
@@ -94,15 +94,22 @@ async function reading<Told>({ owner: { name } }: Root, path: string, work: () =
   }
 }
 
-/** A read-only root is mounted so only while its container runs: until then its owner says it. */
+/** A read-only root is mounted so only while its container runs, and then the kernel does not say which mount refused: its owner says it. */
 function refuseReadOnly(addon: Addon, root: Root, directory: number): void {
   const device = (descriptor: number): bigint => addon.fstatat(descriptor, '', AT_EMPTY_PATH).dev;
-  if (root.owner.readOnly && device(directory) === device(root.descriptor)) throw readOnly(root);
+  if (root.owner.readOnly && device(directory) === device(root.descriptor)) throw rootReadOnly(root);
 }
 
-function readOnly({ owner }: Root, cause?: unknown): OrlopError {
+function rootReadOnly({ owner }: Root): OrlopError {
   return new OrlopError('permission-denied', 'ENGINE_ROOT_READ_ONLY', 'container rootfs is marked read-only', {
     hint: `write to a volume of ${owner.name}, or make it without --read-only`,
+  });
+}
+
+/** Each verb has refused a read-only root before it writes: what the kernel refuses then is mounted in it. */
+function mountReadOnly({ owner }: Root, cause: unknown): OrlopError {
+  return new OrlopError('permission-denied', 'ENGINE_MOUNT_READ_ONLY', 'mounted volume is marked read-only', {
+    hint: `write elsewhere in ${owner.name}, or mount it without ro`,
     cause,
   });
 }

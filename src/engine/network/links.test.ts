@@ -36,7 +36,6 @@ describe('a link', () => {
     ['nope', 'bridge', /^could not get container for nope: No such container: nope$/],
     ['bare', 'bridge', /^conflicting options: host type networking can't be used with links/],
     ['db', 'host', /^conflicting options: host type networking can't be used with links/],
-    ['db', 'container:x', /^conflicting options: container type network can't be used with links/],
     ['db', 'none', /^conflicting options: links and the network mode$/],
   ];
   for (const [link, network, message] of refused)

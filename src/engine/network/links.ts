@@ -22,7 +22,6 @@ export function resolveLinks({ table }: Pick<EngineContext, 'table'>, { links = 
   if (links.length === 0) return [];
   const undefinedBehaviour = "can't be used with links. This would result in undefined behavior";
   if (network === 'host') throw invalid(`conflicting options: host type networking ${undefinedBehaviour}`);
-  if (joinedId(network) !== null) throw invalid(`conflicting options: container type network ${undefinedBehaviour}`);
   if (network === 'none') throw invalid('conflicting options: links and the network mode');
   return links.flatMap((text) => {
     const { ref, alias } = parseLink(text);

@@ -60,6 +60,7 @@ describe('what cannot be combined is refused in Docker’s words', () => {
   const ports = [{ containerPort: 80, protocol: 'tcp' }] as const;
   const cases: readonly [request: Partial<CreateRequest>, message: RegExp][] = [
     [{ ...joined, hostname: 'x' }, /^conflicting options: hostname and the network mode$/],
+    [{ ...joined, links: ['db:db'] }, /^conflicting options: container type network can't be used with links/],
     [{ ...joined, dns: ['1.1.1.1'] }, /^conflicting options: dns and the network mode$/],
     [{ ...joined, extraHosts: ['a:1.1.1.1'] }, /^conflicting options: custom host-to-IP mapping and the network mode$/],
     [{ ...joined, mac: '02:00:00:00:00:01' }, /^conflicting options: mac-address and the network mode$/],
@@ -73,6 +74,9 @@ describe('what cannot be combined is refused in Docker’s words', () => {
     [{ ...joined, exposedPorts: ['80/tcp'] }, /^conflicting options: port exposing and the container type network mode$/],
     [{ ...joined, endpoints: { mine: {} } }, /^conflicting options: cannot attach both user-defined and non-user-defined network-modes$/],
     [{ ...joined, kind: 'system' }, /^a system container has a network of its own$/],
+    [{ network: 'host', endpoints: { host: { mac: '02:00:00:00:00:01' } } }, /^conflicting options: mac-address and the network mode$/],
+    [{ network: 'container' }, /invalid container format container:<name\|id>$/],
+    [{ network: 'container:' }, /invalid container format container:<name\|id>$/],
     [{ network: 'host', endpoints: { mine: {} } }, /^conflicting options: cannot attach both/],
     [{ network: 'mine', endpoints: { none: {} } }, /^conflicting options: cannot attach both/],
     [{ network: 'none', endpoints: { host: {} } }, /^conflicting options: cannot attach both/],

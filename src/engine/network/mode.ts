@@ -64,15 +64,15 @@ export function isThere(known: { find(ref: string): unknown }, ref: string): boo
 export function planNetworks(request: CreateRequest, known: KnownPlaces): NetworkPlan {
   const asked = request.network ?? 'bridge';
   const mode = asked === 'default' || asked === '' ? 'bridge' : asked;
+  if (mode === 'container' || mode === 'container:') throw invalid('invalid network mode: invalid container format container:<name|id>');
   const wanted = Object.entries(request.endpoints ?? {}).map(([name, wishes]) => ({ name: name === 'default' ? 'bridge' : name, wishes }));
   const other = joinedId(mode);
   if (other !== null) {
     if (request.name !== undefined && request.name === other) throw invalid('cannot join own network');
-    // How today's clients say --mac-address, which needs no place of its own to be refused.
-    const mac = request.mac ?? request.endpoints?.[mode]?.mac;
-    checkJoining({ ...request, ...(mac === undefined ? {} : { mac }) }, wanted.length > 0);
+    checkJoining(request, macOf(request, mode), wanted.length > 0);
     return { mode: `container:${known.containerId(other)}`, places: [], awaited: [], warnings: [] };
   }
+  if (mode === 'host' && macOf(request, mode) !== undefined) throw macRefused();
   const { main, places, awaited } = placesOf(mode, wanted, known);
   const first = places.has(main) || awaited.has(main) ? main : ([...places.keys(), ...awaited.keys()][0] ?? main);
   const home = awaited.has(first) ? awaited : places;
@@ -145,14 +145,21 @@ export function checkWishes(network: { readonly isBuiltIn: boolean }, { address,
   if ((aliases ?? []).length > 0) throw invalid('network-scoped alias is supported only for containers in user defined networks');
 }
 
+/** Today's clients say --mac-address of the place that it is for, where there will be none, too. */
+function macOf({ mac, endpoints }: CreateRequest, mode: NetworkMode): string | undefined {
+  return mac ?? endpoints?.[mode]?.mac;
+}
+
 /** Docker's words for each: programs show them, and people search for them. */
-function checkJoining(request: CreateRequest, hasEndpoints: boolean): void {
+function checkJoining(request: CreateRequest, mac: string | undefined, hasEndpoints: boolean): void {
   const given = (items: readonly unknown[] | undefined): boolean => (items ?? []).length > 0;
   if (request.kind === 'system') throw invalid('a system container has a network of its own');
   if ((request.hostname ?? '') !== '') throw invalid('conflicting options: hostname and the network mode');
+  if (given(request.links))
+    throw invalid("conflicting options: container type network can't be used with links. This would result in undefined behavior");
   if (given(request.dns)) throw invalid('conflicting options: dns and the network mode');
   if (given(request.extraHosts)) throw invalid('conflicting options: custom host-to-IP mapping and the network mode');
-  if (request.mac !== undefined) throw invalid('conflicting options: mac-address and the network mode');
+  if (mac !== undefined) throw macRefused();
   if (publishes(request)) throw invalid('conflicting options: port publishing and the container type network mode');
   if (given(request.exposedPorts)) throw invalid('conflicting options: port exposing and the container type network mode');
   if (hasEndpoints) throw mixedModes();
@@ -162,6 +169,10 @@ function withAddressOfContainer(wishes: EndpointWishes, mac: string | undefined)
   if (mac === undefined || mac === wishes.mac) return wishes;
   if (wishes.mac === undefined) return { ...wishes, mac };
   throw invalid('the container-wide MAC address must match the endpoint-specific MAC address for the main network, or be left empty');
+}
+
+function macRefused(): OrlopError {
+  return invalid('conflicting options: mac-address and the network mode');
 }
 
 function mixedModes(): OrlopError {

@@ -25,6 +25,7 @@ function openWorld() {
     id: `e-${containerId}`,
     containerId,
     network,
+    networkId: `id-${network}`,
     driver: 'bridge',
     address: '10.0.0.2',
     prefixLength: 8,
@@ -69,7 +70,7 @@ test('what is made and removed is said', async () => {
 });
 
 describe('pruning', () => {
-  test('removes what no container has a place in, running or not, and leaves what somebody takes meanwhile', async () => {
+  test('removes what no container runs in, and leaves what somebody takes meanwhile', async () => {
     const { verbs, past } = openWorld();
     assert.deepEqual(await verbs.prune({}), ['old', 'new']);
     assert.deepEqual(await past(), ['destroy old bridge', 'destroy new bridge']);

@@ -35,11 +35,19 @@ export function createNetworkVerbs(context: EngineContext): Engine['networks'] {
 }
 
 /** As in Docker's engine, containers that do not run keep no network from going: they wait for another of its name. Machines do keep theirs. */
-async function vacate(context: EngineContext, network: NetworkRecord): Promise<void> {
-  const { networks, queues, table } = context;
+function isIdle({ record }: LiveContainer): boolean {
+  return record.kind === 'app' && !isActive(record.state.status);
+}
+
+/** Those with a place in a network, running or not. */
+function containersIn({ networks, table }: EngineContext, network: NetworkRecord): LiveContainer[] {
   const members = networks.endpoints().filter((endpoint) => endpoint.networkId === network.id);
-  const containers = members.flatMap(({ containerId }) => table.get(containerId as ContainerId) ?? []);
-  const isIdle = ({ record }: LiveContainer): boolean => record.kind === 'app' && !isActive(record.state.status);
+  return members.flatMap(({ containerId }) => table.get(containerId as ContainerId) ?? []);
+}
+
+async function vacate(context: EngineContext, network: NetworkRecord): Promise<void> {
+  const { networks, queues } = context;
+  const containers = containersIn(context, network);
   if (network.isBuiltIn || !containers.every(isIdle)) return;
   for (const container of containers)
     await queues.run(container.record.id, async () => {
@@ -61,16 +69,17 @@ function membersOf({ networks, table }: EngineContext, network: string): Network
   });
 }
 
-/** Removes the networks of users that no container has a place in; configurations, in which none can have one, stay. */
+/** Removes the networks of users that none keeps from going; configurations, in which no container can be, stay. */
 async function pruneNetworks(context: EngineContext, filter: PruneFilter): Promise<string[]> {
   const { networks } = context;
-  const taken = new Set(networks.endpoints().map(({ network }) => network));
+  const isFree = (network: NetworkRecord): boolean => containersIn(context, network).every(isIdle);
   const doomed = networks
     .list()
-    .filter((network) => !network.isBuiltIn && network.configOnly !== true && !taken.has(network.name) && fits(network, filter));
+    .filter((network) => !network.isBuiltIn && network.configOnly !== true && fits(network, filter) && isFree(network));
   const removed: string[] = [];
   for (const network of doomed) {
     try {
+      await vacate(context, network);
       publishNetworkEvent(context, await networks.remove(network.id), 'destroy');
     } catch (error) {
       // A container has come, or somebody else was quicker.
