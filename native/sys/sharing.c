@@ -1,4 +1,4 @@
-// Files that share what they have in common on disk (ioctl_fideduperange(2), fiemap.rst).
+// Files that share what they have in common on disk (ioctl_fideduperange(2), fiemap.rst), and what of files is in memory (cachestat(2)).
 #include "sys.h"
 
 #include <errno.h>
@@ -6,6 +6,8 @@
 #include <linux/fs.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define EXTENTS 64
 
@@ -65,4 +67,35 @@ static napi_value shares_extents(napi_env env, napi_callback_info info) {
   return result;
 }
 
-const struct method sharing_methods[] = {{"shareRange", share_range}, {"sharesExtents", shares_extents}, {NULL, NULL}};
+#ifndef SYS_cachestat
+#define SYS_cachestat 451
+#endif
+
+// The structures of linux/mman.h, which an older Debian's headers do not have. All of them are pages.
+struct cached_range {
+  uint64_t offset;
+  uint64_t length;
+};
+struct cached_pages {
+  uint64_t cached;
+  uint64_t dirty;
+  uint64_t writeback;
+  uint64_t evicted;
+  uint64_t recently_evicted;
+};
+
+static napi_value cached_bytes(napi_env env, napi_callback_info info) {
+  struct call call = call_begin(env, info, "cachestat", 1);
+  int fd = fd_at(&call, 0);
+  if (call.failed) return NULL;
+  struct cached_range whole = {0};
+  struct cached_pages pages = {0};
+  if (syscall(SYS_cachestat, fd, &whole, &pages, 0) == 0) return from_integer(env, (int64_t)pages.cached * sysconf(_SC_PAGESIZE));
+  if (errno != ENOSYS && errno != EOPNOTSUPP && errno != EPERM) return throw_errno(&call, errno, NULL);
+  return from_integer(env, 0);
+}
+
+const struct method sharing_methods[] = {{"shareRange", share_range},
+                                         {"sharesExtents", shares_extents},
+                                         {"cachedBytes", cached_bytes},
+                                         {NULL, NULL}};

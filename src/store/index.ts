@@ -48,6 +48,8 @@ export type {
   Leases,
   Problem,
   ProblemKind,
+  LinkedFiles,
+  LinkFilesOptions,
   ReconcileReport,
   RootChange,
   Snapshot,

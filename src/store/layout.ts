@@ -21,6 +21,7 @@ import type { ChainId } from './types.ts';
  *       containers/<id>/disk.ext4      a file system of limited size that holds those two, where the disk has no project quotas
  *       containers/<id>/logs/          log files
  *       containers/<id>/monitor/       the monitor's directory
+ *       linking.json                   while equal files are linked: which times directories had (link-files.ts)
  *       ingest/                        what is being made or deleted; emptied when the store is opened
  */
 export interface Layout {

@@ -1,48 +1,13 @@
-import { createHash } from 'node:crypto';
-import { existsSync, readSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isErrno, OrlopError } from '#errors';
-import {
-  type Addon,
-  AT_EMPTY_PATH,
-  AT_FDCWD,
-  createGiveWay,
-  O_DIRECTORY,
-  O_NOFOLLOW,
-  O_NONBLOCK,
-  O_RDONLY,
-  RESOLVE_BENEATH,
-  RESOLVE_NO_SYMLINKS,
-  RESOLVE_NO_XDEV,
-  S_IFDIR,
-  S_IFMT,
-  S_IFREG,
-} from '#sys';
+import { type Addon, AT_EMPTY_PATH, createGiveWay, S_IFMT, S_IFREG } from '#sys';
+import { findFiles, type Found, hashOf, openFound, openTreeToSearch, type Searching } from './equal-files.ts';
 import { layerTree, type Layout } from './layout.ts';
 import type { SharedFiles } from './types.ts';
 
-const beneath = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
-/** Less is no whole block. */
-const smallestBytes = 4_096;
 /** The kernel holds both files meanwhile, and we our event loop. */
 const stepBytes = 4 * 2 ** 20;
-const deepest = 200;
-
-interface Sharing {
-  readonly addon: Addon;
-  readonly giveWay: () => Promise<void>;
-  readonly signal: AbortSignal | undefined;
-}
-
-/** A file by its tree and its place in it: containers go on working meanwhile, so it is opened anew each time, past no link. */
-interface Found {
-  readonly tree: number;
-  readonly path: string;
-  readonly dev: bigint;
-  readonly ino: bigint;
-  readonly size: number;
-}
 
 /**
  * Has equal files of all layers, and of the writable layers of these containers (null: of all), lie in the same blocks of the disk. The kernel compares each pair itself and shares it in one step, so neither
@@ -55,13 +20,14 @@ export async function shareFiles(
 ): Promise<SharedFiles> {
   const layers = (await readdir(layout.layers)).map((name) => join(layout.layers, name, layerTree));
   const uppers = (containers ?? (await readdir(layout.containers))).map((id) => join(layout.container(id), 'upper'));
-  const sharing: Sharing = { addon, giveWay: createGiveWay(), signal };
+  const sharing: Searching = { addon, giveWay: createGiveWay(), signal };
   using opened = new DisposableStack();
   const found: Found[] = [];
-  for (const path of [...layers, ...uppers].filter((tree) => existsSync(tree))) {
-    const tree = addon.openat2(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
+  for (const path of [...layers, ...uppers]) {
+    const tree = openTreeToSearch(addon, path);
+    if (tree === null) continue;
     opened.defer(() => addon.close(tree));
-    await walk(sharing, tree, '.', found, 0);
+    for (const file of await findFiles(sharing, tree)) found.push(file);
   }
   const inodes = new Map(found.map((file) => [`${file.dev} ${file.ino}`, file]));
   const shared = { files: inodes.size, sharedFiles: 0, savedBytes: 0 };
@@ -70,47 +36,8 @@ export async function shareFiles(
   return shared;
 }
 
-async function walk(sharing: Sharing, tree: number, directory: string, found: Found[], depth: number): Promise<void> {
-  const { addon } = sharing;
-  const opened = open(addon, tree, directory, O_DIRECTORY);
-  if (opened === null) return;
-  try {
-    for (const name of await readdir(`/proc/self/fd/${opened}`)) {
-      await sharing.giveWay();
-      sharing.signal?.throwIfAborted();
-      const path = `${directory}/${name}`;
-      const facts = factsOf(addon, opened, name);
-      const kind = facts === null ? 0 : facts.mode & S_IFMT;
-      if (kind === S_IFDIR && depth < deepest) await walk(sharing, tree, path, found, depth + 1);
-      if (facts !== null && kind === S_IFREG && facts.size >= smallestBytes)
-        found.push({ tree, path, dev: facts.dev, ino: facts.ino, size: facts.size });
-    }
-  } finally {
-    addon.close(opened);
-  }
-}
-
-function factsOf(addon: Addon, directory: number, name: string) {
-  try {
-    return addon.fstatat(directory, name, 0x100);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return null;
-    throw error;
-  }
-}
-
-/** null: it is gone, or something else by now. */
-function open(addon: Addon, tree: number, path: string, flags: number): number | null {
-  try {
-    return addon.openat2(tree, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | flags, 0, beneath);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EXDEV', 'ENXIO', 'ENODEV', 'EAGAIN')) return null;
-    throw error;
-  }
-}
-
 /** Of equal content as far as its hash says; the kernel has the last word. */
-async function shareEqual(sharing: Sharing, files: readonly Found[], shared: { sharedFiles: number; savedBytes: number }): Promise<void> {
+async function shareEqual(sharing: Searching, files: readonly Found[], shared: { sharedFiles: number; savedBytes: number }): Promise<void> {
   const byHash = new Map<string, Found>();
   for (const file of files) {
     const hash = await hashOf(sharing, file);
@@ -123,33 +50,12 @@ async function shareEqual(sharing: Sharing, files: readonly Found[], shared: { s
   }
 }
 
-async function hashOf({ addon, giveWay, signal }: Sharing, { tree, path, size }: Found): Promise<string | null> {
-  const file = open(addon, tree, path, 0);
-  if (file === null) return null;
-  try {
-    if ((addon.fstatat(file, '', AT_EMPTY_PATH).mode & S_IFMT) !== S_IFREG) return null;
-    const hash = createHash('sha256');
-    const buffer = Buffer.allocUnsafe(Math.min(size, 2 ** 20));
-    for (let at = 0; at < size; ) {
-      signal?.throwIfAborted();
-      const count = readSync(file, buffer, 0, buffer.length, at);
-      if (count === 0) return null;
-      hash.update(buffer.subarray(0, count));
-      at += count;
-      await giveWay();
-    }
-    return hash.digest('hex');
-  } finally {
-    addon.close(file);
-  }
-}
-
 /** How many bytes they share that they did not share before. */
-async function sharePair(sharing: Sharing, one: Found, other: Found): Promise<number> {
+async function sharePair(sharing: Searching, one: Found, other: Found): Promise<number> {
   const { addon } = sharing;
   using opened = new DisposableStack();
-  const [source, target] = [one, other].map(({ tree, path }) => {
-    const file = open(addon, tree, path, 0);
+  const [source, target] = [one, other].map((each) => {
+    const file = openFound(addon, each);
     if (file !== null) opened.defer(() => addon.close(file));
     return file;
   });

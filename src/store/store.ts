@@ -14,6 +14,7 @@ import { createLayerStore } from './layers/layers.ts';
 import type { UnpackLimits } from './layers/limits.ts';
 import { createUnpackPool } from './layers/unpack-pool.ts';
 import { createDirectories, createLayout, type Layout, spreadTrees } from './layout.ts';
+import { finishLinking, linkFiles } from './link-files.ts';
 import { createLeaseBook } from './leases.ts';
 import { createBuilds, createBuildSteps } from './metadata/builds.ts';
 import { createContainers } from './metadata/containers.ts';
@@ -64,6 +65,7 @@ export async function openStore({
   await using opened = new AsyncDisposableStack();
   const wasCutOff = hasOpenLog(layout);
   const db = opened.use(openOnFullDisk(layout, (error) => logger?.error('the database is not safe on disk', { error })));
+  finishLinking({ layout, addon });
   const metadata = createMetadata(db);
   const layerRows = createLayerRows(db);
   const turnovers = createTurnovers(db);
@@ -118,6 +120,7 @@ export async function openStore({
     diskUsage: () => measureStore(layout, addon, content, metadata, collector.preview),
     check: (options = {}) => checkStore(checker, options),
     shareFiles: (options) => shareFiles({ layout, addon }, options),
+    linkFiles: (options) => linkFiles({ layout, addon, layerRows, metadata }, options),
     close,
     [Symbol.asyncDispose]: close,
   };

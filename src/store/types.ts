@@ -325,8 +325,24 @@ export interface Store extends AsyncDisposable {
   check(options?: CheckOptions): Promise<CheckReport>;
   /** Has equal files share their blocks on disk (`shareFiles`): of all layers and these containers; null: of all. */
   shareFiles(options: { readonly containers: readonly string[] | null; readonly signal?: AbortSignal }): Promise<SharedFiles>;
+  /** Has equal files of layers be one file with several names (`linkFiles`), for file systems that cannot share blocks. */
+  linkFiles(options: LinkFilesOptions): Promise<LinkedFiles>;
   /** Waits for deletions in the background, then closes the database. */
   close(): Promise<void>;
+}
+
+export interface LinkFilesOptions {
+  /** Whose writable parts count, too. None may run. */
+  readonly containers: readonly string[];
+  /** Makes what such a container has written a layer, in place, as `snapshots.push` does; false: it stays as it is. Asked of those that have equal files only. */
+  readonly push: (containerId: string) => Promise<boolean>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What came of linking equal files. */
+export interface LinkedFiles extends SharedFiles {
+  /** So much of it was in memory. It is given back when nobody has the former files open. */
+  readonly savedCacheBytes: number;
 }
 
 /** What came of sharing equal files. */

@@ -209,6 +209,8 @@ export interface Addon {
    * FIDEDUPERANGE of the same range of two files: how many bytes they share from then on, of the range's beginning; -1 when they differ. EOPNOTSUPP, EINVAL, ENOTTY: this file system cannot; EXDEV: they lie on two.
    */
   shareRange(source: number, target: number, offset: number, length: number): number;
+  /** cachestat(2): how much of a file is in the page cache, bytes; 0 where the kernel (before 6.5) does not tell. */
+  cachedBytes(descriptor: number): number;
   /** FS_IOC_FIEMAP: whether two files lie in the same blocks already, as far as their first 64 extents say. */
   sharesExtents(one: number, other: number): boolean;
 

@@ -131,6 +131,12 @@ export interface Dedupe {
   /** That share more than before, and how much. */
   readonly sharedFiles: number;
   readonly savedBytes: number;
+  /** `blocks`: they share their blocks on disk, in memory they stay apart. `links`: equal files of layers are one file now, on disk and in memory. */
+  readonly way: 'blocks' | 'links';
+  /** How much of what was saved was in memory twice, too. */
+  readonly savedCacheBytes: number;
+  /** Names of containers whose own files were left out because they run, of those that were meant; with `links` only. */
+  readonly running: readonly string[];
   /** Names of containers with a disk of their own, which share with nobody. */
   readonly apart: readonly string[];
 }

@@ -91,7 +91,7 @@ export const storeCommands: readonly CommandSpec[] = [
   },
   {
     name: 'dedupe',
-    summary: 'Have equal files of containers and images share their blocks on disk, running or not',
+    summary: 'Have equal files of containers and images lie on disk once',
     usage: '[OPTIONS] CONTAINER [CONTAINER...] | --all',
     flags: [{ name: 'all', short: 'a', kind: 'flag', help: 'All containers' }],
     positionals: { min: 0, max: many },

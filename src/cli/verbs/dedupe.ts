@@ -13,8 +13,12 @@ export const dedupe: Verb = async ({ args, io, client }) => {
     await printJson(io, answer);
     return exitCodes.ok;
   }
-  const { files, sharedFiles, savedBytes, apart } = answer;
+  const { files, sharedFiles, savedBytes, savedCacheBytes, way, apart, running } = answer;
   for (const name of apart) await write(io.stderr, `container ${name} has a disk of its own, which shares with nobody\n`);
-  await write(io.stdout, `${sharedFiles} of ${files} files share their blocks now: ${formatBytes(savedBytes)} saved\n`);
+  for (const name of running)
+    await write(io.stderr, `container ${name} runs: what it has written itself is left as it is until it is stopped\n`);
+  const what = way === 'blocks' ? 'share their blocks now' : 'are one with others now';
+  const inMemory = way === 'blocks' ? '' : `, and ${formatBytes(savedCacheBytes)} in memory`;
+  await write(io.stdout, `${sharedFiles} of ${files} files ${what}: ${formatBytes(savedBytes)} saved${inMemory}\n`);
   return exitCodes.ok;
 };
