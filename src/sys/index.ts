@@ -28,7 +28,7 @@ export { fromPlainError, toPlainError, type PlainError } from './plain-error.ts'
 export { spawnAside, type AsideProcess } from './aside.ts';
 export { abortFuseConnections } from './fuse-connections.ts';
 export {
-  knownMountOptions,
+  listMountOptions,
   parseMountOptions,
   superblockOptions,
   withoutEffect,

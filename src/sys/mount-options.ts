@@ -70,19 +70,21 @@ export const withoutEffect: ReadonlySet<string> = new Set([
 export const superblockOptions: ReadonlySet<string> = new Set(['sync', 'dirsync', 'mand', 'lazytime']);
 
 /** All option names that are understood by themselves, for `features`. */
-export const knownMountOptions: readonly string[] = [
-  ...Object.keys(attributeOptions),
-  ...Object.keys(attributeOptions).map((name) => `r${name}`),
-  ...Object.keys(propagationOptions).flatMap((name) => [name, `r${name}`]),
-  'bind',
-  'rbind',
-  'idmap',
-  'ridmap',
-  'tmpcopyup',
-  'remount',
-  ...superblockOptions,
-  ...[...withoutEffect].filter((name) => name !== ''),
-].toSorted();
+export function listMountOptions(): readonly string[] {
+  return [
+    ...Object.keys(attributeOptions),
+    ...Object.keys(attributeOptions).map((name) => `r${name}`),
+    ...Object.keys(propagationOptions).flatMap((name) => [name, `r${name}`]),
+    'bind',
+    'rbind',
+    'idmap',
+    'ridmap',
+    'tmpcopyup',
+    'remount',
+    ...superblockOptions,
+    ...[...withoutEffect].filter((name) => name !== ''),
+  ].toSorted();
+}
 
 /** runtime-spec config, "Linux mount options". What is not in its table is for the file system. Later options win over earlier ones. */
 export function parseMountOptions(options: readonly string[]): MountOptions {

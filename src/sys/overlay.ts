@@ -59,12 +59,12 @@ type Marks = 'trusted' | 'user';
 
 /**
  * Where overlayfs keeps its marks, and is told so: attributes that only the host's root can set, or in a machine, whose root cannot, those of the files' owners (overlayfs.rst, "User xattr").
- * Data roots of the one kind mean nothing to an engine of the other.
+ * Data roots of the one kind mean nothing to an engine of the other. Marked as pure, so that programs which know no overlay do not read a file for it.
  */
-const marks: Marks = inInitialUsers() ? 'trusted' : 'user';
+const marks: Marks = /* @__PURE__ */ inInitialUsers() ? 'trusted' : 'user';
 
 /** What a directory has that hides those of the same name below it; its value is then `y`. */
-export const opaqueAttribute = `${marks}.overlay.opaque`;
+export const opaqueAttribute = marks === 'trusted' ? 'trusted.overlay.opaque' : 'user.overlay.opaque';
 
 /** fsconfig(2) copies strings of at most 255 bytes. */
 const longestOption = 255;

@@ -1,9 +1,10 @@
-import { OrlopError } from '#errors';
+import { isErrno, OrlopError } from '#errors';
 import { type Addon, PR_SET_CHILD_SUBREAPER, readProcessStat, signals } from '#sys';
 
 type SignalName = keyof typeof signals;
 
 const briefMs = 50;
+const patienceMs = 5000;
 
 /** A caller that stays: it is the parent of what it starts, and hands on the signals that it gets. */
 export interface Foreground extends Disposable {
@@ -60,8 +61,8 @@ export function openForeground(addon: Addon, { adopts = true }: { readonly adopt
 
 /** Not before bosun has left the process to us. */
 function stopAdopting(addon: Addon, pid: number): void {
-  const deadline = performance.now() + 5000;
-  while (readProcessStat(pid).parent !== process.pid && performance.now() < deadline) pause(addon);
+  const deadline = performance.now() + patienceMs;
+  while (readProcessStat(pid).parent !== process.pid && performance.now() < deadline) waitForParent(addon, pid);
   addon.prctl(PR_SET_CHILD_SUBREAPER, 0);
 }
 
@@ -80,16 +81,26 @@ function exitCodeOf(status: number): number {
 
 /** A process that ends at once may do so before bosun, its parent until then, has left it to us. */
 function takeStatus(addon: Addon, pidfd: number, pid: number): number {
-  const deadline = performance.now() + 5000;
+  const deadline = performance.now() + patienceMs;
   for (;;) {
     const ended = addon.reap(pidfd);
     if (ended !== null) return ended.status;
     if (performance.now() > deadline) throw new OrlopError('internal', 'RUNTIME_STATUS_LOST', `process ${pid} ended, but is not our child`);
-    pause(addon);
+    waitForParent(addon, pid);
   }
 }
 
 /** For bosun, which has nothing more to do than to end. */
-function pause(addon: Addon): void {
-  addon.pollReadable([], 1);
+function waitForParent(addon: Addon, pid: number): void {
+  try {
+    const { parent } = readProcessStat(pid);
+    if (parent === process.pid) return;
+    const pidfd = addon.pidfdOpen(parent);
+    addon.pollReadable([pidfd], patienceMs);
+    addon.close(pidfd);
+  } catch (error) {
+    // It has ended since we looked, or is in another process namespace.
+    if (!isErrno(error, 'ESRCH', 'ENOENT', 'EINVAL')) throw error;
+    addon.pollReadable([], 1);
+  }
 }

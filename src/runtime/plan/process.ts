@@ -132,5 +132,5 @@ function checkDirectory(cwd: string, at: string): string {
 }
 
 export function packIds(ids: readonly number[]): Uint8Array {
-  return new Uint8Array(Uint32Array.from(ids).buffer);
+  return new Uint8Array(new Uint32Array(ids).buffer);
 }

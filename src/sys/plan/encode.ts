@@ -21,86 +21,107 @@ export const maximumSlots = 240;
 export function encodePlan(plan: Plan, slots = 0): Uint8Array {
   if (plan.length === 0 || plan.length > maximumOps) throw invalid('plan', `holds ${plan.length} ops, not 1 to ${maximumOps}`);
   if (slots > maximumSlots) throw invalid('plan', `comes with ${slots} descriptors, more than ${maximumSlots}`);
-  const records = Buffer.alloc(headerBytes + plan.length * recordBytes);
+  const records = new Uint8Array(headerBytes + plan.length * recordBytes);
+  const view = new DataView(records.buffer);
   const blob = createBlob();
   plan.forEach((op, index) => {
-    encodeOp(op, index, slots, records.subarray(headerBytes + index * recordBytes), blob);
+    encodeOp(op, index, slots, { view, offset: headerBytes + index * recordBytes, blob });
   });
   const data = blob.finish();
   const total = records.length + data.length;
   if (total > maximumPlanBytes) throw invalid('plan', `takes ${total} bytes, more than ${maximumPlanBytes}`);
-  records.writeUInt32LE(planMagic, 0);
-  records.writeUInt32LE(planVersion, 4);
-  records.writeUInt32LE(total, 8);
-  records.writeUInt32LE(plan.length, 12);
-  return Buffer.concat([records, data], total);
+  view.setUint32(0, planMagic, true);
+  view.setUint32(4, planVersion, true);
+  view.setUint32(8, total, true);
+  view.setUint32(12, plan.length, true);
+  const whole = new Uint8Array(total);
+  whole.set(records);
+  whole.set(data, records.length);
+  return whole;
 }
 
-function encodeOp(op: Op, index: number, slots: number, record: Buffer, blob: Blob): void {
-  if (!Object.hasOwn(opTable, op.op)) throw invalid(`op ${index}`, `is unknown: ${op.op}`);
-  const names = Object.entries<ArgumentKind>((opTable[op.op] as OpShape).args);
-  const values = op as unknown as Readonly<Record<string, unknown>>;
-  record.writeUInt32LE(opTable[op.op].code, 0);
-  record.writeUInt32LE(names.length, 4);
-  const inline = names.length > inlineArguments ? inlineArguments - 1 : names.length;
-  const overflow = Buffer.alloc((names.length - inline) * 8);
-  names.forEach(([name, kind], position) => {
-    const [target, offset] = position < inline ? [record, 8 + position * 8] : [overflow, (position - inline) * 8];
-    encodeArgument(kind, values[name], `${op.op}.${name} (op ${index})`, slots, { target, offset, blob });
-  });
-  if (overflow.length > 0) writeReference(record, 8 + inline * 8, blob.array(overflow), names.length - inline);
-}
-
+/** Where something goes. A DataView: of Buffer's methods each is compiled anew in every process that runs on Bun, and commands wait for that. */
 interface Place {
-  readonly target: Buffer;
+  readonly view: DataView;
   readonly offset: number;
   readonly blob: Blob;
 }
 
+function encodeOp(op: Op, index: number, slots: number, { view, offset, blob }: Place): void {
+  if (!Object.hasOwn(opTable, op.op)) throw invalid(`op ${index}`, `is unknown: ${op.op}`);
+  const names = Object.entries<ArgumentKind>((opTable[op.op] as OpShape).args);
+  const values = op as unknown as Readonly<Record<string, unknown>>;
+  view.setUint32(offset, opTable[op.op].code, true);
+  view.setUint32(offset + 4, names.length, true);
+  const inline = names.length > inlineArguments ? inlineArguments - 1 : names.length;
+  const overflow = names.length > inline ? createReferences(names.length - inline) : null;
+  names.forEach(([name, kind], position) => {
+    const place =
+      overflow === null || position < inline
+        ? { view, offset: offset + 8 + position * 8, blob }
+        : { view: overflow, offset: (position - inline) * 8, blob };
+    encodeArgument(kind, values[name], `${op.op}.${name} (op ${index})`, slots, place);
+  });
+  if (overflow !== null) writeArray({ view, offset: offset + 8 + inline * 8, blob }, overflow);
+}
+
 function encodeArgument(kind: ArgumentKind, value: unknown, where: string, slots: number, place: Place): void {
-  const { target, offset, blob } = place;
+  const { view, offset, blob } = place;
   switch (kind) {
     case 'u32':
-      target.writeUInt32LE(checkedNumber(value, where, 0xffff_ffff), offset);
+      view.setUint32(offset, checkedNumber(value, where, 0xffff_ffff), true);
       return;
     case 'slot':
-      target.writeUInt32LE(checkedSlot(value, where, slots), offset);
+      view.setUint32(offset, checkedSlot(value, where, slots), true);
       return;
     case 'u64':
-      target.writeBigUInt64LE(checkedBigint(value, where, 0n, 2n ** 64n - 1n), offset);
+      view.setBigUint64(offset, checkedBigint(value, where, 0n, largestU64), true);
       return;
     case 'i64':
-      target.writeBigInt64LE(checkedBigint(value, where, -(2n ** 63n), 2n ** 63n - 1n), offset);
+      view.setBigInt64(offset, checkedBigint(value, where, smallestI64, largestI64), true);
       return;
     case 'string':
-      writeText(target, offset, value, where, blob);
+      writeText(place, value, where);
       return;
     case 'strings': {
       if (!Array.isArray(value)) throw invalid(where, 'is not a list of texts');
-      const references = Buffer.alloc(value.length * 8);
+      const references = createReferences(value.length);
       value.forEach((text: unknown, at) => {
-        writeText(references, at * 8, text, `${where}[${at}]`, blob);
+        writeText({ view: references, offset: at * 8, blob }, text, `${where}[${at}]`);
       });
-      writeReference(target, offset, blob.array(references), value.length);
+      writeArray(place, references);
       return;
     }
     case 'bytes':
       if (!(value instanceof Uint8Array)) throw invalid(where, 'is not bytes');
-      writeReference(target, offset, blob.array(value), value.length);
+      writeReference(place, blob.array(value), value.length);
   }
 }
 
-function writeText(target: Buffer, offset: number, value: unknown, where: string, blob: Blob): void {
-  if (typeof value !== 'string') throw invalid(where, 'is not a text');
-  if (value.includes('\0')) throw invalid(where, 'holds a NUL character');
-  const [at, length] = blob.text(value);
-  writeReference(target, offset, at, length);
+/** An array of offsets and lengths. */
+function createReferences(count: number): DataView {
+  return new DataView(new ArrayBuffer(count * 8));
 }
 
-function writeReference(target: Buffer, offset: number, at: number, length: number): void {
-  target.writeUInt32LE(at, offset);
-  target.writeUInt32LE(length, offset + 4);
+function writeArray(place: Place, references: DataView): void {
+  writeReference(place, place.blob.array(new Uint8Array(references.buffer)), references.byteLength / 8);
 }
+
+function writeText(place: Place, value: unknown, where: string): void {
+  if (typeof value !== 'string') throw invalid(where, 'is not a text');
+  if (value.includes('\0')) throw invalid(where, 'holds a NUL character');
+  const [at, length] = place.blob.text(value);
+  writeReference(place, at, length);
+}
+
+function writeReference({ view, offset }: Place, at: number, length: number): void {
+  view.setUint32(offset, at, true);
+  view.setUint32(offset + 4, length, true);
+}
+
+const largestU64 = 2n ** 64n - 1n;
+const smallestI64 = -(2n ** 63n);
+const largestI64 = 2n ** 63n - 1n;
 
 function checkedNumber(value: unknown, where: string, maximum: number): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > maximum) {

@@ -1,7 +1,7 @@
 import { type Features, namespaceTypes, seccompActions, seccompFlags, seccompOperators } from '#oci';
 import { allCapabilities } from '../../capabilities.ts';
 import { memoryPolicyFlags, memoryPolicyModes } from '../../plan/memory-policy.ts';
-import { knownMountOptions } from '#sys';
+import { listMountOptions } from '#sys';
 import { type Command, none } from '../command.ts';
 import { specVersion } from '../spec-version.ts';
 
@@ -23,7 +23,7 @@ export function describeFeatures(version: string, arch: string = process.arch): 
     ociVersionMin: '1.0.0',
     ociVersionMax: specVersion,
     hooks: ['prestart', 'createRuntime', 'createContainer', 'startContainer', 'poststart', 'poststop'],
-    mountOptions: knownMountOptions,
+    mountOptions: listMountOptions(),
     linux: {
       namespaces: namespaceTypes.toSorted(),
       capabilities: allCapabilities,
