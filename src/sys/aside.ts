@@ -16,12 +16,12 @@ export interface AsideOptions {
   readonly file: string;
   readonly argv: readonly string[];
   readonly env?: readonly string[];
-  /** Becomes its descriptor 3; stays the caller's. */
-  readonly descriptor: number;
+  /** Become its descriptors from 3 on; stay the caller's. */
+  readonly descriptors: readonly number[];
 }
 
 /** Starts one, in a session of its own. The event loop is kept alive by the socket alone. */
-export function spawnAside(addon: Addon, { file, argv, env = [], descriptor }: AsideOptions): AsideProcess {
+export function spawnAside(addon: Addon, { file, argv, env = [], descriptors }: AsideOptions): AsideProcess {
   const [ours, theirs] = addon.socketPair();
   const { promise, resolve } = Promise.withResolvers<void>();
   let isOver = false;
@@ -43,7 +43,7 @@ export function spawnAside(addon: Addon, { file, argv, env = [], descriptor }: A
 
   function start(): number {
     try {
-      return addon.spawn(file, argv, env, [theirs, theirs, -1, descriptor], true).pidfd;
+      return addon.spawn(file, argv, env, [theirs, theirs, -1, ...descriptors], true).pidfd;
     } catch (error) {
       addon.close(ours);
       throw error;

@@ -81,6 +81,18 @@ describe('a machine whose own file system in user space does not answer', { skip
     await engine.must('rm', '-f', 'box');
   });
 
+  test('holds up no engine that is to listen in it for a proxy', async () => {
+    await inside('mkdir /over; mount -t overlay over -o lowerdir=/slow:/etc /over; cat /over/file > /dev/null; kill -USR1 $(cat /server)');
+    const proxy = (path: string): string[] => ['proxy', `listen=unix:${path}`, 'connect=tcp:127.0.0.1:9', 'bind=container'];
+    const held = engine.orlop('device', 'add', 'box', 'held', ...proxy('/over/x/p.sock'));
+    assert.match(await engine.must('ps'), /box/);
+    assert.equal(await inside('echo here'), 'here');
+    assert.match((await held).stderr, /over.* in container box does not answer/);
+    await engine.must('device', 'add', 'box', 'free', ...proxy('/run/p.sock'));
+    assert.match(await inside('ls -l /run/p.sock'), /^srw-r--r-- +1 root +root /);
+    await engine.must('rm', '-f', 'box');
+  });
+
   test('holds up nobody when it is where the engine looks for users', async () => {
     await inside('mkdir /over; mount -t overlay over -o lowerdir=/slow:/etc /over; mount --bind /over /etc; kill -USR1 $(cat /server)');
     const exec = engine.orlop('exec', 'box', 'true');

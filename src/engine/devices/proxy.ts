@@ -42,14 +42,15 @@ export async function openProxy(
   proxy: ProxyDevice,
 ): Promise<void> {
   const { addon, bosun } = context;
-  await closeProxy(context, container, place, device, proxy);
+  // A socket that lies in the container is taken away by who binds another in its place.
+  await closeProxy(context, container, null, device, proxy);
   using opened = new DisposableStack();
   const borrow = (descriptor: number): number => {
     opened.defer(() => addon.close(descriptor));
     return descriptor;
   };
   mkdirSync(container.files.proxies, { recursive: true, mode: 0o700 });
-  const listeners = openListeners(addon, place, proxy, borrow);
+  const listeners = await openListeners(context, container, { place, proxy, borrow });
   const isHost = proxy.bind === 'host';
   await spawnCarrier(addon, bosun, {
     pairs: pairsOf(proxy, listeners),
@@ -78,7 +79,7 @@ export async function closeProxy(
   container.proxies.delete(device);
   await carrier?.quit();
   rmSync(control, { force: true });
-  clearListener(context.addon, place, proxy);
+  await clearListener(context, container, place, proxy);
 }
 
 /** For a start: all of them, or the start fails. */

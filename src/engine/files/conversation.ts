@@ -2,6 +2,7 @@ import { OrlopError } from '#errors';
 import type { PlainError } from '#sys';
 import type { PlaceOptions, WriteFilesOptions } from '#wire';
 import type { SshKeys } from '../system/ssh-keys.ts';
+import type { SocketRights } from './guest-socket.ts';
 import type { RootOwner } from './root-verbs.ts';
 
 /** What the process that works on the files of one container is asked, once. */
@@ -10,7 +11,8 @@ export type FileRequest = {
   readonly owner: RootOwner;
   readonly path: string;
 } & (
-  | { readonly verb: 'stat' | 'list' | 'read' | 'readContent' | 'detectInit' }
+  | { readonly verb: 'stat' | 'list' | 'read' | 'readContent' | 'detectInit' | 'removeSocket' }
+  | { readonly verb: 'bindSocket'; readonly options: SocketRights }
   | { readonly verb: 'applyKeys'; readonly options: Omit<SshKeys, 'container'> }
   | { readonly verb: 'write'; readonly options: WriteFilesOptions }
   | { readonly verb: 'writeContent' | 'makeDirectory'; readonly options: PlaceOptions }

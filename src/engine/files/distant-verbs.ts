@@ -21,6 +21,8 @@ const idleMs = 3_000;
 interface Worker {
   readonly process: AsideProcess;
   readonly frames: AsyncGenerator<FileFrame>;
+  /** Where it sends descriptors: read when it has said that they are sent. */
+  readonly channel: number;
 }
 
 /** Those of one container. */
@@ -64,7 +66,7 @@ export function openDistantVerbs(
       // One that has not read all that was sent would take it for the next request.
       if (told.type === 'done' || source === undefined) keepIdle(processes, worker);
       if (told.type === 'failed') throw fromPlainError(told.error);
-      return told.result;
+      return wish.verb === 'bindSocket' ? takeDescriptor(addon, worker.channel) : told.result;
     } finally {
       busy.delete(worker);
       if (!processes.idle.includes(worker)) worker.process.kill();
@@ -87,6 +89,8 @@ export function openDistantVerbs(
     makeDirectory: async (path, options) => void (await finish({ verb: 'makeDirectory', path, options })),
     remove: async (path, options) => void (await finish({ verb: 'remove', path, options })),
     applyKeys: async (options) => void (await finish({ verb: 'applyKeys', path: '/', options })),
+    bindSocket: async (path, { uid, gid, mode }) => (await finish({ verb: 'bindSocket', path, options: { uid, gid, mode } })) as number,
+    removeSocket: async (path) => void (await finish({ verb: 'removeSocket', path })),
     detectInit: async () => (await finish({ verb: 'detectInit', path: '/' })) as InitSystem | null,
     [Symbol.dispose]: () => busy.forEach(({ process }) => process.kill()),
   };
@@ -100,10 +104,34 @@ function startWorker(
   if (all.size >= mostProcesses) throw tooMany(owner);
   const { ORLOP_ADDON: named } = process.env;
   const env = ['UV_THREADPOOL_SIZE=1', ...(named === undefined ? [] : [`ORLOP_ADDON=${named}`])];
-  const started = spawnAside(addon, { file: process.execPath, argv: ['orlop-files', findWorker()], env, descriptor: root.descriptor });
+  const [channel, theirs] = addon.socketPair();
+  const started = startOrClose();
   all.add(started);
-  void started.ended.then(() => all.delete(started));
-  return { process: started, frames: decodeFrames(started.socket) };
+  void started.ended.then(() => {
+    all.delete(started);
+    addon.close(channel);
+  });
+  return { process: started, frames: decodeFrames(started.socket), channel };
+
+  function startOrClose(): AsideProcess {
+    try {
+      const argv = ['orlop-files', findWorker()];
+      return spawnAside(addon, { file: process.execPath, argv, env, descriptors: [root.descriptor, theirs] });
+    } catch (error) {
+      addon.close(channel);
+      throw error;
+    } finally {
+      addon.close(theirs);
+    }
+  }
+}
+
+function takeDescriptor(addon: Addon, channel: number): number {
+  const { descriptors } = addon.receiveDescriptors(channel, 1, 1, 0);
+  const [descriptor] = descriptors;
+  if (descriptor === undefined)
+    throw new OrlopError('internal', 'ENGINE_FILES_NO_SOCKET', 'a process that works on files has sent no socket');
+  return descriptor;
 }
 
 function takeIdle({ idle }: FileProcesses): Worker | undefined {

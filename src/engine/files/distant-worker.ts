@@ -7,6 +7,9 @@ import { createRootVerbs, type RootVerbs } from './root-verbs.ts';
 
 /** The entry of a process that works on the files of one container, whose root is its descriptor 3, and may wait for them for ever. It is a file of its own, for a process needs one. */
 const rootDescriptor = 3;
+/** Takes what cannot be said in frames. */
+const channelDescriptor = 4;
+const addon = loadAddon();
 const aliveMs = 1_000;
 
 const socket = new Socket({ fd: 0, readable: true, writable: true, allowHalfOpen: true });
@@ -37,7 +40,14 @@ async function pass(source: AsyncIterable<Buffer>): Promise<null> {
   return null;
 }
 
-function carryOut(verbs: RootVerbs, request: FileRequest): Promise<unknown> {
+/** Descriptors go by a socket of their own. */
+function passSocket(descriptor: number): null {
+  addon.sendDescriptors(channelDescriptor, Buffer.alloc(1), [descriptor]);
+  addon.close(descriptor);
+  return null;
+}
+
+async function carryOut(verbs: RootVerbs, request: FileRequest): Promise<unknown> {
   const { path } = request;
   switch (request.verb) {
     case 'stat':
@@ -58,6 +68,10 @@ function carryOut(verbs: RootVerbs, request: FileRequest): Promise<unknown> {
       return verbs.remove(path, request.options);
     case 'applyKeys':
       return verbs.applyKeys(request.options);
+    case 'bindSocket':
+      return passSocket(await verbs.bindSocket(path, request.options));
+    case 'removeSocket':
+      return verbs.removeSocket(path);
     case 'detectInit':
       return verbs.detectInit();
   }
@@ -65,7 +79,6 @@ function carryOut(verbs: RootVerbs, request: FileRequest): Promise<unknown> {
 
 /** Until the engine says no more: it ends us when it has what it wants. What is still sent after a failure is read, or the answer would go with the connection. */
 async function serve(): Promise<void> {
-  const addon = loadAddon();
   for (;;) {
     const { done, value } = await frames.next();
     if (done === true) return;

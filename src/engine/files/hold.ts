@@ -39,10 +39,15 @@ export async function holdRoot(
 export function openVerbs(
   context: EngineContext,
   { record, fileProcesses }: LiveContainer,
-  { root, ref, runs }: { readonly root: ContainerRoot; readonly ref: string; readonly runs: boolean },
+  {
+    root,
+    ref,
+    runs,
+    pid = record.state.pid,
+  }: { readonly root: ContainerRoot; readonly ref: string; readonly runs: boolean; readonly pid?: number },
 ): RootVerbs & Disposable {
   const owner = ownerOf(record, ref);
-  if (runs && mayHang(context, record)) return openDistantVerbs(context, root, { owner, processes: fileProcesses });
+  if (runs && mayHang(context, record, pid)) return openDistantVerbs(context, root, { owner, processes: fileProcesses });
   return { ...createRootVerbs(context.addon, root, owner), [Symbol.dispose]: () => undefined };
 }
 

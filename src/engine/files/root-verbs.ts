@@ -5,6 +5,7 @@ import { detectInit, type InitSystem } from '#system';
 import type { FileListing, PathFacts, PlaceOptions, WriteFilesOptions } from '#wire';
 import { applySshKeys, type SshKeys } from '../system/ssh-keys.ts';
 import { makeDirectory, readContent, writeContent } from './content.ts';
+import { bindGuestSocket, removeGuestSocket, type SocketRights } from './guest-socket.ts';
 import { listPath } from './list.ts';
 import { packTree } from './pack.ts';
 import { describePath, missing, openAsked, parseAskedPath } from './paths.ts';
@@ -26,6 +27,9 @@ export interface RootVerbs {
   remove(path: string, options: { readonly recursive: boolean }): Promise<void>;
   /** Whom ssh lets in (applySshKeys). */
   applyKeys(keys: Omit<SshKeys, 'container'>): Promise<void>;
+  /** A stream socket at a path, as `bindGuestSocket`. The descriptor is the caller's. */
+  bindSocket(path: string, rights: SocketRights): Promise<number>;
+  removeSocket(path: string): Promise<void>;
   /** Which init is in it; null: none that is known. */
   detectInit(): Promise<InitSystem | null>;
 }
@@ -70,6 +74,8 @@ export function createRootVerbs(addon: Addon, opened: ContainerRoot, owner: Root
       ),
     remove: (path, options) => writing(root, () => removePath(addon, root, { path, ...options })),
     applyKeys: (keys) => applySshKeys(addon, root, { ...keys, container: name }),
+    bindSocket: async (path, rights) => bindGuestSocket(addon, root, path, rights),
+    removeSocket: async (path) => removeGuestSocket(addon, root, path),
     detectInit: async () => detectInit(addon, root.descriptor),
   };
 }

@@ -49,8 +49,8 @@ export function mayMount({ cgroups }: Pick<EngineContext, 'cgroups'>, record: Co
 }
 
 /** Whether its files are in such a file system perhaps, its own or one of the host's: `pid` is of its first process. */
-export function mayHang(context: Pick<EngineContext, 'cgroups'>, record: ContainerRecord): boolean {
-  return mayMount(context, record) || mountsOf(record.state.pid).some(({ fstype }) => distant.test(fstype));
+export function mayHang(context: Pick<EngineContext, 'cgroups'>, record: ContainerRecord, pid = record.state.pid): boolean {
+  return mayMount(context, record) || mountsOf(pid).some(({ fstype }) => distant.test(fstype));
 }
 
 /** Answered by a server, not by the kernel. lxcfs, which is the engine's own, is asked first whether it answers. */

@@ -22,7 +22,7 @@ const patienceMs = 10_000;
  * deadline-exceeded `SYS_GUEST_SILENT` after 10 s, or with resource-exhausted `SYS_FILE_TOO_LARGE`.
  */
 export async function readGuestFiles({ addon, bosun, root, paths, maxBytes }: GuestFiles): Promise<(Buffer | null)[]> {
-  const looking = spawnAside(addon, { file: bosun, argv: ['bosun', 'look', ...paths], descriptor: root });
+  const looking = spawnAside(addon, { file: bosun, argv: ['bosun', 'look', ...paths], descriptors: [root] });
   const over = new AbortController();
   const late = delay(patienceMs, null, { signal: over.signal }).catch(() => null);
   try {
