@@ -20,12 +20,23 @@
 static const struct root_owner directories = {.mode = 0755};
 static const struct root_owner files = {.mode = 0644};
 
+static bool is_directory(int descriptor) {
+  struct stat stat;
+  return fstat(descriptor, &stat) == 0 && S_ISDIR(stat.st_mode);
+}
+
+/* mount(2) says ENOTDIR where a directory meets a file, and callers look for that; move_mount(2) says EINVAL. */
+static int place_mount(int mount, int place) {
+  int error = os_move_mount(mount, place);
+  return error == -EINVAL && is_directory(mount) != is_directory(place) ? -ENOTDIR : error;
+}
+
 static int attach(struct stage *stage, int mount, const char *target, uint32_t make) {
   if (make > ROOT_MAKE_FILE) return stage_fail(stage, -EINVAL, "move_mount", target);
   OS_CLOSE int place = root_make(stage, target, (enum root_make)make, make == ROOT_MAKE_FILE ? &files : &directories);
   if (place < 0) return stage_fail(stage, place, "openat2", target);
   int error = root_check_place(place, target);
-  if (error == 0) error = os_move_mount(mount, place);
+  if (error == 0) error = place_mount(mount, place);
   return error < 0 ? stage_fail(stage, error, "move_mount", target) : 0;
 }
 

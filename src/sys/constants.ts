@@ -164,6 +164,7 @@ export const ST_NODEV = 4;
 export const ST_NOEXEC = 8;
 
 // statfs(2): linux/magic.h
+export const PROC_SUPER_MAGIC = 0x9fa0;
 export const CGROUP2_SUPER_MAGIC = 0x6367_7270;
 export const OVERLAYFS_SUPER_MAGIC = 0x794c_7630;
 export const TMPFS_MAGIC = 0x0102_1994;

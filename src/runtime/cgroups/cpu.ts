@@ -1,3 +1,4 @@
+import { OrlopError } from '#errors';
 import type { LinuxResources } from '#oci';
 import { formatLimit, formatWhole, refuseResource, type CgroupVersion, type CgroupWrite } from './writes.ts';
 
@@ -33,12 +34,20 @@ function planV1(cpu: Cpu, { periodUs }: CpuFacts): CgroupWrite[] {
   const quota = isSet(cpu.quota) ? [write('cpu.cfs_quota_us', cpu.quota, 'quota')] : [];
   const shorter = cpu.period !== undefined && periodUs !== null && cpu.period < periodUs;
   return [
-    ...(isSet(cpu.shares) ? [write('cpu.shares', cpu.shares, 'shares')] : []),
+    ...(isSet(cpu.shares) ? [write('cpu.shares', checkShares(cpu.shares), 'shares')] : []),
     ...withBurst('cpu.cfs_burst_us', cpu, shorter ? [...quota, ...period] : [...period, ...quota]),
     ...(isSet(cpu.realtimePeriod) ? [write('cpu.rt_period_us', cpu.realtimePeriod, 'realtimePeriod')] : []),
     ...(isSet(cpu.realtimeRuntime) ? [write('cpu.rt_runtime_us', cpu.realtimeRuntime, 'realtimeRuntime')] : []),
     ...(cpu.idle === undefined ? [] : [write('cpu.idle', cpu.idle, 'idle')]),
   ];
+}
+
+/** MIN_SHARES and MAX_SHARES of kernel/sched/sched.h: the kernel takes others for these without a word, and callers look for runc's. */
+function checkShares(shares: number): number {
+  const [least, most] = [2, 262_144];
+  if (shares >= least && shares <= most) return shares;
+  const bound = shares < least ? `minimum allowed cpu-shares is ${least}` : `maximum allowed cpu-shares is ${most}`;
+  throw new OrlopError('invalid-argument', 'RUNTIME_RESOURCE_RANGE', `the ${bound}`, { details: { path: `${at}.shares` } });
 }
 
 /** cgroup-v2.rst, "CPU". An idle cgroup takes no weight, so a weight is written while it is not idle. */

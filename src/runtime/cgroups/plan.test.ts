@@ -98,6 +98,8 @@ test('what the host or its version cannot do is refused with its JSON path', () 
     [{ network: { classID: 5 } }, 2, [], /linux\.resources\.network\.classID/],
     [{ devices: [] }, 1, ['devices'], /linux\.resources\.devices cannot be applied: this host has no devices controller/],
     [{ devices: [{ allow: false, type: 'a', access: 'r' }] }, 1, [], /cannot be narrowed/],
+    [{ cpu: { shares: 1 } }, 1, [], /^the minimum allowed cpu-shares is 2$/],
+    [{ cpu: { shares: 262_145 } }, 1, [], /^the maximum allowed cpu-shares is 262144$/],
     [{ hugepageLimits: [{ pageSize: '../x', limit: 1 }] }, 1, [], /hugepageLimits\[0\]\.pageSize/],
   ];
   for (const [resources, version, lacking, message] of refused) {

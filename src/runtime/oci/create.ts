@@ -18,6 +18,7 @@ import { wordLimits } from './apply-resources.ts';
 import { checkSpec } from './checks.ts';
 import { completeProcess } from './complete-process.ts';
 import { cachedSeccomp } from './filter-cache.ts';
+import { tellAnnotations } from './status.ts';
 import { wordFailure } from './failure-words.ts';
 import { runHooks } from './hooks.ts';
 import { takeHostResources } from './host-resources.ts';
@@ -78,7 +79,7 @@ export async function createContainer(context: RuntimeContext, options: CreateOp
       return parking.pid;
     },
     bundle: bundle.directory,
-    annotations: spec.annotations ?? {},
+    ...tellAnnotations(spec.annotations),
   };
   const parts: RunParts = { context, spec, rootfs: bundle.rootfs, state, directory, inPlace };
   // While the kernel makes namespaces.
@@ -112,7 +113,7 @@ export async function createContainer(context: RuntimeContext, options: CreateOp
   using prepared = early ?? prepare(parked, parts, options);
   const covered = inPlace ? mountAt(bundle.rootfs) : null;
   if (inPlace) undo.defer(() => uncover(context, bundle.rootfs, covered));
-  run(creator, prepared);
+  run(creator, prepared, spec);
   context.log.write('debug', 'init: closing the pipe to signal completion');
   const rootMount = inPlace ? mountAt(bundle.rootfs) : null;
   const record = rootMount === null ? draft : { ...draft, rootMount };
@@ -150,10 +151,9 @@ function hasEarlyHooks({ hooks = {} }: Spec): boolean {
 function runEarlyHooks(context: RuntimeContext, spec: Spec, state: State): void {
   if (!hasEarlyHooks(spec)) return;
   const { hooks = {} } = spec;
-  process.chdir(state.bundle);
   for (const phase of ['prestart', 'createRuntime'] as const) {
     try {
-      runHooks(context.addon(), { hooks: hooks[phase] ?? [], phase, state });
+      runHooks(context.addon(), { hooks: hooks[phase] ?? [], phase, state, directory: state.bundle });
     } catch (error) {
       if (!isOrlopError(error) || error.code !== 'RUNTIME_HOOK_FAILED') throw error;
       throw new OrlopError(error.kind, error.code, `unable to start container process: error during container init: ${error.message}`, {
@@ -302,11 +302,11 @@ function chooseRoot(parked: Parked, parts: RunParts, own: (descriptor: number) =
   return { mount, at: own(parked.addon.openat2(k.AT_FDCWD, parts.rootfs, k.O_PATH | k.O_DIRECTORY, 0, 0)) };
 }
 
-function run(creator: BlockingCreator, prepared: PreparedPlan): void {
+function run(creator: BlockingCreator, prepared: PreparedPlan, { mounts = [] }: Spec): void {
   try {
     creator.run(prepared.plan, prepared.descriptors);
   } catch (error) {
-    throw wordFailure(error, prepared.plan);
+    throw wordFailure(error, prepared.plan, { mounts });
   }
 }
 

@@ -1,5 +1,7 @@
 import { isOrlopError, OrlopError } from '#errors';
+import type { SpecMount } from '#oci';
 import { type Op, type Plan, type PlanFailureDetails, planFailureOf } from '#sys';
+import { placeOf } from '../plan/places.ts';
 import { describeErrno } from '../sandbox/errno-words.ts';
 import { explainFailure } from '../sandbox/failure.ts';
 
@@ -10,14 +12,14 @@ const initializing = `${starting}error during container init: `;
  * Like explainFailure, with the sentence that runc has for it: kind, code, hint and details are the same. A program that was found and that the kernel
  * then would not execute (a script whose interpreter is missing) gets the code RUNTIME_EXECVE.
  */
-export function wordFailure(error: unknown, plan: Plan, phase: 'init' | 'exec' = 'init'): unknown {
+export function wordFailure(error: unknown, plan: Plan, { phase = 'init', mounts = [] }: Partial<Circumstances> = {}): unknown {
   const failure = planFailureOf(error);
   const told = explainFailure(error, plan);
   if (failure === null || !isOrlopError(told)) return told;
   const op = plan[failure.opIndex];
   const known = op !== undefined && op.op === failure.op ? op : null;
   const { text, code = told.code } =
-    known === null ? { text: `${starting}${told.message}` } : say(known, failure, told.message, { plan, phase });
+    known === null ? { text: `${starting}${told.message}` } : say(known, failure, told.message, { plan, phase, mounts });
   return new OrlopError(told.kind, code, text, {
     ...(told.hint === undefined ? {} : { hint: told.hint }),
     details: { ...failure },
@@ -25,12 +27,17 @@ export function wordFailure(error: unknown, plan: Plan, phase: 'init' | 'exec' =
   });
 }
 
-interface Scene {
-  readonly plan: Plan;
+interface Circumstances {
   readonly phase: 'init' | 'exec';
+  /** Those of the spec, which know what was to be mounted. */
+  readonly mounts: readonly SpecMount[];
 }
 
-function say(op: Op, failure: PlanFailureDetails, sentence: string, { plan, phase }: Scene): { text: string; code?: string } {
+interface Scene extends Circumstances {
+  readonly plan: Plan;
+}
+
+function say(op: Op, failure: PlanFailureDetails, sentence: string, { plan, phase, mounts }: Scene): { text: string; code?: string } {
   if (op.op === 'execute') {
     const program = op.argv[0] ?? '';
     const found = failure.detail === 'interpreter' || failure.errno === 'ENOEXEC';
@@ -42,14 +49,14 @@ function say(op: Op, failure: PlanFailureDetails, sentence: string, { plan, phas
       : { text: starting + sentence };
   }
   if (op.op === 'clone' || op.op === 'join_namespaces' || op.op === 'map_ids') return { text: starting + sentence };
-  const words = op.op === 'run_hook' ? sayHook(op, failure, plan) : sayOp(op, failure);
+  const words = op.op === 'run_hook' ? sayHook(op, failure, plan) : sayOp(op, failure, mounts);
   return { text: (phase === 'exec' ? starting : initializing) + (words ?? sentence) };
 }
 
 /** SCHED_DEADLINE of linux/sched.h. */
 const deadlinePolicy = 6;
 
-function sayOp(op: Op, failure: PlanFailureDetails): string | null {
+function sayOp(op: Op, failure: PlanFailureDetails, mounts: readonly SpecMount[]): string | null {
   const reason = describeErrno(failure.errno);
   switch (op.op) {
     case 'change_directory':
@@ -61,12 +68,13 @@ function sayOp(op: Op, failure: PlanFailureDetails): string | null {
     case 'mount':
       if (['proc', 'sysfs'].includes(op.fstype) && ['ELOOP', 'ENOTDIR'].includes(failure.errno))
         return `error mounting ${JSON.stringify(op.source)} to rootfs at ${JSON.stringify(op.target)}: filesystem ${JSON.stringify(op.fstype)} must be mounted on ordinary directory`;
-      return `error mounting ${JSON.stringify(op.source)} to rootfs at ${JSON.stringify(op.target)}: mount ${op.source}:${op.target}: ${reasonOf(failure)}`;
-    case 'attach_mount':
-    case 'attach_queued':
+      return sayMount(op.source, op.target, failure);
     case 'bind':
     case 'bind_inside':
-      return `error mounting ${'source' in op ? `${JSON.stringify(op.source)} ` : ''}to rootfs at ${JSON.stringify(op.target)}: ${reasonOf(failure)}`;
+      return sayMount(op.source, op.target, failure);
+    case 'attach_mount':
+    case 'attach_queued':
+      return sayMount(mounts.findLast((mount) => placeOf(mount) === op.target)?.source ?? '', op.target, failure);
     case 'set_sysctl':
       return failure.syscall.startsWith('open') ? `open /proc/sys/${op.path}: ${reason}` : `write /proc/sys/${op.path}: ${reason}`;
     case 'set_rlimit':
@@ -87,6 +95,10 @@ function sayOp(op: Op, failure: PlanFailureDetails): string | null {
   }
 }
 
+function sayMount(source: string, target: string, failure: PlanFailureDetails): string {
+  return `error mounting ${JSON.stringify(source)} to rootfs at ${JSON.stringify(target)}: mount ${source}:${target}: ${reasonOf(failure)}`;
+}
+
 function reasonOf({ errno, detail }: PlanFailureDetails): string {
   const reason = errno === 'ENODEV' ? 'no such device' : describeErrno(errno);
   return detail === '' ? reason : `${reason} (${detail.trim()})`;
@@ -98,11 +110,19 @@ export function formatHookFailure(phase: string, index: number, why: string): st
 }
 
 /** How a hook ended that the stage ran: bosun tells "exit status 3: " and what it wrote. */
-export function describeHookEnd({ errno, detail }: PlanFailureDetails, timeoutMs: number): string {
+export function describeHookEnd({ errno, detail, path }: PlanFailureDetails, timeoutMs: number): string {
   if (errno === 'ETIMEDOUT') return `hook ran past specified timeout of ${(timeoutMs / 1000).toFixed(1)}s`;
+  const unstarted = unstartedWords[/^exit status 127: (.*)$/.exec(detail)?.[1] ?? ''];
+  if (unstarted !== undefined) return `fork/exec ${path}: ${unstarted}`;
   const [, end, output] = /^((?:exit status|signal) \d+)(?:: )?([^]*)$/.exec(detail) ?? [];
   return end === undefined ? detail || describeErrno(errno) : `${sayEnd(end)}, output: ${output ?? ''}`;
 }
+
+/** What bosun writes for a hook that it cannot execute, in Go's words. */
+const unstartedWords: Readonly<Record<string, string>> = {
+  'no such program': 'no such file or directory',
+  'not executable': 'permission denied',
+};
 
 /** Signals of hooks under a seccomp filter and of those that nobody waited for longer, in Go's words. */
 const signalWords: Readonly<Record<string, string>> = {

@@ -50,6 +50,32 @@ describe('hooks in the namespaces of the container', { skip: reasonToSkip() }, (
     }
   });
 
+  test('in the bundle leave paths of the command line what they were', () => {
+    const { home } = bundles;
+    const createRuntime = [{ path: '/bin/sh', args: ['sh', '-c', `pwd >${home.directory}/where; cat >>${home.directory}/where`] }];
+    const { id, directory } = bundles.make({ rest: { root: { path: home.root }, hooks: { createRuntime } } });
+    const relative = ['--root', 'records', '--log', 'said', '--debug'];
+    const call = (...words: string[]) => bundles.call([...relative, ...words], { detached: true });
+    const created = call('create', '--bundle', directory, '--pid-file', 'pid', id);
+    assert.equal(created.code, 0, created.err);
+    assert.deepEqual(
+      ['records', 'said', 'pid'].map((name) => existsSync(join(home.directory, name))),
+      [true, true, true],
+    );
+    const [where, state = ''] = readFileSync(join(home.directory, 'where'), 'utf8').split('\n');
+    assert.equal(where, directory);
+    assert.equal('annotations' in JSON.parse(state), false, state);
+    assert.equal(call('delete', '--force', id).code, 0);
+  });
+
+  test('that are not there are told as such', () => {
+    for (const phase of ['createRuntime', 'createContainer', 'startContainer'] as const) {
+      const { code, err } = bundles.run({ rest: { hooks: { [phase]: [{ path: '/no/such/hook' }] } } });
+      assert.equal(code, 1);
+      assert.match(err, new RegExp(`error running ${phase} hook #0: .*fork/exec /no/such/hook: no such file or directory`));
+    }
+  });
+
   test('that fail before the program keep it from running, and the hooks that come after it still run', () => {
     const { home } = bundles;
     const order = join(home.directory, 'order');

@@ -12,14 +12,32 @@ export interface HookRow {
   /** As in config.json: `createRuntime`. */
   readonly phase: string;
   readonly state: State;
+  /** Where they find themselves; where this program is, when absent. */
+  readonly directory?: string;
 }
 
 /**
  * Runs hooks in the runtime's own namespaces, one after the other, each with the state on its standard input (runtime-spec config, "POSIX-platform
  * Hooks"). The first that fails or outlives its timeout ends the row with failed-precondition `RUNTIME_HOOK_FAILED`.
  */
-export function runHooks(addon: Addon, { hooks, phase, state }: HookRow): void {
-  hooks.forEach((hook, index) => runHook(addon, hook, state, (why) => hookError(formatHookFailure(phase, index, why))));
+export function runHooks(addon: Addon, { hooks, phase, state, directory }: HookRow): void {
+  const back = directory === undefined ? null : ownDirectory();
+  if (directory !== undefined) process.chdir(directory);
+  try {
+    hooks.forEach((hook, index) => runHook(addon, hook, state, (why) => hookError(formatHookFailure(phase, index, why))));
+  } finally {
+    // Paths of the command line that are not absolute mean what they meant.
+    if (back !== null) process.chdir(back);
+  }
+}
+
+/** null when it was removed. */
+function ownDirectory(): string | null {
+  try {
+    return process.cwd();
+  } catch {
+    return null;
+  }
 }
 
 /** Like runHooks, for the phase whose failure must not stop anything: what went wrong is told and the next one runs. */

@@ -68,6 +68,10 @@ const values: readonly (readonly [RegExp, (found: string) => string])[] = [
     (target) => `${initializing}error mounting to rootfs at ${target}: ${target} cannot be mounted because it is inside /proc`,
   ],
   [
+    /mounts\[\d+\]\.destination (".*") takes a file system of type proc alone$/,
+    (target) => `${initializing}error mounting to rootfs at ${target}: ${target} cannot be mounted because it is not of type proc`,
+  ],
+  [
     /mounts\[\d+\]\.uidMappings and gidMappings come together$/,
     () => 'invalid mount: id-mapped mounts must have both uid and gid mappings specified',
   ],
@@ -76,6 +80,14 @@ const values: readonly (readonly [RegExp, (found: string) => string])[] = [
   [/linux\.memoryPolicy\.flags\[\d+\] (".*") is no flag$/, (flag) => `invalid memory policy flag ${flag}`],
   [/linux\.memoryPolicy\.nodes (".*") is no list of memory nodes$/, (nodes) => `invalid memory policy node ${nodes}`],
   [/linux\.memoryPolicy\.(?:flags|nodes) (?:cannot|is needed)/, () => `${initializing}set_mempolicy: invalid argument`],
+  [/process\.scheduler\.nice (-?\d+) is not between/, (nice) => `invalid scheduler.nice: ${nice}`],
+  [/process\.scheduler\.priority is for/, () => 'scheduler.priority can only be specified for SchedFIFO or SchedRR policy'],
+  [/process\.scheduler\.runtime and deadline/, () => 'scheduler runtime/deadline/period can only be specified for SchedDeadline policy'],
+  [/process\.ioPriority\.priority (-?\d+) is not between/, (level) => `invalid ioPriority.Priority: ${level}`],
+  [
+    /linux\.timeOffsets needs a new time namespace$/,
+    () => "time namespace offsets specified, but time namespace isn't enabled in the config",
+  ],
   [/linux\.netDevices needs an own network namespace$/, () => 'unable to move network devices without a NET namespace'],
 ];
 

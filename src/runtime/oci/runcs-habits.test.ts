@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from '
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { after, describe, test } from 'node:test';
-import type { Hook, LinuxSeccomp } from '#oci';
+import type { Hook, LinuxSeccomp, SpecMount } from '#oci';
 import { detectCgroupLayout } from '../cgroups/layout.ts';
 import { openTestBundles, shell } from '../testing/bundles.ts';
 import { runtimeProgram } from '../testing/program.ts';
@@ -56,6 +56,36 @@ describe("runc's habits", { skip: reasonToSkip() }, () => {
     const odder = create({ linux: { cgroupsPath: `${mark}:b:c` } });
     assert.ok(existsSync(join(place, `${mark}:b:c`)));
     remove(odder);
+  });
+
+  test('what cannot be mounted is told with its source, its place and the reason that engines look for', () => {
+    const { directory, root } = bundles.home;
+    writeFileSync(join(directory, 'file'), '');
+    mkdirSync(join(root, 'directory'), { recursive: true });
+    writeFileSync(join(root, 'file'), '');
+    const refused = (mount: SpecMount): string => {
+      const { code, err } = bundles.run({ rest: { mounts: [...(exampleSpec().mounts ?? []), mount] } });
+      assert.equal(code, 1);
+      return JSON.parse(/msg=(".*")/.exec(err)?.[1] ?? '""');
+    };
+    const mounting = 'error during container init: error mounting';
+    assert.match(
+      refused({ destination: '/file', type: 'bind', source: directory, options: ['bind'] }),
+      new RegExp(`${mounting} "${directory}" to rootfs at "/file": mount ${directory}:/file: not a directory$`),
+    );
+    assert.match(
+      refused({ destination: '/directory', type: 'bind', source: join(directory, 'file'), options: ['bind'] }),
+      new RegExp(`${mounting} "${directory}/file" to rootfs at "/directory": mount ${directory}/file:/directory: not a directory$`),
+    );
+    assert.match(refused({ destination: '/file', type: 'tmpfs', source: 'tmpfs' }), /mount tmpfs:\/file: not a directory$/);
+    for (const mount of [
+      { destination: '/proc', type: 'bind', source: directory, options: ['bind'] },
+      { destination: '/proc', type: 'tmpfs', source: 'tmpfs' },
+    ])
+      assert.match(refused(mount), /"\/proc" cannot be mounted because it is not of type proc$/);
+    const bound = { destination: '/proc', type: 'bind', source: '/proc', options: ['rbind'] };
+    const whole = bundles.run({ process: shell('cat /proc/1/comm'), rest: { mounts: [...(exampleSpec().mounts ?? []), bound] } });
+    assert.deepEqual([whole.code, whole.out], [0, readFileSync('/proc/1/comm', 'utf8')], whole.err);
   });
 
   test('ids that the spec leaves out are 0, and an empty HOME is looked up', () => {

@@ -30,8 +30,13 @@ export function stateOf(context: RuntimeContext, record: ContainerRecord, status
     status,
     pid: status === 'stopped' ? 0 : record.pid,
     bundle: record.bundle,
-    annotations: record.annotations,
+    ...tellAnnotations(record.annotations),
   };
+}
+
+/** As with runc a container without any does not speak of them. */
+export function tellAnnotations(annotations: State['annotations'] = {}): Pick<State, 'annotations'> {
+  return Object.keys(annotations).length === 0 ? {} : { annotations };
 }
 
 /** failed-precondition `RUNTIME_WRONG_STATE` unless the container is in one of these states. */

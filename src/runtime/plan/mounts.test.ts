@@ -152,6 +152,7 @@ test('what cannot be meant is refused with its JSON path', () => {
     [{ destination: '/', type: 'tmpfs' }, /mounts\[0\]\.destination is the root/],
     [{ destination: '/proc/self/attr', type: 'tmpfs' }, /lies inside \/proc/],
     [{ destination: '/x/../proc/1', type: 'bind', source: '/x' }, /lies inside \/proc/],
+    [{ destination: '/proc', type: 'tmpfs' }, /takes a file system of type proc alone/],
     [{ destination: '/proc/cpuinfo', type: 'tmpfs' }, /lies inside \/proc/],
     [{ destination: '/x', type: 'bind', source: '/x', options: ['size=3'] }, /mounts\[0\]\.options .*size=3/],
     [{ destination: '/x', type: 'tmpfs', options: ['remount', 'tmpcopyup'] }, /"remount" keeps the old one/],

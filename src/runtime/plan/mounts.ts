@@ -1,3 +1,4 @@
+import type { OrlopError } from '#errors';
 import type { SpecMount } from '#oci';
 import * as k from '#sys';
 import type { Op } from '#sys';
@@ -51,7 +52,13 @@ function checkTarget(mount: SpecMount, at: string): string {
   if (target.startsWith('/proc/') && !(isBind(mount) && maskableReports.has(target))) {
     throw rejectField(`${at}.destination`, `${JSON.stringify(mount.destination)} lies inside /proc`, 'mount it elsewhere');
   }
+  if (target === '/proc' && !isBind(mount) && !isRemount(mount) && mount.type !== 'proc') throw rejectOverProc(at, mount);
   return target;
+}
+
+/** Whoever mounts something else on /proc could make the runtime believe a forged one. */
+export function rejectOverProc(at: string, { destination }: SpecMount): OrlopError {
+  return rejectField(`${at}.destination`, `${JSON.stringify(destination)} takes a file system of type proc alone`, 'mount it elsewhere');
 }
 
 const maskableReports = new Set(

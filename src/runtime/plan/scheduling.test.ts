@@ -29,6 +29,15 @@ test('scheduling is planned with the numbers of the kernel', () => {
   assert.deepEqual(planIoPriority({ class: 'IOPRIO_CLASS_IDLE' }, 'at'), [{ op: 'set_io_priority', value: 3 << 13 }]);
 });
 
+test('what no policy can mean is refused', () => {
+  for (const [scheduler, message] of [
+    [{ policy: 'SCHED_BATCH', nice: 30 }, /at\.nice 30 is not between -20 and 19/],
+    [{ policy: 'SCHED_OTHER', priority: 5 }, /at\.priority is for SCHED_FIFO and SCHED_RR alone/],
+    [{ policy: 'SCHED_OTHER', runtime: 5 }, /at\.runtime and deadline and period are for SCHED_DEADLINE alone/],
+  ] as const)
+    assert.throws(() => planScheduler(scheduler, 'at'), message);
+});
+
 test('a process of exec may begin on other processors than it goes on with', () => {
   const affinity = { initial: '0', final: '1,3' };
   assert.deepEqual(planInitialAffinity(affinity, 'at'), [{ op: 'start_on', mask: Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0) }]);

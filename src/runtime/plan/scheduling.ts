@@ -38,6 +38,12 @@ export function planScheduler(scheduler: Scheduler | undefined, at: string): Op[
     return bits | bit;
   }, 0);
   const { nice = 0, priority = 0, runtime = 0, deadline = 0, period = 0 } = scheduler;
+  if (nice < -20 || nice > 19) throw rejectField(`${at}.nice`, `${nice} is not between -20 and 19`);
+  // The kernel would pass some of these over.
+  if (priority !== 0 && policy !== policies['SCHED_FIFO'] && policy !== policies['SCHED_RR'])
+    throw rejectField(`${at}.priority`, 'is for SCHED_FIFO and SCHED_RR alone');
+  if (policy !== policies['SCHED_DEADLINE'] && (runtime !== 0 || deadline !== 0 || period !== 0))
+    throw rejectField(`${at}.runtime`, 'and deadline and period are for SCHED_DEADLINE alone');
   return [{ op: 'set_scheduler', policy, flags, nice, priority, runtime, deadline, period }];
 }
 

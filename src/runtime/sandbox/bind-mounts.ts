@@ -6,7 +6,7 @@ import { type Addon, readMountinfo } from '#sys';
 import { dependsOnLocks, planBindAttributes } from '../plan/bind-attributes.ts';
 import { type MountOptions, parseMountOptions } from '#sys';
 import type { InsideMount, LateMount, PreparedMount } from '../plan/mount-facts.ts';
-import { isBind, isRemount } from '../plan/mounts.ts';
+import { isBind, isRemount, rejectOverProc } from '../plan/mounts.ts';
 import { areRelated, isWithin, placeOf } from '../plan/places.ts';
 import { rejectField } from '../plan/refuse.ts';
 import { formatIdMap } from '../plan/sandbox.ts';
@@ -69,6 +69,7 @@ export function openBindMounts(spec: Spec, context: BindContext): BindMounts {
       return;
     }
     const given = context.given.get(mount.destination);
+    if (placeOf(mount) === '/proc' && given === undefined) checkIsProc(mount, index, addon);
     const inside = given === undefined ? placeInside(spec, index, context) : null;
     if (inside !== null) {
       prepared.set(index, prepareInside(inside, mount, index, context, undo));
@@ -239,6 +240,11 @@ function openSource(mount: SpecMount, index: number, context: BindContext, cut: 
     addon.close(descriptor);
     throw error;
   }
+}
+
+function checkIsProc(mount: SpecMount, index: number, addon: Addon): void {
+  const { type } = orMissing(mount, () => addon.statfs(mount.source ?? ''));
+  if (type !== k.PROC_SUPER_MAGIC) throw rejectOverProc(`mounts[${index}]`, mount);
 }
 
 function openTree(addon: Addon, source: string, recursive: number, mount: SpecMount): number {

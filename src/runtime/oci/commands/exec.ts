@@ -170,7 +170,7 @@ function startProcess(
     creator.run(prepared.plan, prepared.descriptors);
     return pid();
   } catch (error) {
-    throw wordFailure(error, plan, 'exec');
+    throw wordFailure(error, plan, { phase: 'exec' });
   }
 }
 
