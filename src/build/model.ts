@@ -146,6 +146,8 @@ export interface RunStep extends StepBase {
   /** Absolute. */
   readonly workdir: string;
   readonly mounts: readonly RunMount[];
+  /** Paths in which whatever it changes is thrown away. */
+  readonly volumes: readonly string[];
   readonly network: RunNetwork;
   readonly security: RunSecurity;
 }

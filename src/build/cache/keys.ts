@@ -19,8 +19,9 @@ export function runKey(
   facts: { readonly sources: readonly (string | null)[]; readonly network: string; readonly epoch?: number },
 ): string {
   const mounts = step.mounts.map((mount, index) => [mountFacts(mount), facts.sources[index] ?? null]);
-  const { argv, files, env, user, workdir, security } = step;
-  return keyOf('run', root, [argv, files, env, user, workdir, security, mounts, facts.network, facts.epoch ?? null]);
+  const { argv, files, env, user, workdir, security, volumes } = step;
+  const shown = volumes.length === 0 ? mounts : [...mounts, ...volumes.toSorted()];
+  return keyOf('run', root, [argv, files, env, user, workdir, security, shown, facts.network, facts.epoch ?? null]);
 }
 
 function mountFacts(mount: RunMount): unknown {

@@ -232,7 +232,8 @@ async function* pieces(made: Made, { path, linked }: Packing): AsyncGenerator<Bu
   const first = from !== null && entries === null && from.facts.nlink > 1 ? linked.get(from.facts.id) : undefined;
   if (first !== undefined) return yield formatTarEntry({ ...entryOf(made, path, 'link'), linkTarget: first });
   if (from !== null && entries === null && from.facts.nlink > 1) linked.set(from.facts.id, path);
-  yield formatTarEntry(entryOf(made, path === '' ? ('./' as ByteText) : path, tarTypeOf(facts.mode)));
+  // The root is there already, and stays as it is.
+  if (path !== '') yield formatTarEntry(entryOf(made, path, tarTypeOf(facts.mode)));
   if (from !== null && isFile(facts)) {
     yield* from.content();
     yield padding(from.facts.size);

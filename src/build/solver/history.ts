@@ -17,8 +17,9 @@ interface HistoryFacts {
 
 /** The history's line of a step, if it has one. */
 function historyEntries(step: Step, { created, changed, taken, classic }: HistoryFacts): HistoryEntry[] {
-  if (step.createdBy === null) return [];
-  const words = classic ? { created_by: classicWords(step, step.createdBy, taken) } : { created_by: step.createdBy, comment: frontend };
+  const createdBy = step.createdBy ?? (classic ? onbuildWords(step) : null);
+  if (createdBy === null) return [];
+  const words = classic ? { created_by: classicWords(step, createdBy, taken) } : { created_by: createdBy, comment: frontend };
   return [{ created, ...words, ...(changed ? {} : { empty_layer: true }) }];
 }
 
@@ -30,9 +31,15 @@ function classicWords(step: Step, createdBy: string, taken = ''): string {
   if (step.kind === 'run') return createdBy.replace(/^RUN /, '').replace(/ # buildkit$/, '');
   const shell = (step.config.config?.Shell ?? ['/bin/sh', '-c']).join(' ');
   if (step.kind === 'workdir') return `${shell} #(nop) ${createdBy}`;
-  if (step.kind !== 'copy') return `${shell} #(nop)  ${createdBy.replace(/^EXPOSE \[(.*)\]$/, 'EXPOSE $1')}`;
+  if (step.kind !== 'copy') return `${shell} #(nop)  ${createdBy}`;
   const chown = step.chown === undefined ? '' : `--chown=${step.chown} `;
   return `${shell} #(nop) ${step.isAdd ? 'ADD' : 'COPY'} ${chown}${taken} in ${step.writtenTarget} `;
+}
+
+/** BuildKit has no line for a trigger. */
+function onbuildWords({ instruction, config }: Step): string | null {
+  const trigger = config.config?.OnBuild?.at(-1);
+  return instruction !== 'ONBUILD' || trigger === undefined ? null : `ONBUILD ${trigger}`;
 }
 
 /** The same of what is the same: root and config. For people, and for programs that look for something like an image's id after each step. */

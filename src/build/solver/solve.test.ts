@@ -83,7 +83,7 @@ async function build(text: string, world: World, options: Options = {}): Promise
     now: () => '2026-01-01T00:00:00Z',
   };
   const stage = await solve(plan, ports, {
-    compile: (position, base) => compileStage(plan, position, base),
+    compile: (position, base) => compileStage(plan, position, base, { classic: options.sequential ?? false }),
     noCache: options.noCache ?? false,
     noCacheFilter: options.noCacheFilter ?? [],
     sequential: options.sequential ?? false,
@@ -118,7 +118,7 @@ describe('a build', () => {
 
   test("tells what it did in the words of BuildKit, or of Docker's first builder", async () => {
     const text =
-      'FROM b\nARG A=1\nRUN one\nCOPY --chown=7 x ./y\nWORKDIR /w\nEXPOSE 80 90/udp\nSHELL ["/bin/bash", "-c"]\nCMD ["a"]\nADD z /\n';
+      'FROM b\nARG A=1\nRUN one\nCOPY --chown=7 x ./y\nWORKDIR /w\nEXPOSE 90/udp 80\nONBUILD RUN  late\nSHELL ["/bin/bash", "-c"]\nCMD ["a"]\nADD z /\n';
     const history = async (sequential: boolean): Promise<(readonly (string | undefined)[])[]> =>
       (await build(text, newWorld(), { sequential })).stage.history.slice(1).map((entry) => [entry.created_by, entry.comment]);
     assert.deepEqual(
@@ -139,7 +139,8 @@ describe('a build', () => {
       ['|1 A=1 /bin/sh -c one', undefined],
       ['/bin/sh -c #(nop) COPY --chown=7 file:x in ./y ', undefined],
       ['/bin/sh -c #(nop) WORKDIR /w', undefined],
-      ['/bin/sh -c #(nop)  EXPOSE 80/tcp 90/udp', undefined],
+      ['/bin/sh -c #(nop)  EXPOSE 80 90/udp', undefined],
+      ['/bin/sh -c #(nop)  ONBUILD RUN  late', undefined],
       ['/bin/bash -c #(nop)  SHELL [/bin/bash -c]', undefined],
       ['/bin/bash -c #(nop)  CMD ["a"]', undefined],
       ['/bin/bash -c #(nop) ADD file:z in / ', undefined],

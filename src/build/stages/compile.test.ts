@@ -261,6 +261,14 @@ describe('the config', () => {
     assert.deepEqual(config('CMD a', { base }), { Cmd: ['/bin/sh', '-c', 'a'], ArgsEscaped: true, Entrypoint: ['y'], Env: [path] });
   });
 
+  test("is that of Docker's first builder where it is asked for: WORKDIR as it is written, and no word of escapes", () => {
+    const given = { options: { classic: true } };
+    assert.deepEqual(config('WORKDIR /a/\nCMD a', given), { WorkingDir: '/a/', Cmd: ['/bin/sh', '-c', 'a'], Env: [path] });
+    assert.equal(config('WORKDIR /a/\nWORKDIR b/', given)?.WorkingDir, '/a/b');
+    assert.deepEqual(run('VOLUME /a\nVOLUME /b\nRUN x', given).volumes, ['/a', '/b']);
+    assert.deepEqual(run('VOLUME /a\nRUN x').volumes, []);
+  });
+
   test('is what it was at each step', () => {
     const users = steps('USER a\nRUN x\nUSER b').map((each) => each.config.config?.User);
     assert.deepEqual(users, ['a', 'a', 'b']);

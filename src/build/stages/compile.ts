@@ -28,6 +28,8 @@ export interface CompileOptions {
   readonly ignore?: IgnoreMatcher;
   /** False when `base` is only a guess: then unknown variables are no mistake. Preset: true. */
   readonly knowsBase?: boolean;
+  /** As Docker's first builder: what RUN changes in volumes is thrown away, WORKDIR stays as it is written. Preset: false. */
+  readonly classic?: boolean;
 }
 
 /** The config that FROM scratch begins with. */
@@ -49,7 +51,7 @@ export function compileStage(
   base: StageConfig | CompiledStage,
   options: CompileOptions = {},
 ): CompiledStage {
-  const state = beginStage(plan, position, base, options.knowsBase ?? true);
+  const state = beginStage(plan, position, base, options);
   const { from, instructions } = state.planned.stage;
   const triggers = state.config.config?.OnBuild ?? [];
   configure(state, { OnBuild: undefined });
@@ -62,7 +64,7 @@ export function compileStage(
   return { steps, config: state.config, warnings: state.warnings, scope };
 }
 
-function beginStage(plan: StagePlan, position: number, base: StageConfig | CompiledStage, knowsBase: boolean): StageState {
+function beginStage(plan: StagePlan, position: number, base: StageConfig | CompiledStage, options: CompileOptions): StageState {
   const planned = plan.stages[position];
   if (planned === undefined) throw new RangeError(`the plan has no stage at ${position}`);
   const inherited = 'scope' in base ? base.scope : undefined;
@@ -74,7 +76,8 @@ function beginStage(plan: StagePlan, position: number, base: StageConfig | Compi
     globals: plan.globals,
     proxyEnv: proxyEnvironment(plan.options.buildArgs),
     warnings: [],
-    knowsBase,
+    knowsBase: options.knowsBase ?? true,
+    classic: options.classic ?? false,
     config: withPlatform('scope' in base ? base.config : base),
     hasWorkdir: inherited?.hasWorkdir ?? false,
     expanded: 0,

@@ -27,7 +27,7 @@ import { configure, countCopies, shellOf, type StageState, stepBase, warn, warne
 export function compileCmd(state: StageState, instruction: CmdInstruction, isTrigger: boolean): ConfigStep {
   warnOfSecond(state, instruction);
   const argv = commandOf(state, instruction);
-  configure(state, { Cmd: argv, ArgsEscaped: true });
+  configure(state, { Cmd: argv, ArgsEscaped: state.classic ? undefined : true });
   return step(state, instruction, `CMD ${goQuoteList(argv)}`, isTrigger);
 }
 
@@ -74,7 +74,8 @@ function warnOfSecond(state: StageState, instruction: CmdInstruction | Entrypoin
 export function compileExpose(state: StageState, instruction: ExposeInstruction, isTrigger: boolean): ConfigStep {
   const words = wordsOf(state, instruction.lines);
   const ports: string[] = [];
-  for (const text of instruction.ports.flatMap((port) => words.list(port))) {
+  const written = instruction.ports.flatMap((port) => words.list(port));
+  for (const text of written) {
     const parsed = parseExposedPorts(text, warner(state), instruction.lines);
     countCopies(state, parsed.length);
     for (const port of parsed) ports.push(port);
@@ -82,7 +83,7 @@ export function compileExpose(state: StageState, instruction: ExposeInstruction,
   const exposed = { ...state.config.config?.ExposedPorts, ...Object.fromEntries(ports.map((port) => [port, {}])) };
   countCopies(state, Object.keys(exposed).length);
   configure(state, { ExposedPorts: exposed });
-  return step(state, instruction, `EXPOSE [${ports.join(' ')}]`, isTrigger);
+  return step(state, instruction, state.classic ? `EXPOSE ${written.toSorted().join(' ')}` : `EXPOSE [${ports.join(' ')}]`, isTrigger);
 }
 
 export function compileUser(state: StageState, instruction: UserInstruction, isTrigger: boolean): ConfigStep {
@@ -135,9 +136,10 @@ export function compileWorkdir(state: StageState, instruction: WorkdirInstructio
   }
   state.hasWorkdir = true;
   const path = fromWorkdir(workdirOf(state), written);
-  configure(state, { WorkingDir: path });
-  if (path === '/') return step(state, instruction, `WORKDIR ${path}`, isTrigger);
-  return { kind: 'workdir', ...stepBase(state, instruction, `WORKDIR ${path}`, { isTrigger, emptyLayer: false }), path };
+  const kept = state.classic && written.startsWith('/') ? written : path;
+  configure(state, { WorkingDir: kept });
+  if (path === '/') return step(state, instruction, `WORKDIR ${kept}`, isTrigger);
+  return { kind: 'workdir', ...stepBase(state, instruction, `WORKDIR ${kept}`, { isTrigger, emptyLayer: false }), path };
 }
 
 function step(state: StageState, instruction: InstructionBase, createdBy: string | null, isTrigger: boolean): ConfigStep {

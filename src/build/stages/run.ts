@@ -30,6 +30,7 @@ export function compileRun(state: StageState, instruction: RunInstruction, isTri
     user: state.config.config?.User ?? '',
     workdir: workdirOf(state),
     mounts,
+    volumes: state.classic ? Object.keys(state.config.config?.Volumes ?? {}) : [],
     network: instruction.network,
     security: instruction.security,
   };

@@ -18,6 +18,7 @@ export interface StageState {
   readonly warnings: Warning[];
   /** The base's variables are known, so that an unknown one is a mistake. */
   readonly knowsBase: boolean;
+  readonly classic: boolean;
   config: StageConfig;
   hasWorkdir: boolean;
   /** Characters that words have expanded to. */

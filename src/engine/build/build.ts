@@ -140,7 +140,11 @@ export async function build(builder: Builder, request: BuildRequest, options: Bu
       now: () => new Date().toISOString(),
     },
     {
-      compile: (position, base) => compileStage(plan, position, base, found.ignore === null ? {} : { ignore: found.ignore }),
+      compile: (position, base) =>
+        compileStage(plan, position, base, {
+          classic: request.sequential === true,
+          ...(found.ignore === null ? {} : { ignore: found.ignore }),
+        }),
       noCache: request.noCache === true,
       noCacheFilter: request.noCacheFilter ?? [],
       sequential: request.sequential === true,

@@ -102,6 +102,20 @@ describe('contexts of builds', { skip: whyNoEngine() }, () => {
     await build(volume);
   });
 
+  test("Docker's first builder throws away what RUN does in volumes, and keeps what is copied there", async () => {
+    const Dockerfile = `FROM busybox
+RUN mkdir /v && echo before > /v/before
+VOLUME /v /new/one
+RUN mkdir -p /new/one && cat /v/before && echo lost | tee /v/lost /new/one/lost > /kept && chown 7 /v
+COPY a /v/
+`;
+    await build({ Dockerfile, a: 'a' }, { sequential: true, names: ['volumes:1'] });
+    await build({ Dockerfile, a: 'a' }, { names: ['volumes:2'] });
+    const look = 'find /v /new -type f | sort | xargs; stat -c %u /v; cat /kept';
+    assert.equal(await sh('volumes:1', look), '/v/a /v/before\n0\nlost\n');
+    assert.equal(await sh('volumes:2', look), '/new/one/lost /v/a /v/before /v/lost\n7\nlost\n');
+  });
+
   test('containers of steps stay where that is asked for, of one that fails too, and go like any other', async () => {
     const before = host.engine.containers.list({ all: true }).length;
     const file = { Dockerfile: 'FROM busybox\nRUN echo kept > /kept\nRUN true\nRUN echo left > /left; exit 3\n' };

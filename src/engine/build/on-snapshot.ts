@@ -40,22 +40,38 @@ function findOwner(build: BuildRun, to: FileTree, text: string): Owner | null {
 }
 
 /** In the words of Docker's first builder. */
-export async function checkVolumes({ context }: BuildRun, paths: readonly string[], on: Root): Promise<void> {
-  if (on.chain === null) return;
+export async function checkVolumes(build: BuildRun, paths: readonly string[], on: Root): Promise<void> {
+  const found = await lookFor(build, paths, on);
+  for (const [path, isThere] of found) {
+    if (isThere !== 'no directory') continue;
+    const message = `cannot mount volume over existing file, file exists ${path}`;
+    throw new OrlopError('failed-precondition', 'BUILD_FILE_THERE', message, {
+      hint: 'name a directory, or a path that is not there yet',
+    });
+  }
+}
+
+/** Those of the paths where a root has a directory. */
+export async function directoriesOf(build: BuildRun, paths: readonly string[], on: Root): Promise<ReadonlySet<string>> {
+  const found = await lookFor(build, paths, on);
+  return new Set(paths.filter((path) => found.get(path) === 'directory'));
+}
+
+/** What a root has at these paths; what is not there is not in the answer. */
+async function lookFor({ context }: BuildRun, paths: readonly string[], on: Root): Promise<Map<string, 'directory' | 'no directory'>> {
+  const answer = new Map<string, 'directory' | 'no directory'>();
+  if (on.chain === null) return answer;
   const descriptor = await openRoot(context, on);
   try {
     const tree = readTree({ addon: context.addon, root: descriptor });
     for (const path of paths) {
       using found = tree.find(toByteText(path));
-      if (found === null || isDirectory(found.facts)) continue;
-      const message = `cannot mount volume over existing file, file exists ${path}`;
-      throw new OrlopError('failed-precondition', 'BUILD_FILE_THERE', message, {
-        hint: 'name a directory, or a path that is not there yet',
-      });
+      if (found !== null) answer.set(path, isDirectory(found.facts) ? 'directory' : 'no directory');
     }
   } finally {
     context.addon.close(descriptor);
   }
+  return answer;
 }
 
 /** Lets something be done with a writable root, and takes what it changed as a layer. */

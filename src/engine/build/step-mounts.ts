@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import {
   copySelected,
+  emptyRoot,
   type CacheMount,
   type Root,
   type RunMount,
@@ -18,6 +19,7 @@ import { OrlopError } from '#errors';
 import type { ResolvedMount } from '../volume/resolved-mount.ts';
 import { openSource } from './contexts.ts';
 import type { BuildRun } from './executor.ts';
+import { directoriesOf } from './on-snapshot.ts';
 import { openTree } from './scratch.ts';
 import { agentAt, agentOf, forwardAgent } from './ssh-agent.ts';
 import { makeDirectoryFor } from './transfer.ts';
@@ -47,6 +49,7 @@ export async function openStepMounts(build: BuildRun, step: RunStep, work: Work)
     else mounts.push(await bind(build, mount, work.sources(mount.from), await layersOf(build, work.sources(mount.from))));
   }
   for (const file of step.files) mounts.push(inlineFile(build, file));
+  if (step.volumes.length > 0) mounts.push(...(await volumes(build, step.volumes, work.root)));
   const held = opened.move();
   // By depth, so that none hides another.
   const sorted = mounts.toSorted((one, other) => one.target.split('/').length - other.target.split('/').length);
@@ -85,6 +88,18 @@ async function bind(
     ...part,
     image: { id: '', manifest: '', ...layers, ...writable },
   };
+}
+
+/** Docker's first builder runs a step with its image's volumes: what it changes in them goes with it. */
+async function volumes(build: BuildRun, paths: readonly string[], root: Root): Promise<ResolvedMount[]> {
+  const there = await directoriesOf(build, paths, root);
+  return await Promise.all(
+    paths.map((path) => {
+      const mount = { type: 'bind', from: { kind: 'scratch' }, target: path, readonly: false } as const;
+      const has = there.has(path);
+      return bind(build, { ...mount, source: has ? path : '/' }, { kind: 'root', root }, has ? root : emptyRoot);
+    }),
+  );
 }
 
 function temporary({ target, sizeBytes }: Extract<RunMount, { type: 'tmpfs' }>): ResolvedMount {

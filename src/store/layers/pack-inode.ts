@@ -70,15 +70,17 @@ export function isDirectory(facts: FileFacts): boolean {
   return (facts.mode & S_IFMT) === S_IFDIR;
 }
 
-/** The header of a directory that is open. */
+/** The header of a directory that is open. `isPlainRoot`: it says nothing that a root would not be anyway, so that archives of layers do without it, as those of other builders. */
 export function packDirectoryHeader(
   addon: Addon,
   descriptor: number,
   path: ByteText,
   facts: FileFacts,
-): { header: Buffer; opaque: boolean } {
+): { header: Buffer; opaque: boolean; isPlainRoot: boolean } {
   const { xattrs, opaque } = readXattrs(addon, descriptor, path);
-  return { header: formatTarEntry({ ...describeInode(facts, path === '' ? ('./' as ByteText) : path, 'directory'), xattrs }), opaque };
+  const header = formatTarEntry({ ...describeInode(facts, path === '' ? ('./' as ByteText) : path, 'directory'), xattrs });
+  const isPlain = (facts.mode & 0o7777) === 0o755 && facts.uid === 0 && facts.gid === 0 && xattrs.size === 0;
+  return { header, opaque, isPlainRoot: path === '' && isPlain };
 }
 
 const tarTypes: Readonly<Record<number, TarType>> = {

@@ -44,8 +44,8 @@ async function* packDirectory(packing: PackingUpper, path: ByteText, facts: File
   const { addon, root } = packing;
   const descriptor = addon.openat2(root, path === '' ? '.' : fromByteText(path), O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, beneath);
   try {
-    const { header, opaque } = packDirectoryHeader(addon, descriptor, path, facts);
-    yield header;
+    const { header, opaque, isPlainRoot } = packDirectoryHeader(addon, descriptor, path, facts);
+    if (!isPlainRoot) yield header;
     if (opaque) yield formatTarEntry(createTarEntry({ path: below(path, '.wh..wh..opq' as ByteText), type: 'file' }));
     for (const name of listNames(descriptor)) yield* skippingVanished(packing, packEntry(packing, descriptor, name, below(path, name)));
   } finally {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { closeSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { chmodSync, closeSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import fc from 'fast-check';
@@ -79,15 +79,21 @@ test('what GNU tar packs in its own format unpacks to the same tree', oracle, as
 
 test('what we pack unpacks to the same tree, by GNU tar and by us, and always to the same bytes', oracle, async (t) => {
   await onRandomTrees(t, randomTree(), async ({ addon, tree, fresh }) => {
+    // Its own time is in the archive only with a root that is not as roots are.
+    const describe = (root: string): string[] => {
+      addon.utimensat(-100, root, 1n, 1n, 0);
+      return describeTree(addon, root);
+    };
+    const expected = describe(tree);
     const archive = await collect(packUpper(addon, tree));
-    const expected = describeTree(addon, tree);
-    assert.deepEqual(describeTree(addon, await unpack(addon, fresh(), archive)), expected);
+    assert.deepEqual(describe(await unpack(addon, fresh(), archive)), expected);
     assert.deepEqual(await collect(packUpper(addon, tree)), archive);
     const theirs = fresh();
+    chmodSync(theirs, 0o755);
     const file = join(fresh(), 'archive.tar');
     writeFileSync(file, archive);
     gnuTar(['--xattrs', '--xattrs-include=*', '-p', '-xf', file, '-C', theirs]);
-    assert.deepEqual(describeTree(addon, theirs), expected);
+    assert.deepEqual(describe(theirs), expected);
   });
 });
 
