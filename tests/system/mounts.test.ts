@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chownSync, existsSync, lstatSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { isAtLeast, kernelRelease } from '#sys';
@@ -163,6 +163,24 @@ describe('mounts of containers', { skip: whyNot() }, () => {
       assert.match(message, new RegExp(`the file system of ${over} \\(overlay\\) does not support it\\nhint: run with --userns host`));
       assert.equal(await bench.sh(['--userns', 'host', '-v', `${over}:/d`], 'stat -c %u:%g /d'), '0:0');
       assert.equal(await bench.sh(['-v', `${bench.host}:/d`], 'stat -c %u:%g /d /d/over'), '0:0\n65534:65534');
+    });
+
+    test('a file there that is only read is seen as a copy, with its owner and mode, anew at each start', async (t) => {
+      for (const name of ['low', 'lower', 'secrets']) mkdirSync(join(bench.host, name));
+      const secrets = join(bench.host, 'secrets');
+      writeFileSync(join(bench.host, 'low', 'password'), 'hush');
+      chownSync(join(bench.host, 'low', 'password'), 7, 8);
+      chmodSync(join(bench.host, 'low', 'password'), 0o640);
+      execFileSync('mount', ['-t', 'overlay', '-o', `lowerdir=${bench.host}/low:${bench.host}/lower`, 'secrets', secrets]);
+      t.after(() => execFileSync('umount', [secrets]));
+      const bind = `${secrets}/password:/run/secrets/password`;
+      const seen = await bench.sh(
+        ['-v', `${bind}:ro`],
+        'stat -c %u:%g:%a /run/secrets/password; cat /run/secrets/password; echo x 2>/dev/null >/run/secrets/password || echo kept',
+      );
+      assert.match(seen, /^7:8:640\nhush.*kept$/s);
+      assert.match(await bench.fails(['-v', bind]), /\(overlay\) does not support it/);
+      assert.match(await bench.fails(['-v', '/dev/null:/n:ro', '-v', `${secrets}:/all:ro`]), /\(overlay\) does not support it/);
     });
   });
 

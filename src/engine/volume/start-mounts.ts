@@ -1,3 +1,18 @@
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
 import { isErrno, isOrlopError, OrlopError } from '#errors';
 import type { ContainerRecord } from '../container/record.ts';
 import type { EngineContext } from '../context.ts';
@@ -5,7 +20,10 @@ import type { ReadySandbox } from '../sandbox-pool.ts';
 import { publishVolumeEvent } from './events.ts';
 import { openImageMount } from './image-mounts.ts';
 import { volumesOf, type ResolvedMount } from './resolved-mount.ts';
-import { openSourceMount, piecesOf } from './source-mounts.ts';
+import { openSourceMount, piecesOf, type SourceFacts } from './source-mounts.ts';
+
+/** Bytes; a secret or a file of settings is shorter. */
+const longestCopy = 1024 * 1024;
 
 export interface OpenedMounts {
   /** By their places. */
@@ -87,7 +105,7 @@ async function openMount(context: EngineContext, record: ContainerRecord, mount:
     return openImageMount(context, mount, { base: ready.view ?? context.dataRootDescriptor, first: ready.idRange?.first ?? 0 });
   }
   const source = { addon, range: ready.idRange };
-  if (mount.type === 'bind') return openSourceMount(source, mount, mount.source);
+  if (mount.type === 'bind') return openBind(context, record, mount, source);
   const { path } = await volumes.acquire(mount.source, record.id);
   publishVolumeEvent(context, mount.source, 'mount', {
     driver: mount.driver ?? 'local',
@@ -97,6 +115,45 @@ async function openMount(context: EngineContext, record: ContainerRecord, mount:
     propagation: '',
   });
   return openSourceMount(source, mount, path);
+}
+
+/**
+ * A file that is only read may be a copy, which lasts as long as the container runs, where its own file system maps no owners: secrets and settings in a
+ * checkout that lies in a container or on a live system.
+ */
+function openBind(context: EngineContext, record: ContainerRecord, mount: ResolvedMount, source: SourceFacts): number {
+  try {
+    return openSourceMount(source, mount, mount.source);
+  } catch (error) {
+    const ofOwners = isOrlopError(error) && error.code === 'ENGINE_MOUNT_OWNERS';
+    const copy = ofOwners && mount.readOnly ? copyFile(mount, join(context.dataRoot, 'containers', record.id, 'copies')) : null;
+    if (copy === null) throw error;
+    context.logger.warn('a container sees a copy of a file whose file system maps no owners', {
+      container: record.name,
+      source: mount.source,
+    });
+    return openSourceMount(source, mount, copy);
+  }
+}
+
+/** Anew for each start; with the owner and the mode of the source. null: it is no file, or a long one. */
+function copyFile({ source, target }: ResolvedMount, directory: string): string | null {
+  // Not a device or a pipe, which might keep whoever opens it waiting.
+  if (!statSync(source).isFile()) return null;
+  const descriptor = openSync(source, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const { size, uid, gid, mode } = fstatSync(descriptor);
+    if (size > longestCopy) return null;
+    const copy = join(directory, createHash('sha256').update(target).digest('hex'));
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    rmSync(copy, { force: true });
+    writeFileSync(copy, readFileSync(descriptor), { mode: 0o600, flag: 'wx' });
+    chownSync(copy, uid, gid);
+    chmodSync(copy, mode & 0o777);
+    return copy;
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 /** mount_namespaces(7): flags that came from a namespace of more privilege stay, whatever a container's root may do to its mounts. */
