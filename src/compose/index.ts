@@ -1,6 +1,7 @@
 export { readVariables } from './load/environment.ts';
 export { loadProject, type ProjectOptions } from './load/project.ts';
 export type { Project } from './model/project.ts';
+export type { Variable } from './model/variables.ts';
 export type { ServiceConfig } from './model/service.ts';
 export { formatYaml, hashService, imageOf, printProject } from './model/print.ts';
 export { dropUnused, noSuchService, selectServices } from './model/select.ts';

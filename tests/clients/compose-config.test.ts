@@ -37,7 +37,7 @@ function load({ args, directory, environment }: CorpusProject): Promise<Project>
 }
 
 /** Services whose variables or labels are in files have another hash there than the one that containers are labelled with. */
-const withFiles = new Set(['env-file', 'extends', 'override']);
+const withFiles = new Set(['dotenv-forms', 'env-file', 'extends', 'override']);
 
 describe('what orlop compose config understands', () => {
   after(() => rmSync(root, { recursive: true, force: true }));
@@ -46,7 +46,7 @@ describe('what orlop compose config understands', () => {
     test(`${project.name} is refused, with the place where that is known`, async () => {
       const { code, stderr } = await ours(project, '--quiet');
       assert.equal(code, 1, stderr);
-      assert.match(stderr, /^orlop: (?:[^\n]*\.yaml:\d+:\d+: |Circular reference|include cycle|env file )/);
+      assert.match(stderr, /^orlop: (?:[^\n]*\.yaml:\d+:\d+: |[^\n]*\.env: line \d+: |Circular reference|include cycle|env file )/m);
     });
 
   describe('beside the Compose plugin', {

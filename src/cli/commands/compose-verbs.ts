@@ -316,7 +316,7 @@ export const composeCommands: readonly CommandSpec[] = [
       { name: 'no-path-resolution', kind: 'flag', help: 'Leave relative paths as they are' },
       { name: 'no-env-resolution', kind: 'flag', help: 'Leave files of variables unread' },
       { name: 'no-consistency', kind: 'flag', help: 'Do not check what belongs together' },
-      refuse('variables', 'the files are shown with their variables filled in', 'flag'),
+      only('variables', 'the variables in the files, with defaults'),
       refuse('resolve-image-digests', 'orlop image inspect shows digests', 'flag'),
       refuse('lock-image-digests', 'orlop image inspect shows digests', 'flag'),
     ],

@@ -8,13 +8,20 @@ const overrideNames = ['compose.override.yml', 'compose.override.yaml', 'docker-
 const longestFile = 16 * 1024 * 1024;
 
 /** The files to load from, absolute: those given, or the first of the usual names in `directory` or one above it, with its override. not-found `COMPOSE_NO_PROJECT_FILE`. */
-export async function findFiles(given: readonly string[], workingDirectory: string, directory: string): Promise<string[]> {
+export async function findFiles(
+  given: readonly string[],
+  workingDirectory: string,
+  directory: string,
+  onWarning: (text: string) => void,
+): Promise<string[]> {
   if (given.length > 0) return given.map((path) => (path === '-' ? path : resolve(workingDirectory, path)));
   for (let at = resolve(workingDirectory, directory); ; at = dirname(at)) {
-    const main = await firstOf(at, mainNames);
-    if (main !== null) {
-      const override = await firstOf(at, overrideNames);
-      return override === null ? [main] : [main, override];
+    const [main, ...others] = await presentOf(at, mainNames);
+    if (main !== undefined) {
+      const [override, ...overrides] = await presentOf(at, overrideNames);
+      if (others.length > 0) warnOfSeveral([main, ...others], 'config', onWarning);
+      if (override !== undefined && overrides.length > 0) warnOfSeveral([override, ...overrides], 'override', onWarning);
+      return override === undefined ? [main] : [main, override];
     }
     if (dirname(at) === at) break;
   }
@@ -23,9 +30,15 @@ export async function findFiles(given: readonly string[], workingDirectory: stri
   });
 }
 
-async function firstOf(directory: string, names: readonly string[]): Promise<string | null> {
-  for (const name of names) if (await isFile(join(directory, name))) return join(directory, name);
-  return null;
+async function presentOf(directory: string, names: readonly string[]): Promise<string[]> {
+  const paths = names.map((name) => join(directory, name));
+  const present = await Promise.all(paths.map(isFile));
+  return paths.filter((_path, index) => present[index]);
+}
+
+function warnOfSeveral(paths: readonly string[], kind: string, onWarning: (text: string) => void): void {
+  onWarning(`Found multiple ${kind} files with supported names: ${paths.join(', ')}`);
+  onWarning(`Using ${paths[0] ?? ''}`);
 }
 
 export async function isFile(path: string): Promise<boolean> {

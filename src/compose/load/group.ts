@@ -1,13 +1,14 @@
 import { dirname, isAbsolute, join } from 'node:path';
 import { OrlopError } from '#errors';
 import { isDeepStrictEqual } from 'node:util';
+import { checkFile } from '../model/check-file.ts';
 import { composeFile, type ComposeFile } from '../model/file.ts';
 import type { IncludeConfig } from '../model/resources.ts';
 import { service, type ServiceConfig } from '../model/service.ts';
 import { mapValues } from '../model/normalize.ts';
-import { interpolate } from '../model/variables.ts';
+import { findVariables, interpolate, type Variable } from '../model/variables.ts';
 import { formatPlace, parseNodes, throwProblems, type Place, type Problem } from '../shape/index.ts';
-import { resolveBare, withEnvFiles, type Environment } from './environment.ts';
+import { notSet, resolveBare, withEnvFiles, type Environment } from './environment.ts';
 import { readText } from './files.ts';
 
 /** Files that are loaded together, and what they are loaded with. */
@@ -21,6 +22,8 @@ export interface Group {
   readonly resolvesPaths: boolean;
   readonly places: Map<string, Place>;
   readonly onWarning: (text: string) => void;
+  /** Hears of the variables in the files. */
+  readonly onVariable?: ((variable: Variable) => void) | undefined;
   /** Text of the file `-`. */
   readonly stdin?: string;
   /** Files that include this one. */
@@ -34,11 +37,16 @@ export async function loadGroup(group: Group): Promise<ComposeFile> {
   let merged: ComposeFile = {};
   for (const file of group.files) {
     for (const document of await readDocuments(file, group)) {
+      if (document.version !== undefined)
+        group.onWarning(
+          `${file}: the attribute \`version\` is obsolete, it will be ignored, please remove it to avoid potential confusion`,
+        );
       const extended = await extendServices(document, file, group);
       const whole = await includeFiles(extended, file, group);
       merged = composeFile.merge(merged, whole);
     }
   }
+  throwProblems(checkFile(merged, group.places));
   const services = mapValues(merged.services ?? {}, (value) => complete(value, group));
   return merged.services === undefined ? merged : { ...merged, services };
 }
@@ -60,9 +68,11 @@ async function readDocuments(file: string, group: Group): Promise<ComposeFile[]>
   const text = file === '-' ? (group.stdin ?? '') : await readText(file);
   const problems: Problem[] = [];
   const missing = new Set<string>();
+  const warnings: string[] = [];
   const documents = parseNodes(text, file).map((node) => {
     const lookup = (name: string): string | undefined => (Object.hasOwn(group.environment, name) ? group.environment[name] : undefined);
     const substitution = { lookup, onMissing: (name: string) => void missing.add(name) };
+    if (group.onVariable !== undefined) findVariables(node).forEach(group.onVariable);
     const filled = group.interpolates ? interpolate(node, substitution, problems) : node;
     const reading = {
       lenient: !group.interpolates,
@@ -70,11 +80,13 @@ async function readDocuments(file: string, group: Group): Promise<ComposeFile[]>
       directory: group.resolvesPaths ? group.directory : null,
       home: group.home,
       problems,
+      warnings,
       places: group.places,
     };
     return composeFile.read(filled, reading);
   });
-  for (const name of missing) group.onWarning(`The "${name}" variable is not set. Defaulting to a blank string.`);
+  for (const name of missing) group.onWarning(notSet(name));
+  warnings.forEach(group.onWarning);
   throwProblems(problems);
   return documents.filter((document) => document !== undefined);
 }
@@ -135,7 +147,7 @@ async function loadIncluded(entry: IncludeConfig, file: string, group: Group): P
   const [main = ''] = files;
   if (outer.includes(main)) throw invalid(`include cycle detected:\n${[...outer, main].join('\n include ')}`);
   const directory = entry.project_directory === undefined ? dirname(main) : at(entry.project_directory);
-  const environment = await withEnvFiles(group.environment, (entry.env_file ?? []).map(at), directory);
+  const environment = await withEnvFiles(group.environment, (entry.env_file ?? []).map(at), directory, group.onWarning);
   return loadGroup({ ...group, files, directory, environment, outer, places: new Map() });
 }
 

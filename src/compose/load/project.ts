@@ -4,9 +4,9 @@ import { checkProject } from '../model/check.ts';
 import { normalize } from '../model/normalize.ts';
 import type { Project } from '../model/project.ts';
 import { selectProfiles } from '../model/select.ts';
-import { substitute } from '../model/variables.ts';
+import { substitute, type Variable } from '../model/variables.ts';
 import { parseNodes, throwProblems, type Place } from '../shape/index.ts';
-import { resolveServiceFiles, withEnvFiles, type Environment } from './environment.ts';
+import { isTrue, resolveServiceFiles, withEnvFiles, type Environment } from './environment.ts';
 import { findFiles, readText } from './files.ts';
 import { loadGroup } from './group.ts';
 
@@ -26,6 +26,8 @@ export interface ProjectOptions {
   readonly home: string;
   readonly stdin?: () => Promise<string>;
   readonly onWarning?: (text: string) => void;
+  /** Hears of each use of a variable in the files. */
+  readonly onVariable?: ((variable: Variable) => void) | undefined;
   readonly interpolates?: boolean;
   readonly normalizes?: boolean;
   readonly resolvesPaths?: boolean;
@@ -40,12 +42,13 @@ export interface ProjectOptions {
  */
 export async function loadProject(options: ProjectOptions): Promise<Project> {
   const { workingDirectory, environment: outer } = options;
+  const onWarning = options.onWarning ?? (() => undefined);
   const early = await withEnvFiles(outer, envFilesOf(options, outer), resolve(workingDirectory, options.projectDirectory ?? '.'));
   const given = options.files?.length ? options.files : splitList(early['COMPOSE_FILE'], early['COMPOSE_PATH_SEPARATOR'] ?? ':');
-  const files = await findFiles(given, workingDirectory, options.projectDirectory ?? '.');
+  const files = await findFiles(given, workingDirectory, options.projectDirectory ?? '.', onWarning);
   const [first = '-'] = files;
   const directory = resolve(workingDirectory, options.projectDirectory ?? (first === '-' ? '.' : dirname(first)));
-  const found = await withEnvFiles(outer, envFilesOf(options, outer), directory);
+  const found = await withEnvFiles(outer, envFilesOf(options, outer), directory, onWarning);
   const stdin = files.includes('-') ? await options.stdin?.() : undefined;
   const name = await chooseName(options, found, files, directory, stdin);
   const environment: Environment = { ...found, COMPOSE_PROJECT_NAME: name };
@@ -58,7 +61,8 @@ export async function loadProject(options: ProjectOptions): Promise<Project> {
     interpolates: options.interpolates !== false,
     resolvesPaths: options.resolvesPaths !== false,
     places,
-    onWarning: options.onWarning ?? (() => undefined),
+    onWarning,
+    onVariable: options.onVariable,
     ...(stdin === undefined ? {} : { stdin }),
   });
   if (Object.keys(file).length === 0) throw new OrlopError('invalid-argument', 'COMPOSE_INVALID', 'empty compose file');
@@ -83,18 +87,13 @@ export async function loadProject(options: ProjectOptions): Promise<Project> {
   const selected = selectProfiles(all, profiles, options.named);
   if (options.checks !== false) throwProblems(checkProject(selected, places));
   if (options.resolvesEnvironment === false) return selected;
-  return resolveServiceFiles(selected, options.resolvesEnvironment === 'labels' ? 'labels' : 'all');
+  return resolveServiceFiles(selected, options.resolvesEnvironment === 'labels' ? 'labels' : 'all', onWarning);
 }
 
 /** Files of variables that are named, absolute. */
 function envFilesOf({ envFiles = [], workingDirectory }: ProjectOptions, environment: Environment): readonly string[] {
   const named = envFiles.length > 0 ? envFiles : splitList(environment['COMPOSE_ENV_FILES'], ',');
   return named.map((path) => resolve(workingDirectory, path));
-}
-
-/** As Go's strconv.ParseBool reads it. */
-function isTrue(text = ''): boolean {
-  return /^(?:1|t|true)$/i.test(text);
 }
 
 function splitList(text: string | undefined, separator: string): string[] {

@@ -19,7 +19,8 @@ const serviceNetwork = object({
 function orNull<T>(shape: Shape<T>): Shape<T | null> {
   return {
     read: (node, reading) => shape.read(node, reading),
-    merge: (base, over) => (base === null || over === null ? over : shape.merge(base, over)),
+    // A name alone says nothing new.
+    merge: (base, over) => (base === null ? over : over === null ? base : shape.merge(base, over)),
     print: (value, form) => (value === null ? null : shape.print(value, form)),
     hides: () => false,
   };

@@ -16,13 +16,17 @@ export function checkProject(project: Project, places: ReadonlyMap<string, Place
   const complaints = Object.entries(project.services).flatMap(([name, service]) =>
     checks.flatMap((check) => check(name, service, project).map(([path, message]) => ({ path: `services.${name}${path}`, message }))),
   );
-  return [...complaints, ...findCycles(project), ...sameNames(project)].map(({ path, message }) => ({ path, message, place: place(path) }));
+  return [...complaints, ...findCycles(project), ...sameNames(project), ...driversAlone(project)].map(({ path, message }) => ({
+    path,
+    message,
+    place: place(path),
+  }));
 }
 
 type Complaint = readonly [path: string, message: string];
 type Check = (name: string, service: ServiceConfig, project: Project) => Complaint[];
 
-const checks: readonly Check[] = [hasImage, refersToWhatIs, isNotTwice, mountsOnce, watches];
+const checks: readonly Check[] = [hasImage, refersToWhatIs, isNotTwice, mountsOnce, watches, buildsForIts];
 
 function hasImage(name: string, service: ServiceConfig): Complaint[] {
   const { image, build, provider } = service;
@@ -87,8 +91,16 @@ function isNotTwice(name: string, service: ServiceConfig): Complaint[] {
 function mountsOnce(_name: string, { tmpfs = [], volumes = [] }: ServiceConfig): Complaint[] {
   return tmpfs.flatMap((entry): Complaint[] => {
     const target = entry.split(':')[0] ?? '';
-    return volumes.some((mount) => mount.target === target) ? [['.volumes', `target ${target} is already mounted as tmpfs`]] : [];
+    const twice = tmpfs.findLast((other) => other.split(':')[0] === target) !== entry;
+    const also = twice || volumes.some((mount) => mount.target === target);
+    return also ? [[twice ? '.tmpfs' : '.volumes', `target ${target} is already mounted as tmpfs`]] : [];
   });
+}
+
+function buildsForIts(_name: string, { build, platform }: ServiceConfig): Complaint[] {
+  const { platforms = [] } = build ?? {};
+  if (platform === undefined || platforms.length === 0 || platforms.includes(platform)) return [];
+  return [['.build.platforms', `service.build.platforms MUST include service.platform "${platform}"`]];
 }
 
 function watches(_name: string, { develop, build }: ServiceConfig): Complaint[] {
@@ -98,6 +110,12 @@ function watches(_name: string, { develop, build }: ServiceConfig): Complaint[] 
     if (rule.action === 'sync+exec' && rule.exec === undefined) return [[path, 'action "sync+exec" needs exec']];
     return rule.action === 'rebuild' && build === undefined ? [[path, 'action "rebuild" needs a service with build']] : [];
   });
+}
+
+function driversAlone({ secrets }: Project): { path: string; message: string }[] {
+  return Object.entries(secrets)
+    .filter(([, { external, file, environment }]) => external !== true && file === undefined && environment === undefined)
+    .map(([name]) => ({ path: `secrets.${name}`, message: `secret "${name}" must declare either \`file\` or \`environment\`` }));
 }
 
 function findCycles({ services }: Project): { path: string; message: string }[] {

@@ -1,5 +1,6 @@
 import {
   always,
+  checked,
   complain,
   decimal,
   derived,
@@ -22,15 +23,19 @@ const count: Shape<number> = {
   read: (node, reading) => (node.kind === 'scalar' && node.value === 'all' ? -1 : whole().read(node, reading)),
 };
 
-const request = object({ capabilities: texts(), driver: text(), count, device_ids: texts(), options: pairs('') });
+const requestFields = { capabilities: texts(), driver: text(), count, device_ids: texts(), options: pairs('') };
+const request = object(requestFields);
 export type DeviceRequest = ValueOf<typeof request>;
-const counted = derived(request, (value) =>
-  value.count === undefined && value.device_ids === undefined ? { ...value, count: -1 } : value,
-);
+function counted(shape: Shape<DeviceRequest>): Shape<DeviceRequest> {
+  const exclusive = checked(shape, (value) =>
+    value.count !== undefined && value.device_ids !== undefined ? '"count" and "device_ids" attributes are exclusive' : null,
+  );
+  return derived(exclusive, (value) => (value.count === undefined && value.device_ids === undefined ? { ...value, count: -1 } : value));
+}
 
 /** GPUs and the like; `all` stands for all of them. */
 export function deviceRequests(): Shape<readonly DeviceRequest[]> {
-  const some = list(counted);
+  const some = list(counted(request));
   return {
     ...some,
     read: (node, reading) => {
@@ -45,7 +50,7 @@ const limits = object({ cpus: decimal(), memory: size(), pids: whole() });
 const reservations = object({
   cpus: decimal(),
   memory: size(),
-  devices: list(derived(counted, (value) => value)),
+  devices: list(counted(object(requestFields, ['capabilities']))),
   generic_resources: list(generic),
 });
 

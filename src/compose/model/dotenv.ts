@@ -1,19 +1,19 @@
-import { substitute, type Lookup } from './variables.ts';
+import { substitute, type Lookup, type Substitution } from './variables.ts';
 
 /**
  * Variables of a `.env` file: `KEY=VALUE` or `KEY: VALUE`, `export` before it, quotes over several lines, comments; values without quotes or in double
- * ones are interpolated, by `lookup` first. A key alone takes its value from there. Throws an Error that names the line. Pure.
+ * ones are interpolated, by `lookup` first; `onMissing` hears of variables that neither has. A key alone takes its value from there. Throws an Error that names the line. Pure.
  */
-export function parseDotenv(text: string, lookup: Lookup): Map<string, string> {
+export function parseDotenv(text: string, { lookup, onMissing }: Substitution): Map<string, string> {
   const variables = new Map<string, string>();
-  const source = text.replace(/^\uFEFF/, '').replaceAll('\r\n', '\n');
+  const source = text.replace(/^\uFEFF/, '');
   const find: Lookup = (name) => lookup(name) ?? variables.get(name);
   let at = 0;
   const fail = (why: string): Error => new Error(`line ${source.slice(0, at).split('\n').length}: ${why}`);
   for (;;) {
     at += /^(?:\s|#[^\n]*)*/.exec(source.slice(at))?.[0].length ?? 0;
     if (at >= source.length) return variables;
-    const statement = /^(?:export[ \t]+)?([^\s=:#'"]+)[ \t]*(?:([=:])[ \t]*|(?=\n|$))/.exec(source.slice(at));
+    const statement = /^(?:export[ \t]+)?([^\s=:#'"]+)[ \t]*(?:([=:])[ \t]*|(?=\r?\n|$))/.exec(source.slice(at));
     if (statement === null || !/^[\p{L}\p{N}_.[\]-]+$/u.test(statement[1] ?? '')) throw fail('unexpected character in a variable name');
     const name = statement[1] ?? '';
     at += statement[0].length;
@@ -25,13 +25,16 @@ export function parseDotenv(text: string, lookup: Lookup): Map<string, string> {
     const value = readValue(source.slice(at));
     if (value === null) throw fail('a quote does not end');
     at += value.length;
-    variables.set(name, value.expand ? expand(value.text, find, fail) : value.text);
+    variables.set(
+      name,
+      value.expand ? expand(value.text, { lookup: find, ...(onMissing === undefined ? {} : { onMissing }) }, fail) : value.text,
+    );
   }
 }
 
-function expand(text: string, lookup: Lookup, fail: (why: string) => Error): string {
+function expand(text: string, substitution: Substitution, fail: (why: string) => Error): string {
   try {
-    return substitute(text, { lookup });
+    return substitute(text, substitution);
   } catch (error) {
     throw fail(error instanceof Error ? error.message : String(error));
   }
@@ -50,7 +53,7 @@ function readValue(source: string): RawValue | null {
   if (double !== null) return { text: unescape(double[1] ?? ''), length: double[0].length, expand: true };
   if (/^["']/.test(source)) return null;
   const line = /^[^\n]*/.exec(source)?.[0] ?? '';
-  return { text: line.replace(/(?:^|[ \t])#.*$/, '').trim(), length: line.length, expand: true };
+  return { text: line.replace(/[ \t]#.*$/, '').trim(), length: line.length, expand: true };
 }
 
 const escapes: Readonly<Record<string, string>> = {
@@ -67,12 +70,24 @@ const escapes: Readonly<Record<string, string>> = {
 };
 
 function unescape(text: string): string {
-  return text.replaceAll(/\\([\s\S])/g, (whole, letter: string) => escapes[letter] ?? whole);
+  return text.replaceAll(/\\(0[0-7]{0,3}|[\s\S])/g, (whole, letter: string) =>
+    letter.startsWith('0') ? String.fromCodePoint(Number.parseInt(letter, 8) % 256) : (escapes[letter] ?? whole),
+  );
 }
 
-/** Variables of a file that Docker's `--env-file` reads: a line each, nothing interpreted. Pure. */
+/** Variables of a file that Docker's `--env-file` reads: a line each, nothing interpreted. Throws an Error that names the line. Pure. */
 export function parseRawEnvironment(text: string, lookup: Lookup): Map<string, string> {
-  const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '' && !line.startsWith('#'));
+  const all = text
+    .replace(/^\uFEFF/, '')
+    .split(/\r?\n/)
+    .map((line) => line.trimStart());
+  const isVariable = (line: string): boolean => line !== '' && !line.startsWith('#');
+  for (const [index, line] of all.entries()) {
+    const [name = ''] = line.split('=');
+    if (isVariable(line) && name === '') throw new Error(`line ${index + 1}: no variable name on line '${line}'`);
+    if (isVariable(line) && /\s/.test(name)) throw new Error(`line ${index + 1}: variable '${name}' contains whitespaces`);
+  }
+  const lines = all.filter(isVariable);
   return new Map(
     lines.flatMap((line) => {
       const equals = line.indexOf('=');

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { isOrlopError } from '#errors';
 import { parseNodes, throwProblems, type Problem } from '../shape/index.ts';
+import { checkFile } from './check-file.ts';
 import { composeFile, type ComposeFile } from './file.ts';
 
 function read(text: string): ComposeFile {
@@ -20,6 +21,37 @@ function merge(...texts: readonly string[]): unknown {
     'yaml',
   );
 }
+
+function wanting(...texts: readonly string[]): string[] {
+  const file = texts.map(read).reduce((base, over) => composeFile.merge(base, over));
+  return checkFile(file, new Map()).map(({ path, message }) => `${path}: ${message}`);
+}
+
+describe('what a file lacks', () => {
+  const partial = 'services: {a: {image: x, ports: , depends_on: {b: {restart: true}}}}';
+
+  test('is a problem when no other file says it', () =>
+    assert.deepEqual(wanting(partial), ['services.a.ports: must be a list', 'services.a.depends_on.b: "condition" is required']));
+
+  test('is taken from another file, before or after it', () => {
+    const whole = 'services: {a: {ports: ["80"], depends_on: {b: {condition: service_started}}}}';
+    assert.deepEqual(wanting(whole, partial), []);
+    assert.deepEqual(wanting(partial, whole), []);
+  });
+
+  test('and what resources say too much of is named', () =>
+    assert.deepEqual(
+      wanting(
+        'volumes: {v: {external: true, labels: [a=b]}, w: {external: true, name: x}}\nsecrets: {s: {file: a}, t: {labels: [a=b]}}',
+        'secrets: {s: {environment: B}}',
+      ),
+      [
+        'volumes.v: conflicting parameters "external" and "labels" specified',
+        'secrets.s: file|environment attributes are mutually exclusive',
+        'secrets.t: one of file|environment must be set',
+      ],
+    ));
+});
 
 describe('a Compose file', () => {
   test('is refused with the line and the name of each unknown attribute', () =>

@@ -1,4 +1,4 @@
-import { dictionary, list, object, rewritten, textOrNumber, text, kept, type Node, type ValueOf } from '../shape/index.ts';
+import { dictionary, list, object, optional, rewritten, textOrNumber, text, kept, type Node, type ValueOf } from '../shape/index.ts';
 import { config, include, model, network, secret, volume } from './resources.ts';
 import { service } from './service.ts';
 
@@ -21,7 +21,7 @@ function orEmpty(node: Node): Node {
 export const composeFile = object({
   version: textOrNumber(),
   name: text(),
-  include: list(include),
+  include: optional(list(include)),
   services: dictionary(kept(service), named),
   models: dictionary(model, named),
   networks: rewritten(dictionary(network, named), orEmpty),

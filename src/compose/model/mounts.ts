@@ -1,5 +1,7 @@
 import { normalize } from 'node:path';
 import {
+  checked,
+  complain,
   derived,
   flag,
   kept,
@@ -10,6 +12,7 @@ import {
   shortOr,
   size,
   text,
+  variableText,
   whole,
   type Reading,
   type Shape,
@@ -24,6 +27,16 @@ const bind = object({
   recursive: oneOf('enabled', 'disabled', 'writable', 'readonly'),
 });
 
+/** Bytes of memory; none is no limit. */
+const memory = checked({ ...size(), hides: (printed) => printed === '0' }, (bytes) => (bytes < 0 ? 'must be 0 or more' : null));
+const fileMode: Shape<number> = {
+  ...whole(0),
+  read: (node, reading) =>
+    node.kind === 'scalar' && typeof node.value === 'string' && variableText(node, reading) === undefined
+      ? complain(reading, node, 'must be a number such as 0o700')
+      : whole(0).read(node, reading),
+};
+
 const mount = object(
   {
     type: oneOf('bind', 'volume', 'tmpfs', 'cluster', 'npipe', 'image'),
@@ -33,7 +46,7 @@ const mount = object(
     consistency: text(),
     bind: kept(bind),
     volume: kept(object({ labels: pairs(''), nocopy: flag(), subpath: text() })),
-    tmpfs: kept(object({ size: size(), mode: whole(0) })),
+    tmpfs: kept(object({ size: memory, mode: fileMode })),
     image: kept(object({ subpath: text() })),
   },
   ['type'],
@@ -43,8 +56,10 @@ export type MountConfig = ValueOf<typeof mount>;
 
 /** Volumes of a service; of several on the same target the last one counts. */
 export function mounts(): Shape<readonly MountConfig[]> {
-  const whole = derived(shortOr(mount, parseMount), resolveSource);
-  return list(whole, ({ target = '' }) => target);
+  const sourced = checked(shortOr(mount, parseMount), ({ type, source = '' }) =>
+    type === 'bind' && source === '' ? 'invalid mount config for type "bind": field Source must not be empty' : null,
+  );
+  return list(derived(sourced, resolveSource), ({ target = '' }) => target);
 }
 
 function resolveSource(value: MountConfig, reading: Reading): MountConfig {

@@ -82,7 +82,7 @@ export type ExtraHosts = Readonly<Record<string, readonly string[]>>;
 /** Addresses by name: `name=address` or `name:address` in a list, or a mapping to one or several. */
 export function extraHosts(): Shape<ExtraHosts> {
   const addresses = oneOrMore(texts());
-  const bare = (address: string): string => address.replaceAll(/^\[|\]$/g, '');
+  const split = (text: string): string[] => text.split(',').map((address) => address.replaceAll(/^\[|\]$/g, ''));
   const union = (base: ExtraHosts, over: ExtraHosts): ExtraHosts => ({
     ...base,
     ...Object.fromEntries(Object.entries(over).map(([name, more]) => [name, [...new Set([...(base[name] ?? []), ...more])]])),
@@ -92,12 +92,12 @@ export function extraHosts(): Shape<ExtraHosts> {
       if (node.kind === 'scalar') return complain(reading, node, 'must be a mapping or a list');
       if (node.kind === 'map')
         return Object.fromEntries(
-          [...node.entries].map(([name, item]) => [name, (addresses.read(item, inside(reading, name)) ?? []).map(bare)]),
+          [...node.entries].map(([name, item]) => [name, (addresses.read(item, inside(reading, name)) ?? []).flatMap(split)]),
         );
       return node.items.reduce<ExtraHosts>((all, item, index) => {
-        const parts = item.kind === 'scalar' ? /^([^=:]+)[=:](.+)$/.exec(String(item.value)) : null;
+        const parts = item.kind === 'scalar' ? /^([^=:]+)[=:](.*)$/.exec(String(item.value)) : null;
         if (parts === null) complain(inside(reading, index), item, 'must be NAME=ADDRESS');
-        return parts === null ? all : union(all, { [parts[1] ?? '']: [bare(parts[2] ?? '')] });
+        return parts === null ? all : union(all, { [parts[1] ?? '']: split(parts[2] ?? '') });
       }, {});
     },
     merge: union,

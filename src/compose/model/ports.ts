@@ -1,10 +1,10 @@
-import { always, expanding, list, object, text, textOrNumber, whole, type Shape, type ValueOf } from '../shape/index.ts';
+import { always, checked, expanding, list, object, text, textOrNumber, whole, type Shape, type ValueOf } from '../shape/index.ts';
 
 const port = object(
   {
     name: text(),
     mode: always(text(), 'ingress'),
-    host_ip: text(),
+    host_ip: checked(text(), (address) => (isAddress(address) ? null : `invalid ip address: ${address}`)),
     target: whole(1, 65_535),
     published: textOrNumber(),
     protocol: always(text(), 'tcp'),
@@ -36,6 +36,7 @@ export function parsePorts(text: string): PortConfig[] {
   if (parts === undefined) throw new Error(`${JSON.stringify(text)} is not a port, such as 8080:80`);
   const [target, published] = [rangeOf(parts['target'] ?? '', text), rangeOf(parts['published'] ?? '', text)];
   const host = (parts['host'] ?? '').replaceAll(/^\[|\]$/g, '');
+  if (host !== '' && !isAddress(host)) throw new Error(`invalid ip address: ${host}`);
   const protocol = (parts['protocol'] ?? 'tcp').toLowerCase();
   if (!['tcp', 'udp', 'sctp'].includes(protocol)) throw new Error(`unknown protocol "${protocol}" in ${JSON.stringify(text)}`);
   // A range of the host for one port of the container: the engine chooses one of it.
@@ -54,6 +55,11 @@ export function parsePorts(text: string): PortConfig[] {
   });
   // Docker's parser sorts the ports of a range as texts.
   return entries.sort((a, b) => (String(a.target) < String(b.target) ? -1 : 1));
+}
+
+/** Four numbers, or parts of IPv6; the engine knows better. */
+function isAddress(text: string): boolean {
+  return text === '' || /^\d{1,3}(?:\.\d{1,3}){3}$/.test(text) || /^[\da-fA-F:.]*:[\da-fA-F:.]*(?:%\w+)?$/.test(text);
 }
 
 function rangeOf(text: string, whole: string): number[] {

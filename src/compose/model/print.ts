@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { stringify } from 'yaml';
-import { sortedKeys, type Form, type Shape } from '../shape/index.ts';
+import { inOrder, sortedKeys, type Form, type Shape } from '../shape/index.ts';
 import { mapValues } from './normalize.ts';
 import type { Project } from './project.ts';
 import { config, model, network, secret, volume, type NetworkConfig, type VolumeConfig } from './resources.ts';
@@ -17,7 +17,7 @@ export function printProject(project: Project, form: Form): Record<string, unkno
     ['configs', named(project.configs, config)],
     ['models', named(project.models, model)],
   ];
-  return {
+  const printed = {
     name: project.name,
     // Labels of files are among the labels by now.
     services: named(
@@ -25,8 +25,10 @@ export function printProject(project: Project, form: Form): Record<string, unkno
       service,
     ),
     ...Object.fromEntries(sections.filter(([, values]) => Object.keys(values).length > 0)),
-    ...project.extensions,
+    ...(inOrder(project.extensions) as object),
   };
+  // Go's encoder sorts.
+  return form === 'yaml' ? printed : Object.fromEntries(Object.entries(printed).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** What Compose labels containers with, to tell whether they still are as wanted: SHA-256 over the service without what changes nothing in a container. Pure. */

@@ -1,6 +1,6 @@
 import {
   always,
-  checked,
+  complain,
   derived,
   dictionary,
   flag,
@@ -8,6 +8,7 @@ import {
   list,
   object,
   pairs,
+  replacing,
   shortOr,
   text,
   textOrNumber,
@@ -35,7 +36,10 @@ function withOldName<T extends { readonly name?: string }>(shape: Shape<T>): Sha
       const value = shape.read(node, reading);
       const old = node.kind === 'map' ? node.entries.get('external') : undefined;
       const name = old?.kind === 'map' ? textOf(old.entries.get('name')) : undefined;
-      return value === undefined || name === undefined ? value : { ...value, name: value.name ?? name };
+      if (value === undefined || name === undefined) return value;
+      reading.warnings?.push(`${reading.path}: external.name is deprecated. Please set name and external: true`);
+      if (value.name !== undefined && value.name !== name) return complain(reading, node, 'name and external.name conflict; only use name');
+      return { ...value, name };
     },
   };
 }
@@ -95,26 +99,15 @@ export type VolumeConfig = ValueOf<typeof volume>;
 
 const fileFields = { name: text(), file: filePath(), environment: text() };
 
-export const secret = checked(
-  withOldName(object({ ...fileFields, external, labels: pairs(''), driver: text(), driver_opts: options, template_driver: text() })),
-  (value) => checkSources(value, ['file', 'environment']),
+export const secret = withOldName(
+  object({ ...fileFields, external, labels: pairs(''), driver: text(), driver_opts: options, template_driver: text() }),
 );
 export type SecretConfig = ValueOf<typeof secret>;
 
-export const config = checked(
-  withOldName(object({ ...fileFields, content: text(), external, labels: pairs(''), template_driver: text() })),
-  (value) => checkSources(value, ['file', 'environment', 'content']),
-);
+export const config = withOldName(object({ ...fileFields, content: text(), external, labels: pairs(''), template_driver: text() }));
 export type ConfigConfig = ValueOf<typeof config>;
 
-function checkSources(value: object, sources: readonly string[]): string | null {
-  const given = sources.filter((source) => Object.hasOwn(value, source));
-  if (given.length > 1) return `${sources.join('|')} attributes are mutually exclusive`;
-  const elsewhere = Object.hasOwn(value, 'external') || Object.hasOwn(value, 'driver');
-  return given.length === 1 || elsewhere ? null : `one of ${sources.join('|')} must be set`;
-}
-
-export const model = object({ name: text(), model: text(), context_size: whole(), runtime_flags: texts() }, ['model']);
+export const model = object({ name: text(), model: text(), context_size: whole(), runtime_flags: replacing(texts()) }, ['model']);
 
 export const include = shortOr(object({ path: pathList(), project_directory: text(), env_file: pathList() }), (path) => ({ path: [path] }));
 export type IncludeConfig = ValueOf<typeof include>;

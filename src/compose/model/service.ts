@@ -1,4 +1,5 @@
 import {
+  checked,
   decimal,
   derived,
   dictionary,
@@ -45,7 +46,7 @@ const dependencies = rewritten(dictionary(derived(dependency, (value) => ({ requ
   })),
 );
 
-const device = shortOr(object({ source: text(), target: text(), permissions: text() }, ['source']), parseDevice);
+const device = shortOr(object({ source: text(), target: text(), permissions: text() }, ['source', 'target']), parseDevice);
 const envFile = shortOr(
   derived(object({ path: filePath(), required: kept(flag()), format: text() }, ['path']), (value) => ({ required: true, ...value })),
   (path, reading) => ({ path: resolvePath(path, reading), required: true }),
@@ -59,7 +60,10 @@ function parseDevice(text: string): { source: string; target: string; permission
 
 const watch = object(
   {
-    path: filePath(),
+    path: derived(
+      checked(text(), (path) => (path === '' ? "value can't be blank" : null)),
+      resolvePath,
+    ),
     action: oneOf('rebuild', 'sync', 'restart', 'sync+restart', 'sync+exec'),
     target: text(),
     exec: { ...hook, absent: (form) => (form === 'json' ? { command: null } : undefined) } satisfies Shape<ValueOf<typeof hook>>,
@@ -117,8 +121,8 @@ export const service = object({
   depends_on: dependencies,
   deploy: optional(deploy),
   device_cgroup_rules: texts(),
-  devices: list(device, ({ source, target = source }) => target),
-  dns: oneOrMore(names()),
+  devices: list(device, ({ target }) => target),
+  dns: derived(oneOrMore(names()), (addresses) => addresses.filter((address) => address !== '')),
   dns_opt: names(),
   dns_search: oneOrMore(names()),
   domainname: text(),

@@ -24,7 +24,7 @@ describe('ports in short', () => {
   ] as const)
     test(`${text} is understood`, () => assert.deepEqual(parsePorts(text), wanted));
 
-  for (const text of ['', 'x', 'x:80', '80:x', '1:2:3:4', '1-3:4-5', '80/icmp', '70000', '5-1', 'host:1:2'])
+  for (const text of ['', 'x', 'x:80', '80:x', '1:2:3:4', '1-3:4-5', '80/icmp', '70000', '5-1', 'host:1:2', '80:80:80'])
     test(`${JSON.stringify(text)} is refused`, () => assert.throws(() => parsePorts(text)));
 });
 
@@ -66,6 +66,7 @@ describe('times', () => {
     ['10us', 10e3, '10µs'],
     ['1d', 86_400e9, '24h0m0s'],
     ['0', 0, '0s'],
+    ['.5s', 5e8, '500ms'],
   ] as const)
     test(`${text} is read, and shown as Go shows it`, () => {
       assert.equal(parseSpan(text), ns);

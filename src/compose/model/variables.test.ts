@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { substitute } from './variables.ts';
+import { parseNodes } from '../shape/index.ts';
+import { findVariables, substitute } from './variables.ts';
 
 const values: Readonly<Record<string, string>> = { SET: 'set', EMPTY: '' };
 const lookup = (name: string): string | undefined => (Object.hasOwn(values, name) ? values[name] : undefined);
@@ -46,6 +47,21 @@ describe('interpolation', () => {
           assert.match((error as Error).message, /invalid interpolation|missing a value|nested too deeply/);
         }
       }),
+    );
+  });
+
+  test('knows the variables of a file, nested ones too, with what stands for them', () => {
+    const [node] = parseNodes('a: ["${A:-${B}}", "$C ${D:?why}"]\nb: {c: "${E+yes} ${"}', 'f.yaml');
+    assert.ok(node !== undefined);
+    assert.deepEqual(
+      findVariables(node).map(({ name, required, defaultValue, presenceValue }) => [name, required, defaultValue, presenceValue]),
+      [
+        ['A', false, '${B}', ''],
+        ['B', false, '', ''],
+        ['C', false, '', ''],
+        ['D', true, '', ''],
+        ['E', false, '', 'yes'],
+      ],
     );
   });
 

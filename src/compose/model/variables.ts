@@ -7,12 +7,15 @@ export interface Substitution {
   readonly lookup: Lookup;
   /** Hears of variables that are not set and have no default. */
   readonly onMissing?: (name: string) => void;
+  /** Hears of each variable. */
+  readonly onUse?: (variable: Variable) => void;
 }
 
 const nameAtStart = /^[_a-zA-Z][_a-zA-Z0-9]*/;
 const modifiers = [':-', ':?', ':+', '-', '?', '+'] as const;
 type Modifier = (typeof modifiers)[number];
 const deepest = 50;
+const plain = { required: false, defaultValue: '', presenceValue: '' };
 
 /** What interpolation makes of a text. Throws an Error that says what is wrong with it. Source: compose-spec 12-interpolation. Pure. */
 export function substitute(text: string, substitution: Substitution, depth = 0): string {
@@ -32,6 +35,7 @@ export function substitute(text: string, substitution: Substitution, depth = 0):
       result += substituteBraced(after.slice(1, end), text, substitution, depth);
       rest = after.slice(end + 1);
     } else if (name !== undefined) {
+      substitution.onUse?.({ name, ...plain });
       result += valueOf(name, substitution);
       rest = after.slice(name.length);
     } else {
@@ -62,9 +66,16 @@ function substituteBraced(inner: string, text: string, substitution: Substitutio
   const name = nameAtStart.exec(inner)?.[0];
   if (name === undefined) throw invalid(text);
   const rest = inner.slice(name.length);
-  if (rest === '') return valueOf(name, substitution);
   const modifier = modifiers.find((candidate) => rest.startsWith(candidate));
-  if (modifier === undefined) throw invalid(text);
+  if (rest !== '' && modifier === undefined) throw invalid(text);
+  const said = rest.slice(modifier?.length ?? 0);
+  substitution.onUse?.({
+    name,
+    required: modifier?.endsWith('?') === true,
+    defaultValue: modifier?.endsWith('-') === true ? said : '',
+    presenceValue: modifier?.endsWith('+') === true ? said : '',
+  });
+  if (modifier === undefined) return valueOf(name, substitution);
   return modify(name, modifier, substitute(rest.slice(modifier.length), substitution, depth + 1), substitution);
 }
 
@@ -86,6 +97,29 @@ function valueOf(name: string, { lookup, onMissing }: Substitution): string {
 
 function invalid(text: string): Error {
   return new Error(`invalid interpolation format ${JSON.stringify(text)}: a dollar sign that is meant as such is written $$`);
+}
+
+/** A variable as files use it. */
+export interface Variable {
+  readonly name: string;
+  readonly required: boolean;
+  readonly defaultValue: string;
+  /** What stands for it once it is set. */
+  readonly presenceValue: string;
+}
+
+/** The variables in the texts of a tree, once each use. What is no variable is passed over. Pure. */
+export function findVariables(node: Node): Variable[] {
+  if (node.kind === 'map') return [...node.entries.values()].flatMap(findVariables);
+  if (node.kind === 'list') return node.items.flatMap(findVariables);
+  if (typeof node.value !== 'string') return [];
+  const found: Variable[] = [];
+  try {
+    substitute(node.value, { lookup: () => 'some', onUse: (variable) => void found.push(variable) });
+  } catch {
+    // That it is no template is said where it is filled in.
+  }
+  return found;
 }
 
 /** The same tree with the variables in its texts replaced; keys stay as they are. What is wrong is noted as a problem. Pure. */

@@ -63,7 +63,7 @@ function isolationOf(service: ServiceConfig, wish: ContainerWish): Part {
     Runtime: service.runtime,
     Init: service.init,
     DeviceCgroupRules: copy(service.device_cgroup_rules),
-    Devices: service.devices?.map(({ source, target = source, permissions = 'rwm' }) => ({
+    Devices: service.devices?.map(({ source, target, permissions = 'rwm' }) => ({
       PathOnHost: source,
       PathInContainer: target,
       CgroupPermissions: permissions,

@@ -1,6 +1,6 @@
 import type { MapNode, Node } from './node.ts';
 import { anything } from './scalars.ts';
-import { complain, inside, isZero, variableText, type Form, type Reading, type Shape, type ValueOf } from './shape.ts';
+import { complain, inside, isZero, variableText, type Form, type Problem, type Reading, type Shape, type ValueOf } from './shape.ts';
 
 /** Keys of a map that its file marked `!reset` or `!override`: they live beside the value until it is merged. */
 const resetKeys: unique symbol = Symbol('reset');
@@ -21,6 +21,29 @@ function withMarks<T extends object>(value: T, node: MapNode): T {
   return value;
 }
 
+/**
+ * What another file may still say of an attribute: that it has no value where it must have one. Kept beside the value, where copies of it keep it, and a
+ * problem if it is still so once all files are merged.
+ */
+const wanting: unique symbol = Symbol('wanting');
+type Wanting = ReadonlyMap<string, Problem>;
+interface Incomplete {
+  readonly [wanting]?: Wanting;
+}
+
+function withWanting<T extends object>(value: T, ...found: readonly (Wanting | undefined)[]): T {
+  const left = found.flatMap((problems) => [...(problems ?? [])]).filter(([key]) => (value as Dictionary<unknown>)[key] === undefined);
+  const { [wanting]: _before, ...rest } = value as T & Incomplete;
+  return (left.length === 0 ? rest : { ...rest, [wanting]: new Map(left) }) as T;
+}
+
+/** What is wanting in a value and all that it holds. Pure. */
+export function findWanting(value: unknown): Problem[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const own = [...((value as Incomplete)[wanting]?.values() ?? [])];
+  return [...own, ...Object.values(value).flatMap(findWanting)];
+}
+
 type Dictionary<T> = Readonly<Record<string, T>>;
 
 /** Key by key; what is in one of them only is taken as it is. */
@@ -33,7 +56,7 @@ function mergeKeys(
   const merged: Record<string, unknown> = Object.fromEntries(Object.entries(base).filter(([key]) => resets?.has(key) !== true));
   for (const [key, value] of Object.entries(over)) {
     const earlier = Object.hasOwn(merged, key) ? merged[key] : undefined;
-    const replaced = earlier === undefined || earlier === null || value === null || overrides?.has(key) === true;
+    const replaced = earlier === undefined || earlier === null || overrides?.has(key) === true;
     merged[key] = replaced ? value : mergeOf(key)(earlier, value);
   }
   return merged;
@@ -62,7 +85,8 @@ export function object<F extends Readonly<Record<string, object>>, const R exten
       }
       const merged = mergeKeys(left, right, (key) => shapeOf(key).merge);
       const extensions = { ...(a as object | undefined), ...(b as object | undefined) };
-      return (Object.keys(extensions).length === 0 ? merged : { ...merged, extensions }) as Checked<F, R>;
+      const all = Object.keys(extensions).length === 0 ? merged : { ...merged, extensions };
+      return withWanting(all, (base as Incomplete)[wanting], (over as Incomplete)[wanting]) as Checked<F, R>;
     },
     print: (value, form) => (typeof value === 'string' ? value : printObject(value, form, shapes)),
     hides: () => false,
@@ -73,6 +97,7 @@ function readObject(node: Node, reading: Reading, shapes: Fields, required: read
   if (node.kind !== 'map') return complain(reading, node, 'must be a mapping');
   const value: Record<string, unknown> = {};
   const extensions: Record<string, unknown> = {};
+  const lacking = new Map<string, Problem>();
   for (const [key, entry] of node.entries) {
     const at = inside(reading, key);
     reading.places.set(at.path, entry.place);
@@ -81,13 +106,19 @@ function readObject(node: Node, reading: Reading, shapes: Fields, required: read
     if (key.startsWith('x-')) extensions[key] = anything().read(entry, at);
     else if (shape === undefined) complain(at, entry, `there is no attribute "${key}"`);
     else {
-      const read = shape.read(entry, at);
+      const problems: Problem[] = [];
+      const read = shape.read(entry, { ...at, problems });
       if (read !== undefined) value[key] = read;
+      const [problem] = problems;
+      // No value: another file may give one.
+      if (problem !== undefined && entry.kind === 'scalar' && entry.value === null) lacking.set(key, problem);
+      else reading.problems.push(...problems);
     }
   }
-  const missing = required.filter((key) => !node.entries.has(key));
-  for (const key of missing) complain(reading, node, `"${key}" is required`);
-  return withMarks(Object.keys(extensions).length === 0 ? value : { ...value, extensions }, node);
+  for (const key of required.filter((name) => !node.entries.has(name)))
+    lacking.set(key, { place: node.place, path: reading.path, message: `"${key}" is required` });
+  const whole = withWanting(Object.keys(extensions).length === 0 ? value : { ...value, extensions }, lacking);
+  return withMarks(whole, node);
 }
 
 function printObject(value: Dictionary<unknown>, form: Form, shapes: Fields): Record<string, unknown> {
@@ -100,7 +131,7 @@ function printObject(value: Dictionary<unknown>, form: Form, shapes: Fields): Re
     if (shown === undefined || (given !== undefined && (shape.hides ?? isZero)(shown))) continue;
     printed[name] = shown;
   }
-  if (form === 'yaml' && value['extensions'] !== undefined) Object.assign(printed, value['extensions']);
+  if (form === 'yaml' && value['extensions'] !== undefined) Object.assign(printed, inOrder(value['extensions']));
   return printed;
 }
 
@@ -125,6 +156,13 @@ export function dictionary<T>(item: Shape<T>, options: { readonly keys?: RegExp;
     print: (value, form) => Object.fromEntries(sortedKeys(value).map((key) => [key, item.print(value[key] as T, form)])),
     hides: isZero,
   };
+}
+
+/** The same with the keys of each mapping sorted. */
+export function inOrder(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inOrder);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(sortedKeys(value).map((key) => [key, inOrder((value as Dictionary<unknown>)[key])]));
 }
 
 /** By bytes, as Go sorts the keys of a map. */

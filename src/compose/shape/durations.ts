@@ -13,7 +13,7 @@ const units: Readonly<Record<string, number>> = {
 /** Nanoseconds of `1m30s`, `1.5h`, `2d`, `1w`, as Compose reads them; null for what is none. Pure. */
 export function parseSpan(text: string): number | null {
   if (text === '0') return 0;
-  const parts = text.match(/\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h|d|w)/g);
+  const parts = text.match(/(?:\d+(?:\.\d+)?|\.\d+)(?:ns|us|µs|ms|s|m|h|d|w)/g);
   if (parts === null || parts.join('') !== text) return null;
   return parts.reduce((sum, part) => {
     const unit = /[a-zµ]+$/.exec(part)?.[0] ?? '';

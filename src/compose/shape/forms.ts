@@ -99,5 +99,6 @@ function readPair<B>(node: Node, bare: B, reading: Reading): [string, string | B
   if (node.kind !== 'scalar' || typeof node.value !== 'string') return complain(reading, node, 'must be a text KEY=VALUE');
   const equals = node.value.indexOf('=');
   const key = equals < 0 ? node.value : node.value.slice(0, equals);
+  if (bare === null && key.endsWith(' ')) return complain(reading, node, `environment variable ${key} is declared with a trailing space`);
   return [key, equals < 0 ? bare : node.value.slice(equals + 1)];
 }

@@ -7,6 +7,7 @@ export {
   kept,
   replacing,
   throwProblems,
+  variableText,
   type Form,
   type Problem,
   type Reading,
@@ -14,6 +15,6 @@ export {
   type ValueOf,
 } from './shape.ts';
 export { decimal, duration, flag, matching, oneOf, size, text, textOrNumber, whole } from './scalars.ts';
-export { attempt, dictionary, expanding, list, object, oneOrMore, sortedKeys } from './collections.ts';
+export { attempt, dictionary, expanding, findWanting, inOrder, list, object, oneOrMore, sortedKeys } from './collections.ts';
 export { checked, derived, namesAsKeys, optional, pairs, rewritten, shortOr } from './forms.ts';
 export { formatDuration, parseSpan } from './durations.ts';

@@ -106,8 +106,8 @@ function convertEntries(
     const node: Node = value === null ? { kind: 'scalar', value: null, place } : { ...convert(value, conversion, depth + 1), place };
     if (name === '<<' && isScalar(key) && key.type === 'PLAIN') {
       for (const [inner, at] of mergedEntries(node)) if (!merged.has(inner)) merged.set(inner, at);
-    } else if (name === null) throw badYaml(place, 'a key must be a text');
-    else own.set(String(name), node);
+    } else if (typeof name !== 'string') throw badYaml(place, `non-string key: ${String(name)}`);
+    else own.set(name, node);
   }
   for (const [name, node] of merged) if (!own.has(name)) own.set(name, node);
   return own;
@@ -125,6 +125,8 @@ function scalarOf(node: unknown): string | number | boolean | null {
   const { value, source, type } = node;
   // Numbers with a leading zero are octal for Compose's YAML reader, as file modes are written.
   if (type === 'PLAIN' && source !== undefined && /^[-+]?0[0-7]+$/.test(source)) return Number.parseInt(source, 8);
+  // And digits may be grouped.
+  if (type === 'PLAIN' && source !== undefined && /^[-+]?[1-9]\d*(?:_\d+)+$/.test(source)) return Number(source.replaceAll('_', ''));
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : null;
 }

@@ -54,7 +54,14 @@ const truths: Readonly<Record<string, boolean>> = {
 };
 
 export function flag(): Shape<boolean> {
-  return scalar((value) => (typeof value === 'boolean' ? value : truths[String(value).toLowerCase()]), 'true or false');
+  return scalar((value, _node, reading) => {
+    if (typeof value === 'boolean') return value;
+    const word = String(value).toLowerCase();
+    const truth = truths[word];
+    if (truth !== undefined && /^[yno]/.test(word))
+      reading.warnings?.push(`"${value}" for boolean is not supported by YAML 1.2, please use \`${truth}\``);
+    return truth;
+  }, 'true or false');
 }
 
 export function whole(min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER): Shape<number> {
@@ -83,13 +90,13 @@ export function decimal(): Shape<number> {
   }, 'a number');
 }
 
-const powers: Readonly<Record<string, number>> = { '': 0, b: 0, k: 1, m: 2, g: 3, t: 4, p: 5 };
+const powers: Readonly<Record<string, number>> = { '': 0, k: 1, m: 2, g: 3, t: 4, p: 5 };
 
 /** Bytes; `64m`, `1.5gb`, `2GiB`: powers of 1024. Shown as the text of a number. */
 export function size(): Shape<number> {
   return scalar(
     (value) => {
-      const parts = /^(-?\d+(?:\.\d+)?) ?([bkmgtp]?)(?:i?b)?$/i.exec(String(value));
+      const parts = /^([-+]?(?:\d+(?:\.\d+)?|\.\d+)) ?(?:([kmgtp])(?:i?b)?|b)?$/i.exec(String(value));
       const bytes =
         parts === null ? Number.NaN : Math.trunc(Number(parts[1]) * 1024 ** (powers[(parts[2] ?? '').toLowerCase()] ?? Number.NaN));
       return Number.isSafeInteger(bytes) ? bytes : undefined;

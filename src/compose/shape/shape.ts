@@ -35,6 +35,8 @@ export interface Reading {
   readonly directory: string | null;
   readonly home: string;
   readonly problems: Problem[];
+  /** What is taken, and should be written otherwise. */
+  readonly warnings?: string[];
   /** Variables were left as they are: a text with one stands for any value, and is kept. */
   readonly lenient?: boolean;
   /** Where each attribute stands. */

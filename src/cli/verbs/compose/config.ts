@@ -1,10 +1,21 @@
 import { writeFile } from 'node:fs/promises';
-import { dropUnused, formatYaml, hashService, imageOf, printProject, selectServices, sortedKeys, type Project } from '#compose';
+import {
+  dropUnused,
+  formatYaml,
+  hashService,
+  imageOf,
+  printProject,
+  selectServices,
+  sortedKeys,
+  type Project,
+  type Variable,
+} from '#compose';
 import type { Arguments } from '../../arguments/parse.ts';
 import { usageError } from '../../arguments/usage-error.ts';
 import { exitCodes } from '../../exit-codes.ts';
 import type { Verb } from '../../invocation.ts';
 import { write } from '../../io.ts';
+import { formatTable } from '../../render/table.ts';
 import { readProject } from './project.ts';
 
 /** What each of these flags prints, a line each. */
@@ -12,7 +23,7 @@ const listings: Readonly<Record<string, (project: Project) => readonly string[]>
   services: ({ services }) => sortedKeys(services),
   volumes: ({ volumes }) => sortedKeys(volumes),
   networks: ({ networks }) => sortedKeys(networks),
-  models: ({ models }) => sortedKeys(models),
+  models: ({ models }) => sortedKeys(models).map((name) => models[name]?.model ?? name),
   profiles: ({ services, disabled }) =>
     [...new Set(Object.values({ ...services, ...disabled }).flatMap(({ profiles = [] }) => profiles))].sort(),
   images: (project) => sortedKeys(project.services).map((name) => imageOf(project, name)),
@@ -21,7 +32,8 @@ const listings: Readonly<Record<string, (project: Project) => readonly string[]>
 
 /** `orlop compose config` */
 export const composeConfig: Verb = async ({ args, io, command }) => {
-  const interpolates = !args.flag('no-interpolate');
+  const variables = args.flag('variables') ? new Map<string, Variable>() : null;
+  const interpolates = !args.flag('no-interpolate') && variables === null;
   const whole = await readProject(
     { args, io },
     {
@@ -31,17 +43,32 @@ export const composeConfig: Verb = async ({ args, io, command }) => {
       resolvesPaths: !args.flag('no-path-resolution'),
       resolvesEnvironment: args.flag('no-env-resolution') ? 'labels' : true,
       checks: interpolates && !args.flag('no-consistency'),
+      onVariable: variables === null ? undefined : (variable) => void variables.set(variable.name, variable),
     },
   );
   const format = args.flag('json') ? 'json' : (args.text('format') ?? 'yaml');
   if (format !== 'yaml' && format !== 'json') throw usageError(`unsupported format ${JSON.stringify(format)}`, command);
   const project = dropUnused(selectServices(whole, args.positionals));
-  const text = describe(project, args, { format, interpolates });
+  const text =
+    variables === null ? describe(project, args, { format, interpolates }) : describeVariables(variables, args.text('format') ?? 'table');
   if (args.flag('quiet')) return exitCodes.ok;
   const file = args.text('output');
   await (file === undefined ? write(io.stdout, text) : writeFile(file, text));
   return exitCodes.ok;
 };
+
+function describeVariables(variables: ReadonlyMap<string, Variable>, format: string): string {
+  const sorted = [...variables.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  if (format === 'json') {
+    const shown = sorted.map(({ name, required, defaultValue, presenceValue }) => [
+      name,
+      { Name: name, DefaultValue: defaultValue, PresenceValue: presenceValue, Required: required },
+    ]);
+    return `${JSON.stringify(Object.fromEntries(shown), null, 4)}\n`;
+  }
+  const rows = sorted.map(({ name, required, defaultValue, presenceValue }) => [name, String(required), defaultValue, presenceValue]);
+  return formatTable([['NAME', 'REQUIRED', 'DEFAULT VALUE', 'ALTERNATE VALUE'], ...rows], 20);
+}
 
 function describe(project: Project, args: Arguments, { format, interpolates }: { format: 'yaml' | 'json'; interpolates: boolean }): string {
   const lines = (list: readonly string[]): string => list.map((line) => `${line}\n`).join('');

@@ -3,7 +3,10 @@ import { text as readAll } from 'node:stream/consumers';
 import { loadProject, type Project, type ProjectOptions } from '#compose';
 import type { Invocation } from '../../invocation.ts';
 
-type More = Pick<ProjectOptions, 'named' | 'interpolates' | 'normalizes' | 'resolvesPaths' | 'checks' | 'resolvesEnvironment'>;
+type More = Pick<
+  ProjectOptions,
+  'named' | 'interpolates' | 'normalizes' | 'resolvesPaths' | 'checks' | 'resolvesEnvironment' | 'onVariable'
+>;
 
 /** The project that the flags mean. */
 export async function readProject({ args, io }: Pick<Invocation, 'args' | 'io'>, more: More = {}): Promise<Project> {
