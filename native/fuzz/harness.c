@@ -43,7 +43,8 @@ static volatile uint64_t touched;
 void __sanitizer_cov_trace_pc(void);
 
 UNINSTRUMENTED void __sanitizer_cov_trace_pc(void) {
-  uintptr_t place = (uintptr_t)__builtin_return_address(0);
+  /* Told from a place of its own: where the kernel loads the program, it does the same with the same seed. */
+  uintptr_t place = (uintptr_t)__builtin_return_address(0) - (uintptr_t)__sanitizer_cov_trace_pc;
   uintptr_t mixed = (place ^ (place >> 16)) * 0x9e3779b1u;
   now[(mixed ^ previous) % EDGES] = 1;
   previous = mixed >> 1;
