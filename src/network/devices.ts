@@ -36,8 +36,8 @@ export interface ReadyDevices {
 
 /** Whether the network's bridge has an address of its own, by family. */
 export function hasBridgeAddress(network: Pick<NetworkRecord, 'driver' | 'options'>): Record<4 | 6, boolean> {
-  const { isolated, inhibitIpv4 } = parseDriverOptions(network.driver, network.options);
-  return { 4: !isolated.ipv4 && !inhibitIpv4, 6: !isolated.ipv6 };
+  const { gatewayMode, inhibitIpv4 } = parseDriverOptions(network.driver, network.options);
+  return { 4: gatewayMode.ipv4 !== 'isolated' && !inhibitIpv4, 6: gatewayMode.ipv6 !== 'isolated' };
 }
 
 /** Makes a network's devices, or what is missing of them. Fails with `conflict`, `not-found` or `failed-precondition`. */
@@ -92,8 +92,9 @@ export function firewalled(networks: Iterable<NetworkRecord>): FirewalledNetwork
   return [...networks]
     .filter((network) => network.driver === 'bridge' && network.pools.length > 0)
     .map((network) => {
-      const { interContainer, masquerade } = parseDriverOptions('bridge', network.options);
-      return { links: network.links, subnets: subnetsOf(network), internal: network.internal, interContainer, masquerade };
+      const { interContainer, masquerade, gatewayMode, trustedLinks } = parseDriverOptions('bridge', network.options);
+      const { links, internal } = network;
+      return { links, subnets: subnetsOf(network), internal, interContainer, masquerade, gatewayMode, trustedLinks };
     });
 }
 
@@ -154,8 +155,8 @@ function addressFacts(socket: RouteSocket, nameservers: readonly Address[], { dr
 /** Nothing can be sent through an isolated bridge, and nobody is sought on an internal one without an address; any other network has a gateway, be it its own or a router's. */
 function gatewaysOf(network: NetworkRecord): Record<4 | 6, boolean> {
   if (network.driver !== 'bridge') return { 4: true, 6: true };
-  const { isolated, inhibitIpv4 } = parseDriverOptions('bridge', network.options);
-  return { 4: !isolated.ipv4 && !(inhibitIpv4 && network.internal), 6: !isolated.ipv6 };
+  const { gatewayMode, inhibitIpv4 } = parseDriverOptions('bridge', network.options);
+  return { 4: gatewayMode.ipv4 !== 'isolated' && !(inhibitIpv4 && network.internal), 6: gatewayMode.ipv6 !== 'isolated' };
 }
 
 function isContested(socket: RouteSocket, { indexes }: ReadyDevices, subnet: Subnet): boolean {

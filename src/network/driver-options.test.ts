@@ -17,7 +17,8 @@ test('without options a bridge is as Docker makes it', () => {
       mtu: undefined,
       interContainer: true,
       masquerade: { ipv4: true, ipv6: true },
-      isolated: { ipv4: false, ipv6: false },
+      gatewayMode: { ipv4: 'nat', ipv6: 'nat' },
+      trustedLinks: [],
       inhibitIpv4: false,
       linkPrefix: 'eth',
       hostBinding: undefined,
@@ -50,6 +51,26 @@ test('switches are read as Go reads them, empty ones are the default', () => {
   assert.throws(() => read('yes'), /enable_icc cannot be 'yes'/);
 });
 
+test('a routed family is not hidden behind the host, and trusted links are named with colons between', () => {
+  const { masquerade, gatewayMode, trustedLinks } = parseDriverOptions('bridge', {
+    [`${bridge}gateway_mode_ipv6`]: 'routed',
+    [`${bridge}trusted_host_interfaces`]: 'eth0:wg0',
+  });
+  assert.deepEqual(
+    [masquerade, gatewayMode],
+    [
+      { ipv4: true, ipv6: false },
+      { ipv4: 'nat', ipv6: 'routed' },
+    ],
+  );
+  assert.deepEqual(trustedLinks, ['eth0', 'wg0']);
+  assert.throws(() => parseDriverOptions('bridge', { [`${bridge}gateway_mode_ipv4`]: 'bridged' }), /gateway_mode_ipv4 cannot be 'bridged'/);
+  assert.throws(
+    () => parseDriverOptions('bridge', { [`${bridge}trusted_host_interfaces`]: 'a/b' }),
+    /trusted_host_interfaces cannot be 'a\/b'/,
+  );
+});
+
 test('the firewall is told what the options say', () => {
   const [own] = builtInNetworks('orl') as [NetworkRecord];
   const options = { [`${bridge}enable_icc`]: 'false', [`${bridge}enable_ip_masquerade`]: 'false' };
@@ -62,7 +83,7 @@ test('the firewall is told what the options say', () => {
 
 test('an option of the driver that it does not know is refused, one of somebody else is kept', () => {
   const cases = [
-    ['bridge', `${bridge}trusted_host_interfaces`],
+    ['bridge', `${bridge}speed`],
     ['bridge', 'com.docker.network.driver.speed'],
     ['macvlan', 'macvlan_speed'],
     ['ipvlan', 'ipvlan_speed'],

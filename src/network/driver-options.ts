@@ -12,8 +12,10 @@ export interface DriverOptions {
   readonly interContainer: boolean;
   /** By family: whether what leaves takes the host's address. */
   readonly masquerade: { readonly ipv4: boolean; readonly ipv6: boolean };
-  /** By family: whether the bridge has no address, so that not even the host is reached. */
-  readonly isolated: { readonly ipv4: boolean; readonly ipv6: boolean };
+  /** By family: what its own address has to do with what comes and goes. */
+  readonly gatewayMode: { readonly ipv4: GatewayMode; readonly ipv6: GatewayMode };
+  /** Links of the host by which containers' published ports are reached at the containers' own addresses. */
+  readonly trustedLinks: readonly string[];
   /** Whether the bridge has no IPv4 address, because somebody else on it is the gateway. */
   readonly inhibitIpv4: boolean;
   /** Begins the names of containers' interfaces. */
@@ -28,9 +30,17 @@ export interface DriverOptions {
   readonly unknown: readonly string[];
 }
 
+/**
+ * Docker's words: `nat`, its ports are reached at the host's addresses; `nat-unprotected`, at its own as well, published or not; `routed`, published ones at its own addresses
+ * alone; `isolated`, the bridge has no address, so that not even the host is reached (docs.docker.com/engine/network/port-publishing, "Gateway modes").
+ */
+export type GatewayMode = 'nat' | 'nat-unprotected' | 'routed' | 'isolated';
+
 const bridgeSpace = 'com.docker.network.bridge.';
 const modes4 = `${bridgeSpace}gateway_mode_ipv4`;
 const modes6 = `${bridgeSpace}gateway_mode_ipv6`;
+const trusted = `${bridgeSpace}trusted_host_interfaces`;
+const gatewayModes: readonly string[] = ['nat', 'nat-unprotected', 'routed', 'isolated'] satisfies GatewayMode[];
 const macvlanModes: readonly string[] = ['bridge', 'private', 'vepa', 'passthru'] satisfies MacvlanMode[];
 const ipvlanLayers: readonly string[] = ['l2', 'l3', 'l3s'] satisfies IpvlanMode['layer'][];
 const ipvlanFlags: readonly string[] = ['bridge', 'private', 'vepa'] satisfies IpvlanMode['flag'][];
@@ -46,6 +56,7 @@ const known: Readonly<Record<NetworkDriver, readonly string[]>> = {
     `${bridgeSpace}inhibit_ipv4`,
     modes4,
     modes6,
+    trusted,
   ],
   macvlan: [...everywhere, 'parent', 'macvlan_mode'],
   ipvlan: [...everywhere, 'parent', 'ipvlan_mode', 'ipvlan_flag'],
@@ -68,11 +79,15 @@ export function parseDriverOptions(driver: NetworkDriver, options: Readonly<Reco
   const mistaken = unknown.find((name) => spaces[driver].test(name));
   if (mistaken !== undefined) throw unsupported(mistaken, `the driver ${driver} knows ${known[driver].join(', ')}`);
   const prefix = options['com.docker.network.container_iface_prefix'];
+  const gatewayMode = { ipv4: gatewayModeOf(options, modes4), ipv6: gatewayModeOf(options, modes6) };
+  const masquerade = switchOf(options, `${bridgeSpace}enable_ip_masquerade`);
   return {
     bridge: linkName(options, `${bridgeSpace}name`),
     mtu: mtuOf(options['com.docker.network.driver.mtu']),
     interContainer: switchOf(options, `${bridgeSpace}enable_icc`),
-    ...gatewayModes(options),
+    masquerade: { ipv4: masquerade && gatewayMode.ipv4 !== 'routed', ipv6: masquerade && gatewayMode.ipv6 !== 'routed' },
+    gatewayMode,
+    trustedLinks: linkNames(options, trusted),
     inhibitIpv4: switchOf(options, `${bridgeSpace}inhibit_ipv4`, false),
     linkPrefix: prefix === undefined || prefix === '' ? 'eth' : checkLinkPrefix(prefix),
     hostBinding: bindingOf(options[`${bridgeSpace}host_binding_ipv4`]),
@@ -86,14 +101,8 @@ export function parseDriverOptions(driver: NetworkDriver, options: Readonly<Reco
   };
 }
 
-function gatewayModes(options: Readonly<Record<string, string>>): Pick<DriverOptions, 'masquerade' | 'isolated'> {
-  const masquerade = switchOf(options, `${bridgeSpace}enable_ip_masquerade`);
-  const isolated = (name: string): boolean => {
-    const mode = options[name] ?? '';
-    if (!['', 'nat', 'isolated'].includes(mode)) throw unsupported(`${name}=${mode}`, 'choose nat or isolated');
-    return mode === 'isolated';
-  };
-  return { masquerade: { ipv4: masquerade, ipv6: masquerade }, isolated: { ipv4: isolated(modes4), ipv6: isolated(modes6) } };
+function gatewayModeOf(options: Readonly<Record<string, string>>, name: string): GatewayMode {
+  return oneOf(options, name, gatewayModes) as GatewayMode;
 }
 
 /** As Go's strconv.ParseBool, which Docker uses. */
@@ -125,6 +134,12 @@ function linkName(options: Readonly<Record<string, string>>, name: string): stri
   if (value === undefined || value === '') return undefined;
   if (!isLinkName(value)) throw invalid(name, value, 'the name of a link has at most 15 characters and neither / nor a space');
   return value;
+}
+
+/** Several, with a colon between them. */
+function linkNames(options: Readonly<Record<string, string>>, name: string): string[] {
+  const names = (options[name] ?? '').split(':').filter((one) => one !== '');
+  return names.map((one) => linkName({ [name]: one }, name) ?? one);
 }
 
 /** Whether the kernel takes it for a link (dev_valid_name()) and the firewall for a name. Pure. */

@@ -36,7 +36,7 @@ export function planNetwork(asked: NetworkRequest, facts: NetworkFacts): Network
   if (!ipv4 && !ipv6) throw bad(`network ${request.name} has neither IPv4 nor IPv6`, 'enable one of them');
   if (ipv6 && options.mtu !== undefined && options.mtu < 1280)
     throw bad(`IPv6 does not work with an MTU of ${options.mtu}`, 'use at least 1280');
-  if ((options.isolated.ipv4 || options.isolated.ipv6) && !internal) {
+  if (Object.values(options.gatewayMode).includes('isolated') && !internal) {
     throw bad("gateway mode 'isolated' can only be used for an internal network", 'make the network internal');
   }
   if (driver === 'bridge') checkPools(request);

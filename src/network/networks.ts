@@ -12,7 +12,7 @@ import { openFirewall } from './firewall/firewall.ts';
 import { checkPrefix, networkGroup, tableName } from './naming.ts';
 import { openRouteSocket } from './netlink/socket.ts';
 import { sweepBuried } from './pair.ts';
-import { openPorts } from './ports/ports.ts';
+import { openPorts, type PublishingRules } from './ports/ports.ts';
 import { reconcile, removeLinks } from './reconcile.ts';
 import { builtInNetworks, mergeNetworks, readEndpoint } from './records.ts';
 import { createRegistry, type Registry } from './registry.ts';
@@ -41,8 +41,8 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
   const firewall = opened.use(openFirewall({ addon, logger, table: tableName(prefix), linkGroup: networkGroup(prefix) }));
   const sweeper = opened.use(createSweeper(() => sweepBuried(socket, prefix), logger));
   const registry = createRegistry({ ...options, socket, firewall, endpoints, sweeper }, records);
-  const bindingOf = ({ networkId }: Endpoint) => bindingOfNetwork(registry.byId(networkId));
-  const ports = opened.use(openPorts({ ...options, firewall, endpoints: endpoints.ofContainer, bindingOf, socket }));
+  const rulesOf = ({ networkId }: Endpoint) => rulesOfNetwork(registry.byId(networkId));
+  const ports = opened.use(openPorts({ ...options, firewall, endpoints: endpoints.ofContainer, rulesOf, socket }));
   const names = opened.use(openNameServers({ ...options, directory: directoryOf(endpoints, registry) }));
   const ipv6 = existsSync('/proc/sys/net/ipv6/conf');
   const context: Context = { portLimit: usualPortLimit, ...options, socket, endpoints, registry, sweeper, ipv6 };
@@ -69,8 +69,11 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
   };
 }
 
-function bindingOfNetwork(network: NetworkRecord | undefined): string | undefined {
-  return network === undefined ? undefined : parseDriverOptions(network.driver, network.options).hostBinding;
+function rulesOfNetwork(network: NetworkRecord | undefined): PublishingRules {
+  if (network === undefined) return {};
+  const { hostBinding, gatewayMode, trustedLinks } = parseDriverOptions(network.driver, network.options);
+  const isRouted = { 4: gatewayMode.ipv4 === 'routed', 6: gatewayMode.ipv6 === 'routed' };
+  return { binding: hostBinding, isRouted, isTrusting: trustedLinks.length > 0 };
 }
 
 async function reserve(

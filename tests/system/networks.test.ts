@@ -161,6 +161,25 @@ describe('networks', { skip: whyNot() }, () => {
     await remove('web');
   });
 
+  test('in a routed network a port is published at the address of its container, also by the next engine', async () => {
+    await engine.must('network', 'create', '-o', 'com.docker.network.bridge.gateway_mode_ipv4=routed', 'open');
+    await engine.must('run', '-d', '--name', 'web', '--network', 'open', '-p', '8080:80', ...server('routed'));
+    await engine.must('run', '-d', '--name', 'client', image, 'sleep', '1000');
+    const address = await inspect('web', '{{.NetworkSettings.Networks.open.IPAddress}}');
+    await hears(() => ask('client', address), 'routed');
+    assert.equal(await inspect('web', '{{json .NetworkSettings.Ports}}'), '{"80/tcp":[{"HostIp":"0.0.0.0","HostPort":""}]}');
+    assert.equal(await engine.must('ps', '--format', '{{.Ports}}', '--filter', 'name=web'), '0.0.0.0:0->80/tcp');
+    assert.equal(await askFromHost('127.0.0.1', '8080'), '');
+    await engine.kill();
+    await engine.start();
+    await hears(() => ask('client', address), 'routed');
+    await engine.must('update', '--publish-rm', '8080', 'web');
+    assert.equal(await ask('client', address), '');
+    await engine.must('update', '--publish-add', '80', 'web');
+    await hears(() => ask('client', address), 'routed');
+    await remove('web', 'client');
+  });
+
   test('an engine that was killed serves names and ports again', async () => {
     await engine.must('network', 'create', 'lasting');
     await engine.must('run', '-d', '--name', 'web', '--network', 'lasting', '-p', '127.0.0.1::80', ...server('lasting'));

@@ -13,7 +13,7 @@ export function formatPorts(ports: readonly DockerPort[]): string {
   const groups = new Map<string, PortGroup>();
   const complete: string[] = [];
   const moved: string[] = [];
-  for (const { IP: address = '', PrivatePort: inside, PublicPort: outside, Type: type } of ports.toSorted(byPort)) {
+  for (const { IP: address = '', PrivatePort: inside, PublicPort: outside = 0, Type: type } of ports.toSorted(byPort)) {
     if (address !== '' && outside !== inside) {
       moved.push(`${joinHostPort(address, String(outside))}->${inside}/${type}`);
       continue;

@@ -163,7 +163,8 @@ export function planPortChange(
     const unwished = wishes.filter((wish) => isWished(selection, wish) || doomed.some((port) => isGranted(wish, port)));
     if (unwished.length === 0) throw notPublished(record, selection, doomed.length > 0);
     wishes = wishes.filter((wish) => !unwished.includes(wish));
-    kept = kept.filter((port) => !doomed.includes(port));
+    const isGivenUp = (port: PublishedPort): boolean => port.hostPort === 0 && unwished.some((wish) => isGranted(wish, port));
+    kept = kept.filter((port) => !doomed.includes(port) && !isGivenUp(port));
   }
   return { request: { ...record.request, ports: [...wishes, ...add] }, kept };
 }
@@ -185,7 +186,7 @@ function isGranted({ containerPort, protocol, hostAddress, hostPort }: PortWish,
     port.containerPort === containerPort &&
     port.protocol === protocol &&
     (hostAddress === undefined || hostAddress === port.hostAddress) &&
-    (hostPort === undefined || (hostPort.first <= port.hostPort && port.hostPort <= hostPort.last))
+    (hostPort === undefined || port.hostPort === 0 || (hostPort.first <= port.hostPort && port.hostPort <= hostPort.last))
   );
 }
 

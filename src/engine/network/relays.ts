@@ -27,7 +27,9 @@ interface Relay {
 export function planRelays(published: readonly PublishedPort[], gateway: Pick<Endpoint, 'address' | 'address6'> | null): Relay[] {
   const { address, address6 } = gateway ?? {};
   if (address === undefined || address6 !== undefined) return [];
-  const carried = published.filter(({ hostAddress, protocol }) => hostAddress.includes(':') && protocol !== 'sctp');
+  const carried = published.filter(
+    ({ hostAddress, hostPort, protocol }) => hostAddress.includes(':') && hostPort !== 0 && protocol !== 'sctp',
+  );
   const portions = Array.from({ length: Math.ceil(carried.length / mostPorts) }, (_, at) =>
     carried.slice(at * mostPorts, (at + 1) * mostPorts),
   );

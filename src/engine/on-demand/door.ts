@@ -149,13 +149,13 @@ function pairOf(
   borrow: (descriptor: number) => number,
 ): CarrierPair[] {
   const target = parseAddress((port.hostAddress.includes(':') ? (gateway.address6 ?? gateway.address) : gateway.address) ?? '');
-  if (port.protocol === 'sctp' || target === null)
+  if (port.protocol === 'sctp' || port.hostPort === 0 || target === null)
     throw new OrlopError(
       'failed-precondition',
       'ENGINE_DOOR_PORT',
       `nobody can listen for ${port.hostAddress}:${port.hostPort}/${port.protocol}`,
       {
-        hint: 'boot.on-demand is for TCP and UDP',
+        hint: 'boot.on-demand is for TCP and UDP on ports of the host',
       },
     );
   const held = context.networks.ports.lend(id, port);

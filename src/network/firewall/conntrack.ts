@@ -61,7 +61,8 @@ interface Conversed {
 export function createConntrack(addon: NetworkCalls, hostAddresses: () => readonly Address[]): Conntrack {
   return {
     forget(changed) {
-      const concerned = changed.filter(({ protocol }) => protocol !== 'tcp');
+      // What is reached at its own address is not translated.
+      const concerned = changed.filter(({ protocol, hostPort }) => protocol !== 'tcp' && hostPort !== 0);
       if (concerned.length === 0) return;
       const own = hostAddresses();
       const isOwn = (address: Address): boolean => isLoopback(address) || own.some((one) => isEqual(one, address));

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { createLogger } from '#log';
 import { loadAddon } from '#sys';
 import { parseCidr, subnetOf } from '../addresses.ts';
+import { plainNetwork } from '../testing/firewalled.ts';
 import { ip, isInOwnNetwork, rerunInOwnNetwork, testGroup, whyNoNetworks } from '../testing/own-network.ts';
 import { openFirewall } from './firewall.ts';
 import { planForwardEntries, type Forward } from './forwards.ts';
@@ -12,15 +13,7 @@ import type { FirewalledNetwork } from './ruleset.ts';
 import { planSetChanges } from './sets.ts';
 
 const table = 'orlop-t';
-const networks: FirewalledNetwork[] = [
-  {
-    links: ['abr0'],
-    subnets: [subnetOf(ip('172.17.0.0'), 16), subnetOf(ip('fd00:1::'), 64)],
-    internal: false,
-    interContainer: true,
-    masquerade: { ipv4: true, ipv6: true },
-  },
-];
+const networks = [plainNetwork({ links: ['abr0'], subnets: [subnetOf(ip('172.17.0.0'), 16), subnetOf(ip('fd00:1::'), 64)] })];
 
 function forward(hostPort: number, change: Partial<Forward> = {}): Forward {
   return { protocol: 'tcp', hostAddress: null, hostPort, target: ip('172.17.0.2'), targetPort: 80, ...change };
@@ -33,6 +26,8 @@ const everyKind: Forward[] = [
   forward(65535, { protocol: 'sctp', hostAddress: ip('198.51.100.2'), targetPort: 1 }),
   forward(8080, v6),
   forward(256, { ...v6, protocol: 'udp', hostAddress: ip('2001:db8::ff:0'), targetPort: 65535 }),
+  forward(0, { targetPort: 443 }),
+  forward(0, { ...v6, protocol: 'sctp' }),
 ];
 
 test('only what differs is changed, and a port that leads elsewhere is removed before it is added', () => {
@@ -46,7 +41,7 @@ test('only what differs is changed, and a port that leads elsewhere is removed b
   const moved = forward(8080, { target: ip('172.17.0.9') });
   assert.deepEqual(changes(everyKind, [...everyKind.slice(1), moved]), [{ set: 'everywhere4', removed: [everyKind[0]], added: [moved] }]);
   const counts = changes([], everyKind).map(({ set, added }) => [set, added.length]);
-  assert.deepEqual(Object.fromEntries(counts), { ports4: 2, ports6: 1, everywhere4: 1, everywhere6: 1 });
+  assert.deepEqual(Object.fromEntries(counts), { ports4: 2, ports6: 1, everywhere4: 1, everywhere6: 1, opened4: 1, opened6: 1 });
 });
 
 if (!isInOwnNetwork()) {
@@ -56,11 +51,17 @@ if (!isInOwnNetwork()) {
   const logger = createLogger({ sink: () => {} });
   const nft = (...words: string[]): string => execFileSync('nft', words, { encoding: 'utf8' });
   /** What nft, which wrote none of it, reads in the port maps: one line an element. */
-  const held = (): string[] =>
-    ['ports4', 'ports6', 'everywhere4', 'everywhere6'].flatMap((map) => {
+  const held = (): string[] => [...maps('ports4', 'ports6', 'everywhere4', 'everywhere6'), ...openedPorts('opened4', 'opened6')];
+  const maps = (...names: string[]): string[] =>
+    names.flatMap((map) => {
       const { nftables } = JSON.parse(nft('-j', 'list', 'map', 'inet', table, map)) as { nftables: { map?: { elem?: Element[] } }[] };
       const elements = nftables.flatMap((entry) => entry.map?.elem ?? []);
       return elements.map(([key, value]) => `${map} ${key.concat.join(' ')} -> ${value.concat.join(' ')}`).toSorted();
+    });
+  const openedPorts = (...names: string[]): string[] =>
+    names.flatMap((set) => {
+      const { nftables } = JSON.parse(nft('-j', 'list', 'set', 'inet', table, set)) as { nftables: { set?: { elem?: Element[0][] } }[] };
+      return nftables.flatMap((entry) => entry.set?.elem ?? []).map((key) => `${set} ${key.concat.join(' ')}`);
     });
   /** Another one when the table was made anew. */
   const tableHandle = (): string => /handle \d+/.exec(nft('-a', 'list', 'table', 'inet', table))?.[0] ?? assert.fail('no handle');
@@ -77,6 +78,8 @@ if (!isInOwnNetwork()) {
       'ports6 2001:db8::ff:0 udp 256 -> fd00:1::2 65535',
       'everywhere4 tcp 8080 -> 172.17.0.2 80',
       'everywhere6 tcp 8080 -> fd00:1::2 80',
+      'opened4 172.17.0.2 tcp 443',
+      'opened6 fd00:1::2 sctp 80',
     ]);
     await firewall.forward('box', everyKind.slice(0, 1));
     assert.deepEqual(held(), ['everywhere4 tcp 8080 -> 172.17.0.2 80']);
@@ -111,13 +114,15 @@ if (!isInOwnNetwork()) {
       'fd00:0:0:1::/64',
     ].map((text, index) => {
       const subnet = parseCidr(text)?.subnet ?? assert.fail();
-      return {
+      return plainNetwork({
         links: Array.from({ length: 1 + (index % 3) }, (_, link) => `abr${index}x${link}`),
         subnets: index === 2 ? [subnet, subnetOf(ip('fd00:2::'), 64)] : [subnet],
         internal: index === 1,
         interContainer: index !== 3,
         masquerade: { ipv4: index !== 0, ipv6: true },
-      };
+        gatewayMode: { ipv4: (['nat', 'routed', 'nat-unprotected'] as const)[index % 3] ?? 'nat', ipv6: 'routed' },
+        trustedLinks: index % 2 === 0 ? ['up0', 'up1'] : [],
+      });
     });
     using firewall = openFirewall({ addon, logger, table, linkGroup: testGroup });
     using whole = openFirewall({ addon, logger, table: 'orlop-u', linkGroup: testGroup });

@@ -6,20 +6,14 @@ import { createLogger } from '#log';
 import { loadAddon } from '#sys';
 import { subnetOf } from '../addresses.ts';
 import { openRouteSocket } from '../netlink/socket.ts';
+import { plainNetwork } from '../testing/firewalled.ts';
 import { ip, isInOwnNetwork, openOutside, rerunInOwnNetwork, testGroup, whyNoNetworks } from '../testing/own-network.ts';
 import { openFirewall } from './firewall.ts';
 import { parseForeignRules } from './foreign-rules.ts';
 import { inspectHost } from './inspect-host.ts';
 import { inspectLegacyRules, inspectRules, type Finding } from './inspection.ts';
-import type { FirewalledNetwork } from './ruleset.ts';
 
-const network: FirewalledNetwork = {
-  links: ['abr0'],
-  subnets: [subnetOf(ip('172.17.0.0'), 16)],
-  internal: false,
-  interContainer: true,
-  masquerade: { ipv4: true, ipv6: true },
-};
+const network = plainNetwork({ links: ['abr0'], subnets: [subnetOf(ip('172.17.0.0'), 16)] });
 const forward = { protocol: 'tcp', hostAddress: null, hostPort: 8080, target: ip('172.17.0.2'), targetPort: 80 } as const;
 
 const brief = (findings: readonly Finding[]): string[] => findings.map(({ state, name }) => `${state} ${name}`);

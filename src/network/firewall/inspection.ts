@@ -57,8 +57,9 @@ function inspectForward(forward: Forward, link: string, uplink: string | null, r
     destination: target,
     protocol,
     port: targetPort,
-    isPublished: true,
+    isPublished: hostPort !== 0,
   };
+  if (hostPort === 0) return describe(`opened port ${bracket(target)}:${targetPort}/${protocol}`, judge(packet, rules), link, rules);
   const host = hostAddress ?? { family, value: 0n };
   return describe(`published port ${bracket(host)}:${hostPort}/${protocol}`, judge(packet, rules), link, rules);
 }

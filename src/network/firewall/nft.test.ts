@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { isOrlopError } from '#errors';
 import { loadAddon } from '#sys';
 import { subnetOf } from '../addresses.ts';
+import { plainNetwork } from '../testing/firewalled.ts';
 import { ip, isInOwnNetwork, rerunInOwnNetwork, testGroup, whyNoNetworks } from '../testing/own-network.ts';
 import { applyRuleset, describeFailure } from './nft.ts';
 import { planRemoval, planRuleset } from './ruleset.ts';
@@ -16,13 +17,9 @@ const place = { table: 'orlop-t', linkGroup: testGroup };
 /** For runs in which nft never reads its input. */
 const fileCalls = { memfd: () => openSync('/dev/null', 'r'), close: closeSync };
 
-const networks = ['172.17.0.0', '172.18.0.0'].map((base, index) => ({
-  links: [`abr${index}`],
-  subnets: [subnetOf(ip(base), 16)],
-  internal: false,
-  interContainer: true,
-  masquerade: { ipv4: true, ipv6: true },
-}));
+const networks = ['172.17.0.0', '172.18.0.0'].map((base, index) =>
+  plainNetwork({ links: [`abr${index}`], subnets: [subnetOf(ip(base), 16)] }),
+);
 
 test('what nft says becomes an error that says what to do', () => {
   const said = (stderr: string) => describeFailure({ code: 1, stderr });
@@ -58,7 +55,7 @@ if (!isInOwnNetwork()) {
     execFileSync('nft', ['add', 'table', 'inet', 'somebody-elses']);
     for (let round = 0; round < 2; round += 1) await applyRuleset(addon, planRuleset(place, { networks }));
     const text = list();
-    assert.equal(text.match(/oifname @bridges goto asked/g)?.length, 1);
+    assert.equal(text.match(/oifname @bridges goto entering/g)?.length, 1);
     assert.match(text, /ip saddr @hidden4 oifname != @bridges masquerade/);
     assert.match(text, /"abr1" \. "abr1" : accept/);
     await applyRuleset(addon, planRuleset(place, { networks: [] }));

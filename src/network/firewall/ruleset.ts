@@ -1,4 +1,5 @@
 import { addressToBytes, type Subnet } from '../addresses.ts';
+import type { GatewayMode } from '../driver-options.ts';
 import { planForwardEntries, portMaps, type Forward } from './forwards.ts';
 import { networkSets, planNetworkEntries } from './network-sets.ts';
 import { formatSets, type Declaration, type SetEntry } from './sets.ts';
@@ -15,6 +16,10 @@ export interface FirewalledNetwork {
   readonly interContainer: boolean;
   /** By family: whether what leaves takes the host's address. */
   readonly masquerade: { readonly ipv4: boolean; readonly ipv6: boolean };
+  /** By family: who reaches its containers at their own addresses from elsewhere. */
+  readonly gatewayMode: { readonly ipv4: GatewayMode; readonly ipv6: GatewayMode };
+  /** Links of the host from which what is opened is reached. */
+  readonly trustedLinks: readonly string[];
 }
 
 /** The table of one engine. */
@@ -63,6 +68,10 @@ export function planRemoval(table: string): string {
  * further   bridges of a network beyond its first
  * hidden    subnets whose packets leave with the host's address
  * same      from a subnet to itself: a container that reached a neighbour, or itself, through a published port must not see the answer come directly
+ * bare      subnets whose containers are reached from everywhere, whatever is published
+ * routed    subnets whose published ports are reached at the containers' own addresses, as echo requests are
+ * trusted   from a link of the host to a bridge: published ports are reached at the containers' own addresses
+ * opened    these ports
  * left      ::1, where the engine carries what comes there
  * ports     published on one address         everywhere  published on every address of the host
  */
@@ -101,6 +110,25 @@ const chainsFor = (linkGroup: number): string => `
     ct status dnat accept
     drop
   }
+  chain entering {
+    ct state established,related accept
+    ct status dnat accept
+    ip daddr @bare4 accept
+    ip6 daddr @bare6 accept
+    ip daddr @routed4 goto routed
+    ip6 daddr @routed6 goto routed
+    iifname . oifname @trusted goto opened
+    drop
+  }
+  chain routed {
+    meta l4proto { icmp, ipv6-icmp } accept
+    goto opened
+  }
+  chain opened {
+    ip daddr . meta l4proto . th dport @opened4 accept
+    ip6 daddr . meta l4proto . th dport @opened6 accept
+    drop
+  }
   chain forward {
     type filter hook forward priority filter; policy accept;
     # Its first packet was let through by what follows.
@@ -108,7 +136,7 @@ const chainsFor = (linkGroup: number): string => `
     iifname . oifname vmap @within
     iifname @internal drop
     oifname @internal drop
-    oifname @bridges goto asked
+    oifname @bridges goto entering
   }
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;

@@ -11,6 +11,8 @@ export interface ChoiceContext {
   readonly freePorts: FreePorts;
   /** Where to publish what names no address. */
   readonly defaults: readonly Address[];
+  /** Whether the container's own addresses of this family are published, not the host's. */
+  readonly isRouted: (family: 4 | 6) => boolean;
   /** Those of the container. */
   readonly endpoints: readonly Endpoint[];
   /** Whether the host itself has IPv6. */
@@ -20,19 +22,25 @@ export interface ChoiceContext {
 /** A wish and the addresses that it is about: one port for all of them. */
 interface Plan {
   readonly wish: PortWish;
+  /** Without those of a routed family: they need no port of the host. */
   readonly addresses: readonly Address[];
+  readonly routed: readonly Address[];
   readonly place: number;
 }
 
 /** Takes a port for each wish, in the wishes' order; those that leave less choice come first. All or none. Fails as `Ports.reserve`. */
 export function choosePorts(context: ChoiceContext, containerId: string, wishes: readonly PortWish[]): PublishedPort[] {
-  const plans = wishes.map((wish, place) => ({ wish, place, addresses: addressesOf(context, containerId, wish) }));
+  const plans = wishes.map((wish, place): Plan => {
+    const all = addressesOf(context, containerId, wish);
+    const { routed = [], addresses = [] } = Object.groupBy(all, ({ family }) => (context.isRouted(family) ? 'routed' : 'addresses'));
+    return { wish, place, addresses, routed };
+  });
   using undo = new DisposableStack();
   const chosen: PublishedPort[][] = [];
   for (const plan of plans.toSorted((a, b) => freedom(a.wish) - freedom(b.wish))) {
-    const ports = takePort(context, containerId, plan);
+    const ports = plan.addresses.length === 0 ? [] : takePort(context, containerId, plan);
     undo.defer(() => context.hostPorts.release(containerId, ports));
-    chosen[plan.place] = ports.map(({ address, port }) => ({
+    chosen[plan.place] = [...plan.routed.map((address) => ({ address, port: 0 })), ...ports].map(({ address, port }) => ({
       containerPort: plan.wish.containerPort,
       protocol: plan.wish.protocol,
       hostAddress: formatAddress(address),
@@ -52,13 +60,13 @@ function freedom({ hostPort }: PortWish): number {
  * there by a process, which knows nothing of SCTP.
  */
 function addressesOf(
-  { defaults, endpoints, hasIpv6 }: ChoiceContext,
+  { defaults, endpoints, hasIpv6, isRouted }: ChoiceContext,
   containerId: string,
   { hostAddress, containerPort, protocol }: PortWish,
 ): readonly Address[] {
   const has4 = endpoints.some(({ address }) => address !== undefined);
   const has6 = endpoints.some(({ address6 }) => address6 !== undefined);
-  const reaches = (family: 4 | 6): boolean => (family === 4 ? has4 : has6 || (has4 && hasIpv6 && protocol !== 'sctp'));
+  const reaches = (family: 4 | 6): boolean => (family === 4 ? has4 : has6 || (has4 && !isRouted(4) && hasIpv6 && protocol !== 'sctp'));
   const wanted = hostAddress === undefined ? undefined : parseAddress(hostAddress);
   if (wanted === null) {
     throw new OrlopError('invalid-argument', 'NETWORK_PORT_ADDRESS_BAD', `'${hostAddress}' is not an IP address`, {

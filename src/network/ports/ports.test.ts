@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ErrnoError, isOrlopError } from '#errors';
 import { createLogger } from '#log';
-import { parseAddress } from '../addresses.ts';
+import { formatAddress, parseAddress } from '../addresses.ts';
 import type { Firewall } from '../firewall/firewall.ts';
 import type { Forward } from '../firewall/forwards.ts';
 import type { Endpoint, NetworkCalls } from '../types.ts';
 import { createFreePorts } from './free-ports.ts';
-import { openPorts } from './ports.ts';
+import { openPorts, type PublishingRules } from './ports.ts';
 import { openHostPorts } from './sockets.ts';
 import type { PortWish, PublishedPort } from './types.ts';
 
@@ -50,7 +50,13 @@ function endpointOf(containerId: string): Endpoint {
 }
 
 function createRig(
-  options: { others?: readonly string[]; publishAddresses?: readonly string[]; binding?: string; hasIpv6?: boolean } = {},
+  options: {
+    others?: readonly string[];
+    publishAddresses?: readonly string[];
+    binding?: string;
+    rules?: PublishingRules;
+    hasIpv6?: boolean;
+  } = {},
 ) {
   const host = createHost(options.others);
   const forwards = new Map<string, readonly Forward[]>();
@@ -74,7 +80,7 @@ function createRig(
     firewall,
     logger: createLogger({ sink: (line) => lines.push(line) }),
     endpoints: (containerId) => [endpointOf(containerId)],
-    bindingOf: () => options.binding,
+    rulesOf: () => ({ binding: options.binding, ...options.rules }),
     socket: { addresses: () => [], change() {}, link: () => null },
     ...(options.publishAddresses === undefined ? {} : { publishAddresses: options.publishAddresses }),
   });
@@ -100,6 +106,22 @@ test('what names no address is published on every one of both families, also for
   assert.deepEqual(brief(await ports.reserve('other', [tcp(80, 1, '::1')])), ['::1 1 80/tcp']);
   assert.deepEqual(held(), ['tcp 0.0.0.0 8080', 'tcp 0.0.0.0 8081', 'tcp :: 8080', 'tcp :: 8081', 'tcp ::1 1']);
   await assert.rejects(ports.reserve('nowhere', [tcp(80, 1)]), /no IP address/);
+});
+
+test("a routed family takes no port of the host: its containers' own are opened, with trust beside the host's", async () => {
+  const routed = createRig({ rules: { isRouted: { 4: true, 6: false } } });
+  const taken = await routed.ports.reserve('both', [tcp(80, 8080)]);
+  assert.deepEqual(brief(taken), ['0.0.0.0 0 80/tcp', ':: 8080 80/tcp']);
+  assert.deepEqual(routed.held(), ['tcp :: 8080']);
+  routed.ports.hold('both', taken);
+  await routed.ports.open('both', endpointOf('both'), taken);
+  const opened = (forwards: readonly Forward[] | undefined): string[] =>
+    (forwards ?? []).map(({ hostPort, target, targetPort }) => `${hostPort} ${formatAddress(target)} ${targetPort}`);
+  assert.deepEqual(opened(routed.forwards.get('both')), ['0 172.17.0.2 80', '8080 fd00::2 80']);
+  assert.deepEqual(brief(await routed.ports.reserve('plain', [tcp(80, 8081)])), ['0.0.0.0 0 80/tcp'], 'nobody carries IPv6 there');
+  const trusting = createRig({ rules: { isTrusting: true } });
+  await trusting.ports.open('other', endpointOf('other'), await trusting.ports.reserve('other', [tcp(80, 8080, '0.0.0.0')]));
+  assert.deepEqual(opened(trusting.forwards.get('other')), ['8080 172.17.0.3 80', '0 172.17.0.3 80']);
 });
 
 test('nobody carries SCTP to a container without IPv6, nor anything on a host without it', async () => {

@@ -20,8 +20,8 @@ export interface PortsOptions {
   readonly firewall: Firewall;
   /** The endpoints of a container. */
   readonly endpoints: (containerId: string) => readonly Endpoint[];
-  /** Where the endpoint's network publishes what names no address, if it says so. */
-  readonly bindingOf?: (endpoint: Endpoint) => string | undefined;
+  /** What the endpoint's network says of publishing; default: nothing. */
+  readonly rulesOf?: (endpoint: Endpoint) => PublishingRules;
   readonly socket: Pick<RouteSocket, 'addresses' | 'change' | 'link'>;
   /** Where to publish what names no address; default everywhere. */
   readonly publishAddresses?: readonly string[];
@@ -32,6 +32,16 @@ export interface PortsOptions {
   readonly hasIpv6?: () => boolean;
 }
 
+/** What a network says of the ports of its containers. */
+export interface PublishingRules {
+  /** Where to publish what names no address. */
+  readonly binding?: string | undefined;
+  /** By family: whether ports are reached at the containers' own addresses and not at the host's. */
+  readonly isRouted?: Readonly<Record<4 | 6, boolean>>;
+  /** Whether they are reached there as well. */
+  readonly isTrusting?: boolean;
+}
+
 /** What leads to a container. */
 interface Opened {
   readonly endpoint: Endpoint;
@@ -40,7 +50,15 @@ interface Opened {
 
 /** Disposing gives the host's ports up and leaves what leads to running containers. Fails with `invalid-argument` on a publish address that is none. */
 export function openPorts(options: PortsOptions): Ports & Disposable {
-  const { addon, firewall, socket, logger, filtersBridges = readBridgeFilter, hasIpv6 = readLoopback6 } = options;
+  const {
+    addon,
+    firewall,
+    socket,
+    logger,
+    filtersBridges = readBridgeFilter,
+    hasIpv6 = readLoopback6,
+    rulesOf = (): PublishingRules => ({}),
+  } = options;
   const hostPorts = openHostPorts(addon);
   const freePorts = createFreePorts();
   const relays = openLoopbackRelays(logger);
@@ -79,20 +97,25 @@ export function openPorts(options: PortsOptions): Ports & Disposable {
     async reserve(containerId, wishes) {
       if (wishes.length === 0) return [];
       const endpoints = options.endpoints(containerId);
-      const bindings = endpoints.flatMap((endpoint) => parseAddress(options.bindingOf?.(endpoint) ?? '') ?? []);
-      const places = { endpoints, hasIpv6: hasIpv6(), defaults: bindings.length > 0 ? bindings : defaults };
+      const bindings = endpoints.flatMap((endpoint) => parseAddress(rulesOf(endpoint).binding ?? '') ?? []);
+      const isRouted = (family: 4 | 6): boolean => {
+        const own = endpoints.filter((endpoint) => addressOf(endpoint, family) !== undefined);
+        return own.length > 0 && own.every((endpoint) => rulesOf(endpoint).isRouted?.[family] === true);
+      };
+      const places = { endpoints, isRouted, hasIpv6: hasIpv6(), defaults: bindings.length > 0 ? bindings : defaults };
       return choosePorts({ hostPorts, freePorts, ...places }, containerId, wishes);
     },
-    hold: (containerId, ports) => insist(containerId, keyed(ports.map(hostPortOf))),
+    hold: (containerId, ports) => insist(containerId, keyed(hostPortsOf(ports))),
     async open(containerId, endpoint, ports) {
-      const wanted = keyed(ports.map(hostPortOf));
+      const wanted = keyed(hostPortsOf(ports));
       insist(containerId, wanted);
-      const forwards = ports.flatMap((port) => planForward(port, endpoint) ?? []);
+      const forwards = ports.flatMap((port) => planForwards(port, endpoint, rulesOf(endpoint).isTrusting === true));
       forget(await firewall.forward(containerId, forwards));
       opened.set(containerId, { endpoint, ports });
       carry(containerId, { endpoint, ports });
-      if (!carries && forwards.some(({ target }) => target.family === 6) && filtersBridges()) await carryAll();
-      if (forwards.length > 0 && filtersBridges()) reflect(socket, endpoint);
+      const translated = forwards.filter(({ hostPort }) => hostPort !== 0);
+      if (!carries && translated.some(({ target }) => target.family === 6) && filtersBridges()) await carryAll();
+      if (translated.length > 0 && filtersBridges()) reflect(socket, endpoint);
       const surplus = [...keyed(hostPorts.of(containerId))].filter(([key]) => !wanted.has(key));
       hostPorts.release(
         containerId,
@@ -101,7 +124,7 @@ export function openPorts(options: PortsOptions): Ports & Disposable {
     },
     lend: (containerId, port) => hostPorts.lend(containerId, hostPortOf(port)),
     claim(containerId, ports) {
-      for (const port of ports) hostPorts.claim(containerId, hostPortOf(port));
+      for (const port of hostPortsOf(ports)) hostPorts.claim(containerId, port);
     },
     async pause(containerId) {
       relays.set(containerId, []);
@@ -144,6 +167,11 @@ function keyed(hostPorts: readonly HostPort[]): Map<string, HostPort> {
   return new Map(hostPorts.map((hostPort) => [`${formatAddress(hostPort.address)} ${hostPort.port}/${hostPort.protocol}`, hostPort]));
 }
 
+/** Those of the host: a routed port is none. */
+function hostPortsOf(ports: readonly PublishedPort[]): HostPort[] {
+  return ports.filter(({ hostPort }) => hostPort !== 0).map(hostPortOf);
+}
+
 function hostPortOf({ hostAddress, hostPort, protocol }: PublishedPort): HostPort {
   const address = parseAddress(hostAddress);
   if (address === null) throw new OrlopError('data-loss', 'NETWORK_PORT_BAD', `a published port has the address '${hostAddress}'`);
@@ -154,12 +182,29 @@ function servedBy(containerId: string, forward: Forward | null): Served[] {
   return forward === null ? [] : [{ containerId, protocol: forward.protocol, address: forward.target, port: forward.targetPort }];
 }
 
+/** With `isTrusting` the port is let in at the container's own address, too. */
+function planForwards(published: PublishedPort, endpoint: Endpoint, isTrusting: boolean): Forward[] {
+  const forward = planForward(published, endpoint);
+  if (forward === null) return [];
+  return isTrusting && forward.hostPort !== 0 ? [forward, { ...forward, hostAddress: null, hostPort: 0 }] : [forward];
+}
+
 /** null when the endpoint has no address of the host address's family. */
 function planForward(published: PublishedPort, endpoint: Endpoint): Forward | null {
   const { address, port, protocol } = hostPortOf(published);
-  const target = parseAddress((address.family === 4 ? endpoint.address : endpoint.address6) ?? '');
+  const target = parseAddress(addressOf(endpoint, address.family) ?? '');
   if (target === null) return null;
-  return { protocol, hostAddress: address.value === 0n ? null : address, hostPort: port, target, targetPort: published.containerPort };
+  return {
+    protocol,
+    hostAddress: address.value === 0n || port === 0 ? null : address,
+    hostPort: port,
+    target,
+    targetPort: published.containerPort,
+  };
+}
+
+function addressOf(endpoint: Endpoint, family: 4 | 6): string | undefined {
+  return family === 4 ? endpoint.address : endpoint.address6;
 }
 
 /** Whether somebody else carries what comes to ::1 for it: it is published there as well, for a container that has no IPv6 address. */
@@ -179,7 +224,7 @@ function planRelay(
   lend: (held: HostPort) => number | null,
 ): LoopbackPort | null {
   const { protocol, hostAddress, hostPort, containerPort } = published;
-  if (protocol === 'sctp') return null;
+  if (protocol === 'sctp' || hostPort === 0) return null;
   const to = { protocol, hostPort, targetPort: containerPort };
   const { address, address6 } = endpoint;
   if (address6 === undefined) return hostAddress === '0.0.0.0' && address !== undefined ? { ...to, target: address } : null;

@@ -18,6 +18,7 @@ export interface PublishedPort {
   readonly protocol: PortProtocol;
   /** `0.0.0.0` and `::` are every address of the family. */
   readonly hostAddress: string;
+  /** 0: none, since the container's network is routed: it is reached at its own address (`gateway_mode_ipv4` and `_ipv6`). */
   readonly hostPort: number;
 }
 

@@ -10,6 +10,7 @@ import type { FirewalledNetwork } from '../firewall/ruleset.ts';
 import { routeLoopback6 } from '../forwarding.ts';
 import { openRouteSocket } from '../netlink/socket.ts';
 import type { Endpoint } from '../types.ts';
+import { plainNetwork } from './firewalled.ts';
 import { ip, openTestNamespace, testGroup, type TestNamespace } from './own-network.ts';
 
 const SOCK_STREAM = 1;
@@ -34,7 +35,7 @@ export function makeBridge(addon: Addon, link: string, number: number, change: P
   return {
     link,
     number,
-    network: { links: [link], subnets, internal: false, interContainer: true, masquerade: { ipv4: true, ipv6: true }, ...change },
+    network: plainNetwork({ links: [link], subnets, ...change }),
   };
 }
 

@@ -93,7 +93,7 @@ function portMapOf({ exposedPorts, publishedPorts }: ContainerView): DockerPortM
   const map: DockerPortMap = Object.fromEntries(exposedPorts.map((port) => [port, null]));
   for (const port of publishedPorts) {
     const key = `${port.containerPort}/${port.protocol}`;
-    map[key] = [...(map[key] ?? []), { HostIp: port.hostAddress, HostPort: String(port.hostPort) }];
+    map[key] = [...(map[key] ?? []), { HostIp: port.hostAddress, HostPort: port.hostPort === 0 ? '' : String(port.hostPort) }];
   }
   return map;
 }
@@ -106,7 +106,12 @@ export function portsOf(view: ContainerView): DockerPort[] {
     const port = { PrivatePort: Number(number), Type: type };
     return bindings === null
       ? [port]
-      : bindings.map(({ HostIp, HostPort }) => ({ IP: HostIp, PrivatePort: port.PrivatePort, PublicPort: Number(HostPort), Type: type }));
+      : bindings.map(({ HostIp, HostPort }) => ({
+          IP: HostIp,
+          PrivatePort: port.PrivatePort,
+          ...(HostPort === '' ? {} : { PublicPort: Number(HostPort) }),
+          Type: type,
+        }));
   });
 }
 
