@@ -118,7 +118,7 @@ async function openMount(context: EngineContext, record: ContainerRecord, mount:
 }
 
 /**
- * A file that is only read may be a copy, which lasts as long as the container runs, where its own file system maps no owners: secrets and settings in a
+ * A file that is only read may be a copy as it was at the start, kept with the container, where its own file system maps no owners: secrets and settings in a
  * checkout that lies in a container or on a live system.
  */
 function openBind(context: EngineContext, record: ContainerRecord, mount: ResolvedMount, source: SourceFacts): number {
