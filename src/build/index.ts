@@ -10,6 +10,7 @@ export {
 } from './cache/exchange.ts';
 export { checkDockerfile, checkFrom, type CheckOptions, checkText } from './check/check.ts';
 export { type CheckSettings, enforceChecks, readCheckSettings, selectWarnings } from './check/settings.ts';
+export { describeDockerfile } from './describe/describe.ts';
 export { formatExcerpt } from './dockerfile/errors.ts';
 export { expand, expandWord } from './dockerfile/expand.ts';
 export { parseDockerfile } from './dockerfile/parse.ts';

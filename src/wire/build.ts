@@ -74,6 +74,8 @@ export interface BuildRequest {
   readonly output?: BuildOutput;
   /** Only the checks: nothing runs. */
   readonly check?: boolean;
+  /** Only what the Dockerfile says of itself: nothing runs. */
+  readonly describe?: BuildDescription['kind'];
   /** The root of a step that failed is kept as an image, whose id is in the error's details. */
   readonly keepFailed?: boolean;
   /** One step at a time, in the order of the file, as Docker's first builder. */
@@ -144,6 +146,48 @@ export interface BuildResult {
   /** Familiar references. */
   readonly names: readonly string[];
   readonly warnings: readonly BuildWarning[];
+  /** What was asked for with `describe`. */
+  readonly description?: BuildDescription;
+}
+
+/** Stages that can be built (`targets`), or what one takes from whoever builds it (`outline`). */
+export interface BuildDescription {
+  readonly kind: 'targets' | 'outline';
+  readonly targets?: readonly DescribedTarget[];
+  /** The target's; empty when it has none. */
+  readonly name?: string;
+  readonly description?: string;
+  readonly args?: readonly DescribedArgument[];
+  readonly secrets?: readonly DescribedMount[];
+  readonly agents?: readonly DescribedMount[];
+  readonly caches?: readonly DescribedMount[];
+}
+
+export interface DescribedTarget {
+  /** Empty: it has none. */
+  readonly name: string;
+  /** From the comment above it. */
+  readonly description: string;
+  /** As written. */
+  readonly base: string;
+  readonly platform?: string;
+  /** It is built when no other is asked for. */
+  readonly isDefault: boolean;
+  readonly lines: BuildLines;
+}
+
+export interface DescribedArgument {
+  readonly name: string;
+  readonly description: string;
+  readonly value?: string;
+  readonly lines: BuildLines;
+}
+
+/** A secret, an agent or a cache, by its id. */
+export interface DescribedMount {
+  readonly id: string;
+  readonly required: boolean;
+  readonly lines: BuildLines;
 }
 
 /** A build that was made or tried, as `build history` shows it. */

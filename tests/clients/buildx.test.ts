@@ -190,6 +190,24 @@ describe("builds by BuildKit's clients", { skip: reason }, () => {
       assert.equal((await listed()).length, others.length);
     });
 
+    test('what can be built, and what it takes, is told without building', async () => {
+      const file = write(
+        'described',
+        `# first makes it\nFROM nobody.invalid/x AS first\n# N is a number\nARG N=1\nRUN --mount=type=secret,id=s\${N},required false\n`,
+      );
+      const targets = await build({}, '--call', 'targets', '-f', file, context);
+      assert.match(targets.stdout, /^first \(default\) +makes it$/m, targets.stderr);
+      const outline = await build({}, '--call', 'outline', '--build-arg', 'N=2', '-f', file, context);
+      assert.match(outline.stdout, /^N +2 +is a number$/m, outline.stderr);
+      assert.match(outline.stdout, /^s2 +true$/m);
+      assert.match((await build({}, '--call', 'subrequests.describe', context)).stdout, /^outline +1\.0\.0/m);
+      assert.match(await engine.must('build', '--call', 'outline', '--build-arg', 'N=2', '-f', file, context), /^s2 +true$/m);
+      assert.match(
+        await engine.must('build', '--call', 'targets', '-f', file, context),
+        /^first \(default\) +nobody\.invalid\/x +makes it$/m,
+      );
+    });
+
     test('checks are answered without building', async () => {
       const doubtful = write('doubtful', 'FROM busybox as x\nRUN exit 1\n');
       const checked = await build({}, '--check', '-f', doubtful, context);

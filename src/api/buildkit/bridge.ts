@@ -6,6 +6,7 @@ import { emptyType } from './messages/control.ts';
 import { bridgeSolveRequestType, bridgeSolveResponseType, pongType, refRequestType, returnRequestType } from './messages/gateway.ts';
 import { refused } from './solve/attributes.ts';
 import type { Job, Jobs } from './solve/jobs.ts';
+import { descriptionMetadata, subrequestsMetadata } from './solve/describe.ts';
 import { lintMetadata } from './solve/lint.ts';
 import type { BuildParts } from './solve/run-build.ts';
 import { solveJob } from './solve/solve-job.ts';
@@ -36,9 +37,16 @@ export function bridgeMethods(parts: BuildParts, jobs: Jobs): [string, GrpcMetho
         const job = await jobOf(call);
         if ((request.definition?.def.length ?? 0) > 0 || Object.keys(request.inputs).length > 0)
           throw refused('a build given as a graph (LLB)', 'give a Dockerfile');
+        const asked = request.attributes['requestid'];
+        if (asked === 'frontend.subrequests.describe') return { result: { ref: undefined, metadata: subrequestsMetadata() } };
         const { result, source } = await solveJob(parts, job, request);
-        const isLint = request.attributes['requestid'] === 'frontend.lint';
-        return { result: { ref: { id: job.request.ref }, metadata: isLint ? lintMetadata(result.warnings, source) : {} } };
+        const metadata =
+          result.description !== undefined
+            ? descriptionMetadata(result.description, source)
+            : asked === 'frontend.lint'
+              ? lintMetadata(result.warnings, source)
+              : {};
+        return { result: { ref: { id: job.request.ref }, metadata } };
       }),
     ],
     // What was solved is there already.

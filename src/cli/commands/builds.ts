@@ -40,7 +40,12 @@ const buildFlags: readonly FlagSpec[] = [
   { name: 'metadata-file', kind: 'text', value: 'file', help: 'Write what the build came to, as JSON, to a file' },
   { name: 'progress', kind: 'text', help: 'How to show what happens', choices: ['auto', 'plain', 'tty', 'rawjson', 'quiet'] },
   { name: 'check', kind: 'flag', help: 'Only check the Dockerfile' },
-  { name: 'call', kind: 'text', help: 'build, or check', choices: ['build', 'check'] },
+  {
+    name: 'call',
+    kind: 'text',
+    help: 'build, check, targets (what can be built) or outline (what it takes)',
+    choices: ['build', 'check', 'targets', 'outline'],
+  },
   { name: 'on-error', kind: 'text', help: 'shell opens one where a step failed', choices: ['shell'] },
   { name: 'allow', kind: 'list', help: 'Allow steps security.insecure or network.host' },
   { name: 'quiet', short: 'q', kind: 'flag', help: 'Print only the id' },

@@ -36,7 +36,7 @@ export async function readBuildFlags(args: Arguments, env: Env): Promise<BuildRe
     cacheTo: args.list('cache-to').map(readCacheTarget),
     pull: args.flag('pull'),
     squash: args.flag('squash'),
-    check: wantsCheck(args),
+    ...readCall(args),
     keepFailed: args.text('on-error') === 'shell',
     allow: args.list('allow').flatMap((entry) => entry.split(',')),
     extraHosts: parseHostEntries(args.list('add-host')),
@@ -49,13 +49,16 @@ export async function readBuildFlags(args: Arguments, env: Env): Promise<BuildRe
   };
 }
 
-function wantsCheck(args: Arguments): boolean {
+/** What is asked for in place of building. */
+function readCall(args: Arguments): Pick<BuildRequest, 'check' | 'describe'> {
   const call = args.text('call') ?? 'build';
-  if (call !== 'build' && call !== 'check') throw usageError(`invalid argument ${JSON.stringify(call)} for "--call" flag: build or check`);
+  if (call !== 'build' && call !== 'check' && call !== 'targets' && call !== 'outline')
+    throw usageError(`invalid argument ${JSON.stringify(call)} for "--call" flag: build, check, targets or outline`);
   const onError = args.text('on-error');
   if (onError !== undefined && onError !== 'shell')
     throw usageError(`invalid argument ${JSON.stringify(onError)} for "--on-error" flag: shell`);
-  return args.flag('check') || call === 'check';
+  if (call === 'targets' || call === 'outline') return { describe: call };
+  return { check: args.flag('check') || call === 'check' };
 }
 
 /** A bare name takes its value from the environment, and is left out when that has none. SOURCE_DATE_EPOCH comes along by itself. */

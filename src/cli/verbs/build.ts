@@ -13,6 +13,7 @@ import { exitCodes } from '../exit-codes.ts';
 import type { Invocation, Verb } from '../invocation.ts';
 import { write, type Io } from '../io.ts';
 import { type BuildProgress, createBuildProgress, type ProgressKind } from '../render/build-progress.ts';
+import { formatDescription } from '../render/build-description.ts';
 import { printJson } from '../render/json.ts';
 import { createProgressView } from '../render/progress.ts';
 import { writeArchive } from '../values/archive-file.ts';
@@ -25,7 +26,7 @@ export const build: Verb = async (invocation) => {
   const output = readOutput(args.list('output'));
   const flags = await readBuildFlags(args, io.env);
   const isPushed = args.flag('push') || output.isPushed === true;
-  if (isPushed && (output.kind !== 'image' || flags.check === true))
+  if (isPushed && (output.kind !== 'image' || flags.check === true || flags.describe !== undefined))
     throw usageError('only an image can be pushed: leave out --push, or what else is to become of the build');
   if (isPushed && flags.names?.length === 0 && output.names.length === 0)
     throw usageError('an image is pushed by its names: give one with -t');
@@ -67,7 +68,7 @@ export const build: Verb = async (invocation) => {
 };
 
 function kindOfProgress({ args, io }: Pick<Invocation, 'args' | 'io'>): ProgressKind {
-  if (args.flag('quiet') || args.flag('json') || args.flag('check') || args.text('call') === 'check') return 'quiet';
+  if (args.flag('quiet') || args.flag('json') || args.flag('check') || (args.text('call') ?? 'build') !== 'build') return 'quiet';
   const wanted = args.text('progress') ?? io.env['BUILDKIT_PROGRESS'] ?? 'auto';
   if (wanted === 'auto') return io.stderr.isTTY ? 'tty' : 'plain';
   if (wanted === 'plain' || wanted === 'tty' || wanted === 'rawjson' || wanted === 'quiet') return wanted;
@@ -258,6 +259,7 @@ async function report({ args, io }: Pick<Invocation, 'args' | 'io'>, result: Bui
     await writeFile(metadataFile, `${JSON.stringify(metadata, null, 2)}\n`);
   }
   if (args.flag('json')) return printJson(io, result);
+  if (result.description !== undefined) return write(io.stdout, formatDescription(result.description));
   if (args.flag('check') || args.text('call') === 'check') return reportCheck(io, result);
   if (output.kind !== 'image' || kindOfProgress({ args, io }) === 'rawjson') return;
   if (args.flag('quiet')) return write(io.stdout, `${id}\n`);

@@ -6,6 +6,7 @@ import {
   checkDockerfile,
   compileStage,
   configOfBase,
+  describeDockerfile,
   type CheckOptions,
   type Dockerfile,
   enforceChecks,
@@ -87,7 +88,9 @@ export async function build(builder: Builder, request: BuildRequest, options: Bu
   if (epoch !== null && context.store.snapshots.driver === 'native') throw noEpochHere();
   const checked = check(context, file, planOptions, found.ignore);
   for (const warning of checked) report({ type: 'warning', warning });
-  if (request.check === true) return { buildId: id, id: '', digest: '', names: [], warnings: checked };
+  const nothing = { buildId: id, id: '', digest: '', names: [], warnings: checked };
+  if (request.check === true) return nothing;
+  if (request.describe !== undefined) return { ...nothing, description: describeDockerfile(file, request.describe, planOptions) };
 
   const credentials = credentialsBy(options.logins ?? {}, (host) => options.client?.login(host, signal) ?? null);
   const images = createBaseImages(context, {

@@ -43,7 +43,7 @@ export function createBuildVerbs(context: EngineContext): BuildVerbs {
       const giveUp = new AbortController();
       const signal = AbortSignal.any([options.signal, giveUp.signal]);
       // Nothing is built by a check.
-      const log = request.check === true ? null : openBuildLog(context, told, id, request);
+      const log = request.check === true || request.describe !== undefined ? null : openBuildLog(context, told, id, request);
       running.set(id, giveUp);
       try {
         const result = await build(builder, request, {

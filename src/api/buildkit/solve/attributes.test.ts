@@ -79,7 +79,7 @@ describe('attributes of the frontend', () => {
       [{ 'context:x::linux/amd64': 'local:y' }, /for one platform/],
       [{ 'attest:sbom': '' }, /attestation sbom/],
       [{ 'attest:provenance': 'mode=max' }, /attestation provenance/],
-      [{ requestid: 'frontend.outline' }, /--call=outline/],
+      [{ requestid: 'frontend.other' }, /--call=other/],
       [{ 'build-arg:BUILDKIT_SYNTAX': 'example.com/own' }, /example\.com\/own/],
       [{ 'something-new': '1' }, /"something-new"/],
     ];
@@ -109,6 +109,7 @@ describe('attributes of the frontend', () => {
       'docker/dockerfile:1',
     );
     assert.deepEqual(planAttributes({ requestid: 'frontend.lint' }).request, { check: true });
+    assert.deepEqual(planAttributes({ requestid: 'frontend.outline' }).request, { describe: 'outline' });
   });
 });
 

@@ -115,7 +115,9 @@ function sessionsOf(attributes: Attributes): Record<string, string> {
 function requestOf(id: string): BuildRequest {
   if (id === '') return {};
   if (id === 'frontend.lint') return { check: true };
-  throw refused(`--call=${id.replace(/^frontend\./, '')}`, 'give --call=check, or leave it out');
+  if (id === 'frontend.targets') return { describe: 'targets' };
+  if (id === 'frontend.outline') return { describe: 'outline' };
+  throw refused(`--call=${id.replace(/^frontend\./, '')}`, 'give --call=check, outline or targets, or leave it out');
 }
 
 function contextName(name: string): string {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { BuildEvent, BuildResult, BuildWarning } from '#wire';
 import { type Status, timestampOf, type Vertex } from '../messages/control.ts';
+import { ruleDescription } from './lint.ts';
 
 /** Turns what happens in a build into what BuildKit's clients draw: a vertex for each step, with statuses and logs. `ref` keeps builds apart; `atMs`: when it happened, where that is not now. */
 export function createProgress(ref: string): (event: BuildEvent, atMs?: number) => Status | null {
@@ -109,5 +110,6 @@ function warningOf(
   info: { readonly filename: string; readonly data: Buffer; readonly language: string } | undefined,
 ): NonNullable<Status['warnings']>[number] {
   const ranges = [{ start: { line: lines.first, character: 0 }, end: { line: lines.last, character: 0 } }];
-  return { vertex, level: 1, short: Buffer.from(`${rule}: ${message} (line ${lines.first})`), url, info, ranges };
+  const short = Buffer.from(`${rule}: ${message} (line ${lines.first})`);
+  return { vertex, level: 1, short, detail: [Buffer.from(ruleDescription(rule))], url, info, ranges };
 }

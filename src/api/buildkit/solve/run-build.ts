@@ -60,8 +60,8 @@ export async function runBuild({ backend, sessions }: BuildParts, wanted: Wanted
   let text = '';
   const report = (event: BuildEvent): void => {
     if (event.type === 'source') text = event.text;
-    // Who asks for the warnings alone gets them as the answer.
-    if (event.type === 'warning' && plan.request.check === true) return;
+    // Who asks for the warnings alone gets them as the answer; who asks what a file says of itself does not want them.
+    if (event.type === 'warning' && (plan.request.check === true || plan.request.describe !== undefined)) return;
     const status = toStatus(event);
     if (status !== null) wanted.report(status);
   };
