@@ -1,11 +1,8 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
-import { OrlopError } from '#errors';
+import { isOrlopError, OrlopError } from '#errors';
 import { openCgroup } from '#runtime';
 import { publishContainerEvent, type EngineContext } from '../context.ts';
+import { runPs } from './host-ps.ts';
 import { requireRunning } from './stop.ts';
-
-const run = promisify(execFile);
 
 /** The container's processes as the host's ps(1) prints them; only lines whose PID is in its cgroup are kept, as Docker does. */
 export async function containerTop(
@@ -18,7 +15,10 @@ export async function containerTop(
   const wanted = psArguments === '' ? ['-ef'] : psArguments.split(/\s+/).filter((word) => word !== '');
   const members = new Set(openCgroup(context.cgroups, container.record.run?.cgroup ?? '').pids());
   // Some of ps's options cannot be combined with -q.
-  const output = await runPs([...wanted, `-q${[...members].join(',')}`]).catch(() => runPs(wanted));
+  const output = await runPs([...wanted, `-q${[...members].join(',')}`]).catch((error: unknown) => {
+    if (isOrlopError(error, 'deadline-exceeded')) throw error;
+    return runPs(wanted);
+  });
   const [header = '', ...lines] = output.split('\n').filter((line) => line !== '');
   const titles = header.trim().split(/\s+/);
   const pidColumn = titles.indexOf('PID');
@@ -29,19 +29,6 @@ export async function containerTop(
   const processes = lines.map((line) => splitColumns(line, titles.length)).filter((columns) => members.has(Number(columns[pidColumn])));
   publishContainerEvent(context, container, 'top');
   return { titles, processes };
-}
-
-async function runPs(wanted: readonly string[]): Promise<string> {
-  try {
-    const { stdout } = await run('ps', wanted, { maxBuffer: 64 * 1024 * 1024 });
-    return stdout;
-  } catch (cause) {
-    const said = (cause as { stderr?: string }).stderr?.trim().split('\n')[0] ?? String(cause);
-    throw new OrlopError('invalid-argument', 'ENGINE_TOP_FAILED', `ps: ${said}`, {
-      hint: 'see ps(1) of procps',
-      cause,
-    });
-  }
 }
 
 /** The last column takes the rest of the line. */
