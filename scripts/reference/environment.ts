@@ -3,6 +3,7 @@ import type { Row } from './page.ts';
 /** What `orlop` looks at. */
 export const clientVariables: readonly Row[] = [
   { term: 'ORLOP_HOST', about: "The engine's address, as -H: unix:///PATH or tcp://HOST:PORT" },
+  { term: 'ORLOP_CONTEXT', about: 'The name of the engine, as --context; ORLOP_HOST goes before it' },
   { term: 'ORLOP_TLS_VERIFY', about: 'Anything but nothing: reach the engine with certificates, as --tlsverify' },
   { term: 'ORLOP_CERT_PATH', about: 'Directory of ca.pem, cert.pem and key.pem (default ~/.docker)' },
   { term: 'COMPOSE_PROJECT_NAME', about: "Name of the Compose project, as -p; Compose's other variables are read from .env as well" },
@@ -15,6 +16,7 @@ export const clientVariables: readonly Row[] = [
   { term: 'NO_COLOR', about: 'Anything but nothing: no colours' },
   { term: 'TERM', about: 'No colours when it is dumb' },
   { term: 'HOME', about: 'Where ~ is' },
+  { term: 'XDG_CONFIG_HOME', about: 'Where contexts are, in orlop/ (default ~/.config)' },
 ];
 
 /** What `orlopd` looks at. */

@@ -6,16 +6,18 @@ export interface GlobalOptions extends HostChoice {
   readonly help: boolean;
   /** Where the user's Docker configuration is: logins, keys that detach. */
   readonly configDirectory?: string;
+  /** The name of a context. */
+  readonly context?: string;
   /** From the command's name on. */
   readonly rest: readonly string[];
 }
 
-type Chosen = HostChoice & Pick<GlobalOptions, 'configDirectory'>;
+type Chosen = HostChoice & Pick<GlobalOptions, 'configDirectory' | 'context'>;
 
 /** Options with a value, by the name of what they choose. */
 const valued = { host: 'host', tlscacert: 'caFile', tlscert: 'certFile', tlskey: 'keyFile' } as const;
 
-/** The options before the command's name: `-H ADDRESS`, `--tlsverify` and its files, `--version`, `--help`. */
+/** The options before the command's name: `-H ADDRESS`, `--context NAME`, `--tlsverify` and its files, `--version`, `--help`. */
 export function parseGlobalOptions(words: readonly string[]): GlobalOptions {
   const choice: { -readonly [K in keyof Chosen]: Chosen[K] } = {};
   const none = { version: false, help: false, rest: [] };
@@ -34,7 +36,7 @@ export function parseGlobalOptions(words: readonly string[]): GlobalOptions {
       const value = inlined ?? words[++at];
       if (value === undefined) throw usageError(`flag needs an argument: ${flag}`);
       if (flag === '--config') choice.configDirectory = value;
-      else if (value !== 'default') throw wrongWords(`contexts are not supported: say where ${value} is with -H, or in ORLOP_HOST`);
+      else choice.context = value;
     } else if (/^(?:-l|--log-level)(?:=|$)/.test(word)) checkLogLevel(word.includes('=') ? word.replace(/^.*?=/s, '') : words[++at]);
     else if (/^(?:-D|--debug)(?:=(?:true|false|1|0))?$/.test(word)) continue;
     else if (word === '-v' || word === '--version') return { ...choice, ...none, version: true };

@@ -1,6 +1,7 @@
 import type { Client } from '#client';
 import type { Arguments } from './arguments/parse.ts';
 import type { CommandSpec } from './arguments/spec.ts';
+import type { ChosenEngine } from './contexts/choose.ts';
 import type { Io } from './io.ts';
 
 /** What a verb is called with. */
@@ -8,7 +9,7 @@ export interface Invocation {
   readonly command: CommandSpec;
   readonly args: Arguments;
   readonly io: Io;
-  readonly host: string;
+  readonly chosen: ChosenEngine;
   /** Connects when first called. */
   client(): Promise<Client>;
 }

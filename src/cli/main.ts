@@ -48,12 +48,12 @@ async function dispatch(words: readonly string[], given: Io): Promise<number> {
   checkPositionals(command, args);
   const load = verbLoaders[command.name];
   if (load === undefined) throw usageError(`unknown command: ${command.name}`);
-  const { chooseHost, connect, readTls } = await import('#client');
-  const host = chooseHost(options, io.env);
+  const [{ connect }, { chooseEngine }] = await Promise.all([import('#client'), import('./contexts/choose.ts')]);
+  const chosen = chooseEngine(options, io.env);
   let connected: Promise<Client> | undefined;
-  const client = (): Promise<Client> => (connected ??= (async () => connect({ host, tls: readTls(options, io.env) }))());
+  const client = (): Promise<Client> => (connected ??= (async () => connect({ host: chosen.host(), tls: chosen.tls() }))());
   try {
-    return await (await load())({ command, args, io, host, client });
+    return await (await load())({ command, args, io, chosen, client });
   } catch (thrown) {
     const error = toOrlopError(thrown);
     // An address that is none makes no client.

@@ -38,7 +38,7 @@ export type { EventOptions, FollowOptions, SystemClient } from './system.ts';
 export type { DevicesClient, ProfilesClient, SettingsClient } from './settings.ts';
 export type { NetworksClient } from './networks.ts';
 export type { ArchivesClient, CommitOptions, DiskClient, LoadLine, PruneAnswer } from './store.ts';
-export { defaultHost } from './host.ts';
+export { defaultHost, parseHost } from './host.ts';
 export { readLogLines, type LogLine } from './log-lines.ts';
 export { chooseHost, readTls, type HostChoice } from './environment.ts';
 export type { ClientTls } from './transport/connection.ts';

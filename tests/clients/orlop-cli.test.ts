@@ -234,7 +234,7 @@ describe('the command line, against our HTTP edge over an engine in memory', () 
       [['run', '--nmae', 'x', 'y'], /^orlop: unknown flag: --nmae; did you mean "--name"\?\n/],
       [['run'], /^orlop: "orlop run" requires at least 1 argument\n/, 1],
       [['swarm', 'init'], /^orlop: orlop swarm is not supported\nhint: this engine is one machine/, 1],
-      [['--context', 'far', 'ps'], /^orlop: contexts are not supported: say where far is with -H/, 1],
+      [['--context', 'far', 'ps'], /^orlop: conflicting options: cannot specify both --host and --context/, 1],
       [['run', '-d', '-a', 'stdout', 'x'], /^orlop: conflicting options: cannot specify both --attach and --detach\n/, 1],
       [['run', '--restart', 'foo', 'x'], /^orlop: invalid restart policy: unknown policy 'foo'/],
       [['create', '--restart', 'foo', 'x'], /^orlop: invalid restart policy: unknown policy 'foo'/, 1],

@@ -119,6 +119,8 @@ describe('restart policies and updates', { skip: whyNot() }, () => {
     const limit = 'cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.max';
     assert.equal(await engine.must('exec', 'changing', 'sh', '-c', limit), String(96 * 2 ** 20));
     assert.match((await engine.orlop('update', '-m', '1g', 'changing')).stderr, /smaller than already set memoryswap limit/);
+    const quota = await engine.orlop('update', '--cpu-quota', '80000', 'changing');
+    assert.match(quota.stderr, /CPU Quota cannot be updated as NanoCPUs has already been set/);
     await engine.must('update', '--restart', 'no', 'changing');
     await engine.must('exec', 'changing', 'kill', '-9', '1').catch(() => '');
     const pid = await engine.must('inspect', '-f', '{{.State.Pid}}', 'changing');

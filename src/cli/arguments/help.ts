@@ -26,6 +26,7 @@ orlop ${group} COMMAND --help says more about a command.
 /** What stands before the command's name, and what it is for. */
 export const globalOptions: readonly (readonly [string, string])[] = [
   ['  -H, --host string', "The engine's address, unix:// or tcp:// (default $ORLOP_HOST, unix:///run/orlop/orlop.sock)"],
+  ['  -c, --context name', 'The engine that orlop context gave this name (default $ORLOP_CONTEXT, what orlop context use said)'],
   ['      --tlsverify', 'Reach the engine with certificates (default when $ORLOP_TLS_VERIFY is set)'],
   ['      --tlscacert file', "The engine's authority (default ca.pem in $ORLOP_CERT_PATH, ~/.docker)"],
   ['      --tlscert file', 'Our certificate (default cert.pem there)'],

@@ -111,11 +111,12 @@ describe('options before the command', () => {
     assert.throws(() => parseGlobalOptions(['-H']), { message: 'flag needs an argument: -H' });
     assert.deepEqual(parseGlobalOptions(['--config', '/c', '--context=default', 'ps']), {
       configDirectory: '/c',
+      context: 'default',
       version: false,
       help: false,
       rest: ['ps'],
     });
-    assert.throws(() => parseGlobalOptions(['-c', 'other', 'ps']), { message: /^contexts are not supported/ });
+    assert.equal(parseGlobalOptions(['-c', 'other', 'ps']).context, 'other');
     for (const words of [['-D'], ['--debug=false'], ['-l', 'warn'], ['--log-level=info']])
       assert.deepEqual(parseGlobalOptions([...words, 'ps']).rest, ['ps'], words.join(' '));
     assert.throws(() => parseGlobalOptions(['-l', 'loud', 'ps']), { message: 'unable to parse logging level: loud' });

@@ -19,7 +19,17 @@ export interface FlagSpec {
 }
 
 /** What a positional argument names, for completion. */
-export type Completes = 'container' | 'running' | 'image' | 'network' | 'template' | 'volume' | 'profile' | 'setting' | 'setting-name';
+export type Completes =
+  | 'container'
+  | 'context'
+  | 'running'
+  | 'image'
+  | 'network'
+  | 'template'
+  | 'volume'
+  | 'profile'
+  | 'setting'
+  | 'setting-name';
 
 export interface CommandSpec {
   /** One word, or two for a command in a group: `template list`. */

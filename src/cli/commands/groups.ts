@@ -50,6 +50,7 @@ export const groupSummaries: Readonly<Record<string, string>> = {
   builder: 'Manage what builds keep',
   compose: 'Run projects of several containers from Compose files',
   container: 'Manage containers',
+  context: 'Give engines names',
   device: 'Add devices to containers, running or not',
   file: 'Work with files of containers, running or stopped',
   image: 'Manage images',

@@ -3,6 +3,7 @@ import { buildCommands } from './builds.ts';
 import { hoistProjectFlags } from './compose.ts';
 import { composeCommands } from './compose-verbs.ts';
 import { containerCommands } from './containers.ts';
+import { contextCommands } from './contexts.ts';
 import { fileCommands } from './files.ts';
 import { groupedName, withGroups } from './groups.ts';
 import { withJson } from './json-flag.ts';
@@ -29,6 +30,7 @@ const table: readonly CommandSpec[] = [
   ...lxdCommands,
   ...networkCommands,
   ...settingCommands,
+  ...contextCommands,
   ...otherCommands,
   ...composeCommands,
 ];

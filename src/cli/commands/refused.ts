@@ -7,7 +7,6 @@ const reasons: Readonly<Record<string, string>> = {
   buildx: 'there are no plug-ins of builders',
   checkpoint: processes,
   config: swarm,
-  context: 'say where the engine is with -H, or in ORLOP_HOST',
   manifest: 'lists of platforms are not made here; orlop pull --platform takes one of a list',
   node: swarm,
   plugin: 'volumes and networks have drivers of the engine only',

@@ -9,7 +9,9 @@ import { formatCompletion } from './index.ts';
 
 /** Stands for the program, which says what there is. */
 const standIn = `#!/bin/sh
+case "$1 $2 $3" in '-H unix:///far --tlsverify') echo far; exit ;; esac
 case "$1 $2" in
+  'context ls') echo away ;;
   'ps -a') echo box; echo old ;;
   'ps '*) echo box ;;
   'images '*) echo debian:trixie ;;
@@ -74,8 +76,15 @@ for (const [shell, complete] of [
       assert.deepEqual(complete('run', 'deb'), ['debian:trixie']);
       assert.deepEqual(complete('volume', 'rm', ''), ['kept']);
       assert.deepEqual(complete('image', 'rm', ''), ['debian:trixie']);
+      assert.deepEqual(complete('--context', ''), ['away']);
+      assert.deepEqual(complete('context', 'use', ''), ['away']);
       assert.deepEqual(complete('network', 'connect', '').toSorted(), ['box', 'inner', 'old']);
       assert.deepEqual(complete('inspect', '').toSorted(), ['box', 'debian:trixie', 'inner', 'kept', 'old']);
+    });
+
+    test('asks the engine that the line names', () => {
+      assert.deepEqual(complete('-H', 'unix:///far', '--tlsverify', 'stop', ''), ['far']);
+      assert.deepEqual(complete('-H', 'unix:///far', '--tlsverify', 'container', 'rm', ''), ['far']);
     });
   });
 }

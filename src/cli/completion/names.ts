@@ -5,9 +5,13 @@ function listOf(wordOf: (key: SettingKey) => string): string {
   return `printf '%s\\n' ${settingKeys.map(wordOf).join(' ')}`;
 }
 
+/** Options before a command, with a value, that say which engine it is for, and how it is reached. */
+export const engineOptions = ['-H', '--host', '-c', '--context', '--config', '--tlscacert', '--tlscert', '--tlskey', '-l', '--log-level'];
+
 /** The command that prints what a word may name. */
 const listings: Readonly<Record<Completes, string>> = {
   container: "orlop ps -a --format '{{.Names}}'",
+  context: 'orlop context ls -q',
   running: "orlop ps --format '{{.Names}}'",
   image: "orlop images --format '{{.Repository}}:{{.Tag}}'",
   network: "orlop network ls --format '{{.Name}}'",
@@ -18,17 +22,17 @@ const listings: Readonly<Record<Completes, string>> = {
   'setting-name': listOf(({ name }) => name),
 };
 
-/** The commands that print what a positional of this command may name; none when nothing is known of it. */
-export function listingsOf({ completes = [] }: Pick<CommandSpec, 'completes'>): readonly string[] {
-  return (typeof completes === 'string' ? [completes] : completes).map((one) => listings[one]);
+/** The commands that print what a positional of this command may name; none when nothing is known of it. `engine`: how the shell says the options that were typed before. */
+export function listingsOf({ completes = [] }: Pick<CommandSpec, 'completes'>, engine: string): readonly string[] {
+  return (typeof completes === 'string' ? [completes] : completes).map((one) => listings[one].replace(/^orlop /, `orlop ${engine} `));
 }
 
 /** The values that a flag is offered with: fixed words, and commands that print names. */
-export function valuesOf({ choices = [], completes }: FlagSpec): {
-  readonly words: readonly string[];
-  readonly commands: readonly string[];
-} {
-  return { words: choices, commands: completes === undefined ? [] : [listings[completes]] };
+export function valuesOf(
+  { choices = [], completes }: FlagSpec,
+  engine: string,
+): { readonly words: readonly string[]; readonly commands: readonly string[] } {
+  return { words: choices, commands: listingsOf(completes === undefined ? {} : { completes }, engine) };
 }
 
 /** Flags that a person is offered. */

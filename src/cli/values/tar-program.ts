@@ -20,8 +20,17 @@ export async function* packHere(directory: string, name: string, as: string | nu
     ...(owner.uid === undefined ? [] : [`--owner=:${owner.uid}`]),
     ...(owner.gid === undefined ? [] : [`--group=:${owner.gid}`]),
   ];
+  yield* pack([...owners, '-C', place, '-cf', '-', ...rename, '--', what]);
+}
+
+/** A tar of these names in a directory, as nobody's own. */
+export function packNames(directory: string, names: readonly string[]): AsyncGenerator<Buffer> {
+  return pack(['--owner=0', '--group=0', '--numeric-owner', '-C', directory, '-cf', '-', '--', ...names]);
+}
+
+async function* pack(words: readonly string[]): AsyncGenerator<Buffer> {
   const form = ['--format=pax', '--pax-option=delete=atime,delete=ctime'];
-  const child = spawn(program, [...form, ...owners, '-C', place, '-cf', '-', ...rename, '--', what], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, [...form, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = outcomeOf(child);
   try {
     for await (const piece of child.stdout) yield piece as Buffer;

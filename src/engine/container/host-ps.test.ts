@@ -6,7 +6,10 @@ const shell = (script: string, patienceMs = 60_000): Promise<string> => runPs(['
 
 test('what ps prints, or its first complaint', async () => {
   assert.equal(await shell('echo PID'), 'PID\n');
-  await assert.rejects(shell('echo no such option >&2; echo usage >&2; exit 1'), { kind: 'invalid-argument', message: 'ps: no such option' });
+  await assert.rejects(shell('echo no such option >&2; echo usage >&2; exit 1'), {
+    kind: 'invalid-argument',
+    message: 'ps: no such option',
+  });
   await assert.rejects(runPs([], { program: 'no-such-ps', patienceMs: 60_000 }), { code: 'ENGINE_TOP_FAILED', message: /ENOENT/ });
 });
 

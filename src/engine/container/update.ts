@@ -39,18 +39,27 @@ export async function updateContainer(context: EngineContext, ref: string, asked
   return planned.warnings;
 }
 
+/** CPUs are either counted, or a quota of a period; Docker's words. */
+function checkCpuKinds(before: Limits, change: Limits): void {
+  const quotas = [
+    ['CPU Period', 'cpuPeriodUs'],
+    ['CPU Quota', 'cpuQuotaUs'],
+  ] as const;
+  for (const [name, key] of quotas) {
+    if (change.nanoCpus !== undefined && before[key] !== undefined)
+      throw invalid(`Conflicting options: Nano CPUs cannot be updated as ${name} has already been set`);
+    if (change[key] !== undefined && before.nanoCpus !== undefined)
+      throw invalid(`Conflicting options: ${name} cannot be updated as NanoCPUs has already been set`);
+  }
+}
+
 /** `changed`: what the kernel is told, memory always with its swap, since one bounds the other. */
 function mergeLimits({ limits: before = {} }: CreateRequest, change: Limits): { whole: Limits; changed: Limits } {
   const whole = mergeDevices(before, { ...before, ...change });
   const { memoryBytes = 0, memorySwapBytes = 0 } = whole;
   if (memorySwapBytes > 0 && memoryBytes > memorySwapBytes)
     throw invalid('Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time');
-  const nano = change.nanoCpus !== undefined;
-  const other = change.cpuQuotaUs !== undefined || change.cpuPeriodUs !== undefined;
-  if (nano && (before.cpuQuotaUs !== undefined || before.cpuPeriodUs !== undefined))
-    throw invalid('Conflicting options: CPU Period or Quota and Nano CPUs cannot both be set');
-  if (other && before.nanoCpus !== undefined)
-    throw invalid('Conflicting options: CPU Quota or Period cannot be updated as NanoCPUs has already been set');
+  checkCpuKinds(before, change);
   const memory =
     change.memoryBytes !== undefined || change.memorySwapBytes !== undefined
       ? { memoryBytes: whole.memoryBytes, memorySwapBytes: whole.memorySwapBytes }
