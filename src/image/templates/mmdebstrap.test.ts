@@ -20,7 +20,7 @@ describe('the command line of mmdebstrap', () => {
     const words = planArguments(request);
     assert.deepEqual(
       words.filter((word) => !word.startsWith('--customize-hook=')),
-      ['--variant=minbase', '--format=tar', 'trixie', '/scratch/app/root.tar'],
+      ['--variant=minbase', '--format=tar', '--dpkgopt=force-unsafe-io', 'trixie', '/scratch/app/root.tar'],
     );
     assert.ok(words.includes('--customize-hook=rm -f "$1/etc/resolv.conf" "$1/etc/hostname"'));
   });
@@ -51,6 +51,9 @@ describe('the command line of mmdebstrap', () => {
     assert.ok(at('--dpkgopt=path-exclude=/usr/share/doc/*') < at('--dpkgopt=path-include=/usr/share/doc/*/copyright'));
     assert.ok(at('--dpkgopt=path-exclude=/usr/share/doc/*') > 0);
     assert.ok(words.includes(`--customize-hook=chroot "$1" /bin/sh -ec 'echo '\\''hi'\\'''`));
+    // What only the making is to skip does not stay in the root.
+    assert.ok(words.includes('--dpkgopt=force-unsafe-io'));
+    assert.match(words.findLast((word) => word.startsWith('--customize-hook')) ?? '', /sed -i '\/\^force-unsafe-io\$\/d'/);
   });
 });
 

@@ -63,11 +63,13 @@ export function planArguments(request: PackageRequest, mirror?: string): string[
     // They are the building machine's. The container gets its own.
     'rm -f "$1/etc/resolv.conf" "$1/etc/hostname"',
     ...traces.map((files) => `cd "$1" && rm -f ${files}`),
+    `sed -i '/^${unsafe}$/d' "$1/${settings}" && if ! [ -s "$1/${settings}" ]; then rm -f "$1/${settings}"; fi`,
   ];
   return [
     '--variant=minbase',
     '--format=tar',
     ...(packages.length === 0 ? [] : [`--include=${packages.join(',')}`]),
+    `--dpkgopt=${unsafe}`,
     ...leftOut.map((path) => `--dpkgopt=path-exclude=${path}`),
     ...kept.map((path) => `--dpkgopt=path-include=${path}`),
     ...(source.staleMirror === true ? ['--aptopt=Acquire::Check-Valid-Until "false"'] : []),
@@ -77,6 +79,11 @@ export function planArguments(request: PackageRequest, mirror?: string): string[
     ...(address === undefined ? [] : [address]),
   ];
 }
+
+/** dpkg(1): not each file is synced. A root that is half made when the host goes down is thrown away; what is made of it sets its own. */
+const unsafe = 'force-unsafe-io';
+/** Where mmdebstrap writes what dpkg was told. */
+const settings = 'etc/dpkg/dpkg.cfg.d/99mmdebstrap';
 
 /**
  * Beyond what mmdebstrap takes out for the sake of equal results (mmdebstrap(1), cleanup/reproducible): backups of databases, which hold what was there in
