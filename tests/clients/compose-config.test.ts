@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -76,6 +76,28 @@ describe('what orlop compose config understands', () => {
       assert.ok(project !== undefined);
       const [own, other] = await Promise.all([ours(project), theirs(project)]);
       assert.equal(own.stdout.trimEnd(), other.stdout.trimEnd());
+    });
+
+    test('--variables shows the same, as JSON, YAML and a table', async () => {
+      // Each is used once: of several uses, which one Compose shows is a matter of chance.
+      const directory = join(root, 'variables');
+      mkdirSync(directory);
+      const text = 'services: {a: {image: "x:${A:-${B:-c}}", labels: {q: "${D:+$E}", r: "${F?no}"}}}';
+      writeFileSync(join(directory, 'compose.yaml'), text);
+      const project = { name: 'variables', directory, args: [], environment: {}, fails: false, differs: null };
+      for (const flags of [['--format', 'json'], ['--format', 'yaml'], []]) {
+        const [own, other]: Outcome[] = await Promise.all([
+          ours(project, '--variables', ...flags),
+          theirs(project, '--variables', ...flags),
+        ]);
+        const lines = (text = ''): string[] =>
+          text
+            .trimEnd()
+            .split('\n')
+            .map((line) => line.trimEnd().replace(/,$/, ''))
+            .toSorted();
+        assert.deepEqual(lines(own?.stdout), lines(other?.stdout));
+      }
     });
 
     for (const listing of ['services', 'volumes', 'networks', 'profiles', 'images'])

@@ -19,6 +19,8 @@ export const projectFlags: readonly FlagSpec[] = [
 const hoistable: readonly FlagSpec[] = [...projectFlags, { name: 'dry-run', kind: 'flag', help: '' }];
 
 const shorts: Readonly<Record<string, string>> = { f: 'file', p: 'project-name' };
+/** What a flag was called once; Compose still takes it. */
+const formerly: Readonly<Record<string, string>> = { workdir: 'project-directory' };
 
 /** `compose -f x.yaml up -d` as `compose up --file=x.yaml -d`: flags of the project stand behind the verb. Other words stay as they are. */
 export function hoistProjectFlags(words: readonly string[]): readonly string[] {
@@ -28,7 +30,7 @@ export function hoistProjectFlags(words: readonly string[]): readonly string[] {
   for (; at < words.length; at++) {
     const word = words[at] ?? '';
     const [, long, short, inline] = /^(?:--([a-z-]+)|-([fp]))(?:(?<==|-[fp])=?([\s\S]+)|=([\s\S]*))?$/.exec(word) ?? [];
-    const name = long ?? shorts[short ?? ''];
+    const name = long === undefined ? shorts[short ?? ''] : (formerly[long] ?? long);
     const flag = hoistable.find((candidate) => candidate.name === name);
     if (flag === undefined) break;
     const given = inline ?? (word.includes('=') ? word.slice(word.indexOf('=') + 1) : undefined);

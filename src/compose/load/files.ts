@@ -14,7 +14,7 @@ export async function findFiles(
   directory: string,
   onWarning: (text: string) => void,
 ): Promise<string[]> {
-  if (given.length > 0) return given.map((path) => (path === '-' ? path : resolve(workingDirectory, path)));
+  if (given.length > 0) return given.map((path) => (path === '-' ? path : placeOf(path, workingDirectory)));
   for (let at = resolve(workingDirectory, directory); ; at = dirname(at)) {
     const [main, ...others] = await presentOf(at, mainNames);
     if (main !== undefined) {
@@ -28,6 +28,15 @@ export async function findFiles(
   throw new OrlopError('not-found', 'COMPOSE_NO_PROJECT_FILE', 'no configuration file provided: not found', {
     hint: `write a ${mainNames[0] ?? ''} here, or name one with -f`,
   });
+}
+
+/** A Compose file's path, absolute. unimplemented `COMPOSE_REMOTE` for one that is no file here. */
+export function placeOf(path: string, directory: string): string {
+  if (/^(?:[a-z][a-z+]*:\/\/|git@)/.test(path))
+    throw new OrlopError('unimplemented', 'COMPOSE_REMOTE', `${path}: Compose files are not fetched from elsewhere`, {
+      hint: 'get it with git clone or curl, and name the file',
+    });
+  return resolve(directory, path);
 }
 
 async function presentOf(directory: string, names: readonly string[]): Promise<string[]> {

@@ -9,7 +9,7 @@ import { mapValues } from '../model/normalize.ts';
 import { findVariables, interpolate, type Variable } from '../model/variables.ts';
 import { formatPlace, parseNodes, throwProblems, type Place, type Problem } from '../shape/index.ts';
 import { notSet, resolveBare, withEnvFiles, type Environment } from './environment.ts';
-import { readText } from './files.ts';
+import { placeOf, readText } from './files.ts';
 
 /** Files that are loaded together, and what they are loaded with. */
 export interface Group {
@@ -122,7 +122,7 @@ async function extendService(
   Object.defineProperties(rest, symbolsOf(own));
   const further = [...way, step];
   if (base.file === undefined) return service.merge(await extendService(base.service, services, file, group, further), rest);
-  const path = isAbsolute(base.file) ? base.file : join(group.directory, base.file);
+  const path = placeOf(base.file, group.directory);
   const inner: Group = { ...group, directory: dirname(path), places: new Map() };
   const [document = {}, ...others] = await readDocuments(path, inner);
   const whole = others.reduce<ComposeFile>((all, next) => composeFile.merge(all, next), document);
@@ -142,7 +142,7 @@ async function includeFiles(document: ComposeFile, file: string, group: Group): 
 
 async function loadIncluded(entry: IncludeConfig, file: string, group: Group): Promise<ComposeFile> {
   const at = (path: string): string => (isAbsolute(path) ? path : join(group.directory, path));
-  const files = (entry.path ?? []).map(at);
+  const files = (entry.path ?? []).map((path) => placeOf(path, group.directory));
   const outer = [...(group.outer ?? []), file];
   const [main = ''] = files;
   if (outer.includes(main)) throw invalid(`include cycle detected:\n${[...outer, main].join('\n include ')}`);

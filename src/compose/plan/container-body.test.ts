@@ -99,6 +99,7 @@ describe('what a container is created from', () => {
   });
 
   test('refuses by name what the engine lacks', () => {
+    assert.throws(() => body({ models: { m: null } }), { kind: 'unimplemented', message: 'services.s.models is not supported' });
     assert.throws(() => body({ cpu_count: 2 }), { kind: 'unimplemented', message: 'services.s.cpu_count is not supported' });
     assert.throws(() => body({ secrets: [{ source: 'x' }] }, { secrets: { x: { external: true } } }), { kind: 'unimplemented' });
   });

@@ -5,19 +5,31 @@ import { imageOf } from '../model/print.ts';
 import type { PortConfig } from '../model/ports.ts';
 import type { Project } from '../model/project.ts';
 import type { ServiceConfig } from '../model/service.ts';
-import { hostConfigOf } from './host-config.ts';
+import { hostConfigOf, referencedFiles } from './host-config.ts';
 import { containerLabels } from './labels.ts';
 import { networksOf, type ContainerWish } from './wish.ts';
 
 /** Attributes that the specification has and this engine does not. */
 const refused = ['models', 'credential_spec', 'use_api_socket', 'volume_driver', 'isolation', 'cpu_count', 'cpu_percent'] as const;
 
+/** unimplemented names what a service asks for and the engine does not have, before anything is made. Pure. */
+export function refuseUnsupported(project: Project, name: string): void {
+  const service = project.services[name] ?? {};
+  const key = refused.find((candidate) => Object.hasOwn(service, candidate));
+  if (key !== undefined)
+    throw new OrlopError(
+      'unimplemented',
+      'COMPOSE_UNSUPPORTED',
+      `services.${name}.${key} is not supported`,
+      key === 'models' ? { hint: 'no runner of models comes with the engine: run one as a service of its own' } : {},
+    );
+  referencedFiles(project, service);
+}
+
 /** What a container of this service is created from. unimplemented names an attribute that the engine lacks. Pure. */
 export function planContainer(project: Project, name: string, wish: ContainerWish): DockerCreateBody {
   const service = project.services[name] ?? {};
-  for (const key of refused)
-    if (Object.hasOwn(service, key))
-      throw new OrlopError('unimplemented', 'COMPOSE_UNSUPPORTED', `services.${name}.${key} is not supported`);
+  refuseUnsupported(project, name);
   const machine = machineOf(name, service);
   const exposed = [...(service.expose ?? []).flatMap(expandExposed), ...(service.ports ?? []).map(portKey)];
   const { stop_grace_period: grace, healthcheck } = service;

@@ -243,8 +243,8 @@ export function referencedFiles(project: Project, service: ServiceConfig): Refer
     (references ?? []).map(({ source = '', target = source, uid, gid, mode }) => {
       const definition = known[source] ?? {};
       if (definition.external === true)
-        throw new OrlopError('unimplemented', 'COMPOSE_UNSUPPORTED', `external ${kind} ${source} is not supported`, {
-          hint: 'give it as file or environment',
+        throw new OrlopError('unimplemented', 'COMPOSE_UNSUPPORTED', `unsupported external ${kind} ${definition.name ?? source}`, {
+          hint: `no swarm keeps it: give ${source} as file or environment`,
         });
       return {
         target: target.startsWith('/') ? target : `${folder}${target}`,

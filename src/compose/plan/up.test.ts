@@ -43,6 +43,14 @@ describe('the plan of up', () => {
       'Container p-b-1  Starting',
     ]));
 
+  test('is refused whole for what a service of it cannot have', () => {
+    const secret: ServiceConfig = { image: 'y', secrets: [{ source: 's' }] };
+    assert.throws(() => up(projectOf({ a, secret }, { secrets: { s: { external: true, name: 'outer' } } })), {
+      kind: 'unimplemented',
+      message: 'unsupported external secret outer',
+    });
+  });
+
   test('is empty when all is as wanted', () => assert.deepEqual(up(projectOf({ a }), [running('a', a)]), []));
 
   test('starts what is stopped', () =>

@@ -1,3 +1,4 @@
+import { refuseUnsupported } from './container-body.ts';
 import type { Project } from '../model/project.ts';
 import { hashService } from '../model/print.ts';
 import type { ServiceConfig } from '../model/service.ts';
@@ -49,6 +50,7 @@ function planService(name: string, planning: Planning): void {
   const { project, options, observed, displaced } = planning;
   const service = project.services[name] ?? {};
   checkUpdates(name, service);
+  refuseUnsupported(project, name);
   const wanted = options.scale?.[name] ?? scaleOf(service);
   const existing = observed.containers
     .filter((container) => container.service === name && !container.oneOff && !displaced.has(container))

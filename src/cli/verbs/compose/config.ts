@@ -66,6 +66,13 @@ function describeVariables(variables: ReadonlyMap<string, Variable>, format: str
     ]);
     return `${JSON.stringify(Object.fromEntries(shown), null, 4)}\n`;
   }
+  if (format === 'yaml') {
+    const shown = sorted.map(({ name, required, defaultValue: defaultvalue, presenceValue: presencevalue }) => [
+      name,
+      { name, defaultvalue, presencevalue, required },
+    ]);
+    return formatYaml(Object.fromEntries(shown)).replaceAll(/^ {2}/gm, '    ');
+  }
   const rows = sorted.map(({ name, required, defaultValue, presenceValue }) => [name, String(required), defaultValue, presenceValue]);
   return formatTable([['NAME', 'REQUIRED', 'DEFAULT VALUE', 'ALTERNATE VALUE'], ...rows], 20);
 }

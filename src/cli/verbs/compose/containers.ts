@@ -1,4 +1,5 @@
 import type { Client } from '#client';
+import { OrlopError } from '#errors';
 import { convergeRestart, convergeStop, isUp, releaseServices, selectServices, type ObservedContainer } from '#compose';
 import type { Arguments } from '../../arguments/parse.ts';
 import { exitCodes } from '../../exit-codes.ts';
@@ -99,7 +100,11 @@ export const composeRemove: Verb = async (invocation) => {
 /** `orlop compose wait`: until all have ended; with the code of the first that fails. */
 export const composeWait: Verb = async (invocation) => {
   const { args, io, client } = invocation;
-  const { containers } = await chooseContainers(invocation);
+  const { project, containers } = await chooseContainers(invocation);
+  if (containers.length === 0)
+    throw new OrlopError('not-found', 'COMPOSE_NO_CONTAINERS', `no containers for project ${JSON.stringify(project.name)}`, {
+      hint: 'start them with orlop compose up -d',
+    });
   const engine = await client();
   const codes = await Promise.all(
     containers.map(async ({ id }) => {

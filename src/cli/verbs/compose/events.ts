@@ -1,4 +1,4 @@
-import { labels } from '#compose';
+import { labels, selectServices } from '#compose';
 import type { DockerEvent } from '#wire';
 import { exitCodes } from '../../exit-codes.ts';
 import { programVersion } from '../../program-version.ts';
@@ -11,7 +11,8 @@ import { findProjectOf } from './found.ts';
 /** `orlop compose events`: without what Compose itself has written on the containers. */
 export const composeEvents: Verb = async (invocation) => {
   const { args, io, client } = invocation;
-  const { name } = await findProjectOf(invocation, { named: args.positionals, resolvesEnvironment: false });
+  const project = await findProjectOf(invocation, { named: args.positionals, resolvesEnvironment: false });
+  const { name } = selectServices(project, args.positionals, { dependencies: false });
   const nowMs = Date.now();
   const stream = (await client()).events({
     since: parseMoment(args.text('since'), nowMs),
