@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
+import type { LinuxResources } from '#oci';
 import { createCgroup } from '../cgroups/cgroup.ts';
 import { detectCgroupLayout } from '../cgroups/layout.ts';
 import { openTestBundles, type TestBundles } from '../testing/bundles.ts';
@@ -31,6 +32,20 @@ describe('cgroups that a container cannot have', { skip: reasonToSkip() }, () =>
     await cgroup.thaw();
     assert.equal(code, 1);
     assert.match(err, /msg="runc create failed: container's cgroup unexpectedly frozen"/);
+  });
+
+  test('one whose limits the kernel does not take, in the words of runc', {
+    skip: detectCgroupLayout().mode === 'v2' && 'a host of cgroup2 alone',
+  }, () => {
+    const refused = (resources: LinuxResources): string =>
+      JSON.parse(/msg=(".*")/.exec(bundles.run({ linux: { resources } }).err)?.[1] ?? '""');
+    const prefix = 'runc run failed: unable to start container process: unable to apply cgroup configuration: ';
+    assert.equal(refused({ cpu: { shares: 1 } }), `${prefix}the minimum allowed cpu-shares is 2`);
+    assert.equal(refused({ memory: { swappiness: 101 } }), `${prefix}invalid memory swappiness value: 101 (valid range is 0-100)`);
+    assert.match(
+      refused({ blockIO: { throttleReadBpsDevice: [{ major: 99, minor: 0, rate: 102_400 }] } }),
+      /: failed to write "99:0 102400": write \S*blkio\.throttle\.read_bps_device: no such device$/,
+    );
   });
 
   test("one with cgroup2's own settings where a host has v1", {

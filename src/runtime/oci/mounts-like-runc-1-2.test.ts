@@ -196,6 +196,24 @@ describe('mounts of runtime-spec 1.2', { skip: reasonToSkip() }, () => {
     assert.equal(err.match(/Read-only file system/g)?.length, 2, err);
   });
 
+  test('nor off any of hundreds of mounts', () => {
+    const at = source('sealed-hundreds');
+    const all = ['CAP_SYS_ADMIN'];
+    const mounts = Array.from({ length: 230 }, (_, index) => ({ ...bind(at, ['ro']), destination: `/m/${index}` }));
+    const { out, err } = bundles.run({
+      process: {
+        ...shell(
+          'for i in 0 198 199 200 229; do busybox mount -o remount,bind,rw /m/$i && echo $i; done; grep -c " /m/[0-9]* ro" /proc/self/mountinfo',
+        ),
+        capabilities: { bounding: all, effective: all, permitted: all },
+      },
+      rest: { mounts: [...usual, { destination: '/m', type: 'tmpfs', source: 'tmpfs' }, ...mounts] },
+      linux: { resources: {}, ...users },
+    });
+    assert.equal(out, '230\n', err);
+    assert.equal(err.match(/permission denied|not permitted/gi)?.length, 5, err);
+  });
+
   test('remount changes what an earlier mount of the list has made', () => {
     const at = source('remount');
     const again = (options: readonly string[]): SpecMount => ({ destination: '/m', options: ['remount', ...options] });

@@ -47,8 +47,8 @@ const openAnyway = 64;
 /**
  * Opens every bind mount's source as a detached mount, with the host's rights: a container's root need not be able to walk the host's directories,
  * and what is opened here is what is mounted, whatever happens to the path meanwhile. Fails with not-found `RUNTIME_MOUNT_SOURCE`. Those for which there is no room
- * among a plan's descriptors, or below the limit of open files, are left to the parked process, where it sees the host and their ids stay as they are; the others
- * it takes out of a queue.
+ * among a plan's descriptors, or below the limit of open files, are left to the parked process, where it sees the host, their ids stay as they are and nobody could take
+ * their flags away; the others it takes out of a queue.
  */
 export function openBindMounts(spec: Spec, context: BindContext): BindMounts {
   using undo = new DisposableStack();
@@ -76,7 +76,7 @@ export function openBindMounts(spec: Spec, context: BindContext): BindMounts {
       return;
     }
     const isLate = given === undefined && prepared.size >= fewestOpened && prepared.size >= Math.min(mostOpened, room());
-    if (isLate && context.hostInSight && !isMapped(mount)) {
+    if (isLate && context.hostInSight && !locks && !isMapped(mount)) {
       prepared.set(index, prepareLate(mount, context));
       return;
     }
