@@ -132,6 +132,8 @@ const views = [
   ...bothWays('history busybox', historyFields),
   ...bothWays('network ls', networkFields),
   ...bothWays('volume ls', volumeFields),
+  ...['images', 'images --digests', 'network ls', 'volume ls'].map((list) => `${list} --format raw`),
+  "events --since 1h --until 0s --format '{{.Foo}}'",
   `events --since 1h --until 0s --filter type=container --format '${eventFields}'`,
   ...withEach(
     "ps -a --filter '…'",

@@ -115,6 +115,11 @@ describe('lists', () => {
 
   test('are tables with three spaces between columns and none behind the last', () => {
     assert.equal(formatList(rows, { ...options, format: undefined }), 'CONTAINER ID   NAMES\n1              a\n22             long\n');
+    const raw = { container_id: 'ID', names: 'Names', labels: 'Labels' };
+    assert.equal(
+      formatList([{ ID: '1', Names: 'a', Labels: '' }], { ...options, format: 'raw', raw }),
+      'container_id: 1\nnames: a\nlabels:\n\n',
+    );
     assert.equal(
       formatList(rows, { ...options, format: String.raw`table {{.Names}}\t{{.ID}}` }),
       'NAMES     CONTAINER ID\na         1\nlong      22\n',

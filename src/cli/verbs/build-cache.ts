@@ -1,6 +1,6 @@
 import { OrlopError } from '#errors';
 import { type BuildCacheView, formatAge, parseDuration, parseTime } from '#wire';
-import { usageError } from '../arguments/usage-error.ts';
+import { usageError, wrongWords } from '../arguments/usage-error.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Invocation, Verb } from '../invocation.ts';
 import { write } from '../io.ts';
@@ -91,7 +91,7 @@ export const pruneBuilds: Verb = async (invocation) => {
   if (!(await mayRemove(invocation, ` all ${args.flag('all') ? '' : 'dangling '}build cache.`))) return exitCodes.ok;
   const { until, id, type, ...others } = parseFilters(args.list('filter'));
   const [unknown] = Object.keys(others);
-  if (unknown !== undefined) throw usageError(`invalid filter '${unknown}': until, id or type`);
+  if (unknown !== undefined) throw wrongWords(`invalid filter '${unknown}': until, id or type`);
   const keep = args.text('keep-storage');
   const { removed, freedBytes } = await (await client()).builds.prune({
     all: args.flag('all'),

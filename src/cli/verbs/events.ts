@@ -1,8 +1,9 @@
+import { isOrlopError, OrlopError } from '#errors';
 import type { DockerEvent } from '#wire';
 import { exitCodes } from '../exit-codes.ts';
 import type { Verb } from '../invocation.ts';
 import { write } from '../io.ts';
-import { parseTemplate } from '../render/template.ts';
+import { parseTemplate, type Template } from '../render/template.ts';
 import { parseMoment } from '../values/moment.ts';
 import { parseFilters } from '../values/pairs.ts';
 
@@ -16,11 +17,21 @@ export const events: Verb = async ({ args, io, client }) => {
     filters: parseFilters(args.list('filter')),
   });
   for await (const event of stream) {
-    const line = format === undefined ? formatEvent(event) : template === null ? JSON.stringify(event) : template.render(event);
+    const line = format === undefined ? formatEvent(event) : template === null ? JSON.stringify(event) : renderEvent(template, event);
     await write(io.stdout, `${line}\n`);
   }
   return exitCodes.ok;
 };
+
+/** As Docker has it, a field that events do not have is a mistake of the template, before any event has come. */
+function renderEvent(template: Template, event: DockerEvent): string {
+  try {
+    return template.render(event);
+  } catch (error) {
+    if (!isOrlopError(error)) throw error;
+    throw new OrlopError(error.kind, 'CLI_BAD_TEMPLATE', error.message, error.hint === undefined ? {} : { hint: error.hint });
+  }
+}
 
 function formatEvent({ timeNano, Type, Action, Actor }: DockerEvent): string {
   const attributes = Object.entries(Actor.Attributes)

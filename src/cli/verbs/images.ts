@@ -20,6 +20,11 @@ const headers = {
   UniqueSize: 'UNIQUE SIZE',
 };
 
+const rawName = { repository: 'Repository', tag: 'Tag' };
+const rawFacts = { image_id: 'ID', created_at: 'CreatedAt', virtual_size: 'Size' };
+const raw = { ...rawName, ...rawFacts };
+const rawWithDigests = { ...rawName, digest: 'Digest', ...rawFacts };
+
 export const images: Verb = async ({ args, io, client, command }) => {
   const filters = parseFilters(args.list('filter'));
   const [reference] = args.positionals;
@@ -40,7 +45,9 @@ export const images: Verb = async ({ args, io, client, command }) => {
   const quiet = args.flag('quiet') && args.text('format') === undefined;
   await write(
     io.stdout,
-    quiet ? rows.map((row) => `${row['ID']}\n`).join('') : formatList(rows, { format: args.text('format'), columns: shown, headers }),
+    quiet
+      ? rows.map((row) => `${row['ID']}\n`).join('')
+      : formatList(rows, { format: args.text('format'), columns: shown, headers, raw: args.flag('digests') ? rawWithDigests : raw }),
   );
   return exitCodes.ok;
 };

@@ -9,6 +9,7 @@ import { parseFilters } from '../values/pairs.ts';
 
 const columns = ['ID', 'Name', 'Driver', 'Scope'];
 const headers = { ID: 'NETWORK ID', CreatedAt: 'CREATED AT' };
+const raw = { network_id: 'ID', name: 'Name', driver: 'Driver', scope: 'Scope' };
 
 export const listNetworks: Verb = async ({ args, io, client }) => {
   const found = await (await client()).networks.list(parseFilters(args.list('filter')));
@@ -18,7 +19,9 @@ export const listNetworks: Verb = async ({ args, io, client }) => {
   }
   const rows = found.toSorted((a, b) => (a.Name < b.Name ? -1 : 1)).map((network) => networkRow(network, { whole: args.flag('no-trunc') }));
   const quiet = args.flag('quiet') && args.text('format') === undefined;
-  const text = quiet ? rows.map((row) => `${row['ID']}\n`).join('') : formatList(rows, { format: args.text('format'), columns, headers });
+  const text = quiet
+    ? rows.map((row) => `${row['ID']}\n`).join('')
+    : formatList(rows, { format: args.text('format'), columns, headers, raw });
   await write(io.stdout, text);
   return exitCodes.ok;
 };

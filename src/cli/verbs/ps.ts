@@ -14,6 +14,18 @@ import { formatBytes } from '../values/size.ts';
 const columns = ['ID', 'Image', 'Command', 'RunningFor', 'Status', 'Ports', 'Names'];
 const headers = { ID: 'CONTAINER ID', RunningFor: 'CREATED', CreatedAt: 'CREATED AT', LocalVolumes: 'LOCAL VOLUMES' };
 
+const raw = {
+  container_id: 'ID',
+  image: 'Image',
+  command: 'Command',
+  created_at: 'CreatedAt',
+  state: 'State',
+  status: 'Status',
+  names: 'Names',
+  labels: 'Labels',
+  ports: 'Ports',
+};
+
 /** `ps` prints Docker's columns, for whoever reads them by their place; `ls`, which Docker has not, tells the kinds apart as well. */
 export const ps: Verb = async ({ args, io, client, command }) => {
   const last = args.flag('latest') ? 1 : (args.integer('last') ?? 0);
@@ -37,7 +49,12 @@ export const ps: Verb = async ({ args, io, client, command }) => {
   const shown = command.name === 'ps' ? columns : columns.toSpliced(2, 0, 'Kind');
   const text = quiet
     ? rows.map((row) => `${row['ID']}\n`).join('')
-    : formatList(rows, { format, columns: size && format === undefined ? [...shown, 'Size'] : shown, headers });
+    : formatList(rows, {
+        format,
+        columns: size && format === undefined ? [...shown, 'Size'] : shown,
+        headers,
+        raw: size ? { ...raw, size: 'Size' } : raw,
+      });
   await write(io.stdout, text);
   return exitCodes.ok;
 };

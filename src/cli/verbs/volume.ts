@@ -14,6 +14,7 @@ import { mayRemove } from './prune.ts';
 
 const columns = ['Driver', 'Name'];
 const headers = { Name: 'VOLUME NAME', Mountpoint: 'MOUNTPOINT' };
+const raw = { name: 'Name', driver: 'Driver' };
 
 export const createVolume: Verb = async ({ args, io, client, command }) => {
   const named = args.text('name');
@@ -49,7 +50,7 @@ export interface VolumeFormat {
 /** Names alone, or the listing that the format asks for. */
 export function formatVolumes(volumes: readonly DockerVolume[], { quiet, format }: VolumeFormat): string {
   if (quiet && format === undefined) return volumes.map(({ Name }) => `${Name}\n`).join('');
-  return formatList(volumes.map(volumeRow), { format, columns, headers });
+  return formatList(volumes.map(volumeRow), { format, columns, headers, raw });
 }
 
 /** What a volume takes is known where the whole disk was looked at. */
