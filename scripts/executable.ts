@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, linkSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { build, type BuildOptions } from 'esbuild';
+import { build, type BuildOptions, type Plugin } from 'esbuild';
 import type { Program } from './programs.ts';
 import { projectRoot } from './rooms.ts';
 
@@ -61,9 +61,10 @@ function findBun(): string | null {
 }
 
 /** Bun stores bytecode of CommonJS only, and bytecode starts 10 ms sooner, so executables get bundles of their own. */
-async function bundleScript({ entry }: Program, options: BuildOptions): Promise<string> {
+async function bundleScript({ entry, plainModules = {} }: Program, options: BuildOptions): Promise<string> {
   const result = await build({
     ...options,
+    plugins: [standInFor(plainModules)],
     entryPoints: [join(projectRoot, entry)],
     format: 'cjs',
     write: false,
@@ -71,6 +72,16 @@ async function bundleScript({ entry }: Program, options: BuildOptions): Promise<
     logOverride: { 'empty-import-meta': 'silent' },
   });
   return loadModulesLate(result.outputFiles[0]?.text ?? '');
+}
+
+/** Not esbuild's `alias`, which takes `node:fs/promises` for a file below. */
+function standInFor(modules: Readonly<Record<string, string>>): Plugin {
+  return {
+    name: 'plain modules',
+    setup({ onResolve }) {
+      onResolve({ filter: /^node:/ }, ({ path }) => (modules[path] === undefined ? null : { path: join(projectRoot, modules[path]) }));
+    },
+  };
 }
 
 /**

@@ -115,7 +115,7 @@ NAPI_MODULE_INIT() {
   }
   const struct method *const families[] = {process_methods, watch_methods, descriptor_methods, socket_methods,  file_methods,
                                            inode_methods,   mount_methods, overlay_methods,    user_methods,    netlink_methods, self_methods, bpf_methods,
-                                           lock_methods,    quota_methods, disk_methods,       inside_methods, sharing_methods};
+                                           lock_methods,    quota_methods, disk_methods,       inside_methods, sharing_methods, plain_methods};
   for (size_t i = 0; i < sizeof families / sizeof *families; i++) define(env, exports, families[i]);
   return exports;
 }

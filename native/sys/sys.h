@@ -121,7 +121,7 @@ struct method {
 };
 extern const struct method process_methods[], watch_methods[], descriptor_methods[], socket_methods[], file_methods[], inode_methods[], mount_methods[],
     overlay_methods[], user_methods[], netlink_methods[], self_methods[], bpf_methods[], lock_methods[],
-    quota_methods[], disk_methods[], inside_methods[], sharing_methods[];
+    quota_methods[], disk_methods[], inside_methods[], sharing_methods[], plain_methods[];
 
 // fsopen, fsconfig, fsmount with the kernel's own words on failure (mounts.c); used on the JavaScript thread and by overlay jobs.
 struct mount_option {

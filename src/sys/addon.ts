@@ -247,6 +247,24 @@ export interface Addon {
   devicePrograms(cgroup: number): { id: number; name: string }[];
   openProgram(id: number): number;
 
+  // Plain files, for plain-files.ts. These throw for no failure of the system call: a negative number is its -errno.
+  /** open(2) with O_CLOEXEC. */
+  plainOpen(path: string, flags: number, mode: number): number;
+  /** A file to its end. */
+  plainRead(path: string): Buffer | number;
+  /** read(2), or pread(2) unless `position` is negative. */
+  plainReadInto(descriptor: number, data: Uint8Array, position: number): number;
+  /** write(2), once. Texts in UTF-8. */
+  plainWrite(descriptor: number, data: Uint8Array | string): number;
+  /** access(2) with F_OK. */
+  plainExists(path: string): number;
+  plainMkdir(path: string, mode: number): number;
+  /** unlinkat(2) with AT_* flags. */
+  plainRemove(path: string, flags: number): number;
+  plainRename(from: string, to: string): number;
+  /** The names in a directory, each behind the letter of its type as `ls -l` has it, `?` where the file system does not tell. */
+  plainList(path: string): string[] | number;
+
   // Self
   prctl(option: number, argument: number): number;
   getrlimit(resource: number): { soft: bigint; hard: bigint };

@@ -23,7 +23,7 @@ export function loadAddon(path?: string): Addon {
 }
 
 /** What `require` does with such a file, without reading each directory on the way to it: short commands wait for this. */
-function openLibrary(file: string): Addon {
+export function openLibrary(file: string): Addon {
   const known = opened.get(file);
   if (known !== undefined) return known;
   const library = { exports: {} };
@@ -59,8 +59,9 @@ function findAddon(): string {
 type AnyFunction = (...args: unknown[]) => unknown;
 
 function translateErrors(native: Addon): Addon {
-  const entries = Object.entries(native).map(([name, call]) => [name, translated(call as AnyFunction)] as const);
-  return Object.fromEntries(entries) as unknown as Addon;
+  const calls: Record<string, AnyFunction> = {};
+  for (const [name, call] of Object.entries(native)) calls[name] = translated(call as AnyFunction);
+  return calls as unknown as Addon;
 }
 
 function translated(call: AnyFunction): AnyFunction {

@@ -1,7 +1,8 @@
-import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { isErrno, OrlopError } from '#errors';
 import { maxSpecBytes, parseJson, parseSpec, parseSpecText, type Spec, type SpecMount } from '#oci';
+import { type Addon, AT_FDCWD, type FileFacts, S_IFDIR, S_IFMT, S_IFREG } from '#sys';
 import { isBind } from '../plan/mounts.ts';
 import { isWithin, placeOf } from '../plan/places.ts';
 import { toJsonText } from '../state/json-text.ts';
@@ -18,9 +19,9 @@ export interface Bundle {
 /**
  * runtime-spec bundle, whose specification may have another name, or lie elsewhere. `not-found` when the directory, its config.json or the root file system is missing.
  */
-export function openBundle(path: string, config = 'config.json'): Bundle {
+export function openBundle(addon: Addon, path: string, config = 'config.json'): Bundle {
   const directory = resolve(path === '' ? '.' : path);
-  const { text, spec } = parseConfig(readConfig(directory, config));
+  const { text, spec } = parseConfig(readConfig(addon, directory, config));
   if (spec.root === undefined) throw new OrlopError('invalid-argument', 'RUNTIME_SPEC_INVALID', 'root must be specified');
   const rootfs = findRoot(isAbsolute(spec.root.path) ? spec.root.path : join(directory, spec.root.path));
   const mounts = (spec.mounts ?? []).map((mount) => anchor(withinRoot(mount, rootfs), directory));
@@ -41,9 +42,9 @@ function parseConfig(text: Buffer): Pick<Bundle, 'spec' | 'text'> {
 }
 
 /** Nothing but a file has an end that is sure to come: a pipe would keep us waiting, a device might never stop. */
-function readWhole(file: string): Buffer {
-  const facts = statSync(file);
-  if (!facts.isFile()) throw new OrlopError('invalid-argument', 'RUNTIME_SPEC_INVALID', `${file} is not a regular file`);
+function readWhole(addon: Addon, file: string): Buffer {
+  const facts = addon.fstatat(AT_FDCWD, file, 0);
+  if (!isOf(S_IFREG, facts)) throw new OrlopError('invalid-argument', 'RUNTIME_SPEC_INVALID', `${file} is not a regular file`);
   if (facts.size > maxSpecBytes)
     throw new OrlopError(
       'invalid-argument',
@@ -53,10 +54,14 @@ function readWhole(file: string): Buffer {
   return readFileSync(file);
 }
 
-function readConfig(directory: string, config: string): Buffer {
+function isOf(kind: number, { mode }: FileFacts): boolean {
+  return (mode & S_IFMT) === kind;
+}
+
+function readConfig(addon: Addon, directory: string, config: string): Buffer {
   try {
-    if (!statSync(directory).isDirectory()) throw missingDirectory(directory, 'not a directory');
-    return readWhole(resolve(directory, config));
+    if (!isOf(S_IFDIR, addon.fstatat(AT_FDCWD, directory, 0))) throw missingDirectory(directory, 'not a directory');
+    return readWhole(addon, resolve(directory, config));
   } catch (error) {
     if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error;
     if (!existsSync(directory)) throw missingDirectory(directory, 'no such file or directory');

@@ -4,17 +4,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { LinuxSeccomp } from '#oci';
+import { loadAddon } from '#sys';
 import { compileSeccomp, defaultProfile } from '../seccomp/index.ts';
 import { listRecords } from '../state/record.ts';
-import { cachedSeccomp } from './filter-cache.ts';
+import { cachedSeccomp, type FilterCacheOptions } from './filter-cache.ts';
 
 const profile = defaultProfile(['CAP_CHOWN'], process.arch);
 const compiled = compileSeccomp(profile, { arch: process.arch });
 
-function makeRoot(t: TestContext): { root: string; version: string; files: () => string[] } {
+function makeRoot(t: TestContext): FilterCacheOptions & { readonly files: () => string[] } {
   const root = mkdtempSync(join(tmpdir(), 'orlop-filters-'));
   t.after(() => rmSync(root, { recursive: true, force: true }));
-  return { root, version: '1', files: () => readdirSync(join(root, '~filters')).map((name) => join(root, '~filters', name)) };
+  return {
+    root,
+    version: '1',
+    addon: loadAddon,
+    files: () => readdirSync(join(root, '~filters')).map((name) => join(root, '~filters', name)),
+  };
 }
 
 /** What is in the file instead of the true filter, which shows whether the file is used. */
@@ -56,7 +62,7 @@ test('a file that others could have written, a damaged one and a root that canno
   assert.deepEqual(Buffer.from(cachedSeccomp(profile, cache).filter), Buffer.from(compiled.filter));
   writeFileSync(file, '{');
   assert.deepEqual(Buffer.from(cachedSeccomp(profile, cache).filter), Buffer.from(compiled.filter));
-  assert.deepEqual(Buffer.from(cachedSeccomp(profile, { root: '/dev/null/nowhere', version: '1' }).filter), Buffer.from(compiled.filter));
+  assert.deepEqual(Buffer.from(cachedSeccomp(profile, { ...cache, root: '/dev/null/nowhere' }).filter), Buffer.from(compiled.filter));
 });
 
 test('profiles for a listener are not kept, and many profiles do not fill the disk', (t) => {

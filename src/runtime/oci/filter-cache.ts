@@ -1,6 +1,7 @@
-import { closeSync, constants, existsSync, fstatSync, mkdirSync, openSync, readdirSync, readSync, rmSync } from 'node:fs';
+import { closeSync, constants, existsSync, mkdirSync, openSync, readdirSync, readSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LinuxSeccomp } from '#oci';
+import { type Addon, AT_EMPTY_PATH } from '#sys';
 import { type CompiledSeccomp, compileSeccomp } from '../seccomp/index.ts';
 import type { RuntimeLog } from './log.ts';
 import { replaceFile } from '../state/record.ts';
@@ -16,6 +17,7 @@ export interface FilterCacheOptions {
   /** Filters of another version of this program are not used. */
   readonly version: string;
   readonly log?: Pick<RuntimeLog, 'write'>;
+  readonly addon: () => Addon;
 }
 
 /** SECCOMP_FILTER_FLAG_TSYNC: runc, which has but one thread to speak of here, counts it for nothing. */
@@ -32,11 +34,11 @@ export function cachedSeccomp(profile: LinuxSeccomp, options: FilterCacheOptions
   return compiled;
 }
 
-function lookUp(profile: LinuxSeccomp, { root, version }: FilterCacheOptions): CompiledSeccomp {
+function lookUp(profile: LinuxSeccomp, { root, version, addon }: FilterCacheOptions): CompiledSeccomp {
   const host = { arch: process.arch };
   const text = JSON.stringify([version, host.arch, profile], (_key, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value));
   const path = join(root, folder, nameOf(text));
-  const kept = readKept(path, text);
+  const kept = readKept(addon(), path, text);
   if (kept !== null) return kept;
   const compiled = compileSeccomp(profile, host);
   // A listener's descriptor belongs to one container.
@@ -58,9 +60,9 @@ interface KeptFilter {
   readonly filter: string;
 }
 
-function readKept(path: string, text: string): CompiledSeccomp | null {
+function readKept(addon: Addon, path: string, text: string): CompiledSeccomp | null {
   try {
-    const kept = JSON.parse(readOwn(path)) as KeptFilter;
+    const kept = JSON.parse(readOwn(addon, path)) as KeptFilter;
     return kept.text === text ? { filter: Buffer.from(kept.filter, 'base64'), flags: kept.flags } : null;
   } catch {
     return null;
@@ -68,10 +70,10 @@ function readKept(path: string, text: string): CompiledSeccomp | null {
 }
 
 /** A file of ours alone: what is loaded from it becomes part of a container's walls. */
-function readOwn(path: string): string {
+function readOwn(addon: Addon, path: string): string {
   const descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
-    const { uid, mode, size } = fstatSync(descriptor);
+    const { uid, mode, size } = addon.fstatat(descriptor, '', AT_EMPTY_PATH);
     if (uid !== process.geteuid?.() || (mode & 0o77) !== 0 || size > largestFile) throw new Error('not ours');
     const bytes = Buffer.allocUnsafe(size);
     return bytes.toString('utf8', 0, readSync(descriptor, bytes, 0, size, 0));

@@ -45,7 +45,7 @@ export const create: Command = {
   arity: one,
   prefix: 'runc create failed: ',
   async run(context, flags, rest) {
-    const { bundle, options } = prepare(flags, rest);
+    const { bundle, options } = prepare(context, flags, rest);
     using streams = streamsOf(context, flags, bundle, true);
     await createContainer(context, { ...options, waitForStart: true, stdio: streams.stdio });
     return 0;
@@ -61,7 +61,7 @@ export const run: Command = {
   prefix: 'runc run failed: ',
   async run(context, flags, rest) {
     const detach = flags.flag('detach');
-    const { bundle, options } = prepare(flags, rest);
+    const { bundle, options } = prepare(context, flags, rest);
     using streams = streamsOf(context, flags, bundle, detach);
     using foreground = detach ? null : openForeground(context.addon(), { adopts: !flags.flag('no-subreaper') });
     using ready = new DisposableStack();
@@ -82,8 +82,12 @@ export const run: Command = {
   },
 };
 
-function prepare(flags: ParsedFlags, rest: readonly string[]): { bundle: Bundle; options: Omit<CreateOptions, 'waitForStart' | 'stdio'> } {
-  const bundle = openBundle(flags.text('bundle') ?? '.', flags.text('config') || 'config.json');
+function prepare(
+  context: RuntimeContext,
+  flags: ParsedFlags,
+  rest: readonly string[],
+): { bundle: Bundle; options: Omit<CreateOptions, 'waitForStart' | 'stdio'> } {
+  const bundle = openBundle(context.addon(), flags.text('bundle') ?? '.', flags.text('config') || 'config.json');
   const pidFile = flags.text('pid-file') ?? '';
   const options = {
     id: checkId(takeId(rest)),
