@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -27,6 +28,7 @@ interface Work {
 const files = '[ -e /data ] || { mkdir /data; echo precious > /data/file; seq 3000 > /bulk; echo -n > /state; }';
 /** Each start adds a line to /state. */
 const script = `${files}; echo run >> /state`;
+const large = randomBytes(50_000).toString('hex');
 /** Adds none, and goes on until it is stopped. */
 const loop = `${files}; trap 'exit 0' TERM; while :; do sleep 0.05; done`;
 
@@ -46,6 +48,7 @@ describe('the engine is killed at a step of what it does with whole containers',
     engine = open.use(await startEngine([], undefined, points.env));
     other = open.use(await startEngine());
     archive = join(engine.root, 'backup.tar');
+    writeFileSync(join(engine.root, 'large'), large);
     await engine.must('template', 'build', '-q', 'busybox');
     await engine.must('run', '--name', 'maker', 'busybox', 'sh', '-c', 'echo 2 > /version');
     await engine.must('publish', 'maker', 'second:1');
@@ -237,6 +240,23 @@ describe('the engine is killed at a step of what it does with whole containers',
       },
     },
     {
+      what: 'dedupe',
+      async prepare() {
+        await box();
+        await engine.must('create', '--name', 'twin', '--network', 'none', 'busybox', 'true');
+        // With the same time.
+        for (const name of ['box', 'twin']) await engine.must('cp', join(engine.root, 'large'), `${name}:/large`);
+      },
+      command: () => ['dedupe', '--all'],
+      meanwhile: areEqual,
+      async afterwards() {
+        await areEqual();
+        assert.match(await engine.must('dedupe', '--all'), /^0 of /);
+        await engine.must('restore', 'box', 'one');
+        await isWhole('box', { runs: 1 });
+      },
+    },
+    {
       what: 'publish',
       prepare: box,
       command: () => ['publish', 'box', 'mine:1'],
@@ -294,6 +314,10 @@ describe('the engine is killed at a step of what it does with whole containers',
     },
   ];
 
+  async function areEqual(): Promise<void> {
+    await isWhole('box');
+    for (const name of ['box', 'twin']) assert.equal(await read(name, '/large'), large, name);
+  }
   async function isRebuilt(kept = 'one two'): Promise<void> {
     assert.deepEqual(
       [await read('box', '/version'), await read('box', '/state'), await read('box', '/data/file'), await snapshots('box')],
@@ -321,7 +345,7 @@ describe('the engine is killed at a step of what it does with whole containers',
       const ids = words(await one.must('ps', '-aq', '--no-trunc'));
       if (ids.length > 0) await one.must('rm', '-f', ...ids);
     }
-    for (const name of ['mine:1']) await engine.orlop('rmi', name);
+    await engine.orlop('rmi', 'mine:1');
     await other.must('system', 'prune', '-a', '-f');
   };
 

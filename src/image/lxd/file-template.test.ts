@@ -12,6 +12,7 @@ describe("a file's template", () => {
     ['plain', 'plain'],
     ['a {{ container.name }} b {{instance.name}}\n', 'a <name> b <name>\n'],
     ['{{ path }} {{ trigger }}', '/etc/x create'],
+    ['{{ instance.type }} {{container.type}}', 'container container'],
     ['{{ properties.default }}|{{ properties.nothing }}|', 'given||'],
     ['{{ config_get("user.a", "else") }}', 'else'],
     ['{{ config_get("cloud-init.user-data", config_get("user.user-data", properties.default)) }}', 'given'],

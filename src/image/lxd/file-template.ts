@@ -99,6 +99,7 @@ function evaluate(expression: string, facts: TemplateFacts): string {
   if (['container.name', 'instance.name'].includes(text)) return nameMark;
   if (text === 'path') return facts.path;
   if (text === 'trigger') return 'create';
+  if (['container.type', 'instance.type'].includes(text)) return 'container';
   const property = /^properties\.([A-Za-z_]\w*)$/.exec(text)?.[1];
   if (property !== undefined) return Object.hasOwn(facts.properties, property) ? (facts.properties[property] ?? '') : '';
   throw unknownPart(facts, text);
