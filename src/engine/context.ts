@@ -1,3 +1,4 @@
+import { isOrlopError } from '#errors';
 import type { Logger } from '#log';
 import type { Downloads } from '#registry';
 import type { Images, LxdImages, TemplateBuilder, Templates, Transfers } from '#image';
@@ -110,6 +111,22 @@ export function passState(
 ): void {
   if (container.record.request.autoRemove === true) container.record = withState(container.record, change, run);
   else saveState(context, container, change, run);
+}
+
+/** The same of an end: on a full disk that is known here alone, and the next engine reads it from what the monitor has written. */
+export function saveEnd(
+  context: EngineContext,
+  container: LiveContainer,
+  change: Partial<ContainerState>,
+  save: typeof saveState | typeof passState,
+): void {
+  try {
+    save(context, container, change, null);
+  } catch (error) {
+    if (!isOrlopError(error) || error.code !== 'STORE_DISK_FULL') throw error;
+    context.logger.warn("a container's end could not be written down: the disk is full", { container: container.record.name, error });
+    container.record = withState(container.record, change, null);
+  }
 }
 
 function withState(record: ContainerRecord, change: Partial<ContainerState>, run: ContainerRecord['run'] | undefined): ContainerRecord {

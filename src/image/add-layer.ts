@@ -67,8 +67,15 @@ export async function addMadeLayer(
   const unpacking = store.layers.apply(lease, make(), { parent, isLazy: true, ...options });
   const packing = packed ? store.content.ingest(lease, compress(make()), options) : null;
   // Neither goes on in vain, and both have let go before the failure is told.
-  for (const work of [unpacking, packing]) work?.catch((error: unknown) => giveUp.abort(error));
+  const failures: unknown[] = [];
+  for (const work of [unpacking, packing])
+    work?.catch((error: unknown) => {
+      failures.push(error);
+      giveUp.abort(error);
+    });
   await Promise.allSettled([unpacking, packing]);
+  // The second is only that it was given up.
+  if (failures.length > 0) throw failures[0];
   const { diffId, chainId } = await unpacking;
   const blob = await packing;
   if (blob === null) return { diffId, chainId };

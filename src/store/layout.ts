@@ -10,7 +10,7 @@ import type { ChainId } from './types.ts';
  * The store on disk, all of it on one file system and for root only (0700):
  *
  *     <root>/
- *       orlop.db (-wal)                names and references; locked by the engine that has the store open
+ *       orlop.db (-wal, -reserve)      names and references, and space for more of it on a full disk; locked by the engine that has the store open
  *       blobs/<algorithm>/<hex>        OCI content, immutable: manifests, configs, packed layers
  *       layers/<chain-hex>/fs/         one unpacked layer, overlay format: a whiteout is a character device 0:0, an opaque directory
  *                                      has trusted.overlay.opaque=y; owners are those the container sees

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -49,6 +49,46 @@ describe('a full disk', { skip: whyNot() }, () => {
   test('under a container: its writes fail, it goes on, and so does the engine', { skip: isUnmappable }, async () => {
     const script = 'dd if=/dev/zero of=/fill bs=64k 2>/dev/null; echo full; rm /fill; echo freed';
     assert.equal(await engine.must('run', '--rm', image, 'sh', '-c', script), 'full\nfreed');
+  });
+
+  test('when a container ends: its end is told, and it can go', { skip: isUnmappable }, async () => {
+    const outcome = await engine.orlop('run', '--rm', image, 'sh', '-c', 'dd if=/dev/zero of=/fill bs=64k 2>/dev/null; exit 3');
+    assert.equal(outcome.code, 3, outcome.stderr);
+    const kept = await engine.orlop('run', '--name', 'filled', image, 'sh', '-c', 'dd if=/dev/zero of=/fill bs=64k 2>/dev/null; exit 4');
+    assert.equal(kept.code, 4, kept.stderr);
+    assert.match(await engine.must('ps', '-a'), /Exited \(4\)/);
+    await engine.must('rm', 'filled');
+    assert.equal(await engine.must('run', '--rm', image, 'echo', 'again'), 'again');
+  });
+
+  test('in the middle of a build: it says so, nothing half-made stays, and what was finished is used again', {
+    skip: isUnmappable,
+  }, async () => {
+    const directory = mkdtempSync(join(engine.root, 'context-'));
+    const build = (file: string): ReturnType<TestEngine['orlop']> => {
+      writeFileSync(join(directory, 'Dockerfile'), `FROM busybox\nRUN echo first > /first\n${file}`);
+      return engine.orlopWith({ timeoutMs: 60_000 }, 'build', '--network', 'none', '--progress', 'plain', '-t', 'made:1', directory);
+    };
+    const fills = await build('RUN dd if=/dev/zero of=/fill bs=64k\n');
+    assert.equal(fills.code, 1);
+    assert.match(fills.stderr, /No space left on device/);
+    execFileSync('sh', ['-c', `head -c ${diskMib + 4}M /dev/urandom > ${directory}/big`]);
+    const sent = await build('COPY big /\n');
+    assert.equal(sent.code, 1);
+    assert.match(sent.stderr, /full|space/i);
+    execFileSync('sh', ['-c', `head -c ${Math.floor(diskMib * 0.6)}M /dev/urandom > ${directory}/big`]);
+    const copied = await build('COPY big /\n');
+    assert.equal(copied.code, 1);
+    assert.match(copied.stderr, /full|space/i);
+    rmSync(join(directory, 'big'));
+    assert.doesNotMatch(await engine.must('images'), /made/);
+    assert.deepEqual(readdirSync(join(engine.dataRoot, 'ingest')), []);
+    const last = await build('RUN cat /first\n');
+    assert.equal(last.code, 0, last.stderr);
+    assert.match(last.stderr, /RUN echo first > \/first\n(?:#\d+ .*\n|\n)*?#\d+ CACHED/);
+    assert.equal(await engine.must('ps', '-aq'), '');
+    await engine.must('rmi', 'made:1');
+    await engine.must('builder', 'prune', '-af');
   });
 
   test('under the log: the process is not stalled', { skip: isUnmappable }, async () => {

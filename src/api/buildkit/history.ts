@@ -7,6 +7,8 @@ import { refused } from './solve/attributes.ts';
 const service = '/moby.buildkit.v1.Control';
 /** BuildHistoryEventType of BuildKit's. */
 const eventTypes = { started: 0, complete: 1 } as const;
+/** Builds of our own clients. BuildKit's clients give theirs ids of their own, and know by these which directory and which file it was. */
+const ownId = /^[0-9a-f]{32}$/;
 /** google.rpc.Code UNKNOWN, which failures of builds have. */
 const unknown = 2;
 
@@ -53,7 +55,7 @@ function recordOf({
   return {
     ref: id,
     frontend: 'dockerfile.v0',
-    attributes: { filename: name },
+    attributes: ownId.test(id) ? { filename: name } : {},
     createdAt: timestampOf(startedMs),
     completedAt: endedMs === 0 ? undefined : timestampOf(endedMs),
     error: error === '' ? undefined : { code: unknown, message: error },

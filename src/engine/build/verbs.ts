@@ -57,7 +57,8 @@ export function createBuildVerbs(context: EngineContext): BuildVerbs {
         log?.end({ status: 'done', error: '', imageId: result.id });
         return { ...result, buildId: id };
       } catch (thrown) {
-        const error = signal.aborted && !isOrlopError(thrown, 'cancelled') ? cancelled(thrown) : toOrlopError(thrown);
+        const error =
+          signal.aborted && !isOrlopError(thrown, 'cancelled') ? cancelled(thrown) : ofFullDisk(toOrlopError(thrown), context.dataRoot);
         log?.end({ status: error.kind === 'cancelled' ? 'cancelled' : 'failed', error: error.message, imageId: '' });
         throw error;
       } finally {
@@ -80,6 +81,16 @@ export function createBuildVerbs(context: EngineContext): BuildVerbs {
     cache: () => listBuildCache(builder),
     prune: (options) => pruneBuildCache(builder, options),
   };
+}
+
+/** The same in words, where it is but a call that found no space. */
+function ofFullDisk(error: OrlopError, directory: string): OrlopError {
+  if (error.code !== 'ERRNO_ENOSPC' && error.code !== 'ERRNO_EDQUOT') return error;
+  return new OrlopError('resource-exhausted', 'STORE_DISK_FULL', `no space left for the build in ${directory}`, {
+    hint: 'free some space there, or remove what is not needed: orlop system prune',
+    ...(error.details === undefined ? {} : { details: error.details }),
+    cause: error,
+  });
 }
 
 function cancelled(cause: unknown): OrlopError {

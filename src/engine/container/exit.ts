@@ -2,7 +2,7 @@ import { isOrlopError } from '#errors';
 import { openCgroup } from '#runtime';
 import { readExitRecord, type ExitRecord, type MonitorConnection } from '#sys';
 import { requestOf } from '#system';
-import { nowNs, passState, publishContainerEvent, saveState, type EngineContext } from '../context.ts';
+import { nowNs, passState, publishContainerEvent, saveEnd, saveState, type EngineContext } from '../context.ts';
 import { closeProxies } from '../devices/proxy.ts';
 import { detachPlaces } from '../network/attachment.ts';
 import { endFileProcesses } from '../files/distant-verbs.ts';
@@ -82,7 +82,7 @@ export async function recordExit(context: EngineContext, container: LiveContaine
   // Who powers itself off stays so, unless it was made to for a restart.
   const comesBack = reboots || (container.record.state.comesBack === true && (wish !== 'poweroff' || stopping));
   const save = comesBack ? saveState : passState;
-  save(
+  saveEnd(
     context,
     container,
     {
@@ -95,7 +95,7 @@ export async function recordExit(context: EngineContext, container: LiveContaine
       error: exit === null ? 'its end was seen by nobody: the host or its monitor went down' : '',
       finishedAtNs: exit?.finishedAtNs ?? nowNs(),
     },
-    null,
+    save,
   );
   container.connection = null;
   container.stopping = false;

@@ -1,6 +1,7 @@
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
-import { isErrno, OrlopError } from '#errors';
+import { isErrno, isOrlopError, OrlopError } from '#errors';
 import { migrations } from './migrations.ts';
+import { openReserve, type Reserve } from './reserve.ts';
 import { openWriteAheadLog, type WriteAheadLog } from './write-ahead-log.ts';
 
 type Row = Readonly<Record<string, unknown>>;
@@ -16,7 +17,7 @@ export interface Statement {
 /** The few methods of SQLite that the store uses; errors are OrlopErrors. */
 export interface Database extends Disposable {
   prepare(sql: string): Statement;
-  /** All or nothing; inner calls join the outer transaction. */
+  /** All or nothing; inner calls join the outer transaction. On a full disk `change` is called a second time, after all that it wrote was undone. */
   transaction<T>(change: () => T): T;
   /** When all changes made before this call are on disk. Data-loss `STORE_DATABASE_IO` when they could not be brought there. */
   flushed(): Promise<void>;
@@ -43,19 +44,44 @@ export function openDatabase(path: string, onError: (error: unknown) => void = (
       migrate(db, path);
       return openWriteAheadLog(db, path, (error) => onError(translate(path, error)));
     });
-    return wrap(db, path, log);
+    return wrap(db, path, { log, reserve: openReserve(`${path}-reserve`) });
   } catch (error) {
     db.close();
     throw error;
   }
 }
 
-function wrap(db: DatabaseSync, path: string, log: WriteAheadLog): Database {
+function wrap(db: DatabaseSync, path: string, { log, reserve }: { log: WriteAheadLog; reserve: Reserve }): Database {
   /** Changes of a transaction that has not ended. */
   let changes = 0;
   const committed = (): void => {
-    if (changes > 0) log.wrote();
+    if (changes > 0) {
+      log.wrote();
+      reserve.take();
+    }
     changes = 0;
+  };
+  /** A second time in the space that is kept for that, where a full disk has undone the first. */
+  const writing = <T>(write: () => T): T => {
+    try {
+      return write();
+    } catch (error) {
+      if (db.isTransaction || !isFull(error) || !reserve.give()) throw error;
+      return write();
+    }
+  };
+  const transact = <T>(change: () => T): T => {
+    db.exec('BEGIN IMMEDIATE');
+    try {
+      const result = change();
+      if (result instanceof Promise) throw new OrlopError('internal', 'STORE_ASYNC_TRANSACTION', 'a transaction must be synchronous');
+      db.exec('COMMIT');
+      return result;
+    } catch (error) {
+      if (db.isTransaction) db.exec('ROLLBACK');
+      changes = 0;
+      throw error;
+    }
   };
   return {
     prepare(sql) {
@@ -63,7 +89,7 @@ function wrap(db: DatabaseSync, path: string, log: WriteAheadLog): Database {
       statement.setReadBigInts(true);
       return {
         run(...values) {
-          const changed = translating(path, () => Number(statement.run(...values).changes));
+          const changed = translating(path, () => writing(() => Number(statement.run(...values).changes)));
           changes += changed;
           if (!db.isTransaction) committed();
           return changed;
@@ -74,18 +100,9 @@ function wrap(db: DatabaseSync, path: string, log: WriteAheadLog): Database {
     },
     transaction(change) {
       if (db.isTransaction) return change();
-      translating(path, () => db.exec('BEGIN IMMEDIATE'));
-      try {
-        const result = change();
-        if (result instanceof Promise) throw new OrlopError('internal', 'STORE_ASYNC_TRANSACTION', 'a transaction must be synchronous');
-        translating(path, () => db.exec('COMMIT'));
-        committed();
-        return result;
-      } catch (error) {
-        if (db.isTransaction) db.exec('ROLLBACK');
-        changes = 0;
-        throw error;
-      }
+      const result = translating(path, () => writing(() => transact(change)));
+      committed();
+      return result;
     },
     async flushed() {
       try {
@@ -95,10 +112,20 @@ function wrap(db: DatabaseSync, path: string, log: WriteAheadLog): Database {
       }
     },
     [Symbol.dispose]() {
+      reserve[Symbol.dispose]();
       log.close();
       db.close();
     },
   };
+}
+
+/** What SQLite says (SQLITE_FULL), or a statement of a transaction said in our words. */
+function isFull(error: unknown): boolean {
+  return isOrlopError(error) ? error.code === 'STORE_DISK_FULL' : error instanceof Error && (resultCode(error) & 0xff) === 13;
+}
+
+function resultCode(error: Error): number {
+  return (error as Error & { errcode?: number }).errcode ?? 0;
 }
 
 function requireVersion(db: DatabaseSync): void {
@@ -153,7 +180,7 @@ function translate(path: string, error: unknown): unknown {
     );
   }
   if (!(error instanceof Error) || (error as NodeJS.ErrnoException).code !== 'ERR_SQLITE_ERROR') return error;
-  const code = (error as Error & { errcode?: number }).errcode ?? 0;
+  const code = resultCode(error);
   switch (code & 0xff) {
     case 5:
     case 6:

@@ -212,7 +212,7 @@ test('the log is moved when it is long and the disk is quick, or when it is too 
   for (const [frames, flushMs, isTime] of cases) assert.equal(isTimeToCheckpoint(frames, flushMs), isTime, `${frames} ${flushMs}`);
 });
 
-test('a full disk keeps nobody from reading the database', asRoot, (t) => {
+test('a full disk keeps nobody from reading the database, nor from writing down a little more', asRoot, (t) => {
   const addon = loadAddon();
   const disk = mountSmallDisk(t, addon, 1024);
   if (disk === null) return t.skip('no tmpfs');
@@ -220,15 +220,28 @@ test('a full disk keeps nobody from reading the database', asRoot, (t) => {
   const first = openDatabase(path);
   createSettings(first).set('k', 'v');
   first[Symbol.dispose]();
-  const filler = openSync(join(disk, 'filler'), 'w');
-  assert.throws(() => {
-    for (;;) writeSync(filler, Buffer.alloc(4096));
-  }, /ENOSPC/);
-  closeSync(filler);
+  const fill = (): void => {
+    const filler = openSync(join(disk, 'filler'), 'a');
+    assert.throws(() => {
+      for (;;) writeSync(filler, Buffer.alloc(4096));
+    }, /ENOSPC/);
+    closeSync(filler);
+  };
+  fill();
   using second = openDatabase(path);
   assert.equal(createSettings(second).get('k'), 'v');
+  let calls = 0;
+  second.transaction(() => {
+    calls += 1;
+    createSettings(second).set('k', 'in the space kept for it');
+  });
+  assert.equal(calls, 2);
+  assert.equal(createSettings(second).get('k'), 'in the space kept for it');
+  fill();
   assert.throws(
-    () => createSettings(second).set('k', 'w'),
+    () => {
+      for (let each = 0; ; each += 1) createSettings(second).set('k', `${'w'.repeat(5000)}${each}`);
+    },
     (error) => isOrlopError(error, 'resource-exhausted'),
   );
   unlinkSync(join(disk, 'filler'));
