@@ -62,7 +62,8 @@ const s6Settings = [
   program(
     '/etc/s6/init',
     'export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-    'rm -rf /run/service && cp -a /etc/s6/service /run/service && rm -f /run/s6-*',
+    // /run is fresh: by this flag initscripts' bootclean.sh knows, which would take away the control files.
+    'rm -rf /run/service && cp -a /etc/s6/service /run/service && rm -f /run/s6-* && touch /run/.tmpfs',
     // TIOCNOTTY of process 1 itself (ioctl_tty(2)): the console is for who logs in.
     `exec perl -e 'ioctl(STDIN, 0x5422, 0); exec qw(s6-svscan -t0 /run/service)'`,
   ),
