@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';
 import { loadAddon } from '#sys';
-import { arrives, connect, openBox, openUserNetworks, traces, type Box } from './testing/boxes.ts';
+import { arrives, connect, openBox, openUserNetworks, sendAllVia, traces, type Box } from './testing/boxes.ts';
 import { hostAddress, isInOwnNetwork, openOutside, outsideAddress, rerunInOwnNetwork, whyNoNetworks } from './testing/own-network.ts';
 import { openSpeaker } from './testing/traffic.ts';
 import type { Endpoint, Networks } from './types.ts';
@@ -103,15 +103,7 @@ if (!isInOwnNetwork()) {
     assert.ok(await reaches(behind.box, routed.box, address, published));
     assert.equal(await reaches(behind.box, routed.box, address, notPublished), false);
     assert.equal(await reaches(routed.box, behind.box, behind.endpoint.address ?? '', published), false);
-    execFileSync('nsenter', [
-      `--net=/proc/${inner.pid}/ns/net`,
-      'ip',
-      'route',
-      'replace',
-      'default',
-      'via',
-      String(networks.find('inner').pools[0]?.gateway),
-    ]);
+    sendAllVia(inner, networks.find('inner').pools[0]?.gateway);
     assert.equal(await reaches(inner, routed.box, address, published), false);
     await using beside = await openBox('beside');
     await connect(networks, beside, 'routed');

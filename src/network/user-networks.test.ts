@@ -6,7 +6,7 @@ import { loadAddon } from '#sys';
 import { tableName } from './naming.ts';
 import { addAddress } from './netlink/requests.ts';
 import { openRouteSocket } from './netlink/socket.ts';
-import { arrives, connect, isCutOff, openBox, openUserNetworks, prefix, refuses, traces, type Box } from './testing/boxes.ts';
+import { arrives, connect, isCutOff, openBox, openUserNetworks, prefix, refuses, sendAllVia, traces, type Box } from './testing/boxes.ts';
 import { createMemoryState } from './testing/memory-state.ts';
 import { hostAddress, ip, isInOwnNetwork, openOutside, outsideAddress, rerunInOwnNetwork, whyNoNetworks } from './testing/own-network.ts';
 import { openSpeaker } from './testing/traffic.ts';
@@ -94,15 +94,7 @@ if (!isInOwnNetwork()) {
       [inner, left, l],
     ] as const) {
       // Even when a container helps itself to a route.
-      execFileSync('nsenter', [
-        `--net=/proc/${inner.pid}/ns/net`,
-        'ip',
-        'route',
-        'replace',
-        'default',
-        'via',
-        String(networks.find('inner').pools[0]?.gateway),
-      ]);
+      sendAllVia(inner, networks.find('inner').pools[0]?.gateway);
       assert.equal(await isCutOff(from, to, endpoint.address), true);
     }
     await networks.removeAll();
