@@ -275,6 +275,12 @@ export function wireFailure(error: unknown, subject: Subject, signal: AbortSigna
       },
     );
   }
-  const why = code === 'ENOTFOUND' ? 'its name is not known' : code === 'ECONNREFUSED' ? 'nobody answers' : code === '' ? message : code;
-  return registryFailure('unavailable', 'REGISTRY_UNREACHABLE', subject, `cannot be reached: ${why}`, error);
+  return registryFailure('unavailable', 'REGISTRY_UNREACHABLE', subject, `cannot be reached: ${whyUnreachable(code, subject) ?? (code || message)}`, error);
+}
+
+/** With the words of Go's net package, which programs that drive Docker look for. */
+function whyUnreachable(code: string, { host }: Subject): string | null {
+  if (code === 'ECONNREFUSED') return `nobody answers (dial tcp ${host}: connect: connection refused)`;
+  const isUnknown = code === 'ENOTFOUND' || code === 'EAI_AGAIN';
+  return isUnknown ? `its name is not known (dial tcp: lookup ${host.replace(/:\d+$/, '')}: no such host)` : null;
 }

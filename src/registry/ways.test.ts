@@ -93,7 +93,10 @@ describe('the way to a registry', { skip: missing }, () => {
     assert.deepEqual(registry.asked, ['GET /v2/', 'GET /v2/team/app/manifests/1']);
     proxy.asked.length = 0;
     for (const NO_PROXY of ['registry.invalid', '.invalid', '*'])
-      await assert.rejects(fetchFrom('registry.invalid', { settings, env: { ...env, NO_PROXY } }), { code: 'REGISTRY_UNREACHABLE' });
+      await assert.rejects(fetchFrom('registry.invalid', { settings, env: { ...env, NO_PROXY } }), {
+        code: 'REGISTRY_UNREACHABLE',
+        message: /its name is not known \(dial tcp: lookup registry\.invalid: no such host\)/,
+      });
     assert.deepEqual(proxy.asked, []);
   });
 

@@ -75,7 +75,7 @@ const attempts: Readonly<Record<OpName, Attempt | 'cannot fail here'>> = {
     'fsconfig',
     /^\/dev$/,
   ),
-  attach_mount: attempt('before', { op: 'attach_mount', mount: 2, target: '/dev', make: 0 }, 'EINVAL', 'move_mount', /^\/dev$/),
+  attach_mount: attempt('before', { op: 'attach_mount', mount: 2, target: '/dev', make: 0 }, 'ENOTDIR', 'move_mount', /^\/dev$/),
   attach_queued: attempt('before', { op: 'attach_queued', queue: 2, target: '/dev', make: 0 }, 'ENOTSOCK', 'recvmsg', /^\/dev$/),
   bind: attempt('before', { op: 'bind', ...tree, target: '/no/such' }, 'ENOENT', 'openat2', /^\/no\/such$/),
   bind_inside: attempt(
