@@ -121,7 +121,8 @@ const chainsFor = (linkGroup: number): string => `
     drop
   }
   chain routed {
-    meta l4proto { icmp, ipv6-icmp } accept
+    # ICMP and ICMPv6: a host without /etc/protocols does not know the name of the latter.
+    meta l4proto { 1, 58 } accept
     goto opened
   }
   chain opened {
