@@ -4,6 +4,7 @@ import type { Row } from './page.ts';
 export const clientVariables: readonly Row[] = [
   { term: 'ORLOP_HOST', about: "The engine's address, as -H: unix:///PATH or tcp://HOST:PORT" },
   { term: 'ORLOP_CONTEXT', about: 'The name of the engine, as --context; ORLOP_HOST goes before it' },
+  { term: 'ORLOP_CURRENT_CONTEXT', about: 'Set by the launcher: default where orlop context use has said nothing' },
   { term: 'ORLOP_TLS_VERIFY', about: 'Anything but nothing: reach the engine with certificates, as --tlsverify' },
   { term: 'ORLOP_CERT_PATH', about: 'Directory of ca.pem, cert.pem and key.pem (default ~/.docker)' },
   { term: 'COMPOSE_PROJECT_NAME', about: "Name of the Compose project, as -p; Compose's other variables are read from .env as well" },

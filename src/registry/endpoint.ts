@@ -275,7 +275,13 @@ export function wireFailure(error: unknown, subject: Subject, signal: AbortSigna
       },
     );
   }
-  return registryFailure('unavailable', 'REGISTRY_UNREACHABLE', subject, `cannot be reached: ${whyUnreachable(code, subject) ?? (code || message)}`, error);
+  return registryFailure(
+    'unavailable',
+    'REGISTRY_UNREACHABLE',
+    subject,
+    `cannot be reached: ${whyUnreachable(code, subject) ?? (code || message)}`,
+    error,
+  );
 }
 
 /** With the words of Go's net package, which programs that drive Docker look for. */

@@ -34,9 +34,9 @@ export function placeOf(env: Environment, name: string): string {
   return join(contextsDirectory(env), 'contexts', name);
 }
 
-/** The name that `context use` was given last. */
+/** The name that `context use` was given last. The launcher may have looked (bin/orlop). */
 export function readCurrent(env: Environment): string {
-  return readText(join(contextsDirectory(env), 'current-context'))?.trim() || 'default';
+  return env['ORLOP_CURRENT_CONTEXT'] || readText(join(contextsDirectory(env), 'current-context'))?.trim() || 'default';
 }
 
 export function writeCurrent(env: Environment, name: string): void {
